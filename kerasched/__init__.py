@@ -1,0 +1,44 @@
+"""Learning-rate schedules for any Keras 3 optimizer, on any backend.
+
+Importing this package registers its classes with Keras: import it before
+`keras.saving.load_model`.
+"""
+
+import sys
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+
+def _started_as_command() -> bool:
+    """Return whether this import is the start of the `kerasched` command.
+
+    The command chooses the backend, and answers a mistake at once and in one line, so
+    it must be able to run before Keras loads a framework.
+    """
+    if sys.argv[:1] == ["-m"]:  # Python is still looking for the module it will run.
+        words = sys.orig_argv
+        return "kerasched" in words and words[words.index("kerasched") - 1] == "-m"
+    name = sys.argv[0].replace("\\", "/").rpartition("/")[2] if sys.argv else ""
+    return name in ("kerasched", "kerasched.exe", "kerasched-script.py")
+
+
+if TYPE_CHECKING or not _started_as_command():
+    from kerasched.schedules import Chain as Chain
+    from kerasched.schedules import Clip as Clip
+    from kerasched.schedules import Constant as Constant
+    from kerasched.schedules import CosineDecay as CosineDecay
+    from kerasched.schedules import ExponentialDecay as ExponentialDecay
+    from kerasched.schedules import LinearDecay as LinearDecay
+    from kerasched.schedules import PerEpoch as PerEpoch
+    from kerasched.schedules import PiecewiseConstant as PiecewiseConstant
+    from kerasched.schedules import PolynomialDecay as PolynomialDecay
+    from kerasched.schedules import Product as Product
+    from kerasched.schedules import Scale as Scale
+    from kerasched.schedules import Schedule as Schedule
+    from kerasched.schedules import Shift as Shift
+    from kerasched.schedules import StepDecay as StepDecay
+    from kerasched.schedules import Sum as Sum
+    from kerasched.schedules import Warmup as Warmup
+    from kerasched.schedules import list_schedules as list_schedules
+    from kerasched.schedules import register as register
