@@ -1,0 +1,21 @@
+"""Learning-rate schedules: importing this package registers each of them."""
+
+from kerasched.schedules.base import Schedule as Schedule
+from kerasched.schedules.chain import Chain as Chain
+from kerasched.schedules.combine import Clip as Clip
+from kerasched.schedules.combine import Product as Product
+from kerasched.schedules.combine import Scale as Scale
+from kerasched.schedules.combine import Shift as Shift
+from kerasched.schedules.combine import Sum as Sum
+from kerasched.schedules.constant import Constant as Constant
+from kerasched.schedules.cosine import CosineDecay as CosineDecay
+from kerasched.schedules.exponential import ExponentialDecay as ExponentialDecay
+from kerasched.schedules.per_epoch import PerEpoch as PerEpoch
+from kerasched.schedules.piecewise import PiecewiseConstant as PiecewiseConstant
+from kerasched.schedules.polynomial import LinearDecay as LinearDecay
+from kerasched.schedules.polynomial import PolynomialDecay as PolynomialDecay
+from kerasched.schedules.registry import Entry as Entry
+from kerasched.schedules.registry import list_schedules as list_schedules
+from kerasched.schedules.registry import register as register
+from kerasched.schedules.step import StepDecay as StepDecay
+from kerasched.schedules.warmup import Warmup as Warmup

@@ -1,0 +1,266 @@
+"""The base class of every schedule, which carries the hard parts once.
+
+Exact integer time, one formula with two evaluators, checks of arguments, config,
+equality, hash and repr from the fields, immutability, and the operators.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Any
+from typing import dataclass_transform
+
+import keras
+import numpy as np
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kerasched.errors import message
+from kerasched.schedules.arguments import checks_of
+from kerasched.schedules.evaluators import HostMath
+from kerasched.schedules.evaluators import StepMath
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
+class Schedule(LearningRateSchedule):
+    """A learning rate as a function of the optimizer's step.
+
+    A subclass is a frozen dataclass: its annotated fields are its constructor's
+    arguments, checked as they are annotated, and `value(step, xp)` is its formula.
+    Nothing else is needed: saving, comparing and printing follow from the fields.
+
+    Args:
+        name: text of your choice that is kept in the config; it does not count when
+            two schedules are compared.
+    """
+
+    name: str | None = dataclasses.field(default=None, kw_only=True, compare=False)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _freeze(cls)
+
+    def __post_init__(self) -> None:
+        owner, checks = type(self).__name__, checks_of(type(self))
+        for field in dataclasses.fields(self):
+            checked = checks[field.name](owner, field.name, getattr(self, field.name))
+            object.__setattr__(self, field.name, checked)
+        self.check()
+
+    def check(self) -> None:
+        """Raise ValueError where arguments, each right alone, do not fit together."""
+
+    def value(self, step: Any, xp: Any) -> Any:
+        """Return the formula's value: what a subclass must write.
+
+        Args:
+            step: integer array or tensor of any shape, never negative, in optimizer
+                steps. Only compare, take minimum, maximum, floor_divide and mod, and
+                subtract a smaller number; `xp.real` makes a real number of it.
+            xp: HostMath or StepMath, two namespaces with the same names.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define value(step, xp)")
+
+    def __call__(self, step: Any) -> Any:
+        """Return the learning rate at `step`, inside or outside of a compiled step.
+
+        Args:
+            step: integer or float tensor, array or number of any shape, in optimizer
+                steps from 0. A float is rounded down, a negative step counts as 0.
+
+        Returns:
+            A float32 tensor of the backend in the shape of `step` (float64 where
+            `keras.config.floatx()` is float64).
+
+        Raises:
+            ValueError: a Python or NumPy step is 2**31 or more.
+        """
+        time = StepMath.time(step)
+        return StepMath.fill(self.value(time, StepMath), time)
+
+    def evaluate(self, steps: Any) -> Any:
+        """Return the learning rate at `steps` in float64, computed on the host.
+
+        Args:
+            steps: integer or float number or array of any shape, in optimizer steps
+                from 0. A float is rounded down, a negative step counts as 0.
+
+        Returns:
+            A NumPy float64 array in the shape of `steps`; a scalar for a scalar.
+
+        Raises:
+            ValueError: a step is 2**31 or more, or not a number.
+        """
+        time = HostMath.time(steps)
+        with np.errstate(all="ignore"):
+            return HostMath.fill(self.value(time, HostMath), time)
+
+    @property
+    def constant_after(self) -> int | None:
+        """The step from which the value no longer changes, None if it never stops."""
+        return None
+
+    @property
+    def exact(self) -> bool:
+        """Whether the whole tree is ours: no other library's schedule is inside."""
+        return all(getattr(child, "exact", False) for child in self.children)
+
+    @property
+    def children(self) -> tuple[LearningRateSchedule, ...]:
+        """The schedules among the arguments, in the arguments' order."""
+        items: list[Any] = []
+        for _, value in self._arguments():
+            items.extend(value if isinstance(value, tuple) else [value])
+        return tuple(x for x in items if isinstance(x, LearningRateSchedule))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments as JSON-native values, nested schedules serialised."""
+        config = {name: _to_config(value) for name, value in self._arguments()}
+        return {**config, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Schedule":
+        """Return the schedule that `get_config` described."""
+        return cls(**{name: _from_config(value) for name, value in config.items()})
+
+    def __add__(self, other: Any) -> "Schedule":
+        if isinstance(other, LearningRateSchedule):
+            return _combine().Sum((self, other))
+        return NotImplemented
+
+    def __radd__(self, other: Any) -> "Schedule":
+        if isinstance(other, LearningRateSchedule):
+            return _combine().Sum((other, self))
+        return NotImplemented
+
+    def __mul__(self, other: Any) -> "Schedule":
+        if isinstance(other, LearningRateSchedule):
+            return _combine().Product((self, other))
+        return _combine().Scale(self, other)
+
+    def __rmul__(self, other: Any) -> "Schedule":
+        if isinstance(other, LearningRateSchedule):
+            return _combine().Product((other, self))
+        return _combine().Scale(self, other)
+
+    def clip(self, low: float = 0.0, high: float | None = None) -> "Schedule":
+        """Return this schedule kept between `low` and `high`."""
+        return _combine().Clip(self, low, high)
+
+    def shift(self, steps: int) -> "Schedule":
+        """Return this schedule moved `steps` steps earlier (later if negative)."""
+        return _combine().Shift(self, steps)
+
+    def then(self, schedule: LearningRateSchedule) -> "Schedule":
+        """Return this schedule until it no longer changes, and then another.
+
+        Raises:
+            ValueError: this schedule never stops changing, or never changes.
+        """
+        end = self.constant_after
+        if not end:
+            what = "a schedule that changes and then stops"
+            fix = "Give the step yourself: Chain((first, second), boundaries=(step,))"
+            raise ValueError(message("then", "self", what, self, fix))
+        return _combine().Chain((self, schedule), (end,))
+
+    def __eq__(self, other: object) -> Any:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._identity()))
+
+    def __repr__(self) -> str:
+        given = [
+            f"{field.name}={_show(getattr(self, field.name))}"
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def _arguments(self) -> Iterator[tuple[str, Any]]:
+        for field in dataclasses.fields(self):
+            if field.name != "name":
+                yield field.name, getattr(self, field.name)
+
+    def _identity(self) -> tuple[Any, ...]:
+        return tuple(_identity_of(value) for _, value in self._arguments())
+
+
+def value_of(schedule: LearningRateSchedule, step: Any, xp: Any) -> Any:
+    """Return the value of a nested schedule, ours or another library's."""
+    if isinstance(schedule, Schedule):
+        return schedule.value(step, xp)
+    return xp.foreign(schedule, step)
+
+
+def first_value(schedule: LearningRateSchedule, xp: Any) -> Any:
+    """Return a nested schedule's value at step 0, a Python float if it is ours."""
+    if getattr(schedule, "exact", False):
+        return float(schedule.evaluate(0))
+    return value_of(schedule, xp.time(0), xp)
+
+
+def constant_after_of(schedule: LearningRateSchedule) -> int | None:
+    """Return `constant_after` of a nested schedule, None for one that is not ours."""
+    return getattr(schedule, "constant_after", None)
+
+
+def _refuse(self: Schedule, name: str, *value: Any) -> None:
+    """Stand for __setattr__ and __delattr__: a compiled step would not see a change."""
+    raise dataclasses.FrozenInstanceError(
+        f"Argument `{name}` of {type(self).__name__} cannot be changed: a schedule is "
+        "immutable. Make another one with dataclasses.replace(schedule, "
+        f"{name}=...)."
+    )
+
+
+def _freeze(cls: type) -> None:
+    dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+    cls.__setattr__ = cls.__delattr__ = _refuse
+
+
+def _combine() -> Any:
+    """Return the module of the operators' results, which is built upon this one."""
+    from kerasched.schedules import combine
+
+    return combine
+
+
+def _to_config(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_to_config(item) for item in value]
+    if isinstance(value, LearningRateSchedule):
+        return keras.saving.serialize_keras_object(value)
+    return value
+
+
+def _from_config(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return tuple(_from_config(item) for item in value)
+    if isinstance(value, dict):
+        return keras.saving.deserialize_keras_object(value)
+    return value
+
+
+def _identity_of(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_identity_of(item) for item in value)
+    if isinstance(value, LearningRateSchedule) and not isinstance(value, Schedule):
+        config = keras.saving.serialize_keras_object(value)
+        return json.dumps(config, sort_keys=True)
+    return value
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_show, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, LearningRateSchedule) and not isinstance(value, Schedule):
+        config = value.get_config()
+        given = (f"{k}={v!r}" for k, v in config.items() if v is not None)
+        return f"{type(value).__name__}({', '.join(given)})"
+    return repr(value)
+
+
+_freeze(Schedule)

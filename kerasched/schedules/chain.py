@@ -1,0 +1,60 @@
+"""Schedules one after the other."""
+
+from typing import Any
+
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kerasched.schedules.arguments import Boundary
+from kerasched.schedules.base import Schedule
+from kerasched.schedules.base import constant_after_of
+from kerasched.schedules.base import value_of
+from kerasched.schedules.constant import Constant
+from kerasched.schedules.piecewise import check_pieces
+from kerasched.schedules.piecewise import select
+from kerasched.schedules.polynomial import LinearDecay
+from kerasched.schedules.registry import register
+
+
+@register(
+    "chain",
+    reference="optax, join_schedules; torch, SequentialLR",
+    example={
+        "schedules": (Constant(0.1), LinearDecay(0.1, 500, 0.02)),
+        "boundaries": (300,),
+    },
+)
+class Chain(Schedule):
+    """Use one schedule after the other, each counting from its own start.
+
+    schedules[i](step - boundaries[i - 1]), i = number of boundaries at or below step
+
+    Args:
+        schedules: the schedules in their order, at least one.
+        boundaries: steps at which the next one begins, strictly increasing, 0 or more,
+            one less than there are schedules.
+    """
+
+    schedules: tuple[LearningRateSchedule, ...]
+    boundaries: tuple[Boundary, ...]
+
+    def check(self) -> None:
+        check_pieces(self, self.boundaries, "schedules", self.schedules)
+
+    def value(self, step: Any, xp: Any) -> Any:
+        starts = (0, *self.boundaries)
+        pieces = [
+            value_of(schedule, since(step, start, xp), xp)
+            for schedule, start in zip(self.schedules, starts, strict=True)
+        ]
+        return select(step, self.boundaries, pieces, xp)
+
+    @property
+    def constant_after(self) -> int | None:
+        last = constant_after_of(self.schedules[-1])
+        start = self.boundaries[-1] if self.boundaries else 0
+        return None if last is None else start + last
+
+
+def since(step: Any, start: int, xp: Any) -> Any:
+    """Return the steps since `start`, 0 before it."""
+    return step if start == 0 else xp.maximum(step, start) - start

@@ -1,0 +1,161 @@
+"""The two ways a formula is evaluated: on the host, and inside a training step.
+
+`value(step, xp)` of a schedule is written once. `xp` is HostMath (NumPy, float64) in
+`evaluate`, and StepMath (keras.ops, float32) when an optimizer calls the schedule.
+Both hold the same names; arithmetic between results is plain Python operators.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasched.errors import MAX_STEP
+
+
+class HostMath:
+    """NumPy in float64, on integer arrays of any shape."""
+
+    where = staticmethod(np.where)
+    minimum = staticmethod(np.minimum)
+    maximum = staticmethod(np.maximum)
+    floor_divide = staticmethod(np.floor_divide)
+    mod = staticmethod(np.mod)
+    sqrt = staticmethod(np.sqrt)
+    power = staticmethod(np.power)
+    exp = staticmethod(np.exp)
+    expm1 = staticmethod(np.expm1)
+    log1p = staticmethod(np.log1p)
+    sin = staticmethod(np.sin)
+    cos = staticmethod(np.cos)
+
+    @staticmethod
+    def real(x: Any) -> Any:
+        """Return integers as float64, the only way from a step to a real number."""
+        return np.asarray(x, "float64")
+
+    @staticmethod
+    def time(step: Any) -> np.ndarray:
+        """Return steps as an int64 array: rounded down, not negative, below 2**31."""
+        steps = np.asarray(step)
+        if steps.dtype.kind == "f":
+            steps = np.floor(steps)
+        elif steps.dtype.kind not in "iu":
+            raise TypeError(
+                "Argument `step` of a schedule must be an integer, or an array of "
+                f"integers. Received: step={step!r}"
+            )
+        if steps.size and not steps.max() <= MAX_STEP:
+            raise ValueError(
+                "Argument `step` of a schedule must be an integer of at most "
+                f"{MAX_STEP}. Received: step={step!r}"
+            )
+        return np.maximum(steps, 0).astype("int64")
+
+    @staticmethod
+    def foreign(schedule: Any, step: np.ndarray) -> np.ndarray:
+        """Return the values of a schedule that is not ours, asked step by step."""
+        asked, place = np.unique(step, return_inverse=True)
+        values = [ops.convert_to_numpy(schedule(int(one))) for one in asked]
+        return np.asarray(values, "float64")[place].reshape(np.shape(step))
+
+    @staticmethod
+    def fill(value: Any, step: np.ndarray) -> Any:
+        """Return a formula's result as float64 in the shape of the steps."""
+        value = np.asarray(value, "float64")
+        if value.shape != step.shape:
+            value = np.broadcast_to(value, step.shape).copy()
+        return value[()]
+
+
+class StepMath:
+    """keras.ops in float32 (float64 if that is `floatx`), on integer tensors."""
+
+    minimum = staticmethod(ops.minimum)
+    maximum = staticmethod(ops.maximum)
+    floor_divide = staticmethod(ops.floor_divide)
+    mod = staticmethod(ops.mod)
+    sqrt = staticmethod(ops.sqrt)
+    exp = staticmethod(ops.exp)
+    expm1 = staticmethod(ops.expm1)
+    log1p = staticmethod(ops.log1p)
+    sin = staticmethod(ops.sin)
+    cos = staticmethod(ops.cos)
+
+    @staticmethod
+    def where(condition: Any, a: Any, b: Any) -> Any:
+        """Select from `a` or `b`, of which a Python float takes the real type."""
+        return ops.where(condition, _real_if_float(a), _real_if_float(b))
+
+    @staticmethod
+    def power(x: Any, y: Any) -> Any:
+        """Return x to the power y.
+
+        For a Python number x the logarithm is taken on the host: float32 holds
+        0.9999 with an error that its millionth power would show.
+        """
+        if isinstance(x, float):
+            return ops.exp(y * float(np.log(x)))
+        return ops.power(x, y)
+
+    @staticmethod
+    def real(x: Any) -> Any:
+        """Return integers as reals, the only way from a step to a real number."""
+        return ops.cast(x, _real_dtype())
+
+    @staticmethod
+    def time(step: Any) -> Any:
+        """Return steps as an integer tensor: rounded down and not negative."""
+        if isinstance(step, (int, float, list, tuple, np.ndarray, np.generic)):
+            return ops.convert_to_tensor(HostMath.time(step).astype("int32"))
+        step = ops.convert_to_tensor(step)
+        dtype = keras.backend.standardize_dtype(step.dtype)
+        if dtype not in ("int32", "int64"):
+            if "float" in dtype:
+                step = ops.floor(step)
+            step = ops.minimum(step, _largest_step(dtype))
+            step = ops.cast(step, "int32")
+        return ops.maximum(step, 0)
+
+    @staticmethod
+    def foreign(schedule: Any, step: Any) -> Any:
+        """Return the values of a schedule that is not ours, asked step by step.
+
+        Keras's own warmup branches on the step, so that it takes scalars only.
+        """
+        if not step.shape:
+            return ops.cast(schedule(step), _real_dtype())
+        values = ops.map(
+            lambda one: ops.cast(schedule(one), _real_dtype()), ops.reshape(step, [-1])
+        )
+        return ops.reshape(values, ops.shape(step))
+
+    @staticmethod
+    def fill(value: Any, step: Any) -> Any:
+        """Return a formula's result as a real tensor in the shape of the steps."""
+        value = _real_if_float(value)
+        if value.shape == step.shape:
+            return value
+        return ops.broadcast_to(value, ops.shape(step))
+
+
+def _real_dtype() -> str:
+    return "float64" if keras.config.floatx() == "float64" else "float32"
+
+
+def _real_if_float(x: Any) -> Any:
+    if isinstance(x, float):
+        return ops.convert_to_tensor(x, _real_dtype())
+    return x
+
+
+def _largest_step(dtype: str) -> float | int:
+    """Return the largest step up to 2**31 - 1 that `dtype` holds exactly."""
+    if dtype == "bfloat16":
+        return float(2**31 - 2**23)
+    if "float" in dtype:
+        limits = np.finfo(dtype)
+        below = float(np.nextafter(np.array(2.0**31, dtype), np.array(0, dtype)))
+        return min(below, float(limits.max), float(MAX_STEP))
+    return min(int(np.iinfo(dtype).max), MAX_STEP)

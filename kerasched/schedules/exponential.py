@@ -1,0 +1,67 @@
+"""Rates that are multiplied by a factor again and again."""
+
+import math
+from typing import Any
+
+from kerasched.errors import MAX_STEP
+from kerasched.schedules.arguments import Positive
+from kerasched.schedules.arguments import Rate
+from kerasched.schedules.arguments import Steps
+from kerasched.schedules.base import Schedule
+from kerasched.schedules.registry import register
+
+
+@register(
+    "exponential",
+    reference="Keras, ExponentialDecay; optax, exponential_decay",
+    example={"initial_learning_rate": 0.1, "decay_steps": 250, "decay_rate": 0.4},
+)
+class ExponentialDecay(Schedule):
+    """Multiply the rate by a factor over every `decay_steps` steps.
+
+    max(initial_learning_rate * decay_rate**(step / decay_steps), end_learning_rate)
+
+    Args:
+        initial_learning_rate: the rate at step 0, 0 or more.
+        decay_steps: steps in which the rate is multiplied by `decay_rate` once.
+        decay_rate: the factor, above 0; above 1 the rate rises.
+        staircase: whether step / decay_steps is rounded down, so that the rate falls
+            at once at every multiple of `decay_steps`, as in StepDecay.
+        end_learning_rate: a lower bound of the rate.
+    """
+
+    initial_learning_rate: Rate
+    decay_steps: Steps
+    decay_rate: Positive
+    staircase: bool = False
+    end_learning_rate: Rate = 0.0
+
+    def value(self, step: Any, xp: Any) -> Any:
+        if self.staircase:
+            return decayed(self, xp.real(xp.floor_divide(step, self.decay_steps)), xp)
+        return decayed(self, xp.real(step) / self.decay_steps, xp)
+
+    @property
+    def constant_after(self) -> int | None:
+        return end_reached(self)
+
+
+def decayed(schedule: Any, periods: Any, xp: Any) -> Any:
+    """Return initial_learning_rate * decay_rate**periods, not below the end."""
+    start, end = schedule.initial_learning_rate, schedule.end_learning_rate
+    rate = start * xp.power(schedule.decay_rate, periods)
+    return xp.maximum(rate, end) if end else rate
+
+
+def end_reached(schedule: Any) -> int | None:
+    """Return the step from which `decayed` stays at one value, None if none is."""
+    start, end = schedule.initial_learning_rate, schedule.end_learning_rate
+    factor = schedule.decay_rate
+    if factor == 1.0 or start == 0.0 or (factor < 1.0 and start <= end):
+        return 0
+    if factor > 1.0 or end == 0.0:
+        return None
+    # One period more than needed: rounding may put the end just above the bound.
+    periods = math.ceil(math.log(end / start) / math.log(factor)) + 1
+    step = periods * schedule.decay_steps
+    return step if step <= MAX_STEP else None

@@ -1,0 +1,74 @@
+"""The table of all schedules, from which the CLI, the README and the tests are fed."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from typing import TypeVar
+
+import keras
+
+from kerasched.schedules.base import Schedule
+
+PACKAGE = "kerasched"
+_Class = TypeVar("_Class", bound=type[Schedule])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the registry: a schedule class, its origin and an example of it."""
+
+    name: str
+    cls: type[Schedule]
+    reference: str
+    example_arguments: dict[str, Any] | None
+
+    @property
+    def summary(self) -> str:
+        """The first line of the class's docstring."""
+        return (inspect.getdoc(self.cls) or "").partition("\n")[0]
+
+    @property
+    def example(self) -> Schedule:
+        """An instance that shows the schedule's shape within about 1000 steps."""
+        if self.example_arguments is None:
+            raise ValueError(
+                f"Schedule {self.name!r} was registered without an example. "
+                "Pass example={...} to register."
+            )
+        return self.cls(**self.example_arguments)
+
+
+_entries: dict[str, Entry] = {}
+
+
+def register(
+    name: str, *, reference: str, example: dict[str, Any] | None = None
+) -> Callable[[_Class], _Class]:
+    """Return a class decorator that makes a schedule known by name, and to Keras.
+
+    Args:
+        name: the short name, in snake case, by which the command line knows it.
+        reference: author, year and paper or section of what is implemented.
+        example: constructor arguments of an instance that shows its shape.
+
+    Raises:
+        ValueError: the name is taken by another class.
+    """
+
+    def decorate(cls: _Class) -> _Class:
+        if name in _entries and _entries[name].cls.__qualname__ != cls.__qualname__:
+            raise ValueError(
+                f"Argument `name` of register must be a new name. Received: "
+                f"name={name!r}, which is {_entries[name].cls.__name__}"
+            )
+        keras.saving.register_keras_serializable(PACKAGE, cls.__name__)(cls)
+        _entries[name] = Entry(name, cls, reference, example)
+        return cls
+
+    return decorate
+
+
+def list_schedules() -> tuple[Entry, ...]:
+    """Return the entries of all registered schedules, in the order of their names."""
+    return tuple(_entries[name] for name in sorted(_entries))

@@ -1,0 +1,98 @@
+"""A ramp in front of a schedule."""
+
+from typing import Any
+from typing import Literal
+
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kerasched.errors import message
+from kerasched.schedules import curves
+from kerasched.schedules.arguments import Boundary
+from kerasched.schedules.arguments import Positive
+from kerasched.schedules.arguments import Rate
+from kerasched.schedules.base import Schedule
+from kerasched.schedules.base import constant_after_of
+from kerasched.schedules.base import first_value
+from kerasched.schedules.base import value_of
+from kerasched.schedules.chain import since
+from kerasched.schedules.cosine import CosineDecay
+from kerasched.schedules.piecewise import select
+from kerasched.schedules.registry import register
+
+Shape = Literal["linear", "cosine", "polynomial", "exponential", "constant"]
+
+
+@register(
+    "warmup",
+    reference="Goyal et al., 2017, arXiv:1706.02677, section 2.2",
+    example={"schedule": CosineDecay(0.1, 900), "warmup_steps": 100},
+)
+class Warmup(Schedule):
+    """Rise from a start to a schedule's first rate, then follow that schedule.
+
+    start + (schedule(0) - start) * f(step / warmup_steps) for step < warmup_steps,
+    schedule(step - warmup_steps) from there on
+
+    With the default start of 0 the first update is made at rate 0, which changes no
+    weight: give a `start_learning_rate` to use it.
+
+    Args:
+        schedule: what follows; it counts from 0 at step = warmup_steps.
+        warmup_steps: steps until the schedule begins; 0 for no warmup.
+        start_learning_rate: the rate at step 0, 0 or more.
+        shape: the ramp f. "linear"; "cosine", half a wave; "polynomial",
+            (step / warmup_steps)**power; "exponential", a constant factor a step (the
+            start must be above 0); "constant", the start until the schedule begins.
+        power: the exponent of the polynomial shape, above 0.
+    """
+
+    schedule: LearningRateSchedule
+    warmup_steps: Boundary
+    start_learning_rate: Rate = 0.0
+    shape: Shape = "linear"
+    power: Positive = 2.0
+
+    def check(self) -> None:
+        if self.shape != "exponential":
+            return
+        if self.start_learning_rate == 0.0:
+            what = "above 0 for the exponential shape"
+            raise ValueError(message("Warmup", "start_learning_rate", what, 0.0))
+        if getattr(self.schedule, "exact", False) and not self.schedule.evaluate(0):
+            what = "a schedule that starts above 0 for the exponential shape"
+            raise ValueError(message("Warmup", "schedule", what, self.schedule))
+
+    def value(self, step: Any, xp: Any) -> Any:
+        after = value_of(self.schedule, since(step, self.warmup_steps, xp), xp)
+        if self.warmup_steps == 0:
+            return after
+        return select(step, (self.warmup_steps,), (self._ramp(step, xp), after), xp)
+
+    @property
+    def constant_after(self) -> int | None:
+        after = constant_after_of(self.schedule)
+        return None if after is None else self.warmup_steps + after
+
+    def _ramp(self, step: Any, xp: Any) -> Any:
+        if self.shape == "constant":
+            return self.start_learning_rate
+        target, total = first_value(self.schedule, xp), self.warmup_steps
+        done = curves.elapsed(step, total, xp)
+        left = curves.remaining(step, total, xp)
+        if self.shape == "exponential":
+            ratio = self.start_learning_rate / target
+            return target * xp.power(ratio, xp.real(left) / total)
+        if self.shape == "cosine":
+            return curves.mix(
+                target,
+                lambda: curves.cosine(xp.real(done) / total, xp),
+                self.start_learning_rate,
+                lambda: curves.cosine(xp.real(left) / total, xp),
+            )
+        power = self.power if self.shape == "polynomial" else 1.0
+        return curves.mix(
+            target,
+            lambda: curves.power(done, total, power, xp),
+            self.start_learning_rate,
+            lambda: curves.power_complement(done, total, power, xp),
+        )
