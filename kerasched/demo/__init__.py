@@ -1,0 +1,1 @@
+"""The learning-rate pipeline on real data, from a table to a prediction."""

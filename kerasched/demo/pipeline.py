@@ -1,0 +1,216 @@
+"""The pipeline itself: split, normalise, train, predict, save, load again."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import MinMaxScaler
+
+from kerasched.demo.settings import Settings
+from kerasched.demo.table import HELD_OUT
+from kerasched.demo.table import Table
+from kerasched.demo.trace import Epoch
+from kerasched.demo.trace import Reloaded
+from kerasched.demo.trace import Scores
+from kerasched.demo.trace import Stage
+from kerasched.demo.trace import Trace
+from kerasched.demo.trace import observe
+from kerasched.schedules import PerEpoch
+from kerasched.schedules import Schedule
+from kerasched.schedules import StepDecay
+
+HIDDEN_UNITS = 16
+
+Tell = Callable[[Stage], None]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The rows for training and those held out, normalised, in float32.
+
+    `x` has the shape (rows, columns), `y` has the shape (rows, 1).
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    x_held_out: np.ndarray
+    y_held_out: np.ndarray
+
+
+def prepare(table: Table, seed: int, tell: Tell) -> Parts:
+    """Return the table split in two parts of like classes, and scaled to 0..1."""
+    tell(_stage("data", table.features, table.source))
+    x, x_held_out, y, y_held_out = train_test_split(
+        table.features,
+        table.labels.astype("float32").reshape(-1, 1),
+        test_size=HELD_OUT,
+        stratify=table.labels,
+        random_state=seed,
+    )
+    scaler = MinMaxScaler().fit(x)
+    parts = Parts(
+        scaler.transform(x).astype("float32"),
+        y,
+        scaler.transform(x_held_out).astype("float32"),
+        y_held_out,
+    )
+    note = f"0..1 by the minimum and maximum of these {len(x)} rows"
+    tell(_stage("normalised", parts.x, note))
+    return parts
+
+
+def make_schedule(settings: Settings, steps_per_epoch: int) -> Schedule:
+    """Return the demo's schedule: the rate is halved every second epoch."""
+    halving = StepDecay(settings.learning_rate, decay_steps=2, decay_rate=0.5)
+    return PerEpoch(halving, steps_per_epoch)
+
+
+def build(columns: int, schedule: Schedule, momentum: float) -> keras.Model:
+    """Return the compiled model: one hidden layer and one sigmoid output."""
+    model = keras.Sequential(
+        [
+            keras.layers.Input((columns,)),
+            keras.layers.Dense(HIDDEN_UNITS, activation="relu"),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile(
+        optimizer=keras.optimizers.SGD(learning_rate=schedule, momentum=momentum),
+        loss=keras.losses.BinaryCrossentropy(),
+        metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
+    )
+    return model
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes every step and epoch of a training into a trace.
+
+    Args:
+        trace: where to write.
+        schedule: the optimizer's schedule.
+        rows: rows in one epoch.
+        batch_size: rows in one batch, but for the last.
+    """
+
+    def __init__(
+        self, trace: Trace, schedule: Schedule, rows: int, batch_size: int
+    ) -> None:
+        super().__init__()
+        self._trace, self._schedule = trace, schedule
+        self._rows, self._batch_size = rows, batch_size
+        self._rate = self._seen = self._total = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Note the rate of the update that the optimizer does next."""
+        self._rate = float(
+            self._schedule.evaluate(int(self.model.optimizer.iterations))
+        )
+        self._seen = self._total = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Recover the batch's own loss from the mean that Keras keeps of the epoch."""
+        seen = min((batch + 1) * self._batch_size, self._rows)
+        total = float(logs["loss"]) * seen
+        self._trace.step_losses.append((total - self._total) / (seen - self._seen))
+        self._trace.step_learning_rates.append(self._rate)
+        self._seen, self._total = seen, total
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Add the epoch's row, with what can be said of it."""
+        done = self._trace.epochs
+        losses = [row.loss for row in done] + [float(logs["loss"])]
+        rates = [row.learning_rate for row in done] + [self._rate]
+        accuracy, observation = float(logs["accuracy"]), observe(losses, rates)
+        done.append(Epoch(epoch + 1, rates[-1], losses[-1], accuracy, observation))
+
+
+def train(
+    parts: Parts,
+    settings: Settings,
+    trace: Trace,
+    tell: Tell,
+    callbacks: list[keras.callbacks.Callback],
+) -> tuple[keras.Model, Schedule]:
+    """Train the model, fill the trace, and return the model and its schedule."""
+    keras.utils.set_random_seed(settings.seed)
+    rows = len(parts.x)
+    schedule = make_schedule(settings, trace.steps_per_epoch)
+    model = build(parts.x.shape[1], schedule, settings.momentum)
+    tell(_stage("model input", parts.x[: settings.batch_size], "the first batch"))
+    model.fit(
+        parts.x,
+        parts.y,
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        verbose=0,
+        callbacks=[Recorder(trace, schedule, rows, settings.batch_size), *callbacks],
+    )
+    trace.training = _scores(model, parts.x, parts.y)
+    trace.held_out = _scores(model, parts.x_held_out, parts.y_held_out)
+    return model, schedule
+
+
+def predict(model: keras.Model, parts: Parts, trace: Trace, tell: Tell) -> None:
+    """Predict the class of one held-out row."""
+    row = parts.x_held_out[:1]
+    output = model.predict(row, verbose=0)
+    name = trace.classes[int(output[0, 0] > 0.5)]
+    truth = trace.classes[int(parts.y_held_out[0, 0])]
+    shape = f"{row.shape[0]} x {row.shape[1]} -> {output.shape[0]} x {output.shape[1]}"
+    note = f"{shape}: a held-out row is called {name}, it is {truth}"
+    tell(_stage("prediction", output, note))
+
+
+def save_and_reload(
+    model: keras.Model, schedule: Schedule, parts: Parts, settings: Settings
+) -> Reloaded:
+    """Save the model, and report what a fresh process finds in the file."""
+    model.save(settings.save)
+    iterations = int(model.optimizer.iterations)
+    batch = slice(0, settings.batch_size)
+    with tempfile.TemporaryDirectory() as folder:
+        rows, found = Path(folder, "rows.npz"), Path(folder, "found.npz")
+        np.savez(rows, x=parts.x_held_out, x_next=parts.x[batch], y_next=parts.y[batch])
+        _run_fresh(settings, rows, found)
+        with np.load(found) as values:
+            predictions = values["predictions"]
+            facts = json.loads(str(values["facts"]))
+    mine = model.predict(parts.x_held_out, verbose=0)
+    expected = np.float32(schedule.evaluate(iterations))
+    return Reloaded(
+        path=str(settings.save),
+        predictions_equal=bool(np.array_equal(mine, predictions)),
+        schedule_equal=keras.saving.deserialize_keras_object(facts["schedule"])
+        == schedule,
+        iterations_saved=iterations,
+        iterations_loaded=facts["iterations"],
+        next_learning_rate=facts["next_learning_rate"],
+        next_learning_rate_expected=float(expected),
+        iterations_after_next_step=facts["iterations_after"],
+    )
+
+
+def _run_fresh(settings: Settings, rows: Path, found: Path) -> None:
+    command = [sys.executable, "-m", "kerasched.demo.again"]
+    command += [str(settings.save), str(rows), str(found)]
+    environment = {**os.environ, "KERAS_BACKEND": settings.backend}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"The fresh process could not go on:\n{done.stderr}")
+
+
+def _scores(model: keras.Model, x: np.ndarray, y: np.ndarray) -> Scores:
+    scores = model.evaluate(x, y, batch_size=256, verbose=0, return_dict=True)
+    return Scores(len(x), float(scores["loss"]), float(scores["accuracy"]))
+
+
+def _stage(name: str, array: np.ndarray, note: str) -> Stage:
+    return Stage(name, array.shape, tuple(float(x) for x in array[0]), note)
