@@ -195,13 +195,6 @@ def value_of(schedule: LearningRateSchedule, step: Any, xp: Any) -> Any:
     return xp.foreign(schedule, step)
 
 
-def first_value(schedule: LearningRateSchedule, xp: Any) -> Any:
-    """Return a nested schedule's value at step 0, a Python float if it is ours."""
-    if getattr(schedule, "exact", False):
-        return float(schedule.evaluate(0))
-    return value_of(schedule, xp.time(0), xp)
-
-
 def constant_after_of(schedule: LearningRateSchedule) -> int | None:
     """Return `constant_after` of a nested schedule, None for one that is not ours."""
     return getattr(schedule, "constant_after", None)

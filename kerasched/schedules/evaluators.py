@@ -5,6 +5,7 @@
 Both hold the same names; arithmetic between results is plain Python operators.
 """
 
+import operator
 from typing import Any
 
 import keras
@@ -72,16 +73,24 @@ class HostMath:
 class StepMath:
     """keras.ops in float32 (float64 if that is `floatx`), on integer tensors."""
 
-    minimum = staticmethod(ops.minimum)
-    maximum = staticmethod(ops.maximum)
-    floor_divide = staticmethod(ops.floor_divide)
-    mod = staticmethod(ops.mod)
+    floor_divide = staticmethod(operator.floordiv)
+    mod = staticmethod(operator.mod)
     sqrt = staticmethod(ops.sqrt)
     exp = staticmethod(ops.exp)
     expm1 = staticmethod(ops.expm1)
     log1p = staticmethod(ops.log1p)
     sin = staticmethod(ops.sin)
     cos = staticmethod(ops.cos)
+
+    @staticmethod
+    def minimum(x: Any, y: Any) -> Any:
+        """Return the smaller of a tensor and a tensor or number."""
+        return ops.minimum(x, _like(y, x))
+
+    @staticmethod
+    def maximum(x: Any, y: Any) -> Any:
+        """Return the larger of a tensor and a tensor or number."""
+        return ops.maximum(x, _like(y, x))
 
     @staticmethod
     def where(condition: Any, a: Any, b: Any) -> Any:
@@ -116,7 +125,7 @@ class StepMath:
                 step = ops.floor(step)
             step = ops.minimum(step, _largest_step(dtype))
             step = ops.cast(step, "int32")
-        return ops.maximum(step, 0)
+        return StepMath.maximum(step, 0)
 
     @staticmethod
     def foreign(schedule: Any, step: Any) -> Any:
@@ -148,6 +157,14 @@ def _real_if_float(x: Any) -> Any:
     if isinstance(x, float):
         return ops.convert_to_tensor(x, _real_dtype())
     return x
+
+
+def _like(y: Any, x: Any) -> Any:
+    """Return a number in the type of a tensor, which spares TensorFlow a cast."""
+    if keras.backend.backend() != "tensorflow" or not isinstance(y, (int, float)):
+        return y
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    return ops.convert_to_tensor(np.asarray(y, dtype))
 
 
 def _largest_step(dtype: str) -> float | int:

@@ -12,7 +12,6 @@ from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.base import constant_after_of
-from kerasched.schedules.base import first_value
 from kerasched.schedules.base import value_of
 from kerasched.schedules.chain import since
 from kerasched.schedules.cosine import CosineDecay
@@ -53,12 +52,16 @@ class Warmup(Schedule):
     power: Positive = 2.0
 
     def check(self) -> None:
+        # Asked for here once, not in every step; None for another library's schedule.
+        exact = getattr(self.schedule, "exact", False)
+        target = float(self.schedule.evaluate(0)) if exact else None
+        object.__setattr__(self, "_target", target)
         if self.shape != "exponential":
             return
         if self.start_learning_rate == 0.0:
             what = "above 0 for the exponential shape"
             raise ValueError(message("Warmup", "start_learning_rate", what, 0.0))
-        if getattr(self.schedule, "exact", False) and not self.schedule.evaluate(0):
+        if target == 0.0:
             what = "a schedule that starts above 0 for the exponential shape"
             raise ValueError(message("Warmup", "schedule", what, self.schedule))
 
@@ -76,7 +79,9 @@ class Warmup(Schedule):
     def _ramp(self, step: Any, xp: Any) -> Any:
         if self.shape == "constant":
             return self.start_learning_rate
-        target, total = first_value(self.schedule, xp), self.warmup_steps
+        target, total = self._target, self.warmup_steps
+        if target is None:
+            target = value_of(self.schedule, xp.time(0), xp)
         done = curves.elapsed(step, total, xp)
         left = curves.remaining(step, total, xp)
         if self.shape == "exponential":
