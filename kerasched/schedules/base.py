@@ -124,31 +124,31 @@ class Schedule(LearningRateSchedule):
 
     def __add__(self, other: Any) -> "Schedule":
         if isinstance(other, LearningRateSchedule):
-            return _combine().Sum((self, other))
+            return _built_upon().Sum((self, other))
         return NotImplemented
 
     def __radd__(self, other: Any) -> "Schedule":
         if isinstance(other, LearningRateSchedule):
-            return _combine().Sum((other, self))
+            return _built_upon().Sum((other, self))
         return NotImplemented
 
     def __mul__(self, other: Any) -> "Schedule":
         if isinstance(other, LearningRateSchedule):
-            return _combine().Product((self, other))
-        return _combine().Scale(self, other)
+            return _built_upon().Product((self, other))
+        return _built_upon().Scale(self, other)
 
     def __rmul__(self, other: Any) -> "Schedule":
         if isinstance(other, LearningRateSchedule):
-            return _combine().Product((other, self))
-        return _combine().Scale(self, other)
+            return _built_upon().Product((other, self))
+        return _built_upon().Scale(self, other)
 
     def clip(self, low: float = 0.0, high: float | None = None) -> "Schedule":
         """Return this schedule kept between `low` and `high`."""
-        return _combine().Clip(self, low, high)
+        return _built_upon().Clip(self, low, high)
 
     def shift(self, steps: int) -> "Schedule":
         """Return this schedule moved `steps` steps earlier (later if negative)."""
-        return _combine().Shift(self, steps)
+        return _built_upon().Shift(self, steps)
 
     def then(self, schedule: LearningRateSchedule) -> "Schedule":
         """Return this schedule until it no longer changes, and then another.
@@ -161,7 +161,7 @@ class Schedule(LearningRateSchedule):
             what = "a schedule that changes and then stops"
             fix = "Give the step yourself: Chain((first, second), boundaries=(step,))"
             raise ValueError(message("then", "self", what, self, fix))
-        return _combine().Chain((self, schedule), (end,))
+        return _built_upon().Chain((self, schedule), (end,))
 
     def __eq__(self, other: object) -> Any:
         if type(other) is not type(self):
@@ -172,9 +172,10 @@ class Schedule(LearningRateSchedule):
         return hash((type(self), self._identity()))
 
     def __repr__(self) -> str:
+        fields = dataclasses.fields(self)
         given = [
             f"{field.name}={_show(getattr(self, field.name))}"
-            for field in dataclasses.fields(self)
+            for field in (*fields[1:], fields[0])  # The base's name comes last.
             if getattr(self, field.name) != field.default
         ]
         return f"{type(self).__name__}({', '.join(given)})"
@@ -214,11 +215,11 @@ def _freeze(cls: type) -> None:
     cls.__setattr__ = cls.__delattr__ = _refuse
 
 
-def _combine() -> Any:
-    """Return the module of the operators' results, which is built upon this one."""
-    from kerasched.schedules import combine
+def _built_upon() -> Any:
+    """Return the package, for the operators' results are built upon this module."""
+    from kerasched import schedules
 
-    return combine
+    return schedules
 
 
 def _to_config(value: Any) -> Any:

@@ -1,0 +1,360 @@
+"""Every bad argument raises at construction, with the message form of all errors."""
+
+import dataclasses
+import re
+from fractions import Fraction
+
+import keras
+import numpy as np
+import pytest
+from support import EXAMPLES
+
+import kerasched
+from kerasched import Chain
+from kerasched import Clip
+from kerasched import Constant
+from kerasched import CosineDecay
+from kerasched import ExponentialDecay
+from kerasched import PerEpoch
+from kerasched import PiecewiseConstant
+from kerasched import Scale
+from kerasched import Schedule
+from kerasched import Shift
+from kerasched import StepDecay
+from kerasched import Sum
+from kerasched import Warmup
+from kerasched.errors import Choice
+from kerasched.errors import Flag
+from kerasched.errors import Integer
+from kerasched.errors import Items
+from kerasched.errors import Number
+from kerasched.errors import Optional
+from kerasched.errors import Text
+from kerasched.schedules.arguments import ScheduleArgument
+from kerasched.schedules.arguments import check_of
+from kerasched.schedules.arguments import checks_of
+
+NAN, INF = float("nan"), float("inf")
+A_SCHEDULE = Constant(0.1)
+
+# What each kind of argument must refuse: values of the wrong kind, and of the kind.
+NOT_NUMBERS = [True, "1", None, 1j, [1.0], A_SCHEDULE, np.True_, np.ones(2)]
+NOT_FINITE = [NAN, INF, -INF, np.float32("nan"), 10**400]
+
+
+def bad_values(check):
+    """Return (error, value) pairs that an argument with this check must refuse."""
+    if isinstance(check, Number):
+        low = [] if check.minimum < 0 else [-1, -1e-9, np.float64(-0.5)]
+        values = NOT_FINITE + low + ([0, 0.0, -0.0] if check.exclusive else [])
+        kinds = NOT_NUMBERS
+    elif isinstance(check, Integer):
+        low = [check.minimum - 1, np.int64(check.minimum - 1)]
+        values = [2**31, 10**30, NAN, INF, -INF, *low]
+        kinds = [*NOT_NUMBERS, 1.5, 2.0, np.float32(3)]
+    elif isinstance(check, Flag):
+        values, kinds = [], [0, 1, "True", None, NAN, A_SCHEDULE]
+    elif isinstance(check, Text):
+        values, kinds = [], [1, True, b"x", [], A_SCHEDULE]
+    elif isinstance(check, Choice):
+        values, kinds = ["", "LINEAR", "none"], [0, True, None, A_SCHEDULE]
+    elif isinstance(check, Optional):
+        pairs = bad_values(check.check)
+        return [(error, value) for error, value in pairs if value is not None]
+    elif isinstance(check, Items):
+        inside = [(error, (value,)) for error, value in bad_values(check.check)]
+        kinds = ["ab", 0.1, None, True, {0.1}, A_SCHEDULE, np.ones((2, 2))]
+        return inside + [(TypeError, value) for value in kinds]
+    else:
+        assert isinstance(check, ScheduleArgument)
+        values, kinds = [], [0.1, 1, None, True, "cosine", lambda step: 0.1, StepDecay]
+    pairs = [(ValueError, value) for value in values]
+    return pairs + [(TypeError, value) for value in kinds]
+
+
+ROWS = [
+    pytest.param(type(example), argument, error, value, id=f"{name}-{argument}-{index}")
+    for name, example in EXAMPLES.items()
+    for argument, check in checks_of(type(example)).items()
+    for index, (error, value) in enumerate(bad_values(check))
+]
+
+
+@pytest.mark.parametrize(("cls", "argument", "error", "value"), ROWS)
+def test_bad_argument_raises_with_the_message_form(cls, argument, error, value):
+    entry = next(e for e in kerasched.list_schedules() if e.cls is cls)
+    arguments = {**entry.example_arguments, argument: value}
+    form = (
+        rf"Argument `{argument}(\[0\])?` of {cls.__name__} must be [^`]+\. "
+        rf"Received: {argument}(\[0\])?=.+"
+    )
+    with pytest.raises(error) as caught:
+        cls(**arguments)
+    assert re.fullmatch(form, str(caught.value), re.DOTALL), str(caught.value)
+
+
+# Whether 0 and negative numbers have a meaning, for each argument that is a number.
+POSITIVE = {
+    "StepDecay": ["decay_steps", "decay_rate"],
+    "ExponentialDecay": ["decay_steps", "decay_rate"],
+    "PolynomialDecay": ["decay_steps", "power"],
+    "LinearDecay": ["decay_steps"],
+    "CosineDecay": ["decay_steps", "exponent", "k_decay"],
+    "Warmup": ["power"],
+    "PerEpoch": ["steps_per_epoch"],
+}
+NOT_NEGATIVE = {
+    "Constant": ["learning_rate"],
+    "StepDecay": ["initial_learning_rate", "end_learning_rate"],
+    "ExponentialDecay": ["initial_learning_rate", "end_learning_rate"],
+    "PolynomialDecay": ["initial_learning_rate", "end_learning_rate"],
+    "LinearDecay": ["initial_learning_rate", "end_learning_rate"],
+    "CosineDecay": ["initial_learning_rate", "end_learning_rate"],
+    "Warmup": ["warmup_steps", "start_learning_rate"],
+    "Scale": ["factor"],
+    "Clip": ["low", "high"],
+}
+OF_ANY_SIGN = {"Shift": ["steps"]}
+
+
+def rows(table):
+    entries = {entry.cls.__name__: entry for entry in kerasched.list_schedules()}
+    return [(entries[cls], name) for cls, names in table.items() for name in names]
+
+
+@pytest.mark.parametrize(("entry", "argument"), rows(POSITIVE))
+def test_zero_is_refused_where_it_has_no_meaning(entry, argument):
+    with pytest.raises(ValueError, match=f"`{argument}` of .* must be a positive"):
+        entry.cls(**{**entry.example_arguments, argument: 0})
+
+
+@pytest.mark.parametrize(("entry", "argument"), rows(POSITIVE) + rows(NOT_NEGATIVE))
+def test_negative_numbers_are_refused(entry, argument):
+    with pytest.raises(ValueError, match=f"`{argument}` of .* must be a "):
+        entry.cls(**{**entry.example_arguments, argument: -1})
+
+
+@pytest.mark.parametrize(("entry", "argument"), rows(NOT_NEGATIVE))
+def test_zero_is_kept_where_it_has_a_meaning(entry, argument):
+    arguments = {**entry.example_arguments, argument: 0}
+    if argument == "high":
+        arguments["low"] = 0
+    assert getattr(entry.cls(**arguments), argument) == 0
+
+
+def test_every_number_among_the_arguments_has_its_row():
+    listed = rows(POSITIVE) + rows(NOT_NEGATIVE) + rows(OF_ANY_SIGN)
+    numbers = [
+        (entry, name)
+        for entry in kerasched.list_schedules()
+        for name, check in checks_of(entry.cls).items()
+        if isinstance(getattr(check, "check", check), (Number, Integer))
+        and not isinstance(check, Items)
+    ]
+    assert {(e.name, n) for e, n in listed} == {(e.name, n) for e, n in numbers}
+
+
+@pytest.mark.parametrize("values", [[0.1, -0.1], [0.1, NAN]])
+def test_rates_in_a_list_are_checked_one_by_one(values):
+    with pytest.raises(ValueError, match=r"Argument `values\[1\]` of PiecewiseConst"):
+        PiecewiseConstant([5], values)
+
+
+def test_boundaries_are_not_negative():
+    with pytest.raises(ValueError, match=r"Argument `boundaries\[0\]` of"):
+        PiecewiseConstant([-1], [0.1, 0.2])
+
+
+def message(make):
+    """Return the text of the error that a construction raises."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        make()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda: StepDecay(0.1, decay_steps=0),
+            "Argument `decay_steps` of StepDecay must be a positive integer. "
+            "Received: decay_steps=0",
+        ),
+        (
+            lambda: StepDecay(0.1, 1.5),
+            "Argument `decay_steps` of StepDecay must be a positive integer. "
+            "Received: decay_steps=1.5",
+        ),
+        (
+            lambda: StepDecay(0.1, 2**31),
+            "Argument `decay_steps` of StepDecay must be a positive integer of at most "
+            "2147483647. Received: decay_steps=2147483648",
+        ),
+        (
+            lambda: ExponentialDecay(NAN, 1, 0.5),
+            "Argument `initial_learning_rate` of ExponentialDecay must be a "
+            "non-negative finite number. Received: initial_learning_rate=nan",
+        ),
+        (
+            lambda: PiecewiseConstant([20, 10], [1, 0.1, 0.01]),
+            "Argument `boundaries` of PiecewiseConstant must be strictly increasing. "
+            "Received: boundaries=(20, 10)",
+        ),
+        (
+            lambda: PiecewiseConstant([10, 10], [1, 0.1, 0.01]),
+            "Argument `boundaries` of PiecewiseConstant must be strictly increasing. "
+            "Received: boundaries=(10, 10)",
+        ),
+        (
+            lambda: PiecewiseConstant([10], [1.0]),
+            "Argument `values` of PiecewiseConstant must be one item longer than "
+            "`boundaries`, which has 1. Received: values=(1.0,)",
+        ),
+        (
+            lambda: Chain([A_SCHEDULE], [10]),
+            "Argument `schedules` of Chain must be one item longer than `boundaries`, "
+            "which has 1. Received: schedules=(Constant(learning_rate=0.1),)",
+        ),
+        (
+            lambda: Sum([]),
+            "Argument `schedules` of Sum must be not empty. Received: schedules=()",
+        ),
+        (
+            lambda: Warmup(0.1, 10),
+            "Argument `schedule` of Warmup must be a learning-rate schedule. "
+            "Received: schedule=0.1. Wrap a number in Constant",
+        ),
+        (
+            lambda: Warmup(A_SCHEDULE, 10, shape="exponential"),
+            "Argument `start_learning_rate` of Warmup must be above 0 for the "
+            "exponential shape. Received: start_learning_rate=0.0",
+        ),
+        (
+            lambda: Warmup(Constant(0.0), 10, 0.1, "exponential"),
+            "Argument `schedule` of Warmup must be a schedule that starts above 0 for "
+            "the exponential shape. Received: schedule=Constant(learning_rate=0.0)",
+        ),
+        (
+            lambda: Clip(A_SCHEDULE, 0.2, 0.1),
+            "Argument `high` of Clip must be at least `low`, which is 0.2. "
+            "Received: high=0.1",
+        ),
+        (
+            lambda: Warmup(A_SCHEDULE, 10, shape="log"),
+            "Argument `shape` of Warmup must be one of 'linear', 'cosine', "
+            "'polynomial', 'exponential', 'constant'. Received: shape='log'",
+        ),
+    ],
+)
+def test_error_says_what_where_and_what_was_received(make, text):
+    assert message(make) == text
+
+
+def test_an_unregistered_schedule_cannot_be_nested():
+    class Mine(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.1
+
+    text = message(lambda: PerEpoch(Mine(), 10))
+    assert text.startswith(
+        "Argument `schedule` of PerEpoch must be a schedule whose class is registered "
+        "with Keras. Received: schedule="
+    )
+    assert text.endswith(
+        "Decorate its class with keras.saving.register_keras_serializable()"
+    )
+
+
+def test_a_long_array_is_cut_in_the_message():
+    values = np.arange(10_000.0)
+    assert len(message(lambda: PiecewiseConstant(values, values))) < 300
+
+
+NUMBERS = [1, np.float32(1), np.float64(1), np.int8(1), np.array(1.0), Fraction(1)]
+
+
+@pytest.mark.parametrize("value", NUMBERS, ids=repr)
+def test_numbers_of_any_kind_are_kept_as_floats(value):
+    kept = Constant(value).learning_rate
+    assert kept == 1.0
+    assert type(kept) is float
+
+
+@pytest.mark.parametrize("value", [3, np.int8(3), np.uint64(3), np.array(3)], ids=repr)
+def test_integers_of_any_kind_are_kept_as_ints(value):
+    kept = StepDecay(0.1, value).decay_steps
+    assert kept == 3
+    assert type(kept) is int
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, 0.1],
+        (1, 0.1),
+        np.array([1, 0.1]),
+        [np.float64(1), np.float32(0.1).astype("float64") * 0 + 0.1],
+    ],
+    ids=["list", "tuple", "array", "scalars"],
+)
+def test_sequences_are_kept_as_tuples_of_numbers(values):
+    schedule = PiecewiseConstant(range(5, 6), values)
+    assert schedule == PiecewiseConstant((5,), (1.0, 0.1))
+    assert [type(value) for value in schedule.values] == [float, float]
+    assert [type(boundary) for boundary in schedule.boundaries] == [int]
+
+
+def test_the_integer_rate_that_keras_turns_into_0_works():
+    schedule = ExponentialDecay(1, 1000, 0.96)
+    assert float(schedule(1000)) == pytest.approx(0.96, rel=1e-6)
+    theirs = keras.optimizers.schedules.ExponentialDecay(1, 1000, 0.96)
+    assert float(theirs(1000)) != pytest.approx(0.96, rel=1e-6)  # Why ours checks.
+
+
+def test_setting_an_attribute_raises():
+    schedule = StepDecay(0.1, 2)
+    with pytest.raises(dataclasses.FrozenInstanceError) as caught:
+        schedule.decay_steps = 3
+    assert str(caught.value) == (
+        "Argument `decay_steps` of StepDecay cannot be changed: a schedule is "
+        "immutable. Make another one with dataclasses.replace(schedule, "
+        "decay_steps=...)."
+    )
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        schedule.anything = 3
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del schedule.decay_steps
+
+
+def test_replace_makes_a_checked_copy():
+    schedule = StepDecay(0.1, 2, name="mine")
+    assert dataclasses.replace(schedule, decay_steps=3) == StepDecay(0.1, 3)
+    with pytest.raises(ValueError, match="must be a positive integer"):
+        dataclasses.replace(schedule, decay_steps=0)
+
+
+def test_shift_may_be_negative():
+    assert Shift(A_SCHEDULE, -5).steps == -5
+
+
+def test_scale_by_zero_is_allowed():
+    assert Scale(CosineDecay(0.1, 10), 0).evaluate(0) == 0.0
+
+
+def test_plain_annotations_are_checked_too():
+    class Plain(Schedule):
+        a: float
+        b: int = 2
+        c: tuple[float, ...] = ()
+
+        def value(self, step, xp):
+            return self.a + xp.real(step)
+
+    assert float(Plain(-1.5)(3)) == 1.5
+    with pytest.raises(TypeError, match="Argument `b` of Plain must be an integer"):
+        Plain(1.0, 2.5)
+
+
+def test_an_annotation_of_no_meaning_is_refused():
+    with pytest.raises(TypeError, match="cannot be annotated with <class 'dict'>"):
+        check_of(dict)

@@ -1,0 +1,177 @@
+"""Every schedule's values at chosen steps, computed by hand in the comments."""
+
+import math
+
+import numpy as np
+import pytest
+from support import EXAMPLES
+
+import kerasched
+from kerasched import Chain
+from kerasched import Clip
+from kerasched import Constant
+from kerasched import CosineDecay
+from kerasched import ExponentialDecay
+from kerasched import LinearDecay
+from kerasched import PerEpoch
+from kerasched import PiecewiseConstant
+from kerasched import PolynomialDecay
+from kerasched import Product
+from kerasched import Scale
+from kerasched import Shift
+from kerasched import StepDecay
+from kerasched import Sum
+from kerasched import Warmup
+
+ROOT_HALF = math.sqrt(0.5)
+
+# Each row: the registry's name, a schedule, {step: value}.
+ROWS = [
+    ("constant", Constant(0.3), {0: 0.3, 5: 0.3, 2**31 - 1: 0.3}),
+    ("step", StepDecay(0.8, 10), {0: 0.8, 9: 0.8, 10: 0.4, 19: 0.4, 20: 0.2}),
+    ("step", StepDecay(0.8, 10, 0.1), {9: 0.8, 10: 0.08, 20: 0.008}),
+    ("step", StepDecay(0.8, 10, 0.5, 0.15), {20: 0.2, 29: 0.2, 30: 0.15, 99: 0.15}),
+    ("step", StepDecay(0.1, 1, 2.0), {0: 0.1, 1: 0.2, 2: 0.4}),
+    (
+        "piecewise_constant",
+        PiecewiseConstant([2, 5], [0.3, 0.2, 0.1]),
+        {0: 0.3, 1: 0.3, 2: 0.2, 4: 0.2, 5: 0.1, 99: 0.1},
+    ),
+    ("piecewise_constant", PiecewiseConstant([], [0.7]), {0: 0.7, 9: 0.7}),
+    ("piecewise_constant", PiecewiseConstant([0], [0.7, 0.1]), {0: 0.1}),
+    (
+        "exponential",
+        # 0.64**(5/10) = 0.8
+        ExponentialDecay(1.0, 10, 0.64),
+        {0: 1.0, 5: 0.8, 10: 0.64, 20: 0.4096},
+    ),
+    (
+        "exponential",
+        ExponentialDecay(1.0, 10, 0.64, staircase=True),
+        {0: 1.0, 9: 1.0, 10: 0.64, 19: 0.64, 20: 0.4096},
+    ),
+    (
+        "exponential",
+        ExponentialDecay(1.0, 10, 0.64, end_learning_rate=0.7),
+        {5: 0.8, 10: 0.7, 50: 0.7},
+    ),
+    (
+        "polynomial",
+        # end + (start - end) * left**2, left = 1, 1/2, 1/4, 0
+        PolynomialDecay(0.9, 4, 0.1, power=2.0),
+        {0: 0.9, 2: 0.3, 3: 0.15, 4: 0.1, 5: 0.1},
+    ),
+    ("polynomial", PolynomialDecay(0.8, 4, power=0.5), {0: 0.8, 3: 0.4, 4: 0.0}),
+    ("linear", LinearDecay(1.0, 4, 0.2), {0: 1.0, 1: 0.8, 2: 0.6, 4: 0.2, 9: 0.2}),
+    ("linear", LinearDecay(0.0, 4, 0.4), {0: 0.0, 1: 0.1, 4: 0.4, 9: 0.4}),
+    (
+        "cosine",
+        # end + (start - end) * (1 + cos(pi * t / 4)) / 2
+        CosineDecay(0.9, 4, 0.1),
+        {
+            0: 0.9,
+            1: 0.5 + 0.4 * ROOT_HALF,
+            2: 0.5,
+            3: 0.5 - 0.4 * ROOT_HALF,
+            4: 0.1,
+            5: 0.1,
+        },
+    ),
+    (
+        "cosine",
+        # half way the cosine factor is 1/2, and its square 1/4
+        CosineDecay(0.8, 4, exponent=2.0),
+        {0: 0.8, 2: 0.2, 4: 0.0},
+    ),
+    (
+        "cosine",
+        # (2/4)**2 = 1/4 of the way
+        CosineDecay(0.8, 4, k_decay=2.0),
+        {0: 0.8, 2: 0.4 * (1 + ROOT_HALF), 4: 0.0},
+    ),
+    (
+        "warmup",
+        Warmup(LinearDecay(0.8, 4), 4),
+        {0: 0.0, 1: 0.2, 3: 0.6, 4: 0.8, 5: 0.6, 8: 0.0},
+    ),
+    ("warmup", Warmup(Constant(0.8), 4, 0.4), {0: 0.4, 1: 0.5, 4: 0.8, 9: 0.8}),
+    (
+        "warmup",
+        Warmup(Constant(0.8), 4, shape="cosine"),
+        {0: 0.0, 1: 0.4 * (1 - ROOT_HALF), 2: 0.4, 4: 0.8},
+    ),
+    (
+        "warmup",
+        # 0.2 + 0.6 * (t / 4)**2
+        Warmup(Constant(0.8), 4, 0.2, "polynomial"),
+        {0: 0.2, 2: 0.35, 3: 0.5375, 4: 0.8},
+    ),
+    (
+        "warmup",
+        Warmup(Constant(0.8), 4, shape="polynomial", power=0.5),
+        {0: 0.0, 1: 0.4, 4: 0.8},
+    ),
+    (
+        "warmup",
+        # a factor of 2 a step
+        Warmup(Constant(0.8), 4, 0.05, "exponential"),
+        {0: 0.05, 1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8},
+    ),
+    ("warmup", Warmup(Constant(0.8), 4, 0.1, "constant"), {0: 0.1, 3: 0.1, 4: 0.8}),
+    ("warmup", Warmup(LinearDecay(0.8, 4), 0), {0: 0.8, 2: 0.4}),
+    (
+        "chain",
+        Chain((LinearDecay(0.4, 4), StepDecay(0.8, 2), Constant(0.1)), (2, 6)),
+        {0: 0.4, 1: 0.3, 2: 0.8, 3: 0.8, 4: 0.4, 5: 0.4, 6: 0.1, 7: 0.1},
+    ),
+    ("chain", Chain((StepDecay(0.8, 2),), ()), {0: 0.8, 2: 0.4}),
+    ("sum", Sum((LinearDecay(0.4, 4), Constant(0.1))), {0: 0.5, 1: 0.4, 4: 0.1}),
+    ("product", Product((LinearDecay(0.4, 4), StepDecay(1.0, 2))), {1: 0.3, 2: 0.1}),
+    ("scale", Scale(LinearDecay(0.4, 4), 0.5), {0: 0.2, 1: 0.15, 4: 0.0}),
+    ("clip", Clip(LinearDecay(0.4, 4), 0.15, 0.35), {0: 0.35, 1: 0.3, 3: 0.15}),
+    ("clip", Clip(LinearDecay(0.4, 4), 0.15), {0: 0.4, 3: 0.15, 9: 0.15}),
+    ("clip", Clip(Constant(0.4), 0.0, 0.3), {0: 0.3, 9: 0.3}),
+    ("shift", Shift(LinearDecay(0.4, 4), 1), {0: 0.3, 3: 0.0, 2**31 - 1: 0.0}),
+    ("shift", Shift(LinearDecay(0.4, 4), -2), {0: 0.4, 2: 0.4, 3: 0.3, 6: 0.0}),
+    # Within an epoch the rate stays: 5 // 3 = 1 of 4 epochs.
+    ("per_epoch", PerEpoch(LinearDecay(0.8, 4), 3), {2: 0.8, 3: 0.6, 5: 0.6, 12: 0.0}),
+    ("per_epoch", PerEpoch(StepDecay(0.8, 2), 3), {0: 0.8, 5: 0.8, 6: 0.4, 12: 0.2}),
+]
+
+
+@pytest.mark.parametrize(("name", "schedule", "values"), ROWS)
+def test_schedule_has_the_values_computed_by_hand(name, schedule, values):
+    steps, expected = list(values), list(values.values())
+    assert isinstance(schedule, type(EXAMPLES[name]))
+    # 1e-15 of the peak: a few roundings of float64.
+    np.testing.assert_allclose(
+        schedule.evaluate(steps), expected, rtol=1e-14, atol=1e-15
+    )
+
+
+def test_every_registered_schedule_has_a_row():
+    assert {row[0] for row in ROWS} == {e.name for e in kerasched.list_schedules()}
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_halved_rates_are_exact(steps):
+    schedule = PerEpoch(StepDecay(0.1, decay_steps=2, decay_rate=0.5), steps)
+    rates = schedule.evaluate(np.arange(6) * steps).tolist()
+    assert rates == [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]
+
+
+def test_a_default_start_makes_the_first_update_a_no_op():
+    assert Warmup(Constant(0.1), 10).evaluate(0) == 0.0
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        LinearDecay(0.1, 100, 0.3),
+        PolynomialDecay(0.1, 100, 0.3, power=2.0),
+        CosineDecay(0.1, 100, 0.3),
+    ],
+)
+def test_the_end_is_reached_exactly_and_held(schedule):
+    assert schedule.evaluate([100, 101, 2**31 - 1]).tolist() == [0.3, 0.3, 0.3]
+    assert schedule.evaluate(99) != 0.3

@@ -1,0 +1,143 @@
+"""Helpers of the tests: examples of schedules, compiled calls, other processes."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+
+import kerasched
+from kerasched import Chain
+from kerasched import CosineDecay
+from kerasched import ExponentialDecay
+from kerasched import LinearDecay
+from kerasched import PerEpoch
+from kerasched import PolynomialDecay
+from kerasched import StepDecay
+from kerasched import Warmup
+
+BACKENDS = ("tensorflow", "jax", "torch")
+INSTALLED = tuple(name for name in BACKENDS if importlib.util.find_spec(name))
+BACKEND = keras.backend.backend()
+
+EXAMPLES = {entry.name: entry.example for entry in kerasched.list_schedules()}
+
+# The registry's examples, and others that turn every option on.
+SCHEDULES = {
+    **EXAMPLES,
+    "step with an end": StepDecay(0.1, 7, 0.3, end_learning_rate=0.01),
+    "step that rises": StepDecay(0.001, 50, 1.2).clip(high=1.0),
+    "exponential staircase": ExponentialDecay(0.1, 7, 0.9, staircase=True),
+    "exponential with an end": ExponentialDecay(0.1, 30, 0.5, end_learning_rate=0.02),
+    "polynomial root": PolynomialDecay(0.1, 90, 0.01, power=0.5),
+    "polynomial long root": PolynomialDecay(0.1, 10**6, 0.01, power=0.5),
+    "polynomial of all time": PolynomialDecay(0.1, 2**31 - 1, 0.01, power=0.3),
+    "polynomial that rises": PolynomialDecay(0.01, 90, 0.1, power=3.0),
+    "linear that rises": LinearDecay(1e-7, 100, 0.1),
+    "cosine with an end": CosineDecay(0.1, 100, 0.001),
+    "cosine with an exponent": CosineDecay(0.1, 100, 0.01, exponent=2.0),
+    "cosine root": CosineDecay(0.1, 100, 0.01, exponent=0.5),
+    "cosine of all time": CosineDecay(0.1, 2**31 - 1, 0.01, 0.3, 0.3),
+    "cosine with k-decay": CosineDecay(0.1, 100, 0.01, k_decay=1.5),
+    "cosine with early k-decay": CosineDecay(0.1, 100, 0.01, k_decay=0.5),
+    "cosine wholly": CosineDecay(0.01, 100, 0.1, exponent=1.5, k_decay=0.7),
+    "warmup cosine": Warmup(CosineDecay(0.1, 90), 10, 0.001, "cosine"),
+    "warmup polynomial": Warmup(CosineDecay(0.1, 90), 10, 0.001, "polynomial"),
+    "warmup root": Warmup(StepDecay(0.1, 40), 10, 0.001, "polynomial", power=0.5),
+    "warmup exponential": Warmup(StepDecay(0.1, 40), 10, 1e-5, "exponential"),
+    "warmup constant": Warmup(StepDecay(0.1, 40), 10, 0.01, "constant"),
+    "warmup of no steps": Warmup(StepDecay(0.1, 40), 0),
+    "nested": Chain(
+        (
+            Warmup(PerEpoch(StepDecay(0.1, 2), 5), 10),
+            0.5 * CosineDecay(0.1, 30) + LinearDecay(0.01, 40),
+        ),
+        (25,),
+    ).shift(3),
+}
+
+# Steps at which any schedule above turns, their neighbours, and the far end of time.
+STEPS = np.unique(
+    np.concatenate(
+        [
+            np.arange(130),
+            np.array([b + d for b in (200, 300, 500, 750, 1000) for d in (-1, 0, 1)]),
+            2**24 + np.arange(-2, 10),
+            [2**31 - 2, 2**31 - 1],
+        ]
+    )
+)
+
+# Keras's own functions are traced with the warnings that they bring themselves.
+TORCH_NOTE = "ignore:.*(lru_cache|Dynamo).*"
+
+
+def steps_of(schedule):
+    """Return the steps above and those around a schedule's own end, as int32."""
+    end = min(schedule.constant_after or 0, 2**31 - 1)
+    around = np.clip(end + np.arange(-3, 3), 0, 2**31 - 1)
+    return np.unique(np.concatenate([STEPS, around])).astype("int32")
+
+
+def tolerance(schedule, steps):
+    """Return how far a call may lie from `evaluate`, at each step.
+
+    design: 2e-6 relative, 3e-7 more for each power above 1, and 1e-9 of the peak; a
+    sum, product or chain adds its parts' relative terms.
+    """
+    values = schedule.evaluate(steps)
+    return relative(schedule) * np.abs(values) + 1e-9 * np.abs(values).max()
+
+
+def relative(schedule):
+    """Return the relative term of a schedule's tolerance."""
+    parts = [relative(child) for child in schedule.children]
+    powers = [getattr(schedule, name, 1.0) for name in ("power", "exponent")]
+    own = 2e-6 + 3e-7 * sum(max(power - 1.0, 0.0) for power in powers)
+    return sum(parts) if len(parts) > 1 else max([own, *parts])
+
+
+def compiled_calls(function):
+    """Return the ways in which a step can be compiled on this backend, by name."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return {
+            "graph": tf.function(function),
+            "xla": tf.function(function, jit_compile=True),
+        }
+    if BACKEND == "jax":
+        import jax
+
+        return {"jit": jax.jit(function)}
+    import torch
+
+    torch.compiler.reset()  # It would refuse the ninth function of the same code.
+    return {"compile": torch.compile(function, fullgraph=True, backend="eager")}
+
+
+def run_python(code, backend=BACKEND, arguments=(), check=True):
+    """Run a program in a fresh process on a backend and return what became of it."""
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": backend,
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PYTHONSAFEPATH": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+def run_json(code, backend=BACKEND, arguments=()):
+    """Run a program in a fresh process and return the JSON of its last line."""
+    done = run_python(code, backend, arguments)
+    return json.loads(done.stdout.strip().splitlines()[-1])

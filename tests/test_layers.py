@@ -1,0 +1,103 @@
+"""Imports point down only, and each foreign package is imported in its own place."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "kerasched"
+
+# What each part may import of the others. A change here is a change of the design.
+MAY_IMPORT = {
+    "__init__": {"schedules"},
+    "__main__": {"cli"},
+    "cli": {"demo", "errors"},
+    "demo": {"schedules", "plotting", "errors", "__init__"},
+    "plotting": {"schedules"},
+    "schedules": {"errors"},
+    "kernels": {"errors"},
+    "errors": set(),
+}
+
+# Where each foreign package may be imported; all others may be imported nowhere.
+MAY_BE_IMPORTED_IN = {
+    "keras": {"__init__", "cli", "demo", "schedules"},
+    "numpy": set(MAY_IMPORT),
+    "rich": {"cli", "demo"},
+    "matplotlib": {"plotting"},
+    "sklearn": {"demo"},
+}
+
+# Read while a mistake of the user is answered, before Keras is loaded.
+BEFORE_KERAS = ("cli.py", "errors.py", "demo/__init__.py", "demo/settings.py")
+BEFORE_KERAS += ("demo/table.py", "demo/trace.py")
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def part(path):
+    """Return the part of the package that a file belongs to."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path, top_level_only=False):
+    """Return the dotted names that a file imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = []
+    for node in tree.body if top_level_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
+
+
+each_file = pytest.mark.parametrize(
+    "path", FILES, ids=lambda path: str(path.relative_to(PACKAGE))
+)
+
+
+def test_every_part_has_a_row_in_the_table():
+    assert {part(path) for path in FILES} == set(MAY_IMPORT)
+
+
+@each_file
+def test_imports_point_down(path):
+    for name in imports(path):
+        if name.split(".")[0] == "kerasched" and name != "kerasched._native":
+            other = name.split(".")[1] if "." in name else "__init__"
+            assert other == part(path) or other in MAY_IMPORT[part(path)], name
+
+
+@each_file
+def test_foreign_packages_stay_in_their_place(path):
+    import sys
+
+    known = sys.stdlib_module_names | {"kerasched"}
+    for name in imports(path):
+        top = name.split(".")[0]
+        if top not in known:
+            assert part(path) in MAY_BE_IMPORTED_IN.get(top, set()), name
+
+
+@each_file
+def test_only_public_keras_is_used(path):
+    assert "keras.src" not in path.read_text(encoding="utf-8")
+
+
+@each_file
+def test_the_extension_has_one_importer(path):
+    named = any("_native" in name for name in imports(path))
+    assert not named or path == PACKAGE / "kernels" / "native.py"
+
+
+@pytest.mark.parametrize("name", BEFORE_KERAS)
+def test_the_command_starts_without_keras(name):
+    tops = {n.split(".")[0] for n in imports(PACKAGE / name, top_level_only=True)}
+    assert not tops & {"keras", "rich", "sklearn", "matplotlib"}
+
+
+def test_matplotlib_is_imported_inside_functions_only():
+    names = imports(PACKAGE / "plotting.py", top_level_only=True)
+    assert not any(name.startswith("matplotlib") for name in names)

@@ -1,0 +1,78 @@
+"""The package as it is installed: its names, its version and the cost of importing."""
+
+import importlib.metadata
+import importlib.resources
+from pathlib import Path
+
+import pytest
+from support import run_json
+from support import run_python
+
+import kerasched
+
+ROOT = Path(__file__).parents[1]
+
+TIME = """
+import json, sys, time
+import keras
+before, start = set(sys.modules), time.perf_counter()
+import kerasched
+seconds = time.perf_counter() - start
+added = {name.split(".")[0] for name in set(sys.modules) - before}
+print(json.dumps({"seconds": seconds, "added": sorted(added)}))
+"""
+
+
+def test_importing_adds_at_most_100_ms():
+    # The best of several: what else the machine does can only add to it.
+    assert min(run_json(TIME)["seconds"] for _ in range(3)) <= 0.1
+
+
+def test_importing_loads_no_plotting_and_no_second_framework():
+    added = set(run_json(TIME)["added"])
+    frameworks = {"tensorflow", "jax", "torch"}
+    assert not added & ({"matplotlib", "sklearn", "rich", "_native"} | frameworks)
+    assert "kerasched" in added
+
+
+def test_importing_registers_the_schedules():
+    code = """
+import kerasched, keras, json
+print(json.dumps(keras.saving.get_registered_object("kerasched>StepDecay").__name__))
+"""
+    assert run_json(code) == "StepDecay"
+
+
+def test_the_version_is_that_of_the_installed_package():
+    assert importlib.metadata.version("kerasched") == kerasched.__version__
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {kerasched.__version__}" in changelog
+
+
+def test_only_keras_and_numpy_are_required():
+    required = [
+        name.split(";")[0].strip()
+        for name in importlib.metadata.requires("kerasched")
+        if "extra ==" not in name
+    ]
+    assert sorted(required) == ["keras>=3.15", "numpy"]
+
+
+def test_the_extras_are_these():
+    extras = importlib.metadata.metadata("kerasched").get_all("Provides-Extra")
+    assert sorted(extras) == ["demo", "jax", "plot", "tensorflow", "test", "torch"]
+
+
+def test_types_are_shipped():
+    assert importlib.resources.files("kerasched").joinpath("py.typed").is_file()
+
+
+def test_setup_is_short():
+    assert len((ROOT / "setup.py").read_text(encoding="utf-8").splitlines()) <= 60
+
+
+@pytest.mark.parametrize("name", ["pytest", "kerasched/x", "x"])
+def test_a_program_whose_words_hold_the_name_still_gets_all_names(name):
+    code = f"import sys; sys.argv[1:] = [{name!r}, 'kerasched']; "
+    code += "import kerasched; print(kerasched.StepDecay.__name__)"
+    assert run_python(code).stdout.strip() == "StepDecay"
