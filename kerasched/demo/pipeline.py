@@ -184,7 +184,6 @@ def save_and_reload(
             predictions = values["predictions"]
             facts = json.loads(str(values["facts"]))
     mine = model.predict(parts.x_held_out, verbose=0)
-    expected = np.float32(schedule.evaluate(iterations))
     return Reloaded(
         path=str(settings.save),
         predictions_equal=bool(np.array_equal(mine, predictions)),
@@ -193,7 +192,7 @@ def save_and_reload(
         iterations_saved=iterations,
         iterations_loaded=facts["iterations"],
         next_learning_rate=facts["next_learning_rate"],
-        next_learning_rate_expected=float(expected),
+        next_learning_rate_expected=float(schedule.evaluate(iterations)),
         iterations_after_next_step=facts["iterations_after"],
     )
 

@@ -100,12 +100,11 @@ def show_reloaded(console: Console, reloaded: Reloaded) -> None:
         ("the schedule is equal", reloaded.schedule_equal),
         (
             f"optimizer.iterations came back: {reloaded.iterations_loaded}",
-            reloaded.iterations_loaded == reloaded.iterations_saved,
+            reloaded.iterations_equal,
         ),
         (
             f"one more step was made at rate {reloaded.next_learning_rate:.6g}",
-            reloaded.next_learning_rate == reloaded.next_learning_rate_expected
-            and reloaded.iterations_after_next_step == reloaded.iterations_saved + 1,
+            reloaded.went_on,
         ),
     )
     for text, holds in facts:
