@@ -1,5 +1,6 @@
 """Schedules one after the other."""
 
+from functools import partial
 from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
@@ -10,7 +11,6 @@ from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
 from kerasched.schedules.constant import Constant
 from kerasched.schedules.piecewise import check_pieces
-from kerasched.schedules.piecewise import select
 from kerasched.schedules.polynomial import LinearDecay
 from kerasched.schedules.registry import register
 
@@ -43,16 +43,20 @@ class Chain(Schedule):
     def value(self, step: Any, xp: Any) -> Any:
         starts = (0, *self.boundaries)
         pieces = [
-            value_of(schedule, since(step, start, xp), xp)
+            partial(_from_start, schedule, start, xp)
             for schedule, start in zip(self.schedules, starts, strict=True)
         ]
-        return select(step, self.boundaries, pieces, xp)
+        return xp.piecewise(step, self.boundaries, pieces)
 
     @property
     def constant_after(self) -> int | None:
         last = constant_after_of(self.schedules[-1])
         start = self.boundaries[-1] if self.boundaries else 0
         return None if last is None else start + last
+
+
+def _from_start(schedule: LearningRateSchedule, start: int, xp: Any, step: Any) -> Any:
+    return value_of(schedule, since(step, start, xp), xp)
 
 
 def since(step: Any, start: int, xp: Any) -> Any:

@@ -6,6 +6,8 @@ Both hold the same names; arithmetic between results is plain Python operators.
 """
 
 import operator
+from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,6 +15,8 @@ import numpy as np
 from keras import ops
 
 from kerasched.errors import MAX_STEP
+
+Piece = Callable[[Any], Any] | float
 
 
 class HostMath:
@@ -35,6 +39,23 @@ class HostMath:
     def real(x: Any) -> Any:
         """Return integers as float64, the only way from a step to a real number."""
         return np.asarray(x, "float64")
+
+    @staticmethod
+    def piecewise(
+        step: np.ndarray, boundaries: Sequence[int], pieces: Sequence[Piece]
+    ) -> Any:
+        """Return the value of the piece of the last boundary at or below each step.
+
+        Each piece, a function of the step or a number, is asked for its own steps only.
+        """
+        index = np.searchsorted(boundaries, step, side="right")
+        if not step.shape:
+            return _ask(pieces[int(index)], step)
+        result = np.empty(step.shape)
+        for number, piece in enumerate(pieces):
+            here = index == number
+            result[here] = _ask(piece, step[here])
+        return result
 
     @staticmethod
     def time(step: Any) -> np.ndarray:
@@ -114,6 +135,17 @@ class StepMath:
         return ops.cast(x, _real_dtype())
 
     @staticmethod
+    def piecewise(step: Any, boundaries: Sequence[int], pieces: Sequence[Piece]) -> Any:
+        """Return the value of the piece of the last boundary at or below each step.
+
+        Each piece, a function of the step or a number, is computed at every step.
+        """
+        result = _ask(pieces[0], step)
+        for boundary, piece in zip(boundaries, pieces[1:], strict=True):
+            result = StepMath.where(step >= boundary, _ask(piece, step), result)
+        return result
+
+    @staticmethod
     def time(step: Any) -> Any:
         """Return steps as an integer tensor: rounded down and not negative."""
         if isinstance(step, (int, float, list, tuple, np.ndarray, np.generic)):
@@ -147,6 +179,10 @@ class StepMath:
         if value.shape == step.shape:
             return value
         return ops.broadcast_to(value, ops.shape(step))
+
+
+def _ask(piece: Piece, step: Any) -> Any:
+    return piece(step) if callable(piece) else piece
 
 
 def _real_dtype() -> str:

@@ -1,6 +1,5 @@
 """Rates that change at given steps."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from kerasched.errors import message
@@ -36,7 +35,7 @@ class PiecewiseConstant(Schedule):
         check_pieces(self, self.boundaries, "values", self.values)
 
     def value(self, step: Any, xp: Any) -> Any:
-        return select(step, self.boundaries, self.values, xp)
+        return xp.piecewise(step, self.boundaries, self.values)
 
     @property
     def constant_after(self) -> int:
@@ -52,11 +51,3 @@ def check_pieces(
     if len(pieces) != len(boundaries) + 1:
         what = f"one item longer than `boundaries`, which has {len(boundaries)}"
         raise ValueError(message(owner, argument, what, pieces))
-
-
-def select(step: Any, boundaries: Sequence[int], pieces: Sequence[Any], xp: Any) -> Any:
-    """Return the piece of the last boundary at or below `step`, else the first."""
-    result = pieces[0]
-    for boundary, piece in zip(boundaries, pieces[1:], strict=True):
-        result = xp.where(step >= boundary, piece, result)
-    return result

@@ -15,7 +15,6 @@ from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
 from kerasched.schedules.chain import since
 from kerasched.schedules.cosine import CosineDecay
-from kerasched.schedules.piecewise import select
 from kerasched.schedules.registry import register
 
 Shape = Literal["linear", "cosine", "polynomial", "exponential", "constant"]
@@ -66,15 +65,18 @@ class Warmup(Schedule):
             raise ValueError(message("Warmup", "schedule", what, self.schedule))
 
     def value(self, step: Any, xp: Any) -> Any:
-        after = value_of(self.schedule, since(step, self.warmup_steps, xp), xp)
         if self.warmup_steps == 0:
-            return after
-        return select(step, (self.warmup_steps,), (self._ramp(step, xp), after), xp)
+            return self._after(step, xp)
+        pieces = (lambda step: self._ramp(step, xp), lambda step: self._after(step, xp))
+        return xp.piecewise(step, (self.warmup_steps,), pieces)
 
     @property
     def constant_after(self) -> int | None:
         after = constant_after_of(self.schedule)
         return None if after is None else self.warmup_steps + after
+
+    def _after(self, step: Any, xp: Any) -> Any:
+        return value_of(self.schedule, since(step, self.warmup_steps, xp), xp)
 
     def _ramp(self, step: Any, xp: Any) -> Any:
         if self.shape == "constant":
