@@ -29,16 +29,25 @@ if TYPE_CHECKING or not _started_as_command():
     from kerasched.schedules import Constant as Constant
     from kerasched.schedules import CosineDecay as CosineDecay
     from kerasched.schedules import ExponentialDecay as ExponentialDecay
+    from kerasched.schedules import InverseSqrtDecay as InverseSqrtDecay
+    from kerasched.schedules import InverseTimeDecay as InverseTimeDecay
     from kerasched.schedules import LinearDecay as LinearDecay
+    from kerasched.schedules import Noam as Noam
+    from kerasched.schedules import OneCycle as OneCycle
     from kerasched.schedules import PerEpoch as PerEpoch
     from kerasched.schedules import PiecewiseConstant as PiecewiseConstant
+    from kerasched.schedules import PiecewiseInterpolation as PiecewiseInterpolation
     from kerasched.schedules import PolynomialDecay as PolynomialDecay
+    from kerasched.schedules import PowerDecay as PowerDecay
     from kerasched.schedules import Product as Product
+    from kerasched.schedules import Rex as Rex
     from kerasched.schedules import Scale as Scale
     from kerasched.schedules import Schedule as Schedule
     from kerasched.schedules import Shift as Shift
     from kerasched.schedules import StepDecay as StepDecay
     from kerasched.schedules import Sum as Sum
+    from kerasched.schedules import TanhDecay as TanhDecay
+    from kerasched.schedules import Triangular as Triangular
     from kerasched.schedules import Warmup as Warmup
     from kerasched.schedules import list_schedules as list_schedules
     from kerasched.schedules import register as register

@@ -53,11 +53,15 @@ def scalar(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Number:
-    """A finite real number within bounds, kept as a float."""
+    """A finite real number within bounds, kept as a float.
+
+    `minimum` is refused too where `exclusive` is set; `below` always is.
+    """
 
     requirement: str = "a finite number"
     minimum: float = -math.inf
     exclusive: bool = False
+    below: float = math.inf
 
     def __call__(self, owner: str, argument: str, value: Any) -> float:
         number = scalar(value)
@@ -68,7 +72,7 @@ class Number:
         except OverflowError:
             number = math.inf
         low = number > self.minimum if self.exclusive else number >= self.minimum
-        if not (math.isfinite(number) and low):
+        if not (math.isfinite(number) and low and number < self.below):
             raise ValueError(message(owner, argument, self.requirement, value))
         return number
 

@@ -13,10 +13,17 @@ import kerasched
 from kerasched import Chain
 from kerasched import CosineDecay
 from kerasched import ExponentialDecay
+from kerasched import InverseTimeDecay
 from kerasched import LinearDecay
+from kerasched import OneCycle
 from kerasched import PerEpoch
+from kerasched import PiecewiseInterpolation
 from kerasched import PolynomialDecay
+from kerasched import PowerDecay
+from kerasched import Rex
 from kerasched import StepDecay
+from kerasched import TanhDecay
+from kerasched import Triangular
 from kerasched import Warmup
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -50,6 +57,20 @@ SCHEDULES = {
     "warmup exponential": Warmup(StepDecay(0.1, 40), 10, 1e-5, "exponential"),
     "warmup constant": Warmup(StepDecay(0.1, 40), 10, 0.01, "constant"),
     "warmup of no steps": Warmup(StepDecay(0.1, 40), 0),
+    "interpolation on cosines": PiecewiseInterpolation(
+        (2.25, 30.75, 99.5), (0.001, 0.1, 1e-6), "cosine"
+    ),
+    "one cycle, linear": OneCycle(0.1, 101, 0.123, 7.0, 1e5, "linear"),
+    "one cycle in three phases": OneCycle(0.1, 101, 0.3, three_phase=True),
+    "inverse time in steps": InverseTimeDecay(0.1, 7, 0.9, staircase=True),
+    "power with an offset": PowerDecay(0.1, -1.0, 5),
+    "rex with an end": Rex(0.1, 100, 0.01),
+    "tanh that rises": TanhDecay(1e-4, 100, 0.1),
+    "tanh of all time": TanhDecay(0.1, 2**31 - 1, 0.01, -4.0, 4.0),
+    "triangular of two slopes": Triangular(0.001, 0.1, 10, 25),
+    "triangular, halved": Triangular(0.001, 0.1, 10, mode="triangular2"),
+    "triangular, shrinking": Triangular(0.01, 0.1, 10, None, "exp_range", 0.99),
+    "triangular momentum": Triangular(0.001, 0.1, 10, 5).momentum(),
     "nested": Chain(
         (
             Warmup(PerEpoch(StepDecay(0.1, 2), 5), 10),

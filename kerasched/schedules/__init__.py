@@ -10,6 +10,14 @@ from kerasched.schedules.combine import Sum as Sum
 from kerasched.schedules.constant import Constant as Constant
 from kerasched.schedules.cosine import CosineDecay as CosineDecay
 from kerasched.schedules.exponential import ExponentialDecay as ExponentialDecay
+from kerasched.schedules.interpolation import (
+    PiecewiseInterpolation as PiecewiseInterpolation,
+)
+from kerasched.schedules.inverse import InverseSqrtDecay as InverseSqrtDecay
+from kerasched.schedules.inverse import InverseTimeDecay as InverseTimeDecay
+from kerasched.schedules.inverse import Noam as Noam
+from kerasched.schedules.inverse import PowerDecay as PowerDecay
+from kerasched.schedules.one_cycle import OneCycle as OneCycle
 from kerasched.schedules.per_epoch import PerEpoch as PerEpoch
 from kerasched.schedules.piecewise import PiecewiseConstant as PiecewiseConstant
 from kerasched.schedules.polynomial import LinearDecay as LinearDecay
@@ -17,5 +25,8 @@ from kerasched.schedules.polynomial import PolynomialDecay as PolynomialDecay
 from kerasched.schedules.registry import Entry as Entry
 from kerasched.schedules.registry import list_schedules as list_schedules
 from kerasched.schedules.registry import register as register
+from kerasched.schedules.rex import Rex as Rex
+from kerasched.schedules.rex import TanhDecay as TanhDecay
 from kerasched.schedules.step import StepDecay as StepDecay
+from kerasched.schedules.triangular import Triangular as Triangular
 from kerasched.schedules.warmup import Warmup as Warmup

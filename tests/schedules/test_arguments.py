@@ -46,6 +46,7 @@ def bad_values(check):
     """Return (error, value) pairs that an argument with this check must refuse."""
     if isinstance(check, Number):
         low = [] if check.minimum < 0 else [-1, -1e-9, np.float64(-0.5)]
+        low += [check.below] if check.below < INF else []
         values = NOT_FINITE + low + ([0, 0.0, -0.0] if check.exclusive else [])
         kinds = NOT_NUMBERS
     elif isinstance(check, Integer):
@@ -102,6 +103,13 @@ POSITIVE = {
     "CosineDecay": ["decay_steps", "exponent", "k_decay"],
     "Warmup": ["power"],
     "PerEpoch": ["steps_per_epoch"],
+    "OneCycle": ["total_steps", "div_factor", "final_div_factor"],
+    "InverseTimeDecay": ["decay_steps"],
+    "InverseSqrtDecay": ["timescale"],
+    "Noam": ["model_dim", "warmup_steps"],
+    "Rex": ["decay_steps"],
+    "TanhDecay": ["decay_steps"],
+    "Triangular": ["step_size_up", "step_size_down", "gamma"],
 }
 NOT_NEGATIVE = {
     "Constant": ["learning_rate"],
@@ -113,8 +121,21 @@ NOT_NEGATIVE = {
     "Warmup": ["warmup_steps", "start_learning_rate"],
     "Scale": ["factor"],
     "Clip": ["low", "high"],
+    "OneCycle": ["max_learning_rate"],
+    "InverseTimeDecay": ["initial_learning_rate", "decay_rate"],
+    "InverseSqrtDecay": ["initial_learning_rate"],
+    "Noam": ["scale"],
+    "PowerDecay": ["initial_learning_rate", "offset"],
+    "Rex": ["initial_learning_rate", "end_learning_rate"],
+    "TanhDecay": ["initial_learning_rate", "end_learning_rate"],
+    "Triangular": ["min_learning_rate", "max_learning_rate"],
 }
-OF_ANY_SIGN = {"Shift": ["steps"]}
+OF_ANY_SIGN = {
+    "Shift": ["steps"],
+    "PowerDecay": ["power"],
+    "TanhDecay": ["lower", "upper"],
+    "OneCycle": ["pct_start"],
+}
 
 
 def rows(table):

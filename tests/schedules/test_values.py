@@ -12,15 +12,24 @@ from kerasched import Clip
 from kerasched import Constant
 from kerasched import CosineDecay
 from kerasched import ExponentialDecay
+from kerasched import InverseSqrtDecay
+from kerasched import InverseTimeDecay
 from kerasched import LinearDecay
+from kerasched import Noam
+from kerasched import OneCycle
 from kerasched import PerEpoch
 from kerasched import PiecewiseConstant
+from kerasched import PiecewiseInterpolation
 from kerasched import PolynomialDecay
+from kerasched import PowerDecay
 from kerasched import Product
+from kerasched import Rex
 from kerasched import Scale
 from kerasched import Shift
 from kerasched import StepDecay
 from kerasched import Sum
+from kerasched import TanhDecay
+from kerasched import Triangular
 from kerasched import Warmup
 
 ROOT_HALF = math.sqrt(0.5)
@@ -133,6 +142,88 @@ ROWS = [
     ("clip", Clip(Constant(0.4), 0.0, 0.3), {0: 0.3, 9: 0.3}),
     ("shift", Shift(LinearDecay(0.4, 4), 1), {0: 0.3, 3: 0.0, 2**31 - 1: 0.0}),
     ("shift", Shift(LinearDecay(0.4, 4), -2), {0: 0.4, 2: 0.4, 3: 0.3, 6: 0.0}),
+    (
+        "piecewise_interpolation",
+        PiecewiseInterpolation((0, 4, 6), (0.0, 0.4, 0.1)),
+        {0: 0.0, 1: 0.1, 4: 0.4, 5: 0.25, 6: 0.1, 7: 0.1},
+    ),
+    (
+        "piecewise_interpolation",
+        # points between two steps: (1 - 0.5) / 2 of the way, then (3 - 2.5) / 1
+        PiecewiseInterpolation((0.5, 2.5, 3.5), (0.4, 0.8, 0.2)),
+        {0: 0.4, 1: 0.5, 2: 0.7, 3: 0.5, 4: 0.2},
+    ),
+    (
+        "piecewise_interpolation",
+        PiecewiseInterpolation((0, 4), (0.8, 0.0), "cosine"),
+        {1: 0.4 * (1 + ROOT_HALF), 2: 0.4, 3: 0.4 * (1 - ROOT_HALF), 4: 0.0},
+    ),
+    ("piecewise_interpolation", PiecewiseInterpolation((7,), (0.3,)), {0: 0.3, 9: 0.3}),
+    (
+        "one_cycle",
+        OneCycle(1.0, 100, 0.3, 20.0, 100.0, "linear"),
+        {0: 0.05, 15: 0.525, 30: 1.0, 65: 0.50025, 100: 0.0005, 101: 0.0005},
+    ),
+    (
+        "one_cycle",
+        OneCycle(1.0, 100),
+        {0: 0.04, 15: 0.52, 30: 1.0, 65: 0.500002, 100: 0.000004},
+    ),
+    (
+        "one_cycle",
+        OneCycle(1.0, 100, 0.3, 20.0, 100.0, "linear", three_phase=True),
+        {30: 1.0, 45: 0.525, 60: 0.05, 80: 0.02525, 100: 0.0005},
+    ),
+    (
+        "inverse_time",
+        InverseTimeDecay(0.6, 10, 2.0),
+        {0: 0.6, 5: 0.3, 10: 0.2, 25: 0.1},
+    ),
+    (
+        "inverse_time",
+        InverseTimeDecay(0.6, 10, 2.0, staircase=True),
+        {0: 0.6, 9: 0.6, 10: 0.2, 29: 0.12},
+    ),
+    ("inverse_sqrt", InverseSqrtDecay(0.6, 4), {0: 0.6, 12: 0.3, 32: 0.2}),
+    (
+        "noam",
+        # 4**-0.5 = 0.5 and 4**-1.5 = 0.125; past the peak 0.5 / sqrt(n)
+        Noam(4, 4),
+        {0: 0.0625, 1: 0.125, 3: 0.25, 15: 0.125, 24: 0.1},
+    ),
+    ("noam", Noam(4, 4, scale=2.0), {3: 0.5}),
+    ("power", PowerDecay(0.6, -0.5), {0: 0.6, 1: 0.6, 4: 0.3, 9: 0.2}),
+    ("power", PowerDecay(0.6, -1.0, offset=2), {0: 0.3, 1: 0.2, 10: 0.05}),
+    (
+        "rex",
+        # (1 - p) / (1 - p / 2): at 1/2 it is 2/3, at 3/4 it is 2/5
+        Rex(0.6, 4),
+        {0: 0.6, 2: 0.4, 3: 0.24, 4: 0.0, 5: 0.0},
+    ),
+    ("rex", Rex(0.6, 4, 0.3), {0: 0.6, 2: 0.5, 4: 0.3}),
+    (
+        "tanh",
+        # the middle of -2 .. 2 is tanh(0) = 0, and (1 - tanh(1)) / 2 = 1 / (1 + e**2)
+        TanhDecay(0.9, 4, 0.1, -2.0, 2.0),
+        {0: 0.1 + 0.8 / (1 + math.exp(-4)), 2: 0.5, 3: 0.1 + 0.8 / (1 + math.exp(2))},
+    ),
+    ("tanh", TanhDecay(0.9, 4, 0.1), {4: 0.1, 9: 0.1}),
+    (
+        "triangular",
+        Triangular(0.1, 0.5, 4),
+        {0: 0.1, 1: 0.2, 4: 0.5, 5: 0.4, 8: 0.1, 12: 0.5},
+    ),
+    ("triangular", Triangular(0.1, 0.5, 4, 2), {4: 0.5, 5: 0.3, 6: 0.1, 10: 0.5}),
+    (
+        "triangular",
+        Triangular(0.1, 0.5, 4, mode="triangular2"),
+        {4: 0.5, 12: 0.3, 20: 0.2},
+    ),
+    (
+        "triangular",
+        Triangular(0.1, 0.5, 2, mode="exp_range", gamma=0.5),
+        {1: 0.2, 2: 0.2, 3: 0.125, 4: 0.1},
+    ),
     # Within an epoch the rate stays: 5 // 3 = 1 of 4 epochs.
     ("per_epoch", PerEpoch(LinearDecay(0.8, 4), 3), {2: 0.8, 3: 0.6, 5: 0.6, 12: 0.0}),
     ("per_epoch", PerEpoch(StepDecay(0.8, 2), 3), {0: 0.8, 5: 0.8, 6: 0.4, 12: 0.2}),

@@ -1,0 +1,82 @@
+"""Rates that are interpolated between given points, and what is made of that."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
+from typing import Any
+from typing import Literal
+
+from kerasched.errors import MAX_STEP
+from kerasched.errors import Number
+from kerasched.errors import message
+from kerasched.errors import strictly_increasing
+from kerasched.schedules import curves
+from kerasched.schedules.arguments import Rate
+from kerasched.schedules.base import Schedule
+from kerasched.schedules.registry import register
+
+Point = Annotated[float, Number("a non-negative finite number", minimum=0.0)]
+
+
+@register(
+    "piecewise_interpolation",
+    reference="optax, piecewise_interpolate_schedule; ignite, PiecewiseLinear",
+    example={"steps": (0, 200, 600, 1000), "values": (0.02, 0.1, 0.05, 0.0)},
+)
+class PiecewiseInterpolation(Schedule):
+    """Go from point to point, on straight lines or half cosine waves.
+
+    values[i] + (values[i + 1] - values[i]) * f((step - steps[i]) / length), where
+    length = steps[i + 1] - steps[i] and f(p) is p, or (1 - cos(pi * p)) / 2
+
+    The first value holds before the first point, the last one after the last.
+
+    Args:
+        steps: where the points are, strictly increasing, 0 or more; a point may lie
+            between two steps, so real numbers are taken too.
+        values: the rates at the points, as many as there are steps.
+        shape: "linear" or "cosine".
+    """
+
+    steps: tuple[Point, ...]
+    values: tuple[Rate, ...]
+    shape: Literal["linear", "cosine"] = "linear"
+
+    def check(self) -> None:
+        owner = type(self).__name__
+        if not self.steps:
+            raise ValueError(message(owner, "steps", "not empty", self.steps))
+        strictly_increasing(owner, "steps", self.steps)
+        if self.steps[-1] > MAX_STEP:
+            what = f"at most {MAX_STEP}"
+            raise ValueError(message(owner, "steps", what, self.steps))
+        if len(self.values) != len(self.steps):
+            what = f"as long as `steps`, which has {len(self.steps)}"
+            raise ValueError(message(owner, "values", what, self.values))
+
+    def value(self, step: Any, xp: Any) -> Any:
+        starts = [math.ceil(point) for point in self.steps]
+        between = [
+            partial(self._segment, index, xp=xp) for index in range(len(starts) - 1)
+        ]
+        pieces: list[Callable[[Any], Any] | float] = [self.values[0], *between]
+        return xp.piecewise(step, starts, [*pieces, self.values[-1]])
+
+    @property
+    def constant_after(self) -> int:
+        return math.ceil(self.steps[-1])
+
+    def _segment(self, index: int, step: Any, xp: Any) -> Any:
+        """Return the value between two points, at steps between them."""
+        begin, end = self.steps[index], self.steps[index + 1]
+        first, last = math.ceil(begin), math.floor(end)
+        # Whole steps are counted as integers, and what is left over is added to them.
+        done = xp.real(xp.maximum(step, first) - first) + (first - begin)
+        left = xp.real(last - xp.minimum(step, last)) + (end - last)
+        rise, fall = done / (end - begin), left / (end - begin)
+        if self.shape == "cosine":
+            rise, fall = curves.cosine(rise, xp), curves.cosine(fall, xp)
+        return curves.mix(
+            self.values[index], lambda: fall, self.values[index + 1], lambda: rise
+        )

@@ -1,0 +1,27 @@
+"""Schedules that are compositions of others, with arguments of their own."""
+
+from typing import Any
+
+from kerasched.schedules.base import Schedule
+
+
+class Recipe(Schedule):
+    """A schedule that is composed of others from its arguments.
+
+    A subclass writes `compose` instead of `value`. What is saved is the recipe with its
+    arguments, not what it is composed of.
+    """
+
+    def compose(self) -> Schedule:
+        """Return the schedule that this one is: what a subclass must write."""
+        raise NotImplementedError(f"{type(self).__name__} must define compose()")
+
+    def check(self) -> None:
+        object.__setattr__(self, "_composed", self.compose())
+
+    def value(self, step: Any, xp: Any) -> Any:
+        return self._composed.value(step, xp)
+
+    @property
+    def constant_after(self) -> int | None:
+        return self._composed.constant_after

@@ -1,0 +1,89 @@
+"""Rates that go up and down on straight lines."""
+
+import dataclasses
+from typing import Any
+from typing import Literal
+
+from kerasched.errors import MAX_STEP
+from kerasched.errors import message
+from kerasched.schedules.arguments import Positive
+from kerasched.schedules.arguments import Rate
+from kerasched.schedules.arguments import Steps
+from kerasched.schedules.base import Schedule
+from kerasched.schedules.registry import register
+
+
+@register(
+    "triangular",
+    reference="Smith, 2017, arXiv:1506.01186, section 3",
+    example={"min_learning_rate": 0.01, "max_learning_rate": 0.1, "step_size_up": 125},
+)
+class Triangular(Schedule):
+    """Go up and down between two rates, again and again.
+
+    min + (max - min) * x * scale, where x rises from 0 to 1 in step_size_up steps and
+    falls back in step_size_down, and scale = 1, 2**-cycle or gamma**step
+
+    Args:
+        min_learning_rate: the rate at the start of each cycle, 0 or more.
+        max_learning_rate: the rate at the top of the first cycle, 0 or more.
+        step_size_up: steps of the way up.
+        step_size_down: steps of the way down; None for as many as up.
+        mode: "triangular", all cycles alike; "triangular2", each half as high as the
+            last; "exp_range", the height multiplied by `gamma` at every step.
+        gamma: the factor of "exp_range", above 0.
+    """
+
+    min_learning_rate: Rate
+    max_learning_rate: Rate
+    step_size_up: Steps
+    step_size_down: Steps | None = None
+    mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
+    gamma: Positive = 1.0
+
+    def check(self) -> None:
+        if self._period > MAX_STEP:
+            what = f"such that both ways take at most {MAX_STEP} steps"
+            raise ValueError(
+                message("Triangular", "step_size_down", what, self.step_size_down)
+            )
+
+    def value(self, step: Any, xp: Any) -> Any:
+        place = xp.mod(step, self._period)
+        down, up = self._period - self.step_size_up, self.step_size_up
+        rise = xp.real(xp.minimum(place, up)) / up
+        fall = xp.real(self._period - xp.maximum(place, up)) / down
+        # The way from each end is counted in whole steps, so that none is rounded off.
+        on_rise = place < up
+        high = xp.where(on_rise, rise, fall)
+        low = xp.where(
+            on_rise,
+            xp.real(up - xp.minimum(place, up)) / up,
+            xp.real(xp.maximum(place, up) - up) / down,
+        )
+        return self.min_learning_rate * low + self._top(step, xp) * high
+
+    def momentum(self, low: float = 0.8, high: float = 0.9) -> "Triangular":
+        """Return the momentum that goes down while the rate goes up, and back.
+
+        Args:
+            low: the momentum at the highest rate.
+            high: the momentum at the lowest rate.
+        """
+        return dataclasses.replace(
+            self, min_learning_rate=high, max_learning_rate=low, name=None
+        )
+
+    @property
+    def _period(self) -> int:
+        return self.step_size_up + (self.step_size_down or self.step_size_up)
+
+    def _top(self, step: Any, xp: Any) -> Any:
+        """Return the rate at the top of a cycle as high as that of `step`."""
+        if self.mode == "triangular":
+            return self.max_learning_rate
+        if self.mode == "triangular2":
+            scale = xp.power(0.5, xp.real(xp.floor_divide(step, self._period)))
+        else:
+            scale = xp.power(self.gamma, xp.real(step))
+        return self.min_learning_rate * (1.0 - scale) + self.max_learning_rate * scale
