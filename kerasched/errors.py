@@ -51,7 +51,7 @@ def scalar(value: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Number:
     """A finite real number within bounds, kept as a float.
 
@@ -77,7 +77,7 @@ class Number:
         return number
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Integer:
     """An integer within bounds, kept as an int; at most 2**31 - 1 in size."""
 
@@ -101,7 +101,7 @@ class Integer:
         return int(number)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Flag:
     """True or False."""
 
@@ -114,7 +114,7 @@ class Flag:
         return flag
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Text:
     """A string."""
 
@@ -126,7 +126,7 @@ class Text:
         return str(value)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Choice:
     """One of a few words."""
 
@@ -144,7 +144,7 @@ class Choice:
         return str(value)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Optional:
     """None, or what another check accepts."""
 
@@ -160,7 +160,7 @@ class Optional:
         return self.check(owner, argument, value)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Items:
     """A list, tuple, range or 1-d array of what another check accepts; a tuple."""
 

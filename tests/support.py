@@ -10,9 +10,12 @@ import keras
 import numpy as np
 
 import kerasched
+from kerasched import SWALR
 from kerasched import Chain
 from kerasched import CosineDecay
+from kerasched import CosineWave
 from kerasched import ExponentialDecay
+from kerasched import FlatCosine
 from kerasched import InverseTimeDecay
 from kerasched import LinearDecay
 from kerasched import OneCycle
@@ -25,6 +28,7 @@ from kerasched import StepDecay
 from kerasched import TanhDecay
 from kerasched import Triangular
 from kerasched import Warmup
+from kerasched import WarmupStableDecay
 
 BACKENDS = ("tensorflow", "jax", "torch")
 INSTALLED = tuple(name for name in BACKENDS if importlib.util.find_spec(name))
@@ -71,6 +75,13 @@ SCHEDULES = {
     "triangular, halved": Triangular(0.001, 0.1, 10, mode="triangular2"),
     "triangular, shrinking": Triangular(0.01, 0.1, 10, None, "exp_range", 0.99),
     "triangular momentum": Triangular(0.001, 0.1, 10, 5).momentum(),
+    "held, 1-sqrt": WarmupStableDecay(0.1, 20, 30, 50, 0.01, "1-sqrt"),
+    "held, sqrt": WarmupStableDecay(0.1, 20, 30, 50, 0.0, "sqrt"),
+    "held, exponential": WarmupStableDecay(0.1, 20, 30, 50, 1e-4, "exponential"),
+    "wave of an odd period": CosineWave(0.1, 0.0, 37),
+    "wave of all time": CosineWave(0.1, 1e-4, 2**31 - 1),
+    "flat cosine between steps": FlatCosine(0.1, 101, 0.3, 1e-3),
+    "swalr that rises": SWALR(0.01, 0.1, 20, "linear"),
     "nested": Chain(
         (
             Warmup(PerEpoch(StepDecay(0.1, 2), 5), 10),

@@ -8,7 +8,10 @@ from kerasched.schedules.combine import Scale as Scale
 from kerasched.schedules.combine import Shift as Shift
 from kerasched.schedules.combine import Sum as Sum
 from kerasched.schedules.constant import Constant as Constant
+from kerasched.schedules.cosine import SWALR as SWALR
 from kerasched.schedules.cosine import CosineDecay as CosineDecay
+from kerasched.schedules.cosine import CosineWave as CosineWave
+from kerasched.schedules.cosine import FlatCosine as FlatCosine
 from kerasched.schedules.exponential import ExponentialDecay as ExponentialDecay
 from kerasched.schedules.interpolation import (
     PiecewiseInterpolation as PiecewiseInterpolation,
@@ -19,6 +22,8 @@ from kerasched.schedules.inverse import Noam as Noam
 from kerasched.schedules.inverse import PowerDecay as PowerDecay
 from kerasched.schedules.one_cycle import OneCycle as OneCycle
 from kerasched.schedules.per_epoch import PerEpoch as PerEpoch
+from kerasched.schedules.per_epoch import PerUpdate as PerUpdate
+from kerasched.schedules.piecewise import MultiStepDecay as MultiStepDecay
 from kerasched.schedules.piecewise import PiecewiseConstant as PiecewiseConstant
 from kerasched.schedules.polynomial import LinearDecay as LinearDecay
 from kerasched.schedules.polynomial import PolynomialDecay as PolynomialDecay
@@ -27,6 +32,9 @@ from kerasched.schedules.registry import list_schedules as list_schedules
 from kerasched.schedules.registry import register as register
 from kerasched.schedules.rex import Rex as Rex
 from kerasched.schedules.rex import TanhDecay as TanhDecay
+from kerasched.schedules.stable import Knee as Knee
+from kerasched.schedules.stable import WarmupStableDecay as WarmupStableDecay
 from kerasched.schedules.step import StepDecay as StepDecay
+from kerasched.schedules.triangular import SlantedTriangular as SlantedTriangular
 from kerasched.schedules.triangular import Triangular as Triangular
 from kerasched.schedules.warmup import Warmup as Warmup

@@ -29,11 +29,15 @@ Rate = Annotated[float, Number("a non-negative finite number", minimum=0.0)]
 Positive = Annotated[
     float, Number("a positive finite number", minimum=0.0, exclusive=True)
 ]
+Part = Annotated[
+    float,
+    Number("a number above 0 and below 1", minimum=0.0, exclusive=True, below=1.0),
+]
 Steps = Annotated[int, Integer("a positive integer", minimum=1)]
 Boundary = Annotated[int, Integer("a non-negative integer", minimum=0)]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class ScheduleArgument:
     """A learning-rate schedule that can be saved: ours, Keras's or a registered one."""
 

@@ -1,21 +1,15 @@
 """One rise to a high rate and one fall to a very low one."""
 
-from typing import Annotated
 from typing import Literal
 
-from kerasched.errors import Number
 from kerasched.errors import message
+from kerasched.schedules.arguments import Part
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.interpolation import PiecewiseInterpolation
 from kerasched.schedules.recipe import Recipe
 from kerasched.schedules.registry import register
-
-Part = Annotated[
-    float,
-    Number("a number above 0 and below 1", minimum=0.0, exclusive=True, below=1.0),
-]
 
 
 @register(

@@ -1,4 +1,4 @@
-"""Schedules that count epochs."""
+"""Schedules that count epochs, or updates where Keras counts batches."""
 
 from typing import Any
 
@@ -8,8 +8,28 @@ from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
+from kerasched.schedules.cosine import CosineDecay
 from kerasched.schedules.registry import register
 from kerasched.schedules.step import StepDecay
+
+
+class _Slower(Schedule):
+    """A schedule that sees one step where several are made."""
+
+    schedule: LearningRateSchedule
+
+    def value(self, step: Any, xp: Any) -> Any:
+        return value_of(self.schedule, xp.floor_divide(step, self._steps), xp)
+
+    @property
+    def constant_after(self) -> int | None:
+        end = constant_after_of(self.schedule)
+        return None if end is None else end * self._steps
+
+    @property
+    def _steps(self) -> int:
+        """The steps that count as one."""
+        raise NotImplementedError
 
 
 @register(
@@ -17,7 +37,7 @@ from kerasched.schedules.step import StepDecay
     reference="torch, scheduler.step() once an epoch",
     example={"schedule": StepDecay(0.1, decay_steps=2), "steps_per_epoch": 125},
 )
-class PerEpoch(Schedule):
+class PerEpoch(_Slower):
     """Let a schedule count whole epochs instead of optimizer steps.
 
     schedule(step // steps_per_epoch)
@@ -27,13 +47,33 @@ class PerEpoch(Schedule):
         steps_per_epoch: optimizer steps in one epoch.
     """
 
-    schedule: LearningRateSchedule
     steps_per_epoch: Steps
 
-    def value(self, step: Any, xp: Any) -> Any:
-        return value_of(self.schedule, xp.floor_divide(step, self.steps_per_epoch), xp)
+    @property
+    def _steps(self) -> int:
+        return self.steps_per_epoch
+
+
+@register(
+    "per_update",
+    reference="Keras, argument gradient_accumulation_steps of every optimizer",
+    example={"schedule": CosineDecay(0.1, 250), "gradient_accumulation_steps": 4},
+)
+class PerUpdate(_Slower):
+    """Let a schedule count updates where the optimizer accumulates gradients.
+
+    schedule(step // gradient_accumulation_steps)
+
+    A Keras optimizer hands a schedule the number of batches, also where it updates the
+    weights once in several of them.
+
+    Args:
+        schedule: a schedule whose steps are meant as updates.
+        gradient_accumulation_steps: batches in one update, as given to the optimizer.
+    """
+
+    gradient_accumulation_steps: Steps
 
     @property
-    def constant_after(self) -> int | None:
-        end = constant_after_of(self.schedule)
-        return None if end is None else end * self.steps_per_epoch
+    def _steps(self) -> int:
+        return self.gradient_accumulation_steps

@@ -7,6 +7,7 @@ from kerasched.errors import strictly_increasing
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.recipe import Recipe
 from kerasched.schedules.registry import register
 
 
@@ -40,6 +41,36 @@ class PiecewiseConstant(Schedule):
     @property
     def constant_after(self) -> int:
         return self.boundaries[-1] if self.boundaries else 0
+
+
+@register(
+    "multi_step",
+    reference="He et al., 2016, arXiv:1512.03385, section 4.2; torch, MultiStepLR",
+    example={"initial_learning_rate": 0.1, "milestones": (300, 600, 800)},
+)
+class MultiStepDecay(Recipe):
+    """Multiply the rate by a factor at each of some given steps.
+
+    initial_learning_rate * decay_rate**(number of milestones at or below step)
+
+    Args:
+        initial_learning_rate: the rate at step 0, 0 or more.
+        milestones: steps at which the rate is multiplied, strictly increasing, 0 or
+            more.
+        decay_rate: the factor, 0 or more.
+    """
+
+    initial_learning_rate: Rate
+    milestones: tuple[Boundary, ...]
+    decay_rate: Rate = 0.1
+
+    def compose(self) -> PiecewiseConstant:
+        strictly_increasing("MultiStepDecay", "milestones", self.milestones)
+        rates = [
+            self.initial_learning_rate * self.decay_rate**passed
+            for passed in range(len(self.milestones) + 1)
+        ]
+        return PiecewiseConstant(self.milestones, rates)
 
 
 def check_pieces(

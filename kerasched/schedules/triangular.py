@@ -1,15 +1,19 @@
 """Rates that go up and down on straight lines."""
 
 import dataclasses
+import math
 from typing import Any
 from typing import Literal
 
 from kerasched.errors import MAX_STEP
 from kerasched.errors import message
+from kerasched.schedules.arguments import Part
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.interpolation import PiecewiseInterpolation
+from kerasched.schedules.recipe import Recipe
 from kerasched.schedules.registry import register
 
 
@@ -87,3 +91,37 @@ class Triangular(Schedule):
         else:
             scale = xp.power(self.gamma, xp.real(step))
         return self.min_learning_rate * (1.0 - scale) + self.max_learning_rate * scale
+
+
+@register(
+    "slanted_triangular",
+    reference="Howard and Ruder, 2018, arXiv:1801.06146, equation 3",
+    example={"max_learning_rate": 0.1, "total_steps": 1000},
+)
+class SlantedTriangular(Recipe):
+    """Rise steeply to a peak and fall slowly back, on straight lines.
+
+    From max / ratio to max in cut = floor(cut_fraction * total_steps) steps, and back
+    to max / ratio at step = cut / cut_fraction
+
+    Args:
+        max_learning_rate: the rate of the peak, 0 or more.
+        total_steps: steps of the whole; at least one of them must be spent rising.
+        cut_fraction: the part of the steps that is spent rising, above 0 and below 1.
+        ratio: how many times the peak is above the start and the end.
+    """
+
+    max_learning_rate: Rate
+    total_steps: Steps
+    cut_fraction: Part = 0.1
+    ratio: Positive = 32.0
+
+    def compose(self) -> PiecewiseInterpolation:
+        cut = math.floor(self.total_steps * self.cut_fraction)
+        if cut == 0:
+            what = "large enough for one step of rise"
+            total = self.total_steps
+            raise ValueError(message("SlantedTriangular", "total_steps", what, total))
+        low = self.max_learning_rate / self.ratio
+        points = (0.0, float(cut), cut / self.cut_fraction)
+        return PiecewiseInterpolation(points, (low, self.max_learning_rate, low))

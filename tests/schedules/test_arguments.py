@@ -15,14 +15,21 @@ from kerasched import Clip
 from kerasched import Constant
 from kerasched import CosineDecay
 from kerasched import ExponentialDecay
+from kerasched import Knee
+from kerasched import MultiStepDecay
+from kerasched import OneCycle
 from kerasched import PerEpoch
 from kerasched import PiecewiseConstant
+from kerasched import PiecewiseInterpolation
 from kerasched import Scale
 from kerasched import Schedule
 from kerasched import Shift
+from kerasched import SlantedTriangular
 from kerasched import StepDecay
 from kerasched import Sum
+from kerasched import Triangular
 from kerasched import Warmup
+from kerasched import WarmupStableDecay
 from kerasched.errors import Choice
 from kerasched.errors import Flag
 from kerasched.errors import Integer
@@ -110,6 +117,12 @@ POSITIVE = {
     "Rex": ["decay_steps"],
     "TanhDecay": ["decay_steps"],
     "Triangular": ["step_size_up", "step_size_down", "gamma"],
+    "WarmupStableDecay": ["decay_steps"],
+    "Knee": ["total_steps"],
+    "PerUpdate": ["gradient_accumulation_steps"],
+    "SlantedTriangular": ["total_steps", "ratio"],
+    "CosineWave": ["period_steps"],
+    "FlatCosine": ["total_steps"],
 }
 NOT_NEGATIVE = {
     "Constant": ["learning_rate"],
@@ -129,12 +142,33 @@ NOT_NEGATIVE = {
     "Rex": ["initial_learning_rate", "end_learning_rate"],
     "TanhDecay": ["initial_learning_rate", "end_learning_rate"],
     "Triangular": ["min_learning_rate", "max_learning_rate"],
+    "WarmupStableDecay": [
+        "peak_learning_rate",
+        "warmup_steps",
+        "stable_steps",
+        "end_learning_rate",
+    ],
+    "Knee": [
+        "peak_learning_rate",
+        "warmup_steps",
+        "explore_steps",
+        "end_learning_rate",
+    ],
+    "MultiStepDecay": ["initial_learning_rate", "decay_rate"],
+    "SlantedTriangular": ["max_learning_rate"],
+    "CosineWave": ["high", "low"],
+    "FlatCosine": ["initial_learning_rate", "end_learning_rate"],
+    "SWALR": ["initial_learning_rate", "swa_learning_rate", "anneal_steps"],
 }
 OF_ANY_SIGN = {
     "Shift": ["steps"],
     "PowerDecay": ["power"],
     "TanhDecay": ["lower", "upper"],
+}
+BETWEEN_0_AND_1 = {
     "OneCycle": ["pct_start"],
+    "SlantedTriangular": ["cut_fraction"],
+    "FlatCosine": ["flat_fraction"],
 }
 
 
@@ -155,6 +189,13 @@ def test_negative_numbers_are_refused(entry, argument):
         entry.cls(**{**entry.example_arguments, argument: -1})
 
 
+@pytest.mark.parametrize("value", [0, 1, -0.5, 1.5])
+@pytest.mark.parametrize(("entry", "argument"), rows(BETWEEN_0_AND_1))
+def test_parts_of_a_whole_lie_between_0_and_1(entry, argument, value):
+    with pytest.raises(ValueError, match="must be a number above 0 and below 1"):
+        entry.cls(**{**entry.example_arguments, argument: value})
+
+
 @pytest.mark.parametrize(("entry", "argument"), rows(NOT_NEGATIVE))
 def test_zero_is_kept_where_it_has_a_meaning(entry, argument):
     arguments = {**entry.example_arguments, argument: 0}
@@ -164,7 +205,8 @@ def test_zero_is_kept_where_it_has_a_meaning(entry, argument):
 
 
 def test_every_number_among_the_arguments_has_its_row():
-    listed = rows(POSITIVE) + rows(NOT_NEGATIVE) + rows(OF_ANY_SIGN)
+    tables = (POSITIVE, NOT_NEGATIVE, OF_ANY_SIGN, BETWEEN_0_AND_1)
+    listed = [row for table in tables for row in rows(table)]
     numbers = [
         (entry, name)
         for entry in kerasched.list_schedules()
@@ -259,6 +301,41 @@ def message(make):
             lambda: Clip(A_SCHEDULE, 0.2, 0.1),
             "Argument `high` of Clip must be at least `low`, which is 0.2. "
             "Received: high=0.1",
+        ),
+        (
+            lambda: Knee(0.1, 5, 5, 10),
+            "Argument `total_steps` of Knee must be above warmup_steps + "
+            "explore_steps, which is 10. Received: total_steps=10",
+        ),
+        (
+            lambda: SlantedTriangular(0.1, 9),
+            "Argument `total_steps` of SlantedTriangular must be large enough for one "
+            "step of rise. Received: total_steps=9",
+        ),
+        (
+            lambda: WarmupStableDecay(0.1, 5, 5, 5, 0.0, "exponential"),
+            "Argument `end_learning_rate` of WarmupStableDecay must be above 0 for the "
+            "exponential shape. Received: end_learning_rate=0.0",
+        ),
+        (
+            lambda: MultiStepDecay(0.1, [5, 4]),
+            "Argument `milestones` of MultiStepDecay must be strictly increasing. "
+            "Received: milestones=(5, 4)",
+        ),
+        (
+            lambda: OneCycle(0.1, 100, 0.5, three_phase=True),
+            "Argument `pct_start` of OneCycle must be below 1/2 for three phases. "
+            "Received: pct_start=0.5",
+        ),
+        (
+            lambda: PiecewiseInterpolation((0, 5), (0.1,)),
+            "Argument `values` of PiecewiseInterpolation must be as long as `steps`, "
+            "which has 2. Received: values=(0.1,)",
+        ),
+        (
+            lambda: Triangular(0.1, 0.2, 2**30, 2**30),
+            "Argument `step_size_down` of Triangular must be such that both ways take "
+            "at most 2147483647 steps. Received: step_size_down=1073741824",
         ),
         (
             lambda: Warmup(A_SCHEDULE, 10, shape="log"),

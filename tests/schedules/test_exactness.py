@@ -215,7 +215,7 @@ def test_values_do_not_change_from_constant_after_on(name):
     schedule = SCHEDULES[name]
     end = schedule.constant_after
     if end is None:
-        assert len(np.unique(schedule.evaluate(STEPS))) > 10
+        assert len(np.unique(schedule.evaluate(STEPS))) > 5
         return
     values = schedule.evaluate(np.minimum(end + STEPS, 2**31 - 1))
     np.testing.assert_array_equal(values, values[0])

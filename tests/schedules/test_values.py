@@ -7,17 +7,23 @@ import pytest
 from support import EXAMPLES
 
 import kerasched
+from kerasched import SWALR
 from kerasched import Chain
 from kerasched import Clip
 from kerasched import Constant
 from kerasched import CosineDecay
+from kerasched import CosineWave
 from kerasched import ExponentialDecay
+from kerasched import FlatCosine
 from kerasched import InverseSqrtDecay
 from kerasched import InverseTimeDecay
+from kerasched import Knee
 from kerasched import LinearDecay
+from kerasched import MultiStepDecay
 from kerasched import Noam
 from kerasched import OneCycle
 from kerasched import PerEpoch
+from kerasched import PerUpdate
 from kerasched import PiecewiseConstant
 from kerasched import PiecewiseInterpolation
 from kerasched import PolynomialDecay
@@ -26,11 +32,13 @@ from kerasched import Product
 from kerasched import Rex
 from kerasched import Scale
 from kerasched import Shift
+from kerasched import SlantedTriangular
 from kerasched import StepDecay
 from kerasched import Sum
 from kerasched import TanhDecay
 from kerasched import Triangular
 from kerasched import Warmup
+from kerasched import WarmupStableDecay
 
 ROOT_HALF = math.sqrt(0.5)
 
@@ -224,6 +232,71 @@ ROWS = [
         Triangular(0.1, 0.5, 2, mode="exp_range", gamma=0.5),
         {1: 0.2, 2: 0.2, 3: 0.125, 4: 0.1},
     ),
+    (
+        "warmup_stable_decay",
+        WarmupStableDecay(0.8, 4, 10, 4, 0.4),
+        {0: 0.0, 2: 0.4, 4: 0.8, 13: 0.8, 14: 0.8, 16: 0.6, 18: 0.4, 99: 0.4},
+    ),
+    (
+        "warmup_stable_decay",
+        WarmupStableDecay(0.8, 0, 0, 4, 0.4, "cosine"),
+        {0: 0.8, 1: 0.6 + 0.2 * ROOT_HALF, 2: 0.6, 4: 0.4},
+    ),
+    (
+        "warmup_stable_decay",
+        # sqrt(1 - 3/4) = 1/2
+        WarmupStableDecay(0.8, 0, 2, 4, 0.4, "sqrt"),
+        {1: 0.8, 2: 0.8, 5: 0.6, 6: 0.4},
+    ),
+    (
+        "warmup_stable_decay",
+        # 1 - sqrt(1/4) = 1/2
+        WarmupStableDecay(0.8, 0, 2, 4, 0.4, "1-sqrt"),
+        {2: 0.8, 3: 0.6, 6: 0.4},
+    ),
+    (
+        "warmup_stable_decay",
+        # a factor of 1/2 a step
+        WarmupStableDecay(0.8, 0, 2, 4, 0.05, "exponential"),
+        {2: 0.8, 3: 0.4, 4: 0.2, 6: 0.05, 9: 0.05},
+    ),
+    (
+        "knee",
+        Knee(0.8, 4, 6, 14, 0.4),
+        {0: 0.0, 1: 0.2, 4: 0.8, 10: 0.8, 12: 0.6, 14: 0.4, 15: 0.4},
+    ),
+    ("multi_step", MultiStepDecay(0.8, [2, 5], 0.5), {1: 0.8, 2: 0.4, 4: 0.4, 5: 0.2}),
+    ("multi_step", MultiStepDecay(0.8, [0]), {0: 0.08, 9: 0.08}),
+    ("per_update", PerUpdate(LinearDecay(0.8, 4), 3), {2: 0.8, 3: 0.6, 12: 0.0}),
+    (
+        "slanted_triangular",
+        # cut = floor(2.7) = 2, the end at 2 / 0.25 = 8
+        SlantedTriangular(0.8, 11, 0.25, 4.0),
+        {0: 0.2, 1: 0.5, 2: 0.8, 5: 0.5, 8: 0.2, 11: 0.2},
+    ),
+    (
+        "cosine_wave",
+        CosineWave(0.9, 0.1, 8),
+        {
+            0: 0.9,
+            1: 0.5 + 0.4 * ROOT_HALF,
+            2: 0.5,
+            4: 0.1,
+            6: 0.5,
+            7: 0.5 + 0.4 * ROOT_HALF,
+            8: 0.9,
+            12: 0.1,
+        },
+    ),
+    ("cosine_wave", CosineWave(0.8, 0.0, 3), {0: 0.8, 1: 0.2, 2: 0.2, 3: 0.8}),
+    (
+        "flat_cosine",
+        FlatCosine(0.8, 16, 0.75, 0.4),
+        {0: 0.8, 12: 0.8, 14: 0.6, 16: 0.4},
+    ),
+    ("swalr", SWALR(0.8, 0.4, 4), {0: 0.8, 2: 0.6, 4: 0.4, 5: 0.4}),
+    ("swalr", SWALR(0.8, 0.4, 4, "linear"), {0: 0.8, 1: 0.7, 4: 0.4}),
+    ("swalr", SWALR(0.8, 0.4, 0), {0: 0.4}),
     # Within an epoch the rate stays: 5 // 3 = 1 of 4 epochs.
     ("per_epoch", PerEpoch(LinearDecay(0.8, 4), 3), {2: 0.8, 3: 0.6, 5: 0.6, 12: 0.0}),
     ("per_epoch", PerEpoch(StepDecay(0.8, 2), 3), {0: 0.8, 5: 0.8, 6: 0.4, 12: 0.2}),
