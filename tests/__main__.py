@@ -55,7 +55,14 @@ def run(backend: str, options: list[str]) -> Counter[str]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         command = [sys.executable, "-m", "pytest", str(ROOT / "tests")]
-        command += ["-q", "-n", str(workers), f"--junitxml={report}", *options]
+        command += [
+            "-q",
+            "-n",
+            str(workers),
+            "--dist=loadfile",
+            f"--junitxml={report}",
+            *options,
+        ]
         code = subprocess.run(command, cwd=ROOT, env=environment).returncode
         counts = read(report)
     counts["failed"] += int(code != 0 and not counts["failed"])

@@ -1,0 +1,397 @@
+"""The `kerasched demo` command as its user meets it: a process of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kerasched.cli import main
+from kerasched.demo.trace import Reloaded
+from kerasched.demo.trace import Trace
+
+BACKEND = keras.backend.backend()
+SCRIPT = shutil.which("kerasched", path=Path(sys.executable).parent)
+COMMANDS = {"module": [sys.executable, "-m", "kerasched"], "script": [SCRIPT]}
+
+# Arguments that are wrong, and a part of the line that says so.
+MISTAKES = {
+    "no command": ("", "required: COMMAND"),
+    "unknown command": ("train", "invalid choice: 'train'"),
+    "unknown option": ("demo --speed 3", "unrecognized arguments: --speed 3"),
+    "no epochs": ("demo --epochs 0", "invalid positive integer value: '0'"),
+    "epochs in words": ("demo --epochs six", "invalid positive integer value: 'six'"),
+    "negative batch": ("demo --batch-size -1", "invalid positive integer value: '-1'"),
+    "large batch": ("demo --batch-size 570", "569 rows are fewer than one batch"),
+    "rate of 0": ("demo --learning-rate 0", "invalid positive number value: '0'"),
+    "rate of nan": ("demo --learning-rate nan", "invalid positive number value: 'nan'"),
+    "infinite rate": ("demo --learning-rate inf", "positive number value: 'inf'"),
+    "momentum above 1": ("demo --momentum 1.1", "(a number from 0 to 1) value: '1.1'"),
+    "momentum below 0": ("demo --momentum -0.1", "(a number from 0 to 1) value: '-0."),
+    "negative seed": ("demo --seed -1", "(an integer from 0 to 4294967295) value: '-"),
+    "large seed": ("demo --seed 4294967296", "value: '4294967296'"),
+    "unknown backend": ("demo --backend numpy", "invalid choice: 'numpy'"),
+    "data alone": ("demo --data good.csv", "--data and --target go together"),
+    "target alone": ("demo --target kind", "--data and --target go together"),
+    "save suffix": ("demo --save m.h5", "--save m.h5: the name must end in .keras"),
+    "save nowhere": ("demo --save no/m.keras", "there is no directory no"),
+    "save directory": ("demo --save d.keras", "--save d.keras: this is a directory"),
+    "plot suffix": ("demo --plot p.gif", "--plot p.gif: the name must end in .png or"),
+    "missing data": ("demo --data no.csv --target kind", "no.csv: cannot be read"),
+    "empty data": ("demo --data empty.csv --target kind", "the file is empty"),
+    "unknown target": ("demo --data good.csv --target b", "no column 'b'"),
+    "line end in a name": ("demo --data fold.csv --target b", "columns are a b, kind"),
+    "bad cell": ("demo --data words.csv --target kind", "column 'a': not a number"),
+    "one class": ("demo --data one.csv --target kind", "must hold two classes"),
+    "few rows": ("demo --data good.csv --target kind", "2 rows are fewer than one"),
+}
+FILES = {
+    "good.csv": "a,kind\n1,no\n2,yes\n",
+    "empty.csv": "",
+    "fold.csv": '"a\nb",kind\n1,no\n2,yes\n',
+    "words.csv": "a,kind\none,no\n2,yes\n",
+    "one.csv": "a,kind\n1,no\n2,no\n",
+}
+# An import of this Keras is seen, and ends the process.
+TRAP = """
+from pathlib import Path
+Path(__file__).with_name("imported").touch()
+raise SystemExit("Keras was imported")
+"""
+
+
+def call(command, folder, backend="numpy", search_path=()):
+    """Run a command in a folder, with folders to look for modules in first.
+
+    The environment names a backend, one that cannot train unless another is given.
+    """
+    places = [*map(str, search_path), os.environ.get("PYTHONPATH", "")]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, places)),
+        "PYTHONUTF8": "1",
+        "COLUMNS": "200",
+        "KERAS_BACKEND": backend,
+    }
+    environment.pop("FORCE_COLOR", None)
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+
+
+def listing(folder):
+    """Return all that is in a folder: names, contents and times of change."""
+    return {
+        path.relative_to(folder): (
+            path.stat().st_mtime_ns,
+            path.read_bytes() if path.is_file() else None,
+        )
+        for path in folder.rglob("*")
+    }
+
+
+def processor_seconds():
+    """Return the time that ended processes took, whatever else the machine did."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+class Answer:
+    """What the command did about a mistake."""
+
+    def __init__(self, command, mistake, folder):
+        arguments, self.part = MISTAKES[mistake]
+        work, trap = folder / "work", folder / "trap"
+        (work / "d.keras").mkdir(parents=True)
+        for name, text in FILES.items():
+            (work / name).write_text(text)
+        (trap / "keras").mkdir(parents=True)
+        (trap / "keras" / "__init__.py").write_text(TRAP)
+        self.before = listing(work)
+        started = processor_seconds()
+        self.process = call(
+            [*COMMANDS[command], *arguments.split()], work, BACKEND, [trap]
+        )
+        self.seconds = processor_seconds() - started
+        self.after = listing(work)
+        self.keras_was_imported = (trap / "keras" / "imported").exists()
+
+
+@pytest.fixture(
+    scope="module", params=[(c, m) for c in COMMANDS for m in MISTAKES], ids="-".join
+)
+def answer(request, tmp_path_factory):
+    return Answer(*request.param, tmp_path_factory.mktemp("mistake"))
+
+
+def test_a_mistake_ends_with_exit_code_2(answer):
+    assert answer.process.returncode == 2
+
+
+def test_a_mistake_is_told_in_one_line(answer):
+    assert answer.process.stderr.count("\n") == 1
+    assert answer.process.stderr.endswith("\n")
+
+
+def test_the_line_on_a_mistake_names_the_command(answer):
+    assert answer.process.stderr.startswith("kerasched: error: ")
+
+
+def test_the_line_on_a_mistake_says_what_is_wrong(answer):
+    assert answer.part in answer.process.stderr
+
+
+def test_a_mistake_leaves_the_output_empty(answer):
+    assert answer.process.stdout == ""
+
+
+def test_a_mistake_leaves_the_folder_as_it_was(answer):
+    assert answer.after == answer.before
+
+
+def test_a_mistake_is_answered_without_keras(answer):
+    assert not answer.keras_was_imported
+
+
+def test_a_mistake_is_answered_within_5_seconds(answer):
+    assert answer.seconds < 5
+
+
+def test_a_run_without_a_mistake_would_have_sprung_the_trap(tmp_path):
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras" / "__init__.py").write_text(TRAP)
+    call([*COMMANDS["module"], "demo"], tmp_path, BACKEND, [tmp_path])
+    assert (tmp_path / "keras" / "imported").exists()
+
+
+def test_an_unknown_backend_in_the_environment_is_a_mistake(tmp_path):
+    process = call([*COMMANDS["module"], "demo"], tmp_path, "numpy")
+    assert process.stderr == (
+        "kerasched: error: backend 'numpy' cannot train: "
+        "choose --backend tensorflow, jax, torch\n"
+    )
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Make a folder and an environment of its own for the command in this process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_BACKEND", BACKEND)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@pytest.mark.parametrize(("iterations_loaded", "code"), [(90, 0), (89, 1)])
+def test_the_exit_code_tells_a_model_that_did_not_come_back(
+    iterations_loaded, code, here, monkeypatch
+):
+    trace = Trace(BACKEND, "made by the test", ("no", "yes"))
+    trace.reloaded = Reloaded(
+        "model.keras", True, True, 90, iterations_loaded, 0.0125, 0.0125, 91
+    )
+    monkeypatch.setattr("kerasched.demo.run.run", lambda *arguments: trace)
+    assert main(["demo", "--json"]) == code
+
+
+def test_an_interrupted_run_is_told_in_one_line(here, monkeypatch, capsys):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kerasched.demo.run.run", interrupt)
+    assert main(["demo"]) == 130
+    assert capsys.readouterr().err == "kerasched: interrupted\n"
+
+
+def test_another_backend_than_the_one_that_runs_is_a_mistake(here, monkeypatch, capsys):
+    monkeypatch.setattr("kerasched.demo.settings.require", lambda *arguments: None)
+    other = "torch" if BACKEND == "jax" else "jax"
+    assert main(["demo", "--backend", other]) == 2
+    assert capsys.readouterr().err == (
+        f"kerasched: error: Keras already runs on {BACKEND} in this process: "
+        f"{other} needs a process of its own\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def json_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("json")
+
+
+@pytest.fixture(scope="module")
+def json_run(json_folder):
+    """The process of a good run with --json, on the built-in table."""
+    arguments = ["demo", "--json", "--backend", BACKEND, "--save", "model.keras"]
+    return call([*COMMANDS["module"], *arguments], json_folder)
+
+
+@pytest.fixture(scope="module")
+def trace(json_run):
+    return json.loads(json_run.stdout)
+
+
+def test_a_good_run_ends_with_exit_code_0(json_run):
+    assert json_run.returncode == 0, json_run.stderr
+
+
+def test_the_output_of_json_is_one_object_in_one_line(json_run):
+    assert type(json.loads(json_run.stdout)) is dict
+    assert json_run.stdout.count("\n") == 1
+
+
+def test_the_run_is_on_the_backend_that_was_named(trace):
+    assert trace["backend"] == BACKEND
+
+
+def test_the_rate_is_halved_every_second_epoch(trace):
+    rates = [epoch["learning_rate"] for epoch in trace["epochs"]]
+    assert rates == [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]
+
+
+def test_the_loss_falls_from_the_first_epoch_to_the_last(trace):
+    assert trace["epochs"][-1]["loss"] < trace["epochs"][0]["loss"]
+
+
+# 455 of the 569 rows are for training: 15 batches of at most 32, in 6 epochs.
+def test_every_step_has_its_rate(trace):
+    rates = [0.1] * 30 + [0.05] * 30 + [0.025] * 30
+    assert trace["step_learning_rates"] == rates
+
+
+def test_every_step_has_its_loss(trace):
+    losses = trace["step_losses"]
+    assert len(losses) == 90
+    assert all(type(loss) is float for loss in losses)
+
+
+def test_the_stages_are_told_in_their_order(trace):
+    stages = [(stage["name"], stage["shape"]) for stage in trace["stages"]]
+    assert stages == [
+        ("data", [569, 10]),
+        ("normalised", [455, 10]),
+        ("model input", [32, 10]),
+        ("prediction", [1, 1]),
+    ]
+
+
+def test_a_fifth_of_the_rows_is_held_out(trace):
+    assert (trace["training"]["rows"], trace["held_out"]["rows"]) == (455, 114)
+
+
+# After 90 steps the rate is halved for the third time, 0.1 / 2**3; the optimizer has
+# it in float32.
+def test_a_fresh_process_finds_all_that_was_saved(trace):
+    assert trace["reloaded"] == {
+        "path": "model.keras",
+        "predictions_equal": True,
+        "schedule_equal": True,
+        "iterations_saved": 90,
+        "iterations_loaded": 90,
+        "next_learning_rate": float(np.float32(0.0125)),
+        "next_learning_rate_expected": 0.0125,
+        "iterations_after_next_step": 91,
+    }
+
+
+def test_the_model_is_saved_and_nothing_else(json_run, json_folder):
+    assert [path.name for path in json_folder.iterdir()] == ["model.keras"]
+
+
+def test_the_saved_model_is_an_archive_of_keras(json_run, json_folder):
+    names = zipfile.ZipFile(json_folder / "model.keras").namelist()
+    assert {"config.json", "model.weights.h5"} <= set(names)
+
+
+@pytest.fixture(scope="module")
+def text_folder(tmp_path_factory):
+    """A folder with a table of 60 points, called above where y is more than x."""
+    folder = tmp_path_factory.mktemp("text")
+    points = np.random.default_rng(0).uniform(-1.0, 1.0, (60, 2))
+    rows = [f"{x},{'above' if y > x else 'below'},{y}" for x, y in points]
+    (folder / "points.csv").write_text("\n".join(["x,side,y", *rows]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text_run(text_folder):
+    """The process of a good run that is read by a person, on that table."""
+    arguments = "--data points.csv --target side --batch-size 8 --plot picture.png"
+    command = [*COMMANDS["module"], "demo", "--backend", BACKEND, *arguments.split()]
+    return call(command, text_folder)
+
+
+def test_a_good_run_on_a_table_of_ones_own_ends_with_exit_code_0(text_run):
+    assert text_run.returncode == 0, text_run.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "data  60 x 2  (points.csv)",
+        "normalised  48 x 2  (0..1 by the minimum and maximum of these 48 rows)",
+        "model input  8 x 2  (the first batch)",
+        "prediction  1 x 1  (1 x 2 -> 1 x 1: a held-out row is called ",
+        "saved  kerasched-demo.keras, loaded in a fresh process:",
+        "picture  picture.png",
+    ],
+)
+def test_a_stage_is_shown_by_name_and_shape(line, text_run):
+    assert any(shown.startswith(line) for shown in text_run.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    "heading", ["epoch", "learning rate", "loss", "accuracy", "observation"]
+)
+def test_the_table_of_epochs_has_a_heading(heading, text_run):
+    headings = [line for line in text_run.stdout.splitlines() if line.startswith("┃")]
+    assert heading in [cell.strip() for cell in headings[0].split("┃")]
+
+
+def test_the_table_of_epochs_has_a_row_for_each(text_run):
+    rows = [line for line in text_run.stdout.splitlines() if line.startswith("│")]
+    shown = [[cell.strip() for cell in row.split("│")][1:3] for row in rows]
+    rates = ["0.1", "0.1", "0.05", "0.05", "0.025", "0.025"]
+    assert shown == [[str(n), rate] for n, rate in enumerate(rates, start=1)]
+
+
+def test_the_loss_of_each_epoch_is_shown_as_a_bar(text_run):
+    bars = [line for line in text_run.stdout.splitlines() if line.startswith("epoch ")]
+    assert [bar[:9] for bar in bars] == [f"epoch {n} █" for n in range(1, 7)]
+
+
+def test_the_largest_loss_has_the_longest_bar(text_run):
+    bars = [line for line in text_run.stdout.splitlines() if line.startswith("epoch ")]
+    losses = [float(bar.split()[-1]) for bar in bars]
+    assert bars[losses.index(max(losses))].count("█") == 40
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "predictions are bit-equal",
+        "the schedule is equal",
+        # 6 steps in each of 6 epochs; the rate is then halved for the third time.
+        "optimizer.iterations came back: 36",
+        "one more step was made at rate 0.0125",
+    ],
+)
+def test_what_came_back_is_shown_with_a_yes(fact, text_run):
+    assert f"    yes  {fact}" in text_run.stdout.splitlines()
+
+
+def test_the_picture_is_a_png(text_run, text_folder):
+    content = (text_folder / "picture.png").read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_the_model_is_saved_under_its_default_name(text_run, text_folder):
+    assert zipfile.is_zipfile(text_folder / "kerasched-demo.keras")
