@@ -262,6 +262,10 @@ def test_the_loss_falls_from_the_first_epoch_to_the_last(trace):
 
 
 # 455 of the 569 rows are for training: 15 batches of at most 32, in 6 epochs.
+def test_the_last_batch_of_an_epoch_counts_as_a_step(trace):
+    assert trace["steps_per_epoch"] == 15
+
+
 def test_every_step_has_its_rate(trace):
     rates = [0.1] * 30 + [0.05] * 30 + [0.025] * 30
     assert trace["step_learning_rates"] == rates
