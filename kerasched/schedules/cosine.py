@@ -11,6 +11,7 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.constant import Constant
+from kerasched.schedules.decay import Decay
 from kerasched.schedules.interpolation import PiecewiseInterpolation
 from kerasched.schedules.polynomial import LinearDecay
 from kerasched.schedules.recipe import Recipe
@@ -23,7 +24,7 @@ from kerasched.schedules.registry import register
     "k-decay: Zhang and Li, 2020, arXiv:2004.05909",
     example={"initial_learning_rate": 0.1, "decay_steps": 1000},
 )
-class CosineDecay(Schedule):
+class CosineDecay(Decay):
     """Go from one rate to another on half a cosine wave.
 
     end + (initial - end) * ((1 + cos(pi * p)) / 2)**exponent,
@@ -40,30 +41,15 @@ class CosineDecay(Schedule):
         k_decay: a power of the elapsed fraction, above 0, as in timm.
     """
 
-    initial_learning_rate: Rate
-    decay_steps: Steps
-    end_learning_rate: Rate = 0.0
     exponent: Positive = 1.0
     k_decay: Positive = 1.0
 
-    def value(self, step: Any, xp: Any) -> Any:
-        return curves.mix(
-            self.initial_learning_rate,
-            lambda: self._start_weight(step, xp),
-            self.end_learning_rate,
-            lambda: self._end_weight(step, xp),
-        )
-
-    @property
-    def constant_after(self) -> int:
-        return self.decay_steps
-
-    def _start_weight(self, step: Any, xp: Any) -> Any:
-        weight = curves.cosine(self._left(step, xp), xp)
+    def start_weight(self, step: Any, xp: Any) -> Any:
+        weight = curves.cosine(self._fraction_left(step, xp), xp)
         return weight if self.exponent == 1.0 else xp.power(weight, self.exponent)
 
-    def _end_weight(self, step: Any, xp: Any) -> Any:
-        done = curves.elapsed(step, self.decay_steps, xp)
+    def end_weight(self, step: Any, xp: Any) -> Any:
+        done = self._elapsed(step, xp)
         fraction = curves.power(done, self.decay_steps, self.k_decay, xp)
         weight = curves.cosine(fraction, xp)
         if self.exponent == 1.0:
@@ -71,10 +57,10 @@ class CosineDecay(Schedule):
         near_one = -xp.expm1(self.exponent * xp.log1p(-weight))
         if self.exponent > 1.0:
             return near_one
-        return xp.where(weight > 0.5, 1.0 - self._start_weight(step, xp), near_one)
+        return xp.where(weight > 0.5, 1.0 - self.start_weight(step, xp), near_one)
 
-    def _left(self, step: Any, xp: Any) -> Any:
-        done = curves.elapsed(step, self.decay_steps, xp)
+    def _fraction_left(self, step: Any, xp: Any) -> Any:
+        done = self._elapsed(step, xp)
         return curves.power_complement(done, self.decay_steps, self.k_decay, xp)
 
 

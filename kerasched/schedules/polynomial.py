@@ -4,10 +4,22 @@ from typing import Any
 
 from kerasched.schedules import curves
 from kerasched.schedules.arguments import Positive
-from kerasched.schedules.arguments import Rate
-from kerasched.schedules.arguments import Steps
-from kerasched.schedules.base import Schedule
+from kerasched.schedules.decay import Decay
 from kerasched.schedules.registry import register
+
+
+class _Power(Decay):
+    """A decay whose start has a power of the remaining fraction as its weight."""
+
+    power = 1.0
+
+    def start_weight(self, step: Any, xp: Any) -> Any:
+        left = self._remaining(step, xp)
+        return curves.power(left, self.decay_steps, self.power, xp)
+
+    def end_weight(self, step: Any, xp: Any) -> Any:
+        left = self._remaining(step, xp)
+        return curves.power_complement(left, self.decay_steps, self.power, xp)
 
 
 @register(
@@ -15,7 +27,7 @@ from kerasched.schedules.registry import register
     reference="Chen et al., 2018, arXiv:1606.00915, the `poly` policy",
     example={"initial_learning_rate": 0.1, "decay_steps": 1000, "power": 2.0},
 )
-class PolynomialDecay(Schedule):
+class PolynomialDecay(_Power):
     """Go from one rate to another as a power of the remaining steps.
 
     end + (initial - end) * (1 - min(step, decay_steps) / decay_steps)**power
@@ -29,17 +41,7 @@ class PolynomialDecay(Schedule):
         power: the exponent, above 0; 1 gives a straight line.
     """
 
-    initial_learning_rate: Rate
-    decay_steps: Steps
-    end_learning_rate: Rate = 0.0
     power: Positive = 1.0
-
-    def value(self, step: Any, xp: Any) -> Any:
-        return powered(self, step, self.power, xp)
-
-    @property
-    def constant_after(self) -> int:
-        return self.decay_steps
 
 
 @register(
@@ -47,7 +49,7 @@ class PolynomialDecay(Schedule):
     reference="Goodfellow, Bengio and Courville, 2016, Deep Learning, equation 8.14",
     example={"initial_learning_rate": 0.1, "decay_steps": 1000},
 )
-class LinearDecay(Schedule):
+class LinearDecay(_Power):
     """Go from one rate to another on a straight line.
 
     initial + (end - initial) * min(step, decay_steps) / decay_steps
@@ -59,26 +61,3 @@ class LinearDecay(Schedule):
         decay_steps: steps until the end is reached.
         end_learning_rate: the rate from then on, 0 or more.
     """
-
-    initial_learning_rate: Rate
-    decay_steps: Steps
-    end_learning_rate: Rate = 0.0
-
-    def value(self, step: Any, xp: Any) -> Any:
-        return powered(self, step, 1.0, xp)
-
-    @property
-    def constant_after(self) -> int:
-        return self.decay_steps
-
-
-def powered(schedule: Any, step: Any, power: float, xp: Any) -> Any:
-    """Return the way from start to end, weighted by a power of what remains."""
-    total = schedule.decay_steps
-    left = curves.remaining(step, total, xp)
-    return curves.mix(
-        schedule.initial_learning_rate,
-        lambda: curves.power(left, total, power, xp),
-        schedule.end_learning_rate,
-        lambda: curves.power_complement(left, total, power, xp),
-    )

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-from kerasched.schedules import curves
-from kerasched.schedules.arguments import Rate
-from kerasched.schedules.arguments import Steps
-from kerasched.schedules.base import Schedule
+from kerasched.schedules.decay import Decay
 from kerasched.schedules.registry import register
 
 
@@ -14,7 +11,7 @@ from kerasched.schedules.registry import register
     reference="Chen et al., 2022, arXiv:2107.04197, section 3",
     example={"initial_learning_rate": 0.1, "decay_steps": 1000},
 )
-class Rex(Schedule):
+class Rex(Decay):
     """Fall slowly at first and ever faster, on a reflected exponential.
 
     end + (initial - end) * (1 - p) / (1 - p / 2),
@@ -26,24 +23,13 @@ class Rex(Schedule):
         end_learning_rate: the rate from then on, 0 or more.
     """
 
-    initial_learning_rate: Rate
-    decay_steps: Steps
-    end_learning_rate: Rate = 0.0
+    def start_weight(self, step: Any, xp: Any) -> Any:
+        left = xp.real(self._remaining(step, xp))
+        return 2.0 * left / (self.decay_steps + left)
 
-    def value(self, step: Any, xp: Any) -> Any:
-        total = self.decay_steps
-        left = xp.real(curves.remaining(step, total, xp))
-        both = total + left
-        return curves.mix(
-            self.initial_learning_rate,
-            lambda: 2.0 * left / both,
-            self.end_learning_rate,
-            lambda: xp.real(curves.elapsed(step, total, xp)) / both,
-        )
-
-    @property
-    def constant_after(self) -> int:
-        return self.decay_steps
+    def end_weight(self, step: Any, xp: Any) -> Any:
+        left = xp.real(self._remaining(step, xp))
+        return xp.real(self._elapsed(step, xp)) / (self.decay_steps + left)
 
 
 @register(
@@ -51,7 +37,7 @@ class Rex(Schedule):
     reference="Hsueh et al., 2019, arXiv:1806.01593, equation 3; timm, TanhLRScheduler",
     example={"initial_learning_rate": 0.1, "decay_steps": 1000},
 )
-class TanhDecay(Schedule):
+class TanhDecay(Decay):
     """Stay high, fall in the middle and level out, on a hyperbolic tangent.
 
     end + (initial - end) * (1 - tanh(lower + (upper - lower) * step / decay_steps)) / 2
@@ -66,27 +52,22 @@ class TanhDecay(Schedule):
         upper: where on the tangent the curve stops.
     """
 
-    initial_learning_rate: Rate
-    decay_steps: Steps
-    end_learning_rate: Rate = 0.0
     lower: float = -7.0
     upper: float = 3.0
 
     def value(self, step: Any, xp: Any) -> Any:
-        pieces = (lambda step: self._fall(step, xp), self.end_learning_rate)
+        fall = super().value
+        pieces = (lambda step: fall(step, xp), self.end_learning_rate)
         return xp.piecewise(step, (self.decay_steps,), pieces)
 
-    @property
-    def constant_after(self) -> int:
-        return self.decay_steps
+    def start_weight(self, step: Any, xp: Any) -> Any:
+        # (1 - tanh(x)) / 2 = 1 / (1 + exp(2 * x))
+        return 1.0 / (1.0 + xp.exp(2.0 * self._place(step, xp)))
 
-    def _fall(self, step: Any, xp: Any) -> Any:
-        left = xp.real(curves.remaining(step, self.decay_steps, xp))
-        # (1 - tanh(x)) / 2 = 1 / (1 + exp(2 * x)), x counted from the curve's end.
-        x = self.upper - (self.upper - self.lower) / self.decay_steps * left
-        return curves.mix(
-            self.initial_learning_rate,
-            lambda: 1.0 / (1.0 + xp.exp(2.0 * x)),
-            self.end_learning_rate,
-            lambda: 1.0 / (1.0 + xp.exp(-2.0 * x)),
-        )
+    def end_weight(self, step: Any, xp: Any) -> Any:
+        return 1.0 / (1.0 + xp.exp(-2.0 * self._place(step, xp)))
+
+    def _place(self, step: Any, xp: Any) -> Any:
+        """Return where on the tangent a step is, counted from the curve's end."""
+        left = xp.real(self._remaining(step, xp))
+        return self.upper - (self.upper - self.lower) / self.decay_steps * left
