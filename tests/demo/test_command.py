@@ -128,9 +128,12 @@ class Answer:
         self.keras_was_imported = (trap / "keras" / "imported").exists()
 
 
-@pytest.fixture(
-    scope="module", params=[(c, m) for c in COMMANDS for m in MISTAKES], ids="-".join
-)
+# The installed script differs only in how it is started.
+CALLS = [("module", mistake) for mistake in MISTAKES]
+CALLS += [("script", mistake) for mistake in ("no command", "bad cell", "one class")]
+
+
+@pytest.fixture(scope="module", params=CALLS, ids="-".join)
 def answer(request, tmp_path_factory):
     return Answer(*request.param, tmp_path_factory.mktemp("mistake"))
 

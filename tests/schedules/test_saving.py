@@ -20,6 +20,7 @@ from kerasched import PerEpoch
 from kerasched import PiecewiseConstant
 from kerasched import Scale
 from kerasched import StepDecay
+from kerasched import Sum
 from kerasched import Warmup
 
 DATA = Path(__file__).parents[1] / "data"
@@ -78,7 +79,13 @@ def assert_same_state(a, b):
         np.testing.assert_array_equal(one, other)
 
 
-SAVED = {**EXAMPLES, "nested": SCHEDULES["nested"], "built-in": WITH_BUILT_IN}
+EVERY_SCHEDULE = Sum(tuple(EXAMPLES.values()))
+SAVED = {
+    "step": EXAMPLES["step"],
+    "nested": SCHEDULES["nested"],
+    "built-in": WITH_BUILT_IN,
+    "every schedule": EVERY_SCHEDULE,
+}
 
 
 @pytest.mark.parametrize("name", SAVED)
