@@ -14,37 +14,18 @@ from support import SCHEDULES
 from support import run_json
 from support import run_python
 
-from kerasched import Chain
-from kerasched import LinearDecay
-from kerasched import PerEpoch
-from kerasched import PiecewiseConstant
-from kerasched import Scale
+import kerasched
 from kerasched import StepDecay
 from kerasched import Sum
 from kerasched import Warmup
 
 DATA = Path(__file__).parents[1] / "data"
-GOLDEN = DATA / "golden-0.1.0.keras"
 
 X = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
 Y = (X.sum(axis=1, keepdims=True) > 0).astype("float32")
 
 WITH_BUILT_IN = Warmup(
     keras.optimizers.schedules.CosineDecay(0.1, 90, alpha=0.01), 10, 0.01
-)
-
-# What the golden file was saved with: every schedule of version 0.1.0 in one tree.
-GOLDEN_SCHEDULE = Chain(
-    (
-        Warmup(
-            PerEpoch(StepDecay(0.1, 2, 0.5), 3), 4, 0.001, "polynomial", 3.0, name="a"
-        ),
-        Scale(EXAMPLES["product"] + EXAMPLES["sum"] + EXAMPLES["clip"], 0.25),
-        EXAMPLES["shift"] + EXAMPLES["polynomial"] + PiecewiseConstant([3], [0.1, 0.2]),
-        LinearDecay(0.1, 10, 0.2),
-    ),
-    (20, 300, 500),
-    name="golden",
 )
 
 
@@ -178,28 +159,44 @@ def test_a_model_saved_here_is_loaded_on_the_other_backend(other, tmp_path):
     assert not goes_on or facts["iterations_after"] == 4
 
 
-def test_the_golden_file_loads():
-    loaded = keras.saving.load_model(GOLDEN)
-    expected = json.loads((DATA / "golden-0.1.0.json").read_text())
-    assert schedule_of(loaded) == GOLDEN_SCHEDULE
-    assert schedule_of(loaded).name == "golden"
-    assert int(loaded.optimizer.iterations) == expected["iterations"]
-    steps = expected["steps"]
-    rates = schedule_of(loaded).evaluate(steps)
-    np.testing.assert_allclose(rates, expected["rates"], rtol=1e-12, atol=1e-15)
-    predictions = loaded.predict(np.array(expected["x"], "float32"), verbose=0)
-    np.testing.assert_allclose(predictions, expected["predictions"], rtol=1e-5)
-    loaded.train_on_batch(X, Y)
-    assert int(loaded.optimizer.iterations) == expected["iterations"] + 1
+each_golden_file = pytest.mark.parametrize(
+    "path", sorted(DATA.glob("golden-*.keras")), ids=lambda path: path.stem
+)
 
 
-def test_the_golden_file_holds_every_schedule_of_its_version():
-    expected = json.loads((DATA / "golden-0.1.0.json").read_text())
-    with zipfile.ZipFile(GOLDEN) as archive:
+def facts_of(path):
+    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+@each_golden_file
+def test_a_golden_file_loads(path):
+    facts = facts_of(path)
+    loaded = keras.saving.load_model(path)
+    schedule = schedule_of(loaded)
+    assert repr(schedule) == facts["schedule"]
+    assert int(loaded.optimizer.iterations) == facts["iterations"]
+    rates = schedule.evaluate(facts["steps"])
+    np.testing.assert_allclose(rates, facts["rates"], rtol=1e-12, atol=1e-15)
+    x, y = np.array(facts["x"], "float32"), np.array(facts["y"], "float32")
+    predictions = loaded.predict(x, verbose=0)
+    np.testing.assert_allclose(predictions, facts["predictions"], rtol=1e-5)
+    loaded.train_on_batch(x, y)
+    assert int(loaded.optimizer.iterations) == facts["iterations"] + 1
+
+
+@each_golden_file
+def test_a_golden_file_holds_every_schedule_of_its_version(path):
+    with zipfile.ZipFile(path) as archive:
         config = archive.read("config.json").decode()
-    assert len(expected["schedules"]) == 15
-    missing = [n for n in expected["schedules"] if f"kerasched>{n}" not in config]
-    assert missing == []
+    names = facts_of(path)["schedules"]
+    assert len(names) >= 32
+    assert [name for name in names if f"kerasched>{name}" not in config] == []
+
+
+def test_this_version_has_its_golden_file():
+    names = [entry.cls.__name__ for entry in kerasched.list_schedules()]
+    facts = facts_of(DATA / f"golden-{kerasched.__version__}.keras")
+    assert set(facts["schedules"]) == set(names), "python tests/data/make_golden.py"
 
 
 def test_loading_without_importing_kerasched_says_what_is_missing(tmp_path):
