@@ -29,11 +29,22 @@ Array ToArray(const char* argument, const py::array& array, bool written) {
   if (!(array.flags() & py::array::c_style)) {
     Refuse(argument, "a contiguous array", "an array with strides");
   }
+  if (!array.attr("flags").attr("aligned").cast<bool>()) {
+    Refuse(argument, "an aligned array", "an array between its type's addresses");
+  }
   if (written && !array.writeable()) {
     Refuse(argument, "a writeable array", "a read-only array");
   }
   return {is_float32 ? ScalarType::kFloat32 : ScalarType::kFloat64,
           const_cast<void*>(array.data()), array.size()};
+}
+
+void RequireTypeOf(const Array& weight, const char* argument, const Array& array) {
+  if (array.type != weight.type) {
+    Refuse(argument, "of the type of `weight`",
+           array.type == ScalarType::kFloat32 ? "an array of float32"
+                                              : "an array of float64");
+  }
 }
 
 bool SameShape(const py::array& a, const py::array& b) {
@@ -55,6 +66,8 @@ void MomentumUpdate(const py::array& weight, const py::array& gradient,
   const Array w = ToArray("weight", weight, true);
   const Array g = ToArray("gradient", gradient, false);
   const Array v = ToArray("velocity", velocity, true);
+  RequireTypeOf(w, "gradient", g);
+  RequireTypeOf(w, "velocity", v);
   Status status;
   {
     py::gil_scoped_release unlocked;

@@ -4,6 +4,7 @@ Importing this package registers its classes with Keras: import it before
 `keras.saving.load_model`.
 """
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,7 @@ def _started_as_command() -> bool:
     it must be able to run before Keras loads a framework.
     """
     if sys.argv[:1] == ["-m"]:  # Python is still looking for the module it will run.
-        words = sys.orig_argv
-        return "kerasched" in words and words[words.index("kerasched") - 1] == "-m"
+        return bool(re.search(r" -\w*m ?kerasched( |$)", " ".join(sys.orig_argv)))
     name = sys.argv[0].replace("\\", "/").rpartition("/")[2] if sys.argv else ""
     return name in ("kerasched", "kerasched.exe", "kerasched-script.py")
 

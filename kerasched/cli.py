@@ -35,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         line = " ".join(str(error).split())
         print(f"kerasched: error: {line}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Who read the output has gone; nor can it be flushed at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("kerasched: interrupted", file=sys.stderr)
         return 130
@@ -116,7 +120,7 @@ def _demo(options: argparse.Namespace) -> int:
     console = Console(quiet=True) if options.json else log
     trace = run(settings, table, console, log)
     if options.json:
-        print(json.dumps(trace.to_json(), allow_nan=False))
+        print(json.dumps(trace.to_json(), allow_nan=False), flush=True)
     return 0 if trace.reloaded.faithful else 1
 
 

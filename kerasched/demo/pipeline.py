@@ -23,6 +23,7 @@ from kerasched.demo.trace import Scores
 from kerasched.demo.trace import Stage
 from kerasched.demo.trace import Trace
 from kerasched.demo.trace import observe
+from kerasched.errors import UserError
 from kerasched.schedules import PerEpoch
 from kerasched.schedules import Schedule
 from kerasched.schedules import StepDecay
@@ -145,14 +146,24 @@ def train(
     schedule = make_schedule(settings, trace.steps_per_epoch)
     model = build(parts.x.shape[1], schedule, settings.momentum)
     tell(_stage("model input", parts.x[: settings.batch_size], "the first batch"))
-    model.fit(
-        parts.x,
-        parts.y,
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        verbose=0,
-        callbacks=[Recorder(trace, schedule, rows, settings.batch_size), *callbacks],
-    )
+    recorder = Recorder(trace, schedule, rows, settings.batch_size)
+    try:
+        model.fit(
+            parts.x,
+            parts.y,
+            batch_size=settings.batch_size,
+            epochs=settings.epochs,
+            verbose=0,
+            callbacks=[recorder, *callbacks],
+        )
+    except RuntimeError as error:
+        # Torch's cross-entropy refuses the predictions of a network that has diverged.
+        if all(np.isfinite(weights).all() for weights in model.get_weights()):
+            raise
+        raise UserError(
+            "the training diverged, its weights are no finite numbers any more: "
+            "give a smaller --learning-rate or --momentum"
+        ) from error
     trace.training = _scores(model, parts.x, parts.y)
     trace.held_out = _scores(model, parts.x_held_out, parts.y_held_out)
     return model, schedule

@@ -5,6 +5,7 @@ import math
 import keras
 from rich.bar import Bar
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn
 from rich.progress import MofNCompleteColumn
 from rich.progress import Progress
@@ -23,7 +24,7 @@ def show_stage(console: Console, stage: Stage) -> None:
     """Print a stage's name, shape and first row."""
     shape = " x ".join(str(size) for size in stage.shape)
     sample = ", ".join(f"{number:.4g}" for number in stage.sample)
-    console.print(f"[bold]{stage.name}[/bold]  {shape}  ({stage.note})")
+    console.print(f"[bold]{stage.name}[/bold]  {shape}  ({escape(stage.note)})")
     console.print(f"    first row: {sample}", highlight=False)
 
 
@@ -94,7 +95,9 @@ def show_trace(console: Console, trace: Trace) -> None:
 
 def show_reloaded(console: Console, reloaded: Reloaded) -> None:
     """Print what came back from the saved file."""
-    console.print(f"[bold]saved[/bold]  {reloaded.path}, loaded in a fresh process:")
+    console.print(
+        f"[bold]saved[/bold]  {escape(reloaded.path)}, loaded in a fresh process:"
+    )
     facts = (
         ("predictions are bit-equal", reloaded.predictions_equal),
         ("the schedule is equal", reloaded.schedule_equal),

@@ -3,6 +3,7 @@
 import math
 
 from rich.console import Console
+from rich.markup import escape
 
 from kerasched.demo import pipeline
 from kerasched.demo import report
@@ -45,5 +46,5 @@ def run(settings: Settings, table: Table, console: Console, log: Console) -> Tra
     report.show_reloaded(console, trace.reloaded)
     if settings.plot is not None:
         plot_training(trace.step_learning_rates, trace.step_losses, settings.plot)
-        console.print(f"[bold]picture[/bold]  {settings.plot}")
+        console.print(f"[bold]picture[/bold]  {escape(str(settings.plot))}")
     return trace

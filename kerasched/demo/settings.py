@@ -66,11 +66,11 @@ def _check_output(option: str, path: Path, suffixes: tuple[str, ...]) -> None:
         raise UserError(
             f"{option} {path}: the name must end in {' or '.join(suffixes)}"
         )
-    if path.is_dir():
-        raise UserError(f"{option} {path}: this is a directory, give a file's name")
-    if not path.parent.is_dir():
-        raise UserError(f"{option} {path}: there is no directory {path.parent}")
     try:
+        if path.is_dir():
+            raise UserError(f"{option} {path}: this is a directory, give a file's name")
+        if not path.parent.is_dir():
+            raise UserError(f"{option} {path}: there is no directory {path.parent}")
         if path.exists():
             path.open("ab").close()
         else:
@@ -84,6 +84,7 @@ def _configured_backend() -> str:
     home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
     try:
         text = Path(home, "keras.json").read_text(encoding="utf-8")
-        return json.loads(text).get("backend", "tensorflow")
+        backend = json.loads(text).get("backend")
     except (OSError, ValueError, AttributeError):
-        return "tensorflow"
+        backend = None
+    return backend if isinstance(backend, str) else "tensorflow"

@@ -13,6 +13,7 @@ from kerasched.demo.settings import require
 from kerasched.errors import UserError
 
 HELD_OUT = 0.2
+LARGEST = 1e300  # The range of a column must be a finite number too.
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def read_table(path: Path, target: str) -> Table:
     place = _target_place(path, header, target)
     cells = np.empty((len(rows), len(header) - 1))
     names = []
-    for number, row in enumerate(rows, start=1):
-        where = f"{path}: row {number} (line {number + 1} of the file)"
+    for number, (line, row) in enumerate(rows, start=1):
+        where = f"{path}: row {number} (line {line} of the file)"
         if len(row) != len(header):
             count = len(header)
             raise UserError(f"{where} has {len(row)} cells, the header has {count}")
@@ -96,10 +97,12 @@ def check_size(table: Table, batch_size: int) -> None:
         )
 
 
-def _read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
+def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the header, and each row with the number of its last line in the file."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file) if line]
+            reader = csv.reader(file)
+            lines = [(reader.line_num, cells) for cells in reader if cells]
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"{path}: cannot be read: {reason}") from error
@@ -107,7 +110,7 @@ def _read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
         raise UserError(f"{path}: is not a CSV file in UTF-8: {error}") from error
     if not lines:
         raise UserError(f"{path}: the file is empty")
-    header = [name.strip() for name in lines[0]]
+    header = [name.strip() for name in lines[0][1]]
     if len(lines) == 1:
         raise UserError(f"{path}: the file has a header but no rows")
     return header, lines[1:]
@@ -138,7 +141,7 @@ def _number(where: str, column: str, cell: str) -> float:
         number = float(cell)
     except ValueError:
         raise UserError(f"{where}, column {column!r}: not a number: {cell!r}") from None
-    if not math.isfinite(number):
+    if not abs(number) <= LARGEST:
         raise UserError(f"{where}, column {column!r}: not a finite number: {cell!r}")
     return number
 

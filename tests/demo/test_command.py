@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ COMMANDS = {"module": [sys.executable, "-m", "kerasched"], "script": [SCRIPT]}
 
 # Arguments that are wrong, and a part of the line that says so.
 MISTAKES = {
+    "long name": (f"demo --save {'m' * 300}.keras", "cannot be written: File name too"),
     "no command": ("", "required: COMMAND"),
     "unknown command": ("train", "invalid choice: 'train'"),
     "unknown option": ("demo --speed 3", "unrecognized arguments: --speed 3"),
@@ -169,6 +171,25 @@ def test_a_mistake_is_answered_without_keras(answer):
 
 def test_a_mistake_is_answered_within_5_seconds(answer):
     assert answer.seconds < 5
+
+
+@pytest.mark.parametrize(
+    "words", ["-mkerasched", "-Im kerasched", "-W ignore -m kerasched"]
+)
+def test_the_module_may_be_named_in_other_ways(words, tmp_path):
+    process = call([sys.executable, *words.split(), "demo", "--epochs", "0"], tmp_path)
+    assert process.stderr.startswith("kerasched: error: ")
+    assert process.stderr.count("\n") == 1
+
+
+def test_a_reader_that_has_gone_is_no_traceback(here, monkeypatch, capfd):
+    def close(*arguments):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("kerasched.demo.run.run", close)
+    monkeypatch.setattr("os.dup2", lambda *descriptors: None)
+    assert main(["demo", "--json"]) == 1
+    assert capfd.readouterr().err == ""
 
 
 def test_a_run_without_a_mistake_would_have_sprung_the_trap(tmp_path):
@@ -323,17 +344,24 @@ def text_folder(tmp_path_factory):
     """A folder with a table of 60 points, called above where y is more than x."""
     folder = tmp_path_factory.mktemp("text")
     points = np.random.default_rng(0).uniform(-1.0, 1.0, (60, 2))
-    rows = [f"{x},{'above' if y > x else 'below'},{y}" for x, y in points]
-    (folder / "points.csv").write_text("\n".join(["x,side,y", *rows]))
+    # Class names that look like the terminal library's markup.
+    rows = [f"{x},{'[above]' if y > x else '[/below]'},{y}" for x, y in points]
+    (folder / "points.csv").write_text("\n".join(["x,[b]side,y", *rows]))
     return folder
 
 
 @pytest.fixture(scope="module")
 def text_run(text_folder):
     """The process of a good run that is read by a person, on that table."""
-    arguments = "--data points.csv --target side --batch-size 8 --plot picture.png"
+    arguments = "--data points.csv --target [b]side --batch-size 8 --plot picture.png"
     command = [*COMMANDS["module"], "demo", "--backend", BACKEND, *arguments.split()]
     return call(command, text_folder)
+
+
+def test_names_of_the_user_are_shown_as_they_are(text_run):
+    text = " ".join(text_run.stdout.split())
+    names = r"\[(above|/below)\]"
+    assert re.search(f"a held-out row is called {names}, it is {names}", text)
 
 
 def test_a_good_run_on_a_table_of_ones_own_ends_with_exit_code_0(text_run):

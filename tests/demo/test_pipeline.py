@@ -13,6 +13,7 @@ from kerasched.demo.settings import Settings
 from kerasched.demo.table import Table
 from kerasched.demo.table import built_in_table
 from kerasched.demo.trace import Trace
+from kerasched.errors import UserError
 
 BACKEND = keras.backend.backend()
 SEEDS = (0, 1, 2, 3, 4)
@@ -243,6 +244,17 @@ def test_a_training_without_momentum_learns():
 def test_a_training_that_diverges_ends_in_strict_json():
     trace = run(0, learning_rate=1e6, momentum=1.0, epochs=2)
     json.dumps(trace.to_json(), allow_nan=False)
+
+
+def test_weights_that_are_no_numbers_end_in_a_trace_or_in_one_sentence():
+    def diverge():
+        return run(0, learning_rate=1e20, momentum=1.0, epochs=2)
+
+    if BACKEND == "torch":  # Its cross-entropy raises on them.
+        with pytest.raises(UserError, match="the training diverged, its weights are"):
+            diverge()
+    else:
+        assert not diverge().training.loss < 1.0
 
 
 def test_a_training_that_diverges_does_not_learn():

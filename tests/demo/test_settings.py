@@ -230,7 +230,9 @@ def test_the_file_is_below_the_home_directory_without_keras_home(
     assert choose_backend(None) == "torch"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"floatx": "float32"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"backend": ["jax"]}', '{"backend": null}']
+)
 def test_a_file_without_a_backend_means_tensorflow(text, keras_home):
     (keras_home / "keras.json").write_text(text)
     assert choose_backend(None) == "tensorflow"

@@ -219,6 +219,22 @@ def test_a_target_in_the_middle_leaves_the_cells_beside_it():
             "not a finite number: '1e999'",
             id="too-large-for-a-float",
         ),
+        pytest.param(
+            "a,kind\n1,no\n1.7e308,yes\n",
+            "table.csv: row 2 (line 3 of the file), column 'a': "
+            "not a finite number: '1.7e308'",
+            id="too-large-for-a-range",
+        ),
+        pytest.param(
+            'a,"the\nkind"\n\n\n1,no\n\nx,yes\n',
+            "table.csv: no column 'kind'; the columns are a, the\nkind",
+            id="line-end-in-a-name",
+        ),
+        pytest.param(
+            "a,kind\n\n\n1,no\n\nx,yes\n",
+            "table.csv: row 2 (line 6 of the file), column 'a': not a number: 'x'",
+            id="lines-are-counted-with-blank-ones",
+        ),
     ],
 )
 def test_a_bad_table_is_refused_in_one_sentence(content, message):

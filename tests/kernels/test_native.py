@@ -247,7 +247,6 @@ def message(argument, requirement, received):
 LINE = np.arange(18, dtype="float32")
 TYPES = "a float32 or float64 array"
 SHARED = "Arguments of momentum_update must not share memory"
-DIFFERS = "Argument `{}` of momentum_update must have the type and size of `weight`"
 
 REFUSED = {
     "gradient-shape": (
@@ -280,11 +279,11 @@ REFUSED = {
     ),
     "gradient-type-differs": (
         three(gradient=np.ones(6, "float64")),
-        DIFFERS.format("gradient"),
+        message("gradient", "of the type of `weight`", "an array of float64"),
     ),
     "velocity-type-differs": (
         three(velocity=np.ones(6, "float64")),
-        DIFFERS.format("velocity"),
+        message("velocity", "of the type of `weight`", "an array of float64"),
     ),
     "weight-strides": (
         three(weight=np.ones(12, "float32")[::2]),
@@ -305,6 +304,12 @@ REFUSED = {
     "columns-first": (
         {name: np.ones((2, 3), "float32", order="F") for name in three()},
         message("weight", "a contiguous array", "an array with strides"),
+    ),
+    "gradient-unaligned": (
+        three(gradient=np.frombuffer(bytes(25), "float32", 6, offset=1)),
+        message(
+            "gradient", "an aligned array", "an array between its type's addresses"
+        ),
     ),
     "weight-read-only": (
         three(weight=read_only()),
