@@ -156,16 +156,16 @@ def train(
             verbose=0,
             callbacks=[recorder, *callbacks],
         )
+        trace.training = _scores(model, parts.x, parts.y)
+        trace.held_out = _scores(model, parts.x_held_out, parts.y_held_out)
     except RuntimeError as error:
         # Torch's cross-entropy refuses the predictions of a network that has diverged.
-        if all(np.isfinite(weights).all() for weights in model.get_weights()):
+        if np.isfinite(model.predict(parts.x, verbose=0)).all():
             raise
         raise UserError(
-            "the training diverged, its weights are no finite numbers any more: "
+            "the training diverged, its predictions are no numbers any more: "
             "give a smaller --learning-rate or --momentum"
         ) from error
-    trace.training = _scores(model, parts.x, parts.y)
-    trace.held_out = _scores(model, parts.x_held_out, parts.y_held_out)
     return model, schedule
 
 

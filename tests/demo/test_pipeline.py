@@ -246,12 +246,12 @@ def test_a_training_that_diverges_ends_in_strict_json():
     json.dumps(trace.to_json(), allow_nan=False)
 
 
-def test_weights_that_are_no_numbers_end_in_a_trace_or_in_one_sentence():
+def test_predictions_that_are_no_numbers_end_in_a_trace_or_in_one_sentence():
     def diverge():
         return run(0, learning_rate=1e20, momentum=1.0, epochs=2)
 
     if BACKEND == "torch":  # Its cross-entropy raises on them.
-        with pytest.raises(UserError, match="the training diverged, its weights are"):
+        with pytest.raises(UserError, match="the training diverged, its predictions"):
             diverge()
     else:
         assert not diverge().training.loss < 1.0
