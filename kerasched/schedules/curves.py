@@ -19,6 +19,13 @@ def remaining(step: Any, total: int, xp: Any) -> Any:
     return total - xp.minimum(step, total)
 
 
+def periods(step: Any, length: int, whole: bool, xp: Any) -> Any:
+    """Return how many times `length` has passed, rounded down if `whole`."""
+    if whole:
+        return xp.real(xp.floor_divide(step, length))
+    return xp.real(step) / length
+
+
 def power(count: Any, total: int, exponent: float, xp: Any) -> Any:
     """Return (count / total)**exponent."""
     fraction = xp.real(count) / total

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from kerasched.errors import MAX_STEP
+from kerasched.schedules import curves
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
@@ -37,9 +38,8 @@ class ExponentialDecay(Schedule):
     end_learning_rate: Rate = 0.0
 
     def value(self, step: Any, xp: Any) -> Any:
-        if self.staircase:
-            return decayed(self, xp.real(xp.floor_divide(step, self.decay_steps)), xp)
-        return decayed(self, xp.real(step) / self.decay_steps, xp)
+        periods = curves.periods(step, self.decay_steps, self.staircase, xp)
+        return decayed(self, periods, xp)
 
     @property
     def constant_after(self) -> int | None:

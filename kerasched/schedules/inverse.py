@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kerasched.schedules import curves
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
@@ -32,10 +33,7 @@ class InverseTimeDecay(Schedule):
     staircase: bool = False
 
     def value(self, step: Any, xp: Any) -> Any:
-        if self.staircase:
-            periods = xp.real(xp.floor_divide(step, self.decay_steps))
-        else:
-            periods = xp.real(step) / self.decay_steps
+        periods = curves.periods(step, self.decay_steps, self.staircase, xp)
         return self.initial_learning_rate / (1.0 + self.decay_rate * periods)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kerasched.schedules import curves
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
@@ -36,7 +37,7 @@ class StepDecay(Schedule):
     end_learning_rate: Rate = 0.0
 
     def value(self, step: Any, xp: Any) -> Any:
-        return decayed(self, xp.real(xp.floor_divide(step, self.decay_steps)), xp)
+        return decayed(self, curves.periods(step, self.decay_steps, True, xp), xp)
 
     @property
     def constant_after(self) -> int | None:
