@@ -5,18 +5,21 @@ test that must then fail. The sources are copied to an empty folder, patched the
 compiled anew if they are C++, and the test is run on the copy.
 """
 
+import contextlib
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+
+import keras  # noqa: F401  Loaded once here: each patch is tried in a fork.
+import pytest
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
-BACKEND = os.environ.get("KERAS_BACKEND", "jax")
-TESTS_FAILED = 1  # pytest's exit code; others say that the test could not be run.
 
 
 def main() -> int:
@@ -25,11 +28,12 @@ def main() -> int:
     patches = [p for p in patches if all(word in p.stem for word in words)]
     if not patches:
         sys.exit("No patch has such a name.")
+    fork = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
         extension = build(Path(folder, "sources"), Path(folder, "extension"))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = pool.map(lambda patch: judge(patch, extension), patches)
-            pairs = zip(patches, results, strict=True)
+        with fork.Pool(os.cpu_count(), maxtasksperchild=1) as pool:
+            work = pool.imap(partial(judge, extension=extension), patches, chunksize=1)
+            pairs = zip(patches, work, strict=True)
             survivors = [patch.stem for patch, died in pairs if not died]
     print(f"{len(patches) - len(survivors)} mutants died, {len(survivors)} survived")
     for name in survivors:
@@ -41,7 +45,7 @@ def judge(patch: Path, extension: Path) -> bool:
     """Return whether a patch makes its test fail, and print which."""
     test = patch.read_text(encoding="utf-8").partition("\n")[0].removeprefix("Test: ")
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
+        copy = Path(folder, "copy")
         for name in ("kerasched", "csrc"):
             ignore = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
             shutil.copytree(ROOT / name, copy / name, ignore=ignore)
@@ -49,32 +53,39 @@ def judge(patch: Path, extension: Path) -> bool:
         if "+++ b/csrc/" in patch.read_text(encoding="utf-8"):
             extension = build(copy / "build", copy / "extension", copy / "csrc")
         shutil.copytree(extension, copy, dirs_exist_ok=True)
-        done = run(test, copy)
-    died = done.returncode == TESTS_FAILED
-    print(f"{'died    ' if died else 'SURVIVED'} {patch.stem}: {test}", flush=True)
-    if not died:
-        print(done.stdout[-2000:], flush=True)
+        output = Path(folder, "output")
+        died = run(test, copy, output) == pytest.ExitCode.TESTS_FAILED
+        print(f"{'died    ' if died else 'SURVIVED'} {patch.stem}: {test}", flush=True)
+        if not died:
+            print(output.read_text(encoding="utf-8")[-2000:], flush=True)
     return died
 
 
-def run(test: str, copy: Path) -> subprocess.CompletedProcess:
-    """Run one test of this tree on the sources in `copy`."""
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": BACKEND,
-        "PYTHONPATH": str(copy),
-        "PYTHONSAFEPATH": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-    }
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    return subprocess.run(
-        [*command, str(ROOT / test)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
+def run(test: str, copy: Path, output: Path) -> int:
+    """Run one test of this tree on the sources in `copy`, in this very process."""
+    os.chdir(ROOT)
+    os.environ.update(
+        PYTHONPATH=str(copy), PYTHONSAFEPATH="1", PYTHONDONTWRITEBYTECODE="1"
     )
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(copy))
+    with output.open("w", encoding="utf-8") as file, redirected(file.fileno()):
+        return pytest.main(["-q", "-x", "-p", "no:cacheprovider", str(ROOT / test)])
+
+
+@contextlib.contextmanager
+def redirected(target: int):
+    """Send what this process prints to an open file, for a while."""
+    sys.stdout.flush()
+    kept = [os.dup(stream) for stream in (1, 2)]
+    try:
+        for stream in (1, 2):
+            os.dup2(target, stream)
+        yield
+    finally:
+        sys.stdout.flush()
+        for stream, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, stream)
 
 
 def build(work: Path, target: Path, sources: Path = ROOT / "csrc") -> Path:
