@@ -26,18 +26,25 @@ def _started_as_command() -> bool:
 if TYPE_CHECKING or not _started_as_command():
     from kerasched.schedules import SWALR as SWALR
     from kerasched.schedules import Chain as Chain
+    from kerasched.schedules import Chebyshev as Chebyshev
     from kerasched.schedules import Clip as Clip
     from kerasched.schedules import Constant as Constant
     from kerasched.schedules import CosineDecay as CosineDecay
+    from kerasched.schedules import CosineRestarts as CosineRestarts
     from kerasched.schedules import CosineWave as CosineWave
+    from kerasched.schedules import Eden as Eden
+    from kerasched.schedules import ExponentialAnnealing as ExponentialAnnealing
     from kerasched.schedules import ExponentialDecay as ExponentialDecay
     from kerasched.schedules import FlatCosine as FlatCosine
+    from kerasched.schedules import FromFunction as FromFunction
+    from kerasched.schedules import Hyperbolic as Hyperbolic
     from kerasched.schedules import InverseSqrtDecay as InverseSqrtDecay
     from kerasched.schedules import InverseTimeDecay as InverseTimeDecay
     from kerasched.schedules import Knee as Knee
     from kerasched.schedules import LinearDecay as LinearDecay
     from kerasched.schedules import MultiStepDecay as MultiStepDecay
     from kerasched.schedules import Noam as Noam
+    from kerasched.schedules import Noise as Noise
     from kerasched.schedules import OneCycle as OneCycle
     from kerasched.schedules import PerEpoch as PerEpoch
     from kerasched.schedules import PerUpdate as PerUpdate
@@ -46,6 +53,7 @@ if TYPE_CHECKING or not _started_as_command():
     from kerasched.schedules import PolynomialDecay as PolynomialDecay
     from kerasched.schedules import PowerDecay as PowerDecay
     from kerasched.schedules import Product as Product
+    from kerasched.schedules import Repeat as Repeat
     from kerasched.schedules import Rex as Rex
     from kerasched.schedules import Scale as Scale
     from kerasched.schedules import Schedule as Schedule

@@ -12,17 +12,24 @@ import numpy as np
 import kerasched
 from kerasched import SWALR
 from kerasched import Chain
+from kerasched import Chebyshev
 from kerasched import CosineDecay
+from kerasched import CosineRestarts
 from kerasched import CosineWave
+from kerasched import Eden
+from kerasched import ExponentialAnnealing
 from kerasched import ExponentialDecay
 from kerasched import FlatCosine
+from kerasched import Hyperbolic
 from kerasched import InverseTimeDecay
 from kerasched import LinearDecay
+from kerasched import Noise
 from kerasched import OneCycle
 from kerasched import PerEpoch
 from kerasched import PiecewiseInterpolation
 from kerasched import PolynomialDecay
 from kerasched import PowerDecay
+from kerasched import Repeat
 from kerasched import Rex
 from kerasched import StepDecay
 from kerasched import TanhDecay
@@ -82,6 +89,27 @@ SCHEDULES = {
     "wave of all time": CosineWave(0.1, 1e-4, 2**31 - 1),
     "flat cosine between steps": FlatCosine(0.1, 101, 0.3, 1e-3),
     "swalr that rises": SWALR(0.01, 0.1, 20, "linear"),
+    "restarts with warmup": CosineRestarts(0.1, 20, 1.5, 0.7, 0.01, 5),
+    "restarts alike": CosineRestarts(0.1, 7, 1.0, 0.9, 0.001, 2),
+    "restarts that end": CosineRestarts(0.1, 9, 1.5, 0.9, 0.001, 2, 4),
+    "restarts that rise": CosineRestarts(0.01, 10, 3.0, 1.0, 0.1),
+    "repeated, longer": Repeat(CosineDecay(0.1, 10, 0.01), 10, 1.25, 0.8),
+    "repeated, longer, to an end": Repeat(TanhDecay(0.1, 10, 0.01), 10, 1.3, 0.8, 3),
+    "repeated steps": Repeat(StepDecay(0.1, 10), 35, 1.0, 0.99, 5),
+    "noise for a while": Noise(CosineDecay(0.1, 100, 0.01), 1.0, 3, 20, 60),
+    "chebyshev of all time": Chebyshev(0.1, 2**30),
+    "hyperbolic to its infimum": Hyperbolic(0.1, 100, 100, 0.01),
+    "hyperbolic of the logarithm": Hyperbolic(0.1, 100, 150, 0.001, True),
+    "eden without warmup": Eden(0.1, 10, 2.5, 7, 0),
+    "annealing that rises": ExponentialAnnealing(0.01, 100, 0.1, 1e-4),
+    "polynomial in cycles": PolynomialDecay(0.1, 30, 0.01, 2.0, cycle=True),
+    "polynomial root in cycles": PolynomialDecay(0.1, 3, 0.0, 0.5, cycle=True),
+    "polynomial with k-decay": PolynomialDecay(0.1, 90, 0.01, 0.5, 1.5),
+    "wave of cycles": CosineWave(0.1, 0.01, 90, 2.5),
+    "interpolation with jumps": PiecewiseInterpolation(
+        (0, 20, 20, 50.5, 50.5, 80), (0.01, 0.1, 0.05, 0.1, 0.02, 0.0)
+    ),
+    "exponential that grows": ExponentialDecay(0.1, 3, 1.5).clip(high=2.0),
     "nested": Chain(
         (
             Warmup(PerEpoch(StepDecay(0.1, 2), 5), 10),

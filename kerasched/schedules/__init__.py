@@ -1,7 +1,9 @@
 """Learning-rate schedules: importing this package registers each of them."""
 
+from kerasched.schedules.annealing import ExponentialAnnealing as ExponentialAnnealing
 from kerasched.schedules.base import Schedule as Schedule
 from kerasched.schedules.chain import Chain as Chain
+from kerasched.schedules.chebyshev import Chebyshev as Chebyshev
 from kerasched.schedules.combine import Clip as Clip
 from kerasched.schedules.combine import Product as Product
 from kerasched.schedules.combine import Scale as Scale
@@ -12,7 +14,10 @@ from kerasched.schedules.cosine import SWALR as SWALR
 from kerasched.schedules.cosine import CosineDecay as CosineDecay
 from kerasched.schedules.cosine import CosineWave as CosineWave
 from kerasched.schedules.cosine import FlatCosine as FlatCosine
+from kerasched.schedules.eden import Eden as Eden
 from kerasched.schedules.exponential import ExponentialDecay as ExponentialDecay
+from kerasched.schedules.from_function import FromFunction as FromFunction
+from kerasched.schedules.hyperbolic import Hyperbolic as Hyperbolic
 from kerasched.schedules.interpolation import (
     PiecewiseInterpolation as PiecewiseInterpolation,
 )
@@ -20,6 +25,7 @@ from kerasched.schedules.inverse import InverseSqrtDecay as InverseSqrtDecay
 from kerasched.schedules.inverse import InverseTimeDecay as InverseTimeDecay
 from kerasched.schedules.inverse import Noam as Noam
 from kerasched.schedules.inverse import PowerDecay as PowerDecay
+from kerasched.schedules.noise import Noise as Noise
 from kerasched.schedules.one_cycle import OneCycle as OneCycle
 from kerasched.schedules.per_epoch import PerEpoch as PerEpoch
 from kerasched.schedules.per_epoch import PerUpdate as PerUpdate
@@ -30,6 +36,8 @@ from kerasched.schedules.polynomial import PolynomialDecay as PolynomialDecay
 from kerasched.schedules.registry import Entry as Entry
 from kerasched.schedules.registry import list_schedules as list_schedules
 from kerasched.schedules.registry import register as register
+from kerasched.schedules.repeat import Repeat as Repeat
+from kerasched.schedules.restarts import CosineRestarts as CosineRestarts
 from kerasched.schedules.rex import Rex as Rex
 from kerasched.schedules.rex import TanhDecay as TanhDecay
 from kerasched.schedules.stable import Knee as Knee

@@ -5,6 +5,7 @@ constructor checks by it, and the property tests draw their values from it.
 """
 
 import functools
+import math
 import types
 import typing
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ Rate = Annotated[float, Number("a non-negative finite number", minimum=0.0)]
 Positive = Annotated[
     float, Number("a positive finite number", minimum=0.0, exclusive=True)
 ]
+Share = Annotated[
+    float,
+    Number("a number from 0 to 1", minimum=0.0, below=math.nextafter(1.0, 2.0)),
+]
+Multiplier = Annotated[float, Number("a finite number of at least 1", minimum=1.0)]
 Part = Annotated[
     float,
     Number("a number above 0 and below 1", minimum=0.0, exclusive=True, below=1.0),

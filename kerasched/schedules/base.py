@@ -5,8 +5,10 @@ equality, hash and repr from the fields, immutability, and the operators.
 """
 
 import dataclasses
+import inspect
 import json
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 from typing import dataclass_transform
 
@@ -18,6 +20,14 @@ from kerasched.errors import message
 from kerasched.schedules.arguments import checks_of
 from kerasched.schedules.evaluators import HostMath
 from kerasched.schedules.evaluators import StepMath
+
+_EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+_NONE = inspect.Parameter.empty
+
+# Steps that are evaluated at once: so few that the results between stay in the cache,
+# which made a million of them two to three times faster.
+BLOCK = 16_384
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
@@ -39,11 +49,18 @@ class Schedule(LearningRateSchedule):
         super().__init_subclass__(**kwargs)
         _freeze(cls)
 
-    def __post_init__(self) -> None:
-        owner, checks = type(self).__name__, checks_of(type(self))
-        for field in dataclasses.fields(self):
-            checked = checks[field.name](owner, field.name, getattr(self, field.name))
-            object.__setattr__(self, field.name, checked)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        cls = type(self)
+        try:
+            given = cls.__signature__.bind(*args, **kwargs)
+        except TypeError as error:
+            names = ", ".join(cls.__signature__.parameters)
+            text = f"{cls.__name__}: {error}. Its arguments are: {names}"
+            raise TypeError(text) from None
+        given.apply_defaults()
+        checks = checks_of(cls)
+        for name, value in given.arguments.items():
+            object.__setattr__(self, name, checks[name](cls.__name__, name, value))
         self.check()
 
     def check(self) -> None:
@@ -92,7 +109,14 @@ class Schedule(LearningRateSchedule):
         """
         time = HostMath.time(steps)
         with np.errstate(all="ignore"):
-            return HostMath.fill(self.value(time, HostMath), time)
+            if time.size <= BLOCK:
+                return HostMath.fill(self.value(time, HostMath), time)
+            flat = time.reshape(-1)
+            result = np.empty(flat.shape)
+            for start in range(0, flat.size, BLOCK):
+                block = slice(start, start + BLOCK)
+                result[block] = self.value(flat[block], HostMath)
+            return result.reshape(time.shape)
 
     @property
     def constant_after(self) -> int | None:
@@ -211,8 +235,40 @@ def _refuse(self: Schedule, name: str, *value: Any) -> None:
 
 
 def _freeze(cls: type) -> None:
-    dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+    """Make a class a dataclass of which all methods are those of the base class.
+
+    Those that dataclass would write are the same for every schedule, and compiling
+    them for each made most of the time that importing the package takes.
+    """
+    dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
     cls.__setattr__ = cls.__delattr__ = _refuse
+    cls.__signature__ = _OfTheClass(_parameters(dataclasses.fields(cls)))
+
+
+class _OfTheClass:
+    """The constructor's signature, which an instance, itself callable, has not."""
+
+    def __init__(self, parameters: Sequence[inspect.Parameter]) -> None:
+        self._signature = inspect.Signature(parameters)
+
+    def __get__(self, instance: Any, owner: type) -> inspect.Signature:
+        if instance is None:
+            return self._signature
+        raise AttributeError("__signature__")
+
+
+def _parameters(fields: Sequence[dataclasses.Field]) -> list[inspect.Parameter]:
+    """Return the constructor's parameters, in the order in which Python takes them."""
+    parameters = [
+        inspect.Parameter(
+            field.name,
+            kind=_KEYWORD if field.kw_only else _EITHER,
+            default=_NONE if field.default is dataclasses.MISSING else field.default,
+            annotation=field.type,
+        )
+        for field in fields
+    ]
+    return sorted(parameters, key=lambda parameter: parameter.kind)
 
 
 def _built_upon() -> Any:

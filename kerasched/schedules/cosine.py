@@ -3,7 +3,8 @@
 from typing import Any
 from typing import Literal
 
-from kerasched.schedules import curves
+from kerasched.errors import MAX_STEP
+from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Part
 from kerasched.schedules.arguments import Positive
@@ -14,6 +15,8 @@ from kerasched.schedules.constant import Constant
 from kerasched.schedules.decay import Decay
 from kerasched.schedules.interpolation import PiecewiseInterpolation
 from kerasched.schedules.polynomial import LinearDecay
+from kerasched.schedules.progress import Progress
+from kerasched.schedules.ratios import simplest
 from kerasched.schedules.recipe import Recipe
 from kerasched.schedules.registry import register
 
@@ -44,58 +47,51 @@ class CosineDecay(Decay):
     exponent: Positive = 1.0
     k_decay: Positive = 1.0
 
-    def start_weight(self, step: Any, xp: Any) -> Any:
-        weight = curves.cosine(self._fraction_left(step, xp), xp)
-        return weight if self.exponent == 1.0 else xp.power(weight, self.exponent)
-
-    def end_weight(self, step: Any, xp: Any) -> Any:
-        done = self._elapsed(step, xp)
-        fraction = curves.power(done, self.decay_steps, self.k_decay, xp)
-        weight = curves.cosine(fraction, xp)
-        if self.exponent == 1.0:
-            return weight
-        near_one = -xp.expm1(self.exponent * xp.log1p(-weight))
-        if self.exponent > 1.0:
-            return near_one
-        return xp.where(weight > 0.5, 1.0 - self.start_weight(step, xp), near_one)
-
-    def _fraction_left(self, step: Any, xp: Any) -> Any:
-        done = self._elapsed(step, xp)
-        return curves.power_complement(done, self.decay_steps, self.k_decay, xp)
+    def curve(self, progress: Progress) -> Progress:
+        wave = progress.bent(self.k_decay).waved()
+        return wave.reversed().bent(self.exponent).reversed()
 
 
 @register(
     "cosine_wave",
-    reference="torch, CosineAnnealingLR past T_max",
+    reference="torch, CosineAnnealingLR past T_max; transformers, argument num_cycles",
     example={"high": 0.1, "low": 0.01, "period_steps": 400},
 )
 class CosineWave(Schedule):
     """Go down and up between two rates on a cosine wave, without end.
 
-    low + (high - low) * (1 + cos(2 * pi * step / period_steps)) / 2
+    low + (high - low) * (1 + cos(2 * pi * cycles * step / period_steps)) / 2
 
     Args:
-        high: the rate at step 0 and at each multiple of the period, 0 or more.
+        high: the rate at step 0 and at each crest, 0 or more.
         low: the rate half-way between them, 0 or more.
         period_steps: steps from one crest to the next.
+        cycles: crests in period_steps steps, above 0, as transformers counts them; not
+            every real number can be counted exactly, but all of a few digits.
     """
 
     high: Rate
     low: Rate
     period_steps: Steps
+    cycles: Positive = 1.0
+
+    def check(self) -> None:
+        frequency = simplest(self.cycles) / self.period_steps
+        if frequency.numerator * frequency.denominator > MAX_STEP:
+            what = "a number of fewer digits, so that each step's place can be counted"
+            raise ValueError(message("CosineWave", "cycles", what, self.cycles))
+        object.__setattr__(self, "_frequency", frequency)
 
     def value(self, step: Any, xp: Any) -> Any:
-        period = self.period_steps
+        crests, period = self._frequency.numerator, self._frequency.denominator
         place = xp.mod(step, period)
-        # Twice the way from the trough, in units of half a period: from 1 to -1.
+        if crests > 1:
+            place = xp.mod(place * crests, period)
+        # From -1 to 1 about the trough, and from 0 to 1 on both sides of the crest.
         from_trough = (xp.real(period - place) - xp.real(place)) / period
         from_crest = 2.0 * xp.real(xp.minimum(place, period - place)) / period
-        return curves.mix(
-            self.high,
-            lambda: curves.cosine(from_trough, xp),
-            self.low,
-            lambda: curves.cosine(from_crest, xp),
-        )
+        wave = Progress(xp, lambda: from_crest, lambda: from_trough).waved()
+        return wave.between(self.high, self.low)
 
 
 @register(

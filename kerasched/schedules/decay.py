@@ -2,49 +2,38 @@
 
 from typing import Any
 
-from kerasched.schedules import curves
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.progress import Progress
+from kerasched.schedules.progress import way
 
 
 class Decay(Schedule):
     """A rate that goes from a start to an end in a number of steps.
 
-    initial_learning_rate * f(step) + end_learning_rate * (1 - f(step))
+    initial_learning_rate * curve.left + end_learning_rate * curve.done
 
-    A subclass writes both weights, f and 1 - f, each so that it keeps its accuracy
-    where it is small, as the difference of two near-equal floats would not.
+    A subclass writes its curve, a progress made of the progress on the straight way.
+    So it can be followed over any number of steps, and from either end.
     """
 
     initial_learning_rate: Rate
     decay_steps: Steps
     end_learning_rate: Rate = 0.0
 
-    def start_weight(self, step: Any, xp: Any) -> Any:
-        """Return f, the part that the start has in the value: 1 at first, 0 at last."""
-        raise NotImplementedError(f"{type(self).__name__} must define start_weight")
+    def curve(self, progress: Progress) -> Progress:
+        """Return how far the rate has come when the steps have come that far."""
+        raise NotImplementedError(f"{type(self).__name__} must define curve(progress)")
 
-    def end_weight(self, step: Any, xp: Any) -> Any:
-        """Return 1 - f, the part that the end has in the value."""
-        raise NotImplementedError(f"{type(self).__name__} must define end_weight")
+    def along(self, progress: Progress) -> Any:
+        """Return the value at a progress of the way, over however many steps it is."""
+        start, end = self.initial_learning_rate, self.end_learning_rate
+        return self.curve(progress).between(start, end)
 
     def value(self, step: Any, xp: Any) -> Any:
-        return curves.mix(
-            self.initial_learning_rate,
-            lambda: self.start_weight(step, xp),
-            self.end_learning_rate,
-            lambda: self.end_weight(step, xp),
-        )
+        return self.along(way(step, self.decay_steps, xp))
 
     @property
-    def constant_after(self) -> int:
+    def constant_after(self) -> int | None:
         return self.decay_steps
-
-    def _elapsed(self, step: Any, xp: Any) -> Any:
-        """Return the steps done, an integer from 0 to `decay_steps`."""
-        return curves.elapsed(step, self.decay_steps, xp)
-
-    def _remaining(self, step: Any, xp: Any) -> Any:
-        """Return the steps left, an integer from `decay_steps` to 0."""
-        return curves.remaining(step, self.decay_steps, xp)

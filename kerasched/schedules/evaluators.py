@@ -34,6 +34,14 @@ class HostMath:
     log1p = staticmethod(np.log1p)
     sin = staticmethod(np.sin)
     cos = staticmethod(np.cos)
+    bitwise_and = staticmethod(np.bitwise_and)
+    bitwise_xor = staticmethod(np.bitwise_xor)
+    right_shift = staticmethod(np.right_shift)
+
+    @staticmethod
+    def largest() -> float:
+        """Return the largest finite number."""
+        return float(np.finfo("float64").max)
 
     @staticmethod
     def real(x: Any) -> Any:
@@ -49,13 +57,29 @@ class HostMath:
         Each piece, a function of the step or a number, is asked for its own steps only.
         """
         index = np.searchsorted(boundaries, step, side="right")
-        if not step.shape:
-            return _ask(pieces[int(index)], step)
+        first, last = int(index.min(initial=len(pieces))), int(index.max(initial=-1))
+        if first == last:
+            return _ask(pieces[first], step)
         result = np.empty(step.shape)
-        for number, piece in enumerate(pieces):
+        for number in range(first, last + 1):
             here = index == number
-            result[here] = _ask(piece, step[here])
+            result[here] = _ask(pieces[number], step[here])
         return result
+
+    @staticmethod
+    def word(x: Any) -> Any:
+        """Return integers as signed words of 32 bits, whose products wrap."""
+        return np.asarray(x).astype("int32")
+
+    @staticmethod
+    def last_at_or_below(table: Sequence[int], x: Any) -> Any:
+        """Return the index of the last number of a rising table that is not above x."""
+        return np.searchsorted(table, x, side="right") - 1
+
+    @staticmethod
+    def take(table: Sequence[float], index: Any) -> Any:
+        """Return the numbers of a table at some indices."""
+        return np.asarray(table)[index]
 
     @staticmethod
     def time(step: Any) -> np.ndarray:
@@ -79,7 +103,7 @@ class HostMath:
     def foreign(schedule: Any, step: np.ndarray) -> np.ndarray:
         """Return the values of a schedule that is not ours, asked step by step."""
         asked, place = np.unique(step, return_inverse=True)
-        values = [ops.convert_to_numpy(schedule(int(one))) for one in asked]
+        values = [_as_float(schedule(int(one))) for one in asked]
         return np.asarray(values, "float64")[place].reshape(np.shape(step))
 
     @staticmethod
@@ -127,7 +151,12 @@ class StepMath:
         """
         if isinstance(x, float):
             return ops.exp(y * float(np.log(x)))
-        return ops.power(x, y)
+        return ops.power(x, _like(y, x))
+
+    @staticmethod
+    def largest() -> float:
+        """Return the largest finite number."""
+        return float(np.finfo(_real_dtype()).max)
 
     @staticmethod
     def real(x: Any) -> Any:
@@ -146,10 +175,42 @@ class StepMath:
         return result
 
     @staticmethod
+    def word(x: Any) -> Any:
+        """Return integers as signed words of 32 bits, whose products wrap."""
+        return ops.cast(x, "int32")
+
+    @staticmethod
+    def bitwise_and(x: Any, y: Any) -> Any:
+        """Return the bits that are set in both of two words."""
+        return ops.bitwise_and(x, _like(y, x))
+
+    @staticmethod
+    def bitwise_xor(x: Any, y: Any) -> Any:
+        """Return the bits in which two words differ."""
+        return ops.bitwise_xor(x, _like(y, x))
+
+    @staticmethod
+    def right_shift(x: Any, y: Any) -> Any:
+        """Return words moved to the right, with their sign filling up."""
+        return ops.right_shift(x, _like(y, x))
+
+    @staticmethod
+    def last_at_or_below(table: Sequence[int], x: Any) -> Any:
+        """Return the index of the last number of a rising table that is not above x."""
+        passed = ops.expand_dims(x, -1) >= ops.convert_to_tensor(table, "int32")
+        return ops.sum(ops.cast(passed, "int32"), axis=-1) - 1
+
+    @staticmethod
+    def take(table: Sequence[float], index: Any) -> Any:
+        """Return the numbers of a table at some indices."""
+        dtype = "int32" if isinstance(table[0], int) else _real_dtype()
+        return ops.take(ops.convert_to_tensor(table, dtype), index)
+
+    @staticmethod
     def time(step: Any) -> Any:
         """Return steps as an integer tensor: rounded down and not negative."""
         if isinstance(step, (int, float, list, tuple, np.ndarray, np.generic)):
-            return ops.convert_to_tensor(HostMath.time(step).astype("int32"))
+            return ops.convert_to_tensor(HostMath.time(step), "int32")
         step = ops.convert_to_tensor(step)
         dtype = keras.backend.standardize_dtype(step.dtype)
         if dtype not in ("int32", "int64"):
@@ -181,6 +242,12 @@ class StepMath:
         return ops.broadcast_to(value, ops.shape(step))
 
 
+def _as_float(value: Any) -> float:
+    if isinstance(value, (int, float, np.generic)):
+        return float(value)
+    return float(ops.convert_to_numpy(value))
+
+
 def _ask(piece: Piece, step: Any) -> Any:
     return piece(step) if callable(piece) else piece
 
@@ -196,11 +263,16 @@ def _real_if_float(x: Any) -> Any:
 
 
 def _like(y: Any, x: Any) -> Any:
-    """Return a number in the type of a tensor, which spares TensorFlow a cast."""
-    if keras.backend.backend() != "tensorflow" or not isinstance(y, (int, float)):
+    """Return a number in the type of a tensor.
+
+    It spares TensorFlow a cast, and elsewhere a half `floatx` would make integers real.
+    """
+    if not isinstance(y, (int, float)):
         return y
     dtype = keras.backend.standardize_dtype(x.dtype)
-    return ops.convert_to_tensor(np.asarray(y, dtype))
+    if keras.backend.backend() == "tensorflow":
+        return ops.convert_to_tensor(np.asarray(y, dtype))
+    return ops.convert_to_tensor(y, dtype)
 
 
 def _largest_step(dtype: str) -> float | int:

@@ -4,11 +4,12 @@ import math
 from typing import Any
 
 from kerasched.errors import MAX_STEP
-from kerasched.schedules import curves
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.progress import growth
+from kerasched.schedules.progress import periods
 from kerasched.schedules.registry import register
 
 
@@ -38,18 +39,18 @@ class ExponentialDecay(Schedule):
     end_learning_rate: Rate = 0.0
 
     def value(self, step: Any, xp: Any) -> Any:
-        periods = curves.periods(step, self.decay_steps, self.staircase, xp)
-        return decayed(self, periods, xp)
+        passed = periods(step, self.decay_steps, self.staircase, xp)
+        return decayed(self, passed, xp)
 
     @property
     def constant_after(self) -> int | None:
         return end_reached(self)
 
 
-def decayed(schedule: Any, periods: Any, xp: Any) -> Any:
-    """Return initial_learning_rate * decay_rate**periods, not below the end."""
+def decayed(schedule: Any, passed: Any, xp: Any) -> Any:
+    """Return initial_learning_rate * decay_rate**passed, not below the end."""
     start, end = schedule.initial_learning_rate, schedule.end_learning_rate
-    rate = start * xp.power(schedule.decay_rate, periods)
+    rate = growth(start, schedule.decay_rate, passed, xp)
     return xp.maximum(rate, end) if end else rate
 
 

@@ -1,5 +1,6 @@
 """Rates that are interpolated between given points, and what is made of that."""
 
+import itertools
 import math
 from collections.abc import Callable
 from functools import partial
@@ -10,10 +11,9 @@ from typing import Literal
 from kerasched.errors import MAX_STEP
 from kerasched.errors import Number
 from kerasched.errors import message
-from kerasched.errors import strictly_increasing
-from kerasched.schedules import curves
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.progress import Progress
 from kerasched.schedules.registry import register
 
 Point = Annotated[float, Number("a non-negative finite number", minimum=0.0)]
@@ -30,11 +30,12 @@ class PiecewiseInterpolation(Schedule):
     values[i] + (values[i + 1] - values[i]) * f((step - steps[i]) / length), where
     length = steps[i + 1] - steps[i] and f(p) is p, or (1 - cos(pi * p)) / 2
 
-    The first value holds before the first point, the last one after the last.
+    The first value holds before the first point, the last one after the last. Two
+    points at the same step make a jump.
 
     Args:
-        steps: where the points are, strictly increasing, 0 or more; a point may lie
-            between two steps, so real numbers are taken too.
+        steps: where the points are, in their order, 0 or more, at most two of them
+            equal; a point may lie between two steps, so real numbers are taken too.
         values: the rates at the points, as many as there are steps.
         shape: "linear" or "cosine".
     """
@@ -47,7 +48,7 @@ class PiecewiseInterpolation(Schedule):
         owner = type(self).__name__
         if not self.steps:
             raise ValueError(message(owner, "steps", "not empty", self.steps))
-        strictly_increasing(owner, "steps", self.steps)
+        _in_order(owner, self.steps)
         if self.steps[-1] > MAX_STEP:
             what = f"at most {MAX_STEP}"
             raise ValueError(message(owner, "steps", what, self.steps))
@@ -70,13 +71,28 @@ class PiecewiseInterpolation(Schedule):
     def _segment(self, index: int, step: Any, xp: Any) -> Any:
         """Return the value between two points, at steps between them."""
         begin, end = self.steps[index], self.steps[index + 1]
+        if begin == end:
+            return self.values[index + 1]
         first, last = math.ceil(begin), math.floor(end)
+
         # Whole steps are counted as integers, and what is left over is added to them.
-        done = xp.real(xp.maximum(step, first) - first) + (first - begin)
-        left = xp.real(last - xp.minimum(step, last)) + (end - last)
-        rise, fall = done / (end - begin), left / (end - begin)
+        def done() -> Any:
+            whole = xp.real(xp.maximum(step, first) - first)
+            return (whole + (first - begin)) / (end - begin)
+
+        def left() -> Any:
+            whole = xp.real(last - xp.minimum(step, last))
+            return (whole + (end - last)) / (end - begin)
+
+        progress = Progress(xp, done, left)
         if self.shape == "cosine":
-            rise, fall = curves.cosine(rise, xp), curves.cosine(fall, xp)
-        return curves.mix(
-            self.values[index], lambda: fall, self.values[index + 1], lambda: rise
-        )
+            progress = progress.waved()
+        return progress.between(self.values[index], self.values[index + 1])
+
+
+def _in_order(owner: str, steps: tuple[float, ...]) -> None:
+    ordered = all(a <= b for a, b in itertools.pairwise(steps))
+    thrice = any(a == b for a, b in zip(steps, steps[2:], strict=False))
+    if thrice or not ordered:
+        what = "in increasing order, with at most two equal"
+        raise ValueError(message(owner, "steps", what, steps))

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from kerasched.schedules import curves
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.progress import periods
 from kerasched.schedules.registry import register
 
 
@@ -33,8 +33,8 @@ class InverseTimeDecay(Schedule):
     staircase: bool = False
 
     def value(self, step: Any, xp: Any) -> Any:
-        periods = curves.periods(step, self.decay_steps, self.staircase, xp)
-        return self.initial_learning_rate / (1.0 + self.decay_rate * periods)
+        passed = periods(step, self.decay_steps, self.staircase, xp)
+        return self.initial_learning_rate / (1.0 + self.decay_rate * passed)
 
 
 @register(

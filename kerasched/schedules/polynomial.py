@@ -2,35 +2,23 @@
 
 from typing import Any
 
-from kerasched.schedules import curves
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.decay import Decay
+from kerasched.schedules.progress import Progress
 from kerasched.schedules.registry import register
-
-
-class _Power(Decay):
-    """A decay whose start has a power of the remaining fraction as its weight."""
-
-    power = 1.0
-
-    def start_weight(self, step: Any, xp: Any) -> Any:
-        left = self._remaining(step, xp)
-        return curves.power(left, self.decay_steps, self.power, xp)
-
-    def end_weight(self, step: Any, xp: Any) -> Any:
-        left = self._remaining(step, xp)
-        return curves.power_complement(left, self.decay_steps, self.power, xp)
 
 
 @register(
     "polynomial",
-    reference="Chen et al., 2018, arXiv:1606.00915, the `poly` policy",
+    reference="Chen et al., 2018, arXiv:1606.00915, the `poly` policy; k-decay: Zhang "
+    "and Li, 2020, arXiv:2004.05909",
     example={"initial_learning_rate": 0.1, "decay_steps": 1000, "power": 2.0},
 )
-class PolynomialDecay(_Power):
+class PolynomialDecay(Decay):
     """Go from one rate to another as a power of the remaining steps.
 
-    end + (initial - end) * (1 - min(step, decay_steps) / decay_steps)**power
+    end + (initial - end) * (1 - p**k_decay)**power,
+    p = min(step, decay_steps) / decay_steps
 
     The end is reached at step = decay_steps and held. It may lie above the start.
 
@@ -39,9 +27,27 @@ class PolynomialDecay(_Power):
         decay_steps: steps until the end is reached.
         end_learning_rate: the rate from then on, 0 or more.
         power: the exponent, above 0; 1 gives a straight line.
+        k_decay: a power of the elapsed fraction, above 0, as in timm.
+        cycle: whether the decay begins anew after its end, as in Keras: whenever the
+            end is reached the way is made longer by decay_steps, and p jumps back.
     """
 
     power: Positive = 1.0
+    k_decay: Positive = 1.0
+    cycle: bool = False
+
+    def curve(self, progress: Progress) -> Progress:
+        bent = progress.bent(self.k_decay)
+        return bent.reversed().bent(self.power).reversed()
+
+    def value(self, step: Any, xp: Any) -> Any:
+        if self.cycle:
+            return self.along(_growing_way(step, self.decay_steps, xp))
+        return super().value(step, xp)
+
+    @property
+    def constant_after(self) -> int | None:
+        return None if self.cycle else self.decay_steps
 
 
 @register(
@@ -49,7 +55,7 @@ class PolynomialDecay(_Power):
     reference="Goodfellow, Bengio and Courville, 2016, Deep Learning, equation 8.14",
     example={"initial_learning_rate": 0.1, "decay_steps": 1000},
 )
-class LinearDecay(_Power):
+class LinearDecay(Decay):
     """Go from one rate to another on a straight line.
 
     initial + (end - initial) * min(step, decay_steps) / decay_steps
@@ -61,3 +67,21 @@ class LinearDecay(_Power):
         decay_steps: steps until the end is reached.
         end_learning_rate: the rate from then on, 0 or more.
     """
+
+    def curve(self, progress: Progress) -> Progress:
+        return progress
+
+
+def _growing_way(step: Any, length: int, xp: Any) -> Progress:
+    """Return the progress of a way that is made longer by `length` at each end."""
+    lengths = xp.floor_divide(xp.maximum(step, 1) - 1, length)
+    total = (xp.real(lengths) + 1.0) * length
+    rest = xp.mod(length - xp.mod(step, length), length)
+    # The first step, too, has the whole way before it.
+    rest = xp.where(step < 1, length, rest)
+    # Rounding may put the quotient just above 1, where a logarithm would fail.
+    return Progress(
+        xp,
+        lambda: xp.minimum(xp.real(step) / total, 1.0),
+        lambda: xp.real(rest) / total,
+    )

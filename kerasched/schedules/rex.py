@@ -3,6 +3,7 @@
 from typing import Any
 
 from kerasched.schedules.decay import Decay
+from kerasched.schedules.progress import Progress
 from kerasched.schedules.registry import register
 
 
@@ -23,13 +24,12 @@ class Rex(Decay):
         end_learning_rate: the rate from then on, 0 or more.
     """
 
-    def start_weight(self, step: Any, xp: Any) -> Any:
-        left = xp.real(self._remaining(step, xp))
-        return 2.0 * left / (self.decay_steps + left)
-
-    def end_weight(self, step: Any, xp: Any) -> Any:
-        left = xp.real(self._remaining(step, xp))
-        return xp.real(self._elapsed(step, xp)) / (self.decay_steps + left)
+    def curve(self, progress: Progress) -> Progress:
+        return Progress(
+            progress.xp,
+            lambda: progress.done / (1.0 + progress.left),
+            lambda: 2.0 * progress.left / (1.0 + progress.left),
+        )
 
 
 @register(
@@ -55,19 +55,14 @@ class TanhDecay(Decay):
     lower: float = -7.0
     upper: float = 3.0
 
-    def value(self, step: Any, xp: Any) -> Any:
-        fall = super().value
-        pieces = (lambda step: fall(step, xp), self.end_learning_rate)
-        return xp.piecewise(step, (self.decay_steps,), pieces)
+    def curve(self, progress: Progress) -> Progress:
+        # (1 - tanh(x)) / 2 = 1 / (1 + exp(2 * x)), and x is counted from the end.
+        def part(sign: float) -> Any:
+            place = self.upper - (self.upper - self.lower) * progress.left
+            return 1.0 / (1.0 + progress.xp.exp(sign * 2.0 * place))
 
-    def start_weight(self, step: Any, xp: Any) -> Any:
-        # (1 - tanh(x)) / 2 = 1 / (1 + exp(2 * x))
-        return 1.0 / (1.0 + xp.exp(2.0 * self._place(step, xp)))
+        return Progress(progress.xp, lambda: part(-1.0), lambda: part(1.0))
 
-    def end_weight(self, step: Any, xp: Any) -> Any:
-        return 1.0 / (1.0 + xp.exp(-2.0 * self._place(step, xp)))
-
-    def _place(self, step: Any, xp: Any) -> Any:
-        """Return where on the tangent a step is, counted from the curve's end."""
-        left = xp.real(self._remaining(step, xp))
-        return self.upper - (self.upper - self.lower) / self.decay_steps * left
+    def along(self, progress: Progress) -> Any:
+        value = super().along(progress)
+        return progress.xp.where(progress.left > 0.0, value, self.end_learning_rate)

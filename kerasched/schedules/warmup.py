@@ -6,7 +6,6 @@ from typing import Literal
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import message
-from kerasched.schedules import curves
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
@@ -15,6 +14,7 @@ from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
 from kerasched.schedules.chain import since
 from kerasched.schedules.cosine import CosineDecay
+from kerasched.schedules.progress import way
 from kerasched.schedules.registry import register
 
 Shape = Literal["linear", "cosine", "polynomial", "exponential", "constant"]
@@ -84,22 +84,12 @@ class Warmup(Schedule):
         target, total = self._target, self.warmup_steps
         if target is None:
             target = value_of(self.schedule, xp.time(0), xp)
-        done = curves.elapsed(step, total, xp)
-        left = curves.remaining(step, total, xp)
+        progress = way(step, total, xp)
         if self.shape == "exponential":
             ratio = self.start_learning_rate / target
-            return target * xp.power(ratio, xp.real(left) / total)
+            return target * xp.power(ratio, progress.left)
         if self.shape == "cosine":
-            return curves.mix(
-                target,
-                lambda: curves.cosine(xp.real(done) / total, xp),
-                self.start_learning_rate,
-                lambda: curves.cosine(xp.real(left) / total, xp),
-            )
-        power = self.power if self.shape == "polynomial" else 1.0
-        return curves.mix(
-            target,
-            lambda: curves.power(done, total, power, xp),
-            self.start_learning_rate,
-            lambda: curves.power_complement(done, total, power, xp),
-        )
+            progress = progress.waved()
+        elif self.shape == "polynomial":
+            progress = progress.bent(self.power)
+        return progress.between(self.start_learning_rate, target)

@@ -1,6 +1,8 @@
 """Every bad argument raises at construction, with the message form of all errors."""
 
 import dataclasses
+import inspect
+import math
 import re
 from fractions import Fraction
 
@@ -10,16 +12,23 @@ import pytest
 
 import kerasched
 from kerasched import Chain
+from kerasched import Chebyshev
 from kerasched import Clip
 from kerasched import Constant
 from kerasched import CosineDecay
+from kerasched import CosineRestarts
+from kerasched import CosineWave
 from kerasched import ExponentialDecay
+from kerasched import FromFunction
+from kerasched import Hyperbolic
 from kerasched import Knee
 from kerasched import MultiStepDecay
+from kerasched import Noise
 from kerasched import OneCycle
 from kerasched import PerEpoch
 from kerasched import PiecewiseConstant
 from kerasched import PiecewiseInterpolation
+from kerasched import Repeat
 from kerasched import Scale
 from kerasched import Schedule
 from kerasched import Shift
@@ -39,9 +48,15 @@ from kerasched.errors import Text
 from kerasched.schedules.arguments import ScheduleArgument
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.arguments import checks_of
+from kerasched.schedules.from_function import RegisteredFunction
 
 NAN, INF = float("nan"), float("inf")
 A_SCHEDULE = Constant(0.1)
+
+
+def not_registered(step):
+    return 0.1
+
 
 # What each kind of argument must refuse: values of the wrong kind, and of the kind.
 NOT_NUMBERS = [True, "1", None, 1j, [1.0], A_SCHEDULE, np.True_, np.ones(2)]
@@ -72,6 +87,9 @@ def bad_values(check):
         inside = [(error, (value,)) for error, value in bad_values(check.check)]
         kinds = ["ab", 0.1, None, True, {0.1}, A_SCHEDULE, np.ones((2, 2))]
         return inside + [(TypeError, value) for value in kinds]
+    elif isinstance(check, RegisteredFunction):
+        values = [lambda step: 0.1, not_registered, "no>function", math.cos]
+        kinds = [0.1, None, True, StepDecay, b"x"]
     else:
         assert isinstance(check, ScheduleArgument)
         values, kinds = [], [0.1, 1, None, True, "cosine", lambda step: 0.1, StepDecay]
@@ -104,7 +122,7 @@ def test_bad_argument_raises_with_the_message_form(entry, argument, check):
 POSITIVE = {
     "StepDecay": ["decay_steps", "decay_rate"],
     "ExponentialDecay": ["decay_steps", "decay_rate"],
-    "PolynomialDecay": ["decay_steps", "power"],
+    "PolynomialDecay": ["decay_steps", "power", "k_decay"],
     "LinearDecay": ["decay_steps"],
     "CosineDecay": ["decay_steps", "exponent", "k_decay"],
     "Warmup": ["power"],
@@ -120,8 +138,15 @@ POSITIVE = {
     "Knee": ["total_steps"],
     "PerUpdate": ["gradient_accumulation_steps"],
     "SlantedTriangular": ["total_steps", "ratio"],
-    "CosineWave": ["period_steps"],
+    "CosineWave": ["period_steps", "cycles"],
     "FlatCosine": ["total_steps"],
+    "CosineRestarts": ["first_decay_steps", "m_mul", "cycle_limit"],
+    "Repeat": ["steps", "decay_rate", "cycle_limit"],
+    "Noise": ["end"],
+    "Chebyshev": ["total_steps", "min_curvature", "max_curvature"],
+    "Hyperbolic": ["decay_steps", "upper_bound_steps"],
+    "Eden": ["decay_steps", "decay_epochs", "steps_per_epoch"],
+    "ExponentialAnnealing": ["decay_steps"],
 }
 NOT_NEGATIVE = {
     "Constant": ["learning_rate"],
@@ -158,6 +183,12 @@ NOT_NEGATIVE = {
     "CosineWave": ["high", "low"],
     "FlatCosine": ["initial_learning_rate", "end_learning_rate"],
     "SWALR": ["initial_learning_rate", "swa_learning_rate", "anneal_steps"],
+    "CosineRestarts": ["initial_learning_rate", "end_learning_rate", "warmup_steps"],
+    "Noise": ["amplitude", "seed", "start"],
+    "Chebyshev": ["initial_learning_rate"],
+    "Hyperbolic": ["initial_learning_rate", "infimum_learning_rate"],
+    "Eden": ["initial_learning_rate", "warmup_steps", "warmup_start"],
+    "ExponentialAnnealing": ["initial_learning_rate", "end_learning_rate"],
 }
 OF_ANY_SIGN = {
     "Shift": ["steps"],
@@ -168,7 +199,14 @@ BETWEEN_0_AND_1 = {
     "OneCycle": ["pct_start"],
     "SlantedTriangular": ["cut_fraction"],
     "FlatCosine": ["flat_fraction"],
+    "ExponentialAnnealing": ["ratio"],
 }
+# What must be 0 with an argument, as it may not lie above it.
+BOUND_BY = {
+    ("Clip", "high"): {"low": 0},
+    ("Hyperbolic", "initial_learning_rate"): {"infimum_learning_rate": 0},
+}
+AT_LEAST_1 = {"CosineRestarts": ["t_mul"], "Repeat": ["multiplier"]}
 
 
 def rows(table):
@@ -195,16 +233,22 @@ def test_parts_of_a_whole_lie_between_0_and_1(entry, argument, value):
         entry.cls(**{**entry.example_arguments, argument: value})
 
 
+@pytest.mark.parametrize("value", [0, -1, 0.999])
+@pytest.mark.parametrize(("entry", "argument"), rows(AT_LEAST_1))
+def test_cycles_do_not_grow_shorter(entry, argument, value):
+    with pytest.raises(ValueError, match="must be a finite number of at least 1"):
+        entry.cls(**{**entry.example_arguments, argument: value})
+
+
 @pytest.mark.parametrize(("entry", "argument"), rows(NOT_NEGATIVE))
 def test_zero_is_kept_where_it_has_a_meaning(entry, argument):
-    arguments = {**entry.example_arguments, argument: 0}
-    if argument == "high":
-        arguments["low"] = 0
+    others = BOUND_BY.get((entry.cls.__name__, argument), {})
+    arguments = {**entry.example_arguments, argument: 0, **others}
     assert getattr(entry.cls(**arguments), argument) == 0
 
 
 def test_every_number_among_the_arguments_has_its_row():
-    tables = (POSITIVE, NOT_NEGATIVE, OF_ANY_SIGN, BETWEEN_0_AND_1)
+    tables = (POSITIVE, NOT_NEGATIVE, OF_ANY_SIGN, BETWEEN_0_AND_1, AT_LEAST_1)
     listed = [row for table in tables for row in rows(table)]
     numbers = [
         (entry, name)
@@ -337,6 +381,80 @@ def message(make):
             "at most 2147483647 steps. Received: step_size_down=1073741824",
         ),
         (
+            lambda: CosineRestarts(0.1, 10, warmup_steps=10),
+            "Argument `warmup_steps` of CosineRestarts must be below "
+            "`first_decay_steps`, which is 10. Received: warmup_steps=10",
+        ),
+        (
+            lambda: CosineRestarts(0.1, 10, 2.0, 0.5, 0.2),
+            "Argument `end_learning_rate` of CosineRestarts must be at most "
+            "`initial_learning_rate` where `m_mul` is not 1. "
+            "Received: end_learning_rate=0.2",
+        ),
+        (
+            lambda: CosineRestarts(0.1, 10, 1.001),
+            "Argument `t_mul` of CosineRestarts must be 1, or so far above it that "
+            "there are at most 4096 cycles. Received: t_mul=1.001",
+        ),
+        (
+            lambda: Repeat(CosineDecay(0.1, 9), 10, 2.0),
+            "Argument `schedule` of Repeat must be a decay over 10 steps where "
+            "`multiplier` is not 1. Received: schedule=CosineDecay("
+            "initial_learning_rate=0.1, decay_steps=9)",
+        ),
+        (
+            lambda: Noise(A_SCHEDULE, 0.1, 1, 10, 10),
+            "Argument `end` of Noise must be above `start`, which is 10. "
+            "Received: end=10",
+        ),
+        (
+            lambda: Chebyshev(0.1, 10, 0.5, 0.4),
+            "Argument `max_curvature` of Chebyshev must be at least `min_curvature`, "
+            "which is 0.5. Received: max_curvature=0.4",
+        ),
+        (
+            lambda: Chebyshev(0.1, 2**30 + 1),
+            "Argument `total_steps` of Chebyshev must be a positive integer of at most "
+            "2**30. Received: total_steps=1073741825",
+        ),
+        (
+            lambda: Hyperbolic(0.1, 10, 9),
+            "Argument `upper_bound_steps` of Hyperbolic must be at least "
+            "`decay_steps`, which is 10. Received: upper_bound_steps=9",
+        ),
+        (
+            lambda: Hyperbolic(0.1, 10, 10, 0.2),
+            "Argument `infimum_learning_rate` of Hyperbolic must be at most "
+            "`initial_learning_rate`, which is 0.1. Received: "
+            "infimum_learning_rate=0.2",
+        ),
+        (
+            lambda: Hyperbolic(0.1, 10, 10, 0.0, True),
+            "Argument `infimum_learning_rate` of Hyperbolic must be above 0 for the "
+            "exponential form. Received: infimum_learning_rate=0.0",
+        ),
+        (
+            lambda: CosineWave(0.1, 0.0, 10, math.pi),
+            "Argument `cycles` of CosineWave must be a number of fewer digits, so that "
+            "each step's place can be counted. Received: cycles=3.141592653589793",
+        ),
+        (
+            lambda: PiecewiseInterpolation((0, 5, 5, 5), (0.1, 0.2, 0.3, 0.4)),
+            "Argument `steps` of PiecewiseInterpolation must be in increasing order, "
+            "with at most two equal. Received: steps=(0.0, 5.0, 5.0, 5.0)",
+        ),
+        (
+            lambda: PiecewiseInterpolation((5, 0), (0.1, 0.2)),
+            "Argument `steps` of PiecewiseInterpolation must be in increasing order, "
+            "with at most two equal. Received: steps=(5.0, 0.0)",
+        ),
+        (
+            lambda: FromFunction("nowhere>rate"),
+            "Argument `function` of FromFunction must be a function registered with "
+            "Keras, or its registered name. Received: function='nowhere>rate'. Import "
+            "the module that registers it first",
+        ),
+        (
             lambda: Warmup(A_SCHEDULE, 10, shape="log"),
             "Argument `shape` of Warmup must be one of 'linear', 'cosine', "
             "'polynomial', 'exponential', 'constant'. Received: shape='log'",
@@ -359,6 +477,18 @@ def test_an_unregistered_schedule_cannot_be_nested():
     )
     assert text.endswith(
         "Decorate its class with keras.saving.register_keras_serializable()"
+    )
+
+
+def test_a_lambda_is_refused_with_what_to_do():
+    text = message(lambda: FromFunction(lambda step: 0.1))
+    assert text.startswith(
+        "Argument `function` of FromFunction must be a function registered with Keras, "
+        "or its registered name. Received: function=<function "
+    )
+    assert text.endswith(
+        ". Define it with def, which gives it a name by which it can be saved, and "
+        "decorate it with keras.saving.register_keras_serializable()"
     )
 
 
@@ -455,3 +585,34 @@ def test_plain_annotations_are_checked_too():
 def test_an_annotation_of_no_meaning_is_refused():
     with pytest.raises(TypeError, match="cannot be annotated with <class 'dict'>"):
         check_of(dict)
+
+
+def test_signatures_are_those_of_the_constructor_and_of_the_call():
+    parameters = inspect.signature(StepDecay).parameters
+    assert list(parameters) == [
+        "initial_learning_rate",
+        "decay_steps",
+        "decay_rate",
+        "end_learning_rate",
+        "name",
+    ]
+    assert parameters["decay_rate"].default == 0.5
+    assert parameters["name"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert list(inspect.signature(StepDecay(0.1, 2)).parameters) == ["step"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ({"initial_learning_rate": 0.1}, "missing a required argument: 'decay_steps'"),
+        (
+            {"initial_learning_rate": 0.1, "decay_steps": 2, "rate": 3},
+            "got an unexpected keyword argument 'rate'",
+        ),
+    ],
+)
+def test_wrong_names_are_told_with_the_right_ones(arguments, what):
+    assert message(lambda: StepDecay(**arguments)) == (
+        f"StepDecay: {what}. Its arguments are: initial_learning_rate, decay_steps, "
+        "decay_rate, end_learning_rate, name"
+    )

@@ -109,12 +109,16 @@ def test_results_are_float32_tensors_of_the_backend():
 
 @pytest.mark.parametrize("floatx", ["float16", "bfloat16"])
 def test_results_are_float32_under_a_half_floatx(floatx):
+    steps = np.array([5, 2**24 + 1])
     before = keras.config.floatx()
     keras.config.set_floatx(floatx)
     try:
         for schedule in SCHEDULES.values():
-            value = schedule(5)
+            value = schedule(steps)
             assert keras.backend.standardize_dtype(value.dtype) == "float32"
+            expected, within = schedule.evaluate(steps), tolerance(schedule, steps)
+            difference = keras.ops.convert_to_numpy(value) - expected
+            assert (abs(difference) <= within).all(), schedule
     finally:
         keras.config.set_floatx(before)
 

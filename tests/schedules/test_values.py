@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 from support import EXAMPLES
@@ -9,18 +10,25 @@ from support import EXAMPLES
 import kerasched
 from kerasched import SWALR
 from kerasched import Chain
+from kerasched import Chebyshev
 from kerasched import Clip
 from kerasched import Constant
 from kerasched import CosineDecay
+from kerasched import CosineRestarts
 from kerasched import CosineWave
+from kerasched import Eden
+from kerasched import ExponentialAnnealing
 from kerasched import ExponentialDecay
 from kerasched import FlatCosine
+from kerasched import FromFunction
+from kerasched import Hyperbolic
 from kerasched import InverseSqrtDecay
 from kerasched import InverseTimeDecay
 from kerasched import Knee
 from kerasched import LinearDecay
 from kerasched import MultiStepDecay
 from kerasched import Noam
+from kerasched import Noise
 from kerasched import OneCycle
 from kerasched import PerEpoch
 from kerasched import PerUpdate
@@ -29,6 +37,7 @@ from kerasched import PiecewiseInterpolation
 from kerasched import PolynomialDecay
 from kerasched import PowerDecay
 from kerasched import Product
+from kerasched import Repeat
 from kerasched import Rex
 from kerasched import Scale
 from kerasched import Shift
@@ -41,6 +50,13 @@ from kerasched import Warmup
 from kerasched import WarmupStableDecay
 
 ROOT_HALF = math.sqrt(0.5)
+COSINE_2_27 = math.cos(math.pi * 2 / 27)
+
+
+@keras.saving.register_keras_serializable("test_values")
+def halved_at_ten(step):
+    return 0.5 / (1.0 + step / 10.0)
+
 
 # Each row: the registry's name, a schedule, {step: value}.
 ROWS = [
@@ -300,6 +316,133 @@ ROWS = [
     # Within an epoch the rate stays: 5 // 3 = 1 of 4 epochs.
     ("per_epoch", PerEpoch(LinearDecay(0.8, 4), 3), {2: 0.8, 3: 0.6, 5: 0.6, 12: 0.0}),
     ("per_epoch", PerEpoch(StepDecay(0.8, 2), 3), {0: 0.8, 5: 0.8, 6: 0.4, 12: 0.2}),
+    (
+        "cosine_restarts",
+        # cycles of 2, 4 and 8 steps
+        CosineRestarts(0.8, 2),
+        {0: 0.8, 1: 0.4, 2: 0.8, 4: 0.4, 6: 0.8, 10: 0.4, 14: 0.8},
+    ),
+    (
+        "cosine_restarts",
+        # 0.1 + 0.8 / 2**cycle at the top of each
+        CosineRestarts(0.9, 2, 1.0, 0.5, 0.1, cycle_limit=2),
+        {0: 0.9, 1: 0.5, 2: 0.5, 3: 0.3, 4: 0.1, 99: 0.1},
+    ),
+    (
+        "cosine_restarts",
+        # cycles of 2, 3, 4.5 and 6.75 steps, which start at 0, 2, 5, 9.5 and 16.25
+        CosineRestarts(0.8, 2, 1.5),
+        {
+            2: 0.8,
+            5: 0.8,
+            9: 0.4 * (1 + math.cos(math.pi * 4 / 4.5)),
+            10: 0.4 * (1 + math.cos(math.pi * 0.5 / 6.75)),
+        },
+    ),
+    (
+        "cosine_restarts",
+        CosineRestarts(0.8, 2, 1.5, 1.0, 0.4),
+        {9: 0.6 + 0.2 * math.cos(math.pi * 4 / 4.5), 10: 0.6 + 0.2 * COSINE_2_27},
+    ),
+    (
+        "cosine_restarts",
+        # two steps of rise and four of fall in each cycle
+        CosineRestarts(0.8, 6, 1.0, 1.0, 0.2, 2, 2),
+        {0: 0.2, 1: 0.5, 2: 0.8, 4: 0.5, 6: 0.2, 7: 0.5, 8: 0.8, 12: 0.2, 13: 0.2},
+    ),
+    (
+        "repeat",
+        Repeat(LinearDecay(0.8, 4), 4, decay_rate=0.5),
+        {0: 0.8, 2: 0.4, 4: 0.4, 6: 0.2, 8: 0.2},
+    ),
+    ("repeat", Repeat(StepDecay(0.8, 2), 3), {0: 0.8, 2: 0.4, 3: 0.8, 5: 0.4, 6: 0.8}),
+    ("repeat", Repeat(StepDecay(0.8, 2), 3, cycle_limit=1), {2: 0.4, 3: 0.4, 9: 0.4}),
+    (
+        "repeat",
+        # cycles of 2, 4 and 8 steps
+        Repeat(LinearDecay(0.8, 2, 0.4), 2, 2.0),
+        {0: 0.8, 1: 0.6, 2: 0.8, 4: 0.6, 6: 0.8, 10: 0.6, 14: 0.8},
+    ),
+    (
+        "repeat",
+        Repeat(LinearDecay(0.8, 4, 0.4), 4, 1.0, 0.5, 2),
+        {4: 0.4, 7: 0.25, 8: 0.2, 99: 0.2},
+    ),
+    (
+        "repeat",
+        Repeat(LinearDecay(0.8, 2, 0.4), 2, 2.0, 0.5, 2),
+        {4: 0.3, 6: 0.2, 99: 0.2},
+    ),
+    ("noise", Noise(LinearDecay(0.8, 4), 0.0, 7), {0: 0.8, 2: 0.4}),
+    ("noise", Noise(LinearDecay(0.8, 4), 1.0, 7, 5, 9), {0: 0.8, 2: 0.4, 9: 0.0}),
+    ("from_function", FromFunction(halved_at_ten), {0: 0.5, 10: 0.25, 30: 0.125}),
+    (
+        "chebyshev",
+        # n = 4 and the order 0, 3, 1, 2
+        Chebyshev(0.8, 4, 0.2, 1.0),
+        {
+            step: 0.8 / (0.6 - 0.4 * math.cos(math.pi * (node + 0.5) / 4))
+            for step, node in {0: 0, 1: 3, 2: 1, 3: 2, 4: 2, 99: 2}.items()
+        },
+    ),
+    (
+        "chebyshev",
+        # n = 8 and the order 0, 7, 3, 4, 1, ...; the fifth rate is the last
+        Chebyshev(0.8, 5),
+        {
+            step: 0.8 / (0.525 - 0.475 * math.cos(math.pi * (node + 0.5) / 8))
+            for step, node in {0: 0, 1: 7, 2: 3, 3: 4, 4: 1, 5: 1}.items()
+        },
+    ),
+    # Upper bound and length alike: f(t) = 1 - t / n.
+    ("hyperbolic", Hyperbolic(0.8, 4, 4, 0.4), {0: 0.8, 1: 0.7, 4: 0.4, 5: 0.4}),
+    (
+        "hyperbolic",
+        # f(0) = sqrt(1/2 * 3/2), f(1) = sqrt(1/4 * 5/4), f(2) = 0
+        Hyperbolic(0.8, 2, 4, 0.4),
+        {
+            0: 0.8,
+            1: 0.8 - 0.4 * (math.sqrt(3) / 2 - math.sqrt(5) / 4),
+            2: 0.8 - 0.2 * math.sqrt(3),
+        },
+    ),
+    (
+        "hyperbolic",
+        Hyperbolic(0.8, 4, 4, 0.2, exponential=True),
+        {0: 0.8, 2: 0.4, 4: 0.2, 9: 0.2},
+    ),
+    (
+        "eden",
+        # (25/16)**-1/4 and 2**-1/4 at step 3, which begins epoch 1
+        Eden(0.8, 4, 1.0, 3, 0),
+        {0: 0.8, 2: 0.8 * 1.25**-0.25, 3: 0.8 * 1.25**-0.5 * 2**-0.25},
+    ),
+    ("eden", Eden(0.8, 4, 1.0, 9, 6, 0.25), {0: 0.2, 3: 0.8 * 0.625 * 1.25**-0.5}),
+    (
+        "exponential_annealing",
+        # (1/2 - 1/4) / (3/4) = 1/3
+        ExponentialAnnealing(0.9, 4, 0.3, 0.25),
+        {0: 0.9, 2: 0.5, 4: 0.3, 9: 0.3},
+    ),
+    (
+        "polynomial",
+        # ways of 4, 8 and 12 steps
+        PolynomialDecay(0.8, 4, cycle=True),
+        {0: 0.8, 1: 0.6, 4: 0.0, 5: 0.3, 8: 0.0, 9: 0.2, 12: 0.0},
+    ),
+    ("polynomial", PolynomialDecay(0.8, 4, 0.4, 2.0, 2.0), {2: 0.4 + 0.4 * 0.5625}),
+    ("cosine_wave", CosineWave(0.8, 0.0, 4, 0.5), {0: 0.8, 2: 0.4, 4: 0.0, 8: 0.8}),
+    (
+        "cosine_wave",
+        # three crests in eight steps
+        CosineWave(0.8, 0.0, 4, 1.5),
+        {0: 0.8, 1: 0.4 * (1 - ROOT_HALF), 2: 0.4, 4: 0.0, 8: 0.8},
+    ),
+    (
+        "piecewise_interpolation",
+        PiecewiseInterpolation((0, 2, 2, 4), (0.8, 0.4, 0.6, 0.0)),
+        {0: 0.8, 1: 0.6, 2: 0.6, 3: 0.3, 4: 0.0},
+    ),
 ]
 
 

@@ -1,0 +1,149 @@
+"""Cycles that follow one another, each longer than the one before by a factor.
+
+Where a cycle begins is computed once, in exact fractions, and looked up in a table of
+integers: a logarithm would be off by one step at some of the boundaries.
+"""
+
+import math
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from kerasched.errors import MAX_STEP
+from kerasched.errors import message
+from kerasched.schedules.progress import Progress
+from kerasched.schedules.ratios import simplest
+
+MOST_CYCLES = 4096  # Of a table: as many as lengths that grow by a hundredth need.
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a step is: in which cycle, and how far in it.
+
+    Args:
+        xp: HostMath or StepMath.
+        cycle: the number of the cycle, from 0.
+        step: whole steps since the cycle's first one.
+        done: a function that returns the steps, real numbers, since its exact start.
+        left: a function that returns the steps, real numbers, to its exact end.
+        length: a function that returns their sum.
+    """
+
+    xp: Any
+    cycle: Any
+    step: Any
+    done: Callable[[], Any]
+    left: Callable[[], Any]
+    length: Callable[[], Any]
+
+    @property
+    def progress(self) -> Progress:
+        """How much of the cycle is done and left."""
+        return Progress(
+            self.xp, lambda: self._part(self.done()), lambda: self._part(self.left())
+        )
+
+    def _part(self, steps: Any) -> Any:
+        # Rounding may put the quotient just above 1, where a logarithm would fail.
+        return self.xp.minimum(steps / self.length(), 1.0)
+
+
+class Cycles:
+    """Cycles of the lengths first, first * multiplier, first * multiplier**2, ...
+
+    A cycle begins at the first whole step that is not before its exact start.
+
+    Args:
+        owner: the schedule's name, for an error.
+        first: steps of the first cycle.
+        multiplier: the name of the argument and by how much each cycle is longer than
+            the one before, 1 or more.
+        limit: how many there are, None for no end.
+
+    Raises:
+        ValueError: the lengths grow so slowly that the table would be too long.
+    """
+
+    def __init__(
+        self, owner: str, first: int, multiplier: tuple[str, float], limit: int | None
+    ) -> None:
+        argument, factor = multiplier
+        self.first, self.multiplier, self.limit = first, simplest(factor), limit
+        self.starts = [] if factor == 1.0 else self._exact_starts()
+        if len(self.starts) > MOST_CYCLES and self.starts[-1] <= MAX_STEP:
+            what = f"1, or so far above it that there are at most {MOST_CYCLES} cycles"
+            raise ValueError(message(owner, argument, what, factor))
+        self.end = self._end()
+        self.table = _Table(self.starts) if self.starts else None
+
+    def _end(self) -> int | None:
+        """Return the first step after the last cycle, None if there is none in time."""
+        if self.limit is None:
+            return None
+        if not self.starts:
+            end = Fraction(self.first * self.limit)
+        elif len(self.starts) <= self.limit:
+            return None
+        else:
+            end = self.starts[self.limit]
+        return math.ceil(end) if end <= MAX_STEP else None
+
+    def place(self, step: Any, xp: Any) -> Place:
+        """Return the place of steps, of which those after the end count as its last."""
+        if self.end is not None:
+            step = xp.minimum(step, self.end - 1)
+        if self.table is None:
+            cycle = xp.floor_divide(step, self.first)
+            here = step - cycle * self.first
+            return Place(
+                xp=xp,
+                cycle=cycle,
+                step=here,
+                done=lambda: xp.real(here),
+                left=lambda: xp.real(self.first - here),
+                length=lambda: float(self.first),
+            )
+        return self.table.place(step, xp)
+
+    def _exact_starts(self) -> list[Fraction]:
+        """Return the starts up to the first one past all time, or past the limit."""
+        starts, length = [Fraction(0)], Fraction(self.first)
+        most = min(self.limit or MOST_CYCLES, MOST_CYCLES) + 1
+        while starts[-1] <= MAX_STEP and len(starts) < most:
+            starts.append(starts[-1] + length)
+            length *= self.multiplier
+        return starts
+
+
+class _Table:
+    """For each cycle its whole steps, and what its exact ends lie off from them."""
+
+    def __init__(self, starts: list[Fraction]) -> None:
+        begins = [math.ceil(start) for start in starts[:-1]]
+        lasts = [min(math.floor(end), MAX_STEP) for end in starts[1:]]
+        self.begins, self.lasts = tuple(begins), tuple(lasts)
+        self.before = _gaps(begins, starts[:-1])
+        self.after = _gaps(starts[1:], lasts)
+        self.lengths = _gaps(starts[1:], starts[:-1])
+
+    def place(self, step: Any, xp: Any) -> Place:
+        """Return the place of steps."""
+        cycle = xp.last_at_or_below(self.begins, step)
+        here = step - xp.take(self.begins, cycle)
+        return Place(
+            xp=xp,
+            cycle=cycle,
+            step=here,
+            done=lambda: xp.real(here) + xp.take(self.before, cycle),
+            left=lambda: (
+                xp.real(xp.take(self.lasts, cycle) - step) + xp.take(self.after, cycle)
+            ),
+            length=lambda: xp.take(self.lengths, cycle),
+        )
+
+
+def _gaps(ends: Sequence[Any], starts: Sequence[Any]) -> tuple[float, ...]:
+    return tuple(float(end - start) for end, start in zip(ends, starts, strict=True))

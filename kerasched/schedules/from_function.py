@@ -1,0 +1,82 @@
+"""A schedule that is a function of the user."""
+
+from typing import Annotated
+from typing import Any
+
+import keras
+
+from kerasched.errors import message
+from kerasched.schedules.base import Schedule
+from kerasched.schedules.registry import PACKAGE
+from kerasched.schedules.registry import register
+
+
+class RegisteredFunction:
+    """A function that Keras knows by name, kept as that name."""
+
+    requirement = "a function registered with Keras, or its registered name"
+
+    def __call__(self, owner: str, argument: str, value: Any) -> str:
+        if isinstance(value, str):
+            return self._known(owner, argument, value)
+        if not callable(value) or isinstance(value, type):
+            raise TypeError(message(owner, argument, self.requirement, value))
+        name = keras.saving.get_registered_name(value)
+        if keras.saving.get_registered_object(name) is value:
+            return name
+        raise ValueError(message(owner, argument, self.requirement, value, FIX))
+
+    def _known(self, owner: str, argument: str, name: str) -> str:
+        if callable(keras.saving.get_registered_object(name)):
+            return name
+        fix = "Import the module that registers it first"
+        raise ValueError(message(owner, argument, self.requirement, name, fix))
+
+
+FIX = (
+    "Define it with def, which gives it a name by which it can be saved, and decorate "
+    "it with keras.saving.register_keras_serializable()"
+)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def one_over_step(step: Any) -> Any:
+    """Return 0.1 / (1 + step / 100): the example of FromFunction."""
+    return 0.1 / (1.0 + step / 100.0)
+
+
+@register(
+    "from_function",
+    reference="torch, LambdaLR; optax, any callable",
+    example={"function": one_over_step},
+)
+class FromFunction(Schedule):
+    """Take the rate from a function of yours.
+
+    function(step)
+
+    Only the function's registered name is saved, never its code: whoever loads the
+    schedule must have registered the function before.
+
+    Args:
+        function: a function of the step, registered with Keras by
+            keras.saving.register_keras_serializable(). It is given the step as a real
+            number, a float32 scalar tensor in a training step and a float in
+            `evaluate`, and returns the rate; in a compiled step it must not branch on
+            it (use keras.ops.where). A lambda has no name and is refused.
+    """
+
+    function: Annotated[str, RegisteredFunction()]
+
+    def value(self, step: Any, xp: Any) -> Any:
+        return xp.foreign(self._called, step)
+
+    @property
+    def exact(self) -> bool:
+        return False
+
+    def _called(self, step: Any) -> Any:
+        if not isinstance(step, int):
+            step = keras.ops.cast(step, "float32")
+        function = keras.saving.get_registered_object(self.function)
+        return function(float(step) if isinstance(step, int) else step)

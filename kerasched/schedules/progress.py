@@ -1,0 +1,114 @@
+"""How far a step is on its way, from which decays, ramps and waves are made.
+
+A progress is two fractions that add up to 1, of the way done and of the way left, each
+counted from integers. Whoever needs 1 minus one of them takes the other: in float32 the
+subtraction of near-equal numbers would lose its accuracy. A curve is a progress too, so
+that curves can be put one upon the other.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+
+class Progress:
+    """Two fractions that add up to 1, each computed when it is first asked for.
+
+    Args:
+        xp: HostMath or StepMath.
+        done: a function that returns the fraction done, 0 at first and 1 at last.
+        left: a function that returns 1 minus that, without a loss of accuracy.
+    """
+
+    def __init__(
+        self, xp: Any, done: Callable[[], Any], left: Callable[[], Any]
+    ) -> None:
+        self.xp = xp
+        self._done, self._left = _once(done), _once(left)
+
+    @property
+    def done(self) -> Any:
+        """The fraction of the way that is done: 0 at first, 1 at last."""
+        return self._done()
+
+    @property
+    def left(self) -> Any:
+        """The fraction of the way that is left: 1 at first, 0 at last."""
+        return self._left()
+
+    def reversed(self) -> "Progress":
+        """Return the progress with what is done and what is left exchanged."""
+        return Progress(self.xp, lambda: self.left, lambda: self.done)
+
+    def waved(self) -> "Progress":
+        """Return the progress on half a cosine wave: (1 - cos(pi * done)) / 2."""
+        return Progress(self.xp, lambda: self._wave(self.done), self._wave_left)
+
+    def bent(self, power: float) -> "Progress":
+        """Return the progress of which done**power is done."""
+        if power == 1.0:
+            return self
+        return Progress(
+            self.xp,
+            lambda: self.xp.power(self.done, power),
+            lambda: self._one_less_power(power),
+        )
+
+    def between(self, start: Any, end: Any) -> Any:
+        """Return start * left + end * done, without a term that is 0 for sure."""
+        if isinstance(end, float) and end == 0.0:
+            return start * self.left
+        if isinstance(start, float) and start == 0.0:
+            return end * self.done
+        return start * self.left + end * self.done
+
+    def _wave(self, fraction: Any) -> Any:
+        half = self.xp.sin(0.5 * math.pi * fraction)
+        return half * half
+
+    def _wave_left(self) -> Any:
+        return self._wave(self.left)
+
+    def _one_less_power(self, power: float) -> Any:
+        """Return 1 - done**power."""
+        near_one = -self.xp.expm1(power * self.xp.log1p(-self.left))
+        if power > 1.0:
+            return near_one
+        # A root is so steep at 0 that the rounding of what is left would show there.
+        near_zero = 1.0 - self.xp.power(self.done, power)
+        return self.xp.where(self.done < self.left, near_zero, near_one)
+
+
+def _once(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Return the function with its result kept (torch cannot compile functools')."""
+    results: list[Any] = []
+
+    def kept() -> Any:
+        if not results:
+            results.append(function())
+        return results[0]
+
+    return kept
+
+
+def way(step: Any, total: int, xp: Any) -> Progress:
+    """Return the progress of a way of `total` steps; it ends there and stays."""
+    step = xp.minimum(step, total)
+    return Progress(
+        xp, lambda: xp.real(step) / total, lambda: xp.real(total - step) / total
+    )
+
+
+def periods(step: Any, length: int, whole: bool, xp: Any) -> Any:
+    """Return how many times `length` has passed, rounded down if `whole`."""
+    if whole:
+        return xp.real(xp.floor_divide(step, length))
+    return xp.real(step) / length
+
+
+def growth(rate: float, factor: float, count: Any, xp: Any) -> Any:
+    """Return rate * factor**count, which stays finite if it grows."""
+    powers = xp.power(factor, count)
+    if factor > 1.0:
+        powers = xp.minimum(powers, 0.5 * xp.largest() / max(rate, 1.0))
+    return rate * powers

@@ -1,0 +1,92 @@
+"""A schedule that starts anew again and again."""
+
+from typing import Any
+
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kerasched.errors import message
+from kerasched.schedules.arguments import Multiplier
+from kerasched.schedules.arguments import Positive
+from kerasched.schedules.arguments import Steps
+from kerasched.schedules.base import Schedule
+from kerasched.schedules.base import value_of
+from kerasched.schedules.cycles import Cycles
+from kerasched.schedules.decay import Decay
+from kerasched.schedules.polynomial import LinearDecay
+from kerasched.schedules.progress import growth
+from kerasched.schedules.registry import register
+
+
+@register(
+    "repeat",
+    reference="timm, arguments cycle_mul, cycle_decay and cycle_limit",
+    example={
+        "schedule": LinearDecay(0.1, 250, 0.02),
+        "steps": 250,
+        "decay_rate": 0.7,
+    },
+)
+class Repeat(Schedule):
+    """Let a schedule start anew again and again.
+
+    decay_rate**i * schedule(step - start of cycle i), where cycle i is
+    steps * multiplier**i steps long
+
+    Args:
+        schedule: the schedule of one cycle. With a multiplier other than 1 it is
+            stretched over each cycle, so that it must be a decay over `steps` steps,
+            such as CosineDecay(0.1, steps).
+        steps: steps of the first cycle.
+        multiplier: how many times longer each cycle is than the one before, 1 or more.
+        decay_rate: the factor from one cycle to the next, above 0.
+        cycle_limit: the number of cycles, after which the end of the last one is held;
+            None for no end.
+    """
+
+    schedule: LearningRateSchedule
+    steps: Steps
+    multiplier: Multiplier = 1.0
+    decay_rate: Positive = 1.0
+    cycle_limit: Steps | None = None
+
+    def check(self) -> None:
+        if self.multiplier != 1.0 and not self._stretches:
+            what = f"a decay over {self.steps} steps where `multiplier` is not 1"
+            raise ValueError(message("Repeat", "schedule", what, self.schedule))
+        multiplier = ("multiplier", self.multiplier)
+        cycles = Cycles("Repeat", self.steps, multiplier, self.cycle_limit)
+        object.__setattr__(self, "_cycles", cycles)
+
+    def value(self, step: Any, xp: Any) -> Any:
+        if self.constant_after is None:
+            return self._inside(step, xp)
+        pieces = (
+            lambda step: self._inside(step, xp),
+            lambda step: self._last(step, xp),
+        )
+        return xp.piecewise(step, (self.constant_after,), pieces)
+
+    @property
+    def constant_after(self) -> int | None:
+        return self._cycles.end
+
+    @property
+    def _stretches(self) -> bool:
+        schedule = self.schedule
+        return isinstance(schedule, Decay) and schedule.decay_steps == self.steps
+
+    def _inside(self, step: Any, xp: Any) -> Any:
+        place = self._cycles.place(step, xp)
+        if self.multiplier == 1.0:
+            value = value_of(self.schedule, place.step, xp)
+        else:
+            value = self.schedule.along(place.progress)
+        if self.decay_rate == 1.0:
+            return value
+        return value * growth(1.0, self.decay_rate, xp.real(place.cycle), xp)
+
+    def _last(self, step: Any, xp: Any) -> Any:
+        """Return the end of the last cycle."""
+        end = xp.minimum(step, self.steps)  # The step is past it.
+        factor = self.decay_rate ** (self.cycle_limit - 1)
+        return value_of(self.schedule, end, xp) * factor

@@ -1,0 +1,101 @@
+"""Cosine decays that start anew."""
+
+from functools import partial
+from typing import Any
+
+from kerasched.errors import message
+from kerasched.schedules.arguments import Boundary
+from kerasched.schedules.arguments import Multiplier
+from kerasched.schedules.arguments import Positive
+from kerasched.schedules.arguments import Rate
+from kerasched.schedules.arguments import Steps
+from kerasched.schedules.base import Schedule
+from kerasched.schedules.cycles import Cycles
+from kerasched.schedules.cycles import Place
+from kerasched.schedules.progress import Progress
+from kerasched.schedules.progress import growth
+from kerasched.schedules.registry import register
+
+
+@register(
+    "cosine_restarts",
+    reference="Loshchilov and Hutter, 2017, arXiv:1608.03983, equation 5 (SGDR)",
+    example={"initial_learning_rate": 0.1, "first_decay_steps": 150, "m_mul": 0.8},
+)
+class CosineRestarts(Schedule):
+    """Fall on half a cosine wave, jump back up, and fall again more slowly.
+
+    end + (initial - end) * m_mul**i * (1 + cos(pi * p)) / 2, where cycle i is
+    first_decay_steps * t_mul**i steps long and p is the fraction of it that is done
+
+    Args:
+        initial_learning_rate: the rate at step 0, 0 or more.
+        first_decay_steps: steps of the first cycle.
+        t_mul: how many times longer each cycle is than the one before, 1 or more.
+        m_mul: the factor of the cosine part from one cycle to the next, above 0.
+        end_learning_rate: the rate at the end of each cycle, and after the last one;
+            not above the initial rate unless m_mul is 1.
+        warmup_steps: steps of a linear rise from the end to the peak at the start of
+            every cycle, part of its length; less than first_decay_steps.
+        cycle_limit: the number of cycles, None for no end.
+    """
+
+    initial_learning_rate: Rate
+    first_decay_steps: Steps
+    t_mul: Multiplier = 2.0
+    m_mul: Positive = 1.0
+    end_learning_rate: Rate = 0.0
+    warmup_steps: Boundary = 0
+    cycle_limit: Steps | None = None
+
+    def check(self) -> None:
+        owner = "CosineRestarts"
+        if self.m_mul != 1.0 and self.end_learning_rate > self.initial_learning_rate:
+            what = "at most `initial_learning_rate` where `m_mul` is not 1"
+            end = self.end_learning_rate
+            raise ValueError(message(owner, "end_learning_rate", what, end))
+        if self.warmup_steps >= self.first_decay_steps:
+            what = f"below `first_decay_steps`, which is {self.first_decay_steps}"
+            raise ValueError(message(owner, "warmup_steps", what, self.warmup_steps))
+        t_mul, first = ("t_mul", self.t_mul), self.first_decay_steps
+        cycles = Cycles(owner, first, t_mul, self.cycle_limit)
+        object.__setattr__(self, "_cycles", cycles)
+
+    def value(self, step: Any, xp: Any) -> Any:
+        end = self.constant_after
+        if end is None:
+            return self._inside(step, xp)
+        pieces = (partial(self._inside, xp=xp), self.end_learning_rate)
+        return xp.piecewise(step, (end,), pieces)
+
+    @property
+    def constant_after(self) -> int | None:
+        return self._cycles.end
+
+    def _inside(self, step: Any, xp: Any) -> Any:
+        place = self._cycles.place(step, xp)
+        curve = self._curve(place)
+        return curve.between(self._peak(place), self.end_learning_rate)
+
+    def _peak(self, place: Place) -> Any:
+        """Return the highest rate of a cycle."""
+        start, end = self.initial_learning_rate, self.end_learning_rate
+        if self.m_mul == 1.0:
+            return start
+        return end + growth(
+            start - end, self.m_mul, place.xp.real(place.cycle), place.xp
+        )
+
+    def _curve(self, place: Place) -> Progress:
+        """Return how far the rate is on its way from the peak to the end."""
+        rise = self.warmup_steps
+        if rise == 0:
+            return place.progress.waved()
+        xp, done, left = place.xp, place.done(), place.left()
+        fall = place.length() - rise
+        wave = Progress(xp, lambda: (done - rise) / fall, lambda: left / fall).waved()
+        return Progress(
+            xp,
+            lambda: xp.where(done < rise, (rise - done) / rise, wave.done),
+            lambda: xp.where(done < rise, done / rise, wave.left),
+        )

@@ -1,0 +1,77 @@
+"""FromFunction saves a function's registered name, never its code."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from support import BACKEND
+from support import compiled_calls
+
+from kerasched import FromFunction
+from kerasched import Warmup
+
+
+@keras.saving.register_keras_serializable("test_from_function")
+def halved(step):
+    return 0.4 * 0.5**step
+
+
+@keras.saving.register_keras_serializable("test_from_function")
+def always(step):
+    return 0.25
+
+
+SCHEDULE = FromFunction(halved)
+
+
+def test_the_config_holds_the_name_alone():
+    config = json.loads(json.dumps(SCHEDULE.get_config()))
+    assert config == {"function": "test_from_function>halved", "name": None}
+    assert FromFunction.from_config(config) == SCHEDULE
+
+
+def test_the_host_asks_the_function_in_float64():
+    assert SCHEDULE.evaluate([0, 1, 3]).tolist() == [0.4, 0.2, 0.05]
+
+
+def test_a_step_is_given_as_a_float32_tensor():
+    for call in [SCHEDULE, *compiled_calls(SCHEDULE).values()]:
+        rate = call(keras.ops.convert_to_tensor(3, "int32"))
+        assert keras.backend.standardize_dtype(rate.dtype) == "float32"
+        assert float(rate) == pytest.approx(0.05, rel=1e-6)
+
+
+def test_arrays_are_asked_one_by_one():
+    rates = keras.ops.convert_to_numpy(SCHEDULE(np.array([[0, 1], [2, 3]])))
+    np.testing.assert_allclose(rates, [[0.4, 0.2], [0.1, 0.05]], rtol=1e-6)
+
+
+def test_a_function_may_return_a_plain_number():
+    for call in [FromFunction(always), *compiled_calls(FromFunction(always)).values()]:
+        assert float(call(keras.ops.convert_to_tensor(3, "int32"))) == 0.25
+
+
+def test_a_tree_with_a_function_is_not_exact():
+    assert not SCHEDULE.exact
+    assert not Warmup(SCHEDULE, 3).exact
+    assert Warmup(SCHEDULE, 4).evaluate([0, 2, 5]).tolist() == pytest.approx(
+        [0.0, 0.2, 0.2]
+    )
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="optax runs on JAX alone")
+def test_a_schedule_is_a_schedule_of_optax():
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    from kerasched import StepDecay
+
+    optimizer = optax.sgd(StepDecay(0.5, 2))
+    weights, gradient = jnp.zeros(()), jnp.ones(())
+    state, changes = optimizer.init(weights), []
+    for _ in range(5):
+        update, state = jax.jit(optimizer.update)(gradient, state, weights)
+        changes.append(-float(update))
+    assert changes == [0.5, 0.5, 0.25, 0.25, 0.125]
