@@ -59,7 +59,7 @@ def horizon(schedule: Schedule, steps: int | None = None) -> int:
     if end:
         return min(end + max(end // 10, 1), MAX_STEP)
     longest = max(_lengths(schedule), default=0)
-    return 1000 if end == 0 else min(max(1000, 3 * longest), MAX_STEP)
+    return min(max(1000, 3 * longest), MAX_STEP)
 
 
 def sample(last_step: int, points: int) -> np.ndarray:
