@@ -1,21 +1,15 @@
 """The `kerasched` command. Nothing here loads Keras before it must."""
 
 import argparse
-import json
-import math
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
-from kerasched.demo.settings import BACKENDS
-from kerasched.demo.settings import Settings
-from kerasched.demo.settings import check_files
-from kerasched.demo.settings import choose_backend
-from kerasched.demo.table import built_in_table
-from kerasched.demo.table import check_size
-from kerasched.demo.table import read_table
+from kerasched.commands.demo import add_demo
+from kerasched.commands.schedules import add_list
+from kerasched.commands.schedules import add_plot
+from kerasched.commands.schedules import add_show
 from kerasched.errors import UserError
 
 
@@ -49,124 +43,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="kerasched", description="Learning-rate schedules for Keras 3."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    demo = commands.add_parser(
-        "demo",
-        help="train, save, load and predict on real data under a schedule",
-        description="Run the learning-rate pipeline from data to prediction: a table "
-        "is normalised, a small network is trained under a schedule that halves the "
-        "rate every second epoch, saved, and loaded again in a fresh process.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    demo.set_defaults(run=_demo)
-    add = demo.add_argument
-    add("--data", type=Path, metavar="FILE.csv", help="a table of yours with a header")
-    add("--target", metavar="COLUMN", help="the column of FILE.csv with two classes")
-    add("--backend", choices=BACKENDS, help="what Keras runs on")
-    add("--epochs", type=_positive_integer, default=6, metavar="N", help="epochs")
-    add(
-        "--batch-size",
-        type=_positive_integer,
-        default=32,
-        metavar="N",
-        help="rows in a batch",
-    )
-    add(
-        "--learning-rate",
-        type=_positive_number,
-        default=0.1,
-        metavar="RATE",
-        help="the rate of the first two epochs",
-    )
-    add("--momentum", type=_momentum, default=0.9, metavar="M", help="0 to 1")
-    add("--seed", type=_seed, default=0, metavar="N", help="of split, weights, order")
-    add(
-        "--save",
-        type=Path,
-        default=Path("kerasched-demo.keras"),
-        metavar="FILE.keras",
-        help="where the trained model is saved",
-    )
-    add("--plot", type=Path, metavar="FILE.png", help="draw rate and loss over steps")
-    add("--json", action="store_true", help="print the trace as JSON and nothing else")
+    for add in (add_demo, add_list, add_show, add_plot):
+        add(commands)
     return parser
-
-
-def _demo(options: argparse.Namespace) -> int:
-    if (options.data is None) != (options.target is None):
-        raise UserError("--data and --target go together: name the file and its column")
-    settings = Settings(
-        backend=choose_backend(options.backend),
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        momentum=options.momentum,
-        seed=options.seed,
-        save=options.save,
-        plot=options.plot,
-    )
-    check_files(settings)
-    if options.data is None:
-        table = built_in_table()
-    else:
-        table = read_table(options.data, options.target)
-    check_size(table, settings.batch_size)
-    _load_keras(settings.backend)
-
-    from rich.console import Console
-
-    from kerasched.demo.run import run
-
-    log = Console(stderr=True) if options.json else Console()
-    console = Console(quiet=True) if options.json else log
-    trace = run(settings, table, console, log)
-    if options.json:
-        print(json.dumps(trace.to_json(), allow_nan=False), flush=True)
-    return 0 if trace.reloaded.faithful else 1
-
-
-def _load_keras(backend: str) -> None:
-    from rich.console import Console
-
-    os.environ["KERAS_BACKEND"] = backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with Console(stderr=True).status(f"Loading Keras with {backend} ..."):
-        import keras
-    if keras.backend.backend() != backend:
-        raise UserError(
-            f"Keras already runs on {keras.backend.backend()} in this process: "
-            f"{backend} needs a process of its own"
-        )
-
-
-def _positive_integer(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def _seed(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 2**32:
-        raise ValueError
-    return number
-
-
-def _positive_number(text: str) -> float:
-    number = float(text)
-    if not (math.isfinite(number) and number > 0.0):
-        raise ValueError
-    return number
-
-
-def _momentum(text: str) -> float:
-    number = float(text)
-    if not 0.0 <= number <= 1.0:
-        raise ValueError
-    return number
-
-
-_positive_integer.__name__ = "positive integer"
-_seed.__name__ = "seed (an integer from 0 to 4294967295)"
-_positive_number.__name__ = "positive number"
-_momentum.__name__ = "momentum (a number from 0 to 1)"

@@ -1,7 +1,97 @@
 """Pictures. Matplotlib is imported inside the functions: few runs need it."""
 
+import dataclasses
+from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasched.errors import MAX_STEP
+from kerasched.errors import Integer
+from kerasched.errors import message
+from kerasched.schedules import Schedule
+
+MAX_POINTS = 4000
+_last_step = Integer("a positive integer", minimum=1)
+
+
+def plot(schedule: Schedule, steps: int | None = None, ax: Any = None) -> Any:
+    """Draw a schedule's rate over the optimizer's steps.
+
+    A rate holds until the next step, so that jumps are drawn as jumps. Of more than
+    4000 steps, 4000 at equal distances are drawn.
+
+    Args:
+        schedule: a schedule of this package; `label` of the line is its repr.
+        steps: the last step drawn, 1 or more. By default a tenth more than it takes
+            until the rate no longer changes; 1000 or more where it never stops.
+        ax: matplotlib axes to draw in; by default those of a new figure of pyplot.
+
+    Returns:
+        The matplotlib axes.
+
+    Raises:
+        TypeError: the schedule is not one of this package.
+        RuntimeError: matplotlib is not installed.
+    """
+    if not isinstance(schedule, Schedule):
+        fix = "Put another library's inside one: Scale(schedule, 1.0)"
+        what = "a schedule of kerasched"
+        raise TypeError(message("plot", "schedule", what, schedule, fix))
+    at = sample(horizon(schedule, steps), MAX_POINTS)
+    ax = _new_axes() if ax is None else ax
+    rates = schedule.evaluate(at)
+    ax.plot(at, rates, drawstyle="steps-post", label=repr(schedule))
+    ax.update_datalim([(0.0, 0.0)])  # The axis shows 0, or a slope would look steep.
+    ax.autoscale_view()
+    ax.set(xlabel="optimizer step", ylabel="learning rate")
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def horizon(schedule: Schedule, steps: int | None = None) -> int:
+    """Return the last step to show of a schedule, `steps` where it is given."""
+    if steps is not None:
+        return _last_step("plot", "steps", steps)
+    end = schedule.constant_after
+    if end:
+        return min(end + max(end // 10, 1), MAX_STEP)
+    longest = max(_lengths(schedule), default=0)
+    return min(max(1000, 3 * longest), MAX_STEP)
+
+
+def sample(last_step: int, points: int) -> np.ndarray:
+    """Return the steps from 0 to the last, or `points` of them at equal distances."""
+    count = min(last_step + 1, points)
+    return np.linspace(0, last_step, count).round().astype("int64")
+
+
+def save_plot(
+    schedule: Schedule,
+    path: Path,
+    steps: int | None = None,
+    size: tuple[float, float] = (8.0, 5.0),
+) -> None:
+    """Write a picture of a schedule: the same bytes whenever it is written.
+
+    Args:
+        schedule: a schedule of this package.
+        path: the file to write; its suffix gives the format.
+        steps: as in `plot`.
+        size: width and height in inches.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    # By default a date and random names are written into the file.
+    settings = {"svg.hashsalt": "kerasched", "svg.fonttype": "none"}
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    with matplotlib.rc_context(settings), np.errstate(over="ignore"):
+        figure = Figure(figsize=size, layout="constrained")
+        plot(schedule, steps, figure.subplots())
+        figure.savefig(path, dpi=150, metadata=undated.get(path.suffix))
 
 
 def plot_training(
@@ -25,3 +115,24 @@ def plot_training(
     for axes in (above, below):
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=150)
+
+
+def _new_axes() -> Any:
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        needs = "kerasched.plot needs matplotlib, which is not installed"
+        raise RuntimeError(f"{needs}. Install matplotlib.") from error
+    return pyplot.subplots(layout="constrained")[1]
+
+
+def _lengths(schedule: Any) -> Iterator[int]:
+    """Yield the arguments of a schedule that are lengths in steps, nested ones too."""
+    if not isinstance(schedule, Schedule):
+        return
+    for field in dataclasses.fields(schedule):
+        value = getattr(schedule, field.name)
+        if isinstance(value, int) and ("step" in field.name or "time" in field.name):
+            yield value
+    for child in schedule.children:
+        yield from _lengths(child)

@@ -9,11 +9,12 @@ PACKAGE = Path(__file__).parents[1] / "kerasched"
 
 # What each part may import of the others. A change here is a change of the design.
 MAY_IMPORT = {
-    "__init__": {"schedules"},
+    "__init__": {"schedules", "plotting"},
     "__main__": {"cli"},
-    "cli": {"demo", "errors"},
+    "cli": {"commands", "errors"},
+    "commands": {"demo", "schedules", "plotting", "errors"},
     "demo": {"schedules", "plotting", "errors", "__init__"},
-    "plotting": {"schedules"},
+    "plotting": {"schedules", "errors"},
     "schedules": {"errors"},
     "kernels": {"errors"},
     "errors": set(),
@@ -21,9 +22,9 @@ MAY_IMPORT = {
 
 # Where each foreign package may be imported; all others may be imported nowhere.
 MAY_BE_IMPORTED_IN = {
-    "keras": {"__init__", "cli", "demo", "schedules"},
+    "keras": {"__init__", "commands", "demo", "schedules"},
     "numpy": set(MAY_IMPORT),
-    "rich": {"cli", "demo"},
+    "rich": {"commands", "demo"},
     "matplotlib": {"plotting"},
     "sklearn": {"demo"},
 }
@@ -31,6 +32,10 @@ MAY_BE_IMPORTED_IN = {
 # Read while a mistake of the user is answered, before Keras is loaded.
 BEFORE_KERAS = ("cli.py", "errors.py", "demo/__init__.py", "demo/settings.py")
 BEFORE_KERAS += ("demo/table.py", "demo/trace.py")
+BEFORE_KERAS += tuple(
+    f"commands/{name}.py"
+    for name in ("__init__", "demo", "expression", "loading", "numbers", "schedules")
+)
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

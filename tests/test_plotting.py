@@ -1,12 +1,28 @@
-"""The picture of a training."""
+"""Pictures of a training and of a schedule."""
 
 import math
+import re
 import struct
+import sys
 import xml.etree.ElementTree
 
+import keras
+import numpy as np
 import pytest
+from matplotlib import pyplot
+from matplotlib.figure import Figure
 
+from kerasched import Constant
+from kerasched import CosineWave
+from kerasched import ExponentialDecay
+from kerasched import InverseSqrtDecay
+from kerasched import LinearDecay
+from kerasched import Scale
+from kerasched import StepDecay
+from kerasched import plot
 from kerasched.plotting import plot_training
+from kerasched.plotting import sample
+from kerasched.plotting import save_plot
 
 RATES = [0.1, 0.1, 0.05, 0.05]
 LOSSES = [0.7, 0.5, 0.4, 0.35]
@@ -48,4 +64,123 @@ def test_losses_that_are_not_finite_leave_gaps(tmp_path):
 
 def test_a_training_that_never_was_finite_is_drawn(tmp_path):
     plot_training(RATES, [math.nan] * 4, tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").stat().st_size > 0
+
+
+def drawn(schedule, steps=None):
+    """Return the steps and rates of the line that `plot` draws."""
+    axes = Figure().subplots()
+    (line,) = plot(schedule, steps, axes).get_lines()
+    return line.get_xdata(), line.get_ydata()
+
+
+def test_every_step_has_its_own_rate():
+    steps, rates = drawn(StepDecay(0.1, 2), 5)
+    assert steps.tolist() == [0, 1, 2, 3, 4, 5]
+    assert rates.tolist() == [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]
+
+
+def test_a_jump_is_drawn_as_a_jump():
+    (line,) = plot(StepDecay(0.1, 2), 5, Figure().subplots()).get_lines()
+    assert line.get_drawstyle() == "steps-post"
+
+
+# 200 + 200 // 10; 5 + 1; no change at all; 3 * 400; 3 * 100 are too few; 3 * 5000.
+@pytest.mark.parametrize(
+    ("schedule", "last"),
+    [
+        (LinearDecay(0.1, 200), 220),
+        (LinearDecay(0.1, 5), 6),
+        (Constant(0.1), 1000),
+        (CosineWave(0.1, 0.0, 400), 1200),
+        (CosineWave(0.1, 0.0, 100), 1000),
+        (2 * InverseSqrtDecay(0.1, timescale=5000), 15_000),
+        (LinearDecay(0.1, 2**31 - 1), 2**31 - 1),
+        (CosineWave(0.1, 0.0, 2**31 - 1), 2**31 - 1),
+    ],
+    ids=repr,
+)
+def test_the_last_step_is_a_little_beyond_what_there_is_to_see(schedule, last):
+    assert drawn(schedule)[0][-1] == last
+
+
+def test_4000_steps_at_most_are_evaluated_from_the_first_to_the_last():
+    steps, _ = drawn(LinearDecay(0.1, 10**6), 10**6)
+    assert len(steps) == 4000
+    assert (steps[0], steps[-1]) == (0, 10**6)
+
+
+# 10**6 steps at 3999 distances are 250.06 steps each; the nearest integer is meant.
+def test_steps_at_equal_distances_differ_by_one_at_most():
+    distances = np.diff(sample(10**6, 4000))
+    assert set(distances.tolist()) == {250, 251}
+
+
+def test_the_axes_are_returned():
+    axes = Figure().subplots()
+    assert plot(Constant(0.1), 5, axes) is axes
+
+
+def test_a_new_figure_is_made_without_axes():
+    first, second = plot(Constant(0.1)), plot(Constant(0.1))
+    assert first.figure is not second.figure
+    pyplot.close(first.figure)
+    pyplot.close(second.figure)
+
+
+def test_two_schedules_in_one_picture_are_both_seen_down_to_0():
+    axes = Figure().subplots()
+    plot(Constant(0.1), 10, axes)
+    plot(Constant(0.5), 100, axes)
+    low, high = axes.get_ylim()
+    assert low <= 0.0
+    assert high >= 0.5
+    assert axes.get_xlim()[1] >= 100
+
+
+def test_a_line_is_labelled_with_its_schedule():
+    axes = plot(Constant(0.1), 5, Figure().subplots())
+    assert axes.get_legend_handles_labels()[1] == ["Constant(learning_rate=0.1)"]
+
+
+@pytest.mark.parametrize("steps", [0, -5])
+def test_a_last_step_below_1_is_refused(steps):
+    text = "Argument `steps` of plot must be a positive integer. Received: steps="
+    with pytest.raises(ValueError, match=re.escape(f"{text}{steps}") + "$"):
+        plot(Constant(0.1), steps)
+
+
+def test_another_librarys_schedule_is_refused():
+    foreign = keras.optimizers.schedules.CosineDecay(0.1, 5)
+    text = r"^Argument `schedule` of plot must be a schedule of kerasched\. Received: "
+    with pytest.raises(TypeError, match=text + ".*Put another library's inside one"):
+        plot(foreign)
+
+
+# What the error advises; Keras's own step of 3 in float32: 0.5 * (1 + cos(pi / 2)).
+def test_another_librarys_schedule_is_drawn_inside_one_of_ours():
+    _, rates = drawn(Scale(keras.optimizers.schedules.CosineDecay(1.0, 6), 1.0), 6)
+    assert rates[3] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_missing_matplotlib_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    text = r"^kerasched.plot needs matplotlib, .* Install matplotlib\.$"
+    with pytest.raises(RuntimeError, match=text):
+        plot(Constant(0.1))
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_a_picture_of_a_schedule_has_the_same_bytes_again(suffix, tmp_path):
+    for name in ("one", "two"):
+        save_plot(StepDecay(0.1, 100), tmp_path / f"{name}.{suffix}")
+    one, two = (tmp_path / f"{name}.{suffix}" for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+    assert b"Date" not in one.read_bytes()  # The two may be of the same second.
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_rate_that_is_not_finite_leaves_a_gap(tmp_path):
+    rising = ExponentialDecay(1.0, 1, 10.0)  # 10**step is infinite after step 308.
+    save_plot(rising, tmp_path / "picture.png", 400)
     assert (tmp_path / "picture.png").stat().st_size > 0

@@ -33,8 +33,13 @@ def check_files(settings: Settings) -> None:
     """Raise UserError unless the files to be written can be; nothing is written."""
     _check_output("--save", settings.save, (".keras",))
     if settings.plot is not None:
-        _check_output("--plot", settings.plot, PICTURES)
-        require("matplotlib", "matplotlib", "--plot")
+        check_picture("--plot", settings.plot)
+
+
+def check_picture(option: str, path: Path) -> None:
+    """Raise UserError unless a picture can be drawn and written to a path."""
+    _check_output(option, path, PICTURES)
+    require("matplotlib", "matplotlib", option)
 
 
 def choose_backend(wanted: str | None) -> str:
@@ -50,6 +55,19 @@ def choose_backend(wanted: str | None) -> str:
         )
     require(backend, BACKENDS[backend], f"backend {backend!r}")
     return backend
+
+
+def any_backend() -> str:
+    """Return an installed backend, for what is computed on the host whichever it is.
+
+    Raises:
+        UserError: none is installed.
+    """
+    # The one that is asked for, and then the one that loads in the least time.
+    for backend in (os.environ.get("KERAS_BACKEND"), "jax", "torch", "tensorflow"):
+        if backend in BACKENDS and importlib.util.find_spec(backend):
+            return backend
+    raise UserError("no backend of Keras is installed: run `pip install jax`")
 
 
 def require(module: str, package: str, purpose: str) -> None:

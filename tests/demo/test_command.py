@@ -1,4 +1,4 @@
-"""The `kerasched demo` command as its user meets it: a process of its own."""
+"""The commands' mistakes and `kerasched demo`, each in a process of its own."""
 
 import json
 import os
@@ -51,6 +51,16 @@ MISTAKES = {
     "line end in a name": ("demo --data fold.csv --target b", "columns are a b, kind"),
     "bad cell": ("demo --data words.csv --target kind", "column 'a': not a number"),
     "one class": ("demo --data one.csv --target kind", "must hold two classes"),
+    "no schedule": ("show", "required: NAME"),
+    "no value": ("show cosine decay_steps", "`decay_steps`: an argument is written"),
+    "attribute": ("show Constant(1).clip()", "`Constant(1).clip()` cannot be used"),
+    "large power": ("plot 9**9**9 -o p.png", "`9**9**9` cannot be used here"),
+    "deep": (f"show {'Scale(' * 300}", "is not an expression"),
+    "step 0": ("show cosine --steps 0", "from 1 to 2147483647) value: '0'"),
+    "late step": ("show cosine --steps 2147483648", "2147483647) value: '2147483648'"),
+    "no output": ("plot cosine", "required: -o/--output"),
+    "output suffix": ("plot cosine -o p.gif", "p.gif: the name must end in .png or"),
+    "output nowhere": ("plot cosine -o no/p.png", "there is no directory no"),
     "few rows": ("demo --data good.csv --target kind", "2 rows are fewer than one"),
 }
 FILES = {

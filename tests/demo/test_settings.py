@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kerasched.demo.settings import Settings
+from kerasched.demo.settings import any_backend
 from kerasched.demo.settings import check_files
 from kerasched.demo.settings import choose_backend
 from kerasched.errors import UserError
@@ -255,3 +256,28 @@ def test_an_unknown_backend_in_the_file_is_refused(keras_home):
     (keras_home / "keras.json").write_text('{"backend": "openvino"}')
     with pytest.raises(UserError, match=whole(UNKNOWN.format("openvino"))):
         choose_backend(None)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "missing", "taken"),
+    [
+        ("torch", (), "torch"),
+        (None, (), "jax"),
+        (None, ("jax",), "torch"),
+        ("jax", ("jax", "torch"), "tensorflow"),
+        ("numpy", (), "jax"),
+    ],
+)
+def test_any_installed_backend_will_do_on_the_host(
+    wanted, missing, taken, monkeypatch, installed
+):
+    monkeypatch.setenv("KERAS_BACKEND", wanted or "")
+    installed.update(missing)
+    assert any_backend() == taken
+
+
+def test_no_backend_at_all_names_the_command(installed):
+    installed.update(["jax", "torch", "tensorflow"])
+    message = "no backend of Keras is installed: run `pip install jax`"
+    with pytest.raises(UserError, match=whole(message)):
+        any_backend()

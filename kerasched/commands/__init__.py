@@ -1,0 +1,1 @@
+"""The subcommands of `kerasched`, each with its options and what it runs."""

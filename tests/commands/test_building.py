@@ -1,0 +1,100 @@
+"""What is read of a command line becomes the schedule that Python would make."""
+
+import re
+
+import pytest
+
+from kerasched import Chain
+from kerasched import Constant
+from kerasched import CosineDecay
+from kerasched import LinearDecay
+from kerasched import MultiStepDecay
+from kerasched import Scale
+from kerasched import Shift
+from kerasched import Sum
+from kerasched import Warmup
+from kerasched import list_schedules
+from kerasched.commands.building import build
+from kerasched.commands.expression import read
+from kerasched.errors import UserError
+
+GOOD = {
+    "CosineDecay(0.1, 900)": CosineDecay(0.1, 900),
+    " cosine(0.1, decay_steps=900) ": CosineDecay(0.1, 900),
+    "Warmup(CosineDecay(0.1, 900), 100)": Warmup(CosineDecay(0.1, 900), 100),
+    "MultiStepDecay(0.1, [3, 5])": MultiStepDecay(0.1, (3, 5)),
+    "Chain((Constant(1), Constant(2)), (3,))": Chain((Constant(1), Constant(2)), (3,)),
+    "0.5 * Constant(1)": Scale(Constant(1), 0.5),
+    "Constant(1) * 2": Scale(Constant(1), 2),
+    "Shift(Constant(1), -2)": Shift(Constant(1), -2),
+    "Constant(1) + linear(1, 5)": Sum((Constant(1), LinearDecay(1, 5))),
+    "LinearDecay(0.1, 391 * (90 + 1))": LinearDecay(0.1, 391 * 91),
+    "Constant(+0.1, name='mine')": Constant(0.1, name="mine"),
+}
+
+
+@pytest.mark.parametrize(("text", "schedule"), GOOD.items(), ids=GOOD)
+def test_an_expression_is_built(text, schedule):
+    assert build(read([text])) == schedule
+
+
+@pytest.mark.parametrize("entry", list_schedules(), ids=lambda entry: entry.name)
+def test_a_name_stands_for_the_example(entry):
+    assert build(read([entry.name])) == entry.example
+    assert build(read([entry.cls.__name__])) == entry.example
+
+
+def test_what_a_schedule_prints_can_be_given_back():
+    schedule = Warmup(0.5 * CosineDecay(0.1, 900, 0.01), 100, shape="cosine")
+    assert build(read([repr(schedule)])) == schedule
+
+
+# The registry's example is CosineDecay(0.1, 1000).
+def test_a_value_replaces_that_of_the_example():
+    assert build(read(["cosine", "decay_steps=5"])) == CosineDecay(0.1, 5)
+
+
+def test_a_value_may_be_a_schedule():
+    words = ["Warmup", "schedule=LinearDecay(0.5, 9)", "warmup_steps=3", "shape=cosine"]
+    assert build(read(words)) == Warmup(LinearDecay(0.5, 9), 3, shape="cosine")
+
+
+SHOWN = " (`kerasched list` shows all)"
+BAD = {
+    "CosinDecay(0.1, 9)": "unknown schedule `CosinDecay`: did you mean CosineDecay*",
+    "NOAM": f"unknown schedule `NOAM`: did you mean Noam?{SHOWN}",
+    "zzz": f"unknown schedule `zzz`{SHOWN}",
+    "__import__('os')": f"unknown schedule `__import__`{SHOWN}",
+    "eval('1')": f"unknown schedule `eval`{SHOWN}",
+    "Schedule()": "unknown schedule `Schedule`*",
+    "cosine decay_step=5": "CosineDecay has no argument `decay_step`: did you mean "
+    "decay_steps?",
+    "Constant(rate=1)": "Constant has no argument `rate`*",
+    "Constant()": "Constant: missing a required argument: 'learning_rate'",
+    "Constant(1, 2)": "Constant: too many positional arguments",
+    "StepDecay(0.1, 0)": "Argument `decay_steps` of StepDecay must be a positive "
+    "integer. Received: decay_steps=0",
+    "StepDecay(0.1, '9')": "Argument `decay_steps` of StepDecay must be a positive*",
+    "step decay_steps=1e999": "Argument `decay_steps` of StepDecay must be a*",
+    "cosine decay_steps=nan": "Argument `decay_steps` of CosineDecay must be a*",
+    "warmup schedule=cosine": "Argument `schedule` of Warmup must be a learning-rate*",
+    "1": "`1` is not a schedule",
+    "'x'": "`'x'` is not a schedule",
+    "(Constant(1),)": "`(Constant(learning_rate=1.0),)` is not a schedule",
+    "Constant(1)+1": "a number cannot be added to a schedule: wrap it in Constant",
+    "-Constant(1)": "a sign goes with a number, not with `Constant(*",
+    "Constant(-True)": "a sign goes with a number, not with `True`",
+    "'x'*3": "`*` goes with schedules and numbers only",
+    "(1,)*3": "`*` goes with schedules and numbers only",
+    "Constant(1)*True": "`*` goes with schedules and numbers only",
+    "Constant(1)*'x'": "`*` goes with schedules and numbers only",
+    f"Constant({'9' * 400}*0.5)": "int too large to convert to float",
+}
+
+
+@pytest.mark.parametrize(("words", "text"), BAD.items(), ids=[w[:30] for w in BAD])
+def test_a_mistake_is_told(words, text):
+    head, *values = re.split(r" (?=\w+=)", words)
+    pattern = re.escape(text.rstrip("*")) + ("" if text.endswith("*") else "$")
+    with pytest.raises(UserError, match="^" + pattern):
+        build(read([head, *values]))

@@ -1,0 +1,58 @@
+"""The curve in the terminal."""
+
+import math
+
+import numpy as np
+import pytest
+
+from kerasched.commands.chart import ASCII
+from kerasched.commands.chart import chart
+from kerasched.commands.chart import columns
+
+
+def drawn(values, height=1):
+    return chart(np.array(values, "float64"), height)
+
+
+def test_eight_levels_have_eight_blocks():
+    assert drawn([0, 1, 2, 3, 4, 5, 6, 7]) == ["▁▂▃▄▅▆▇█"]
+
+
+def test_bars_stand_on_0():
+    assert drawn([7, 6, 7]) == ["█▇█"]
+
+
+def test_bars_stand_on_the_least_value_if_it_is_negative():
+    assert drawn([-7, 0]) == ["▁█"]
+
+
+# 16 eighths in two lines: 0 has one of them, and 15 all.
+def test_the_highest_line_comes_first():
+    assert drawn([0, 7, 8, 15], 2) == ["  ▁█", "▁███"]
+
+
+def test_a_constant_0_is_to_be_seen():
+    assert drawn([0, 0]) == ["▁▁"]
+
+
+def test_what_is_not_finite_leaves_a_gap():
+    assert drawn([7, math.nan, math.inf, -math.inf, 0]) == ["█   ▁"]
+
+
+def test_nothing_finite_is_an_empty_line():
+    assert drawn([math.nan, math.inf]) == ["  "]
+
+
+def test_other_characters_may_stand_for_the_blocks():
+    assert chart(np.array([7.0, 0.0]), 1, ASCII) == ["#."]
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"), [(2, [0, 3]), (3, [0, 2, 4]), (6, [0, 1, 2, 3, 4, 5])]
+)
+def test_columns_are_at_equal_distances(width, expected):
+    assert columns(np.arange(6), width).tolist() == expected
+
+
+def test_few_values_are_repeated():
+    assert columns(np.array([5, 6]), 4).tolist() == [5, 5, 6, 6]

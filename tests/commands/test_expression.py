@@ -1,0 +1,152 @@
+"""What is read of a command line, and all that is refused before anything is built."""
+
+import ast
+import re
+
+import pytest
+
+from kerasched.commands.expression import MAX_DEPTH
+from kerasched.commands.expression import MAX_LENGTH
+from kerasched.commands.expression import parse
+from kerasched.commands.expression import read
+from kerasched.errors import UserError
+
+CANNOT = "cannot be used here: an expression is made of schedules' names"
+
+REFUSED = {
+    "attribute": "Constant(0.1).__class__",
+    "method": "Constant(0.1).clip(0.0)",
+    "module": "os.system('true')",
+    "call of a call": "Constant(0.1)()",
+    "lambda": "Constant((lambda: 0.1)())",
+    "comprehension": "Chain([Constant(x) for x in (1, 2)], (3,))",
+    "generator": "Sum(Constant(x) for x in (1, 2))",
+    "f-string": "Constant(f'{1}')",
+    "power": "9**9**9",
+    "division": "Constant(1 / 3)",
+    "subtraction": "Constant(1) - Constant(1)",
+    "shift": "Constant(1 << 99999999)",
+    "comparison": "Constant(1 < 2)",
+    "choice": "Constant(1 if True else 2)",
+    "index": "Constant((1, 2)[0])",
+    "assignment": "Constant(x := 1)",
+    "bare name": "Warmup(cosine, 100)",
+    "star": "Constant(*(0.1,))",
+    "two stars": "Constant(**{'learning_rate': 0.1})",
+    "argument twice": "Constant(learning_rate=1, learning_rate=2)",
+    "dictionary": "Constant({})",
+    "set": "Constant({1})",
+    "bytes": "Constant(b'1')",
+    "imaginary": "Constant(1j)",
+    "ellipsis": "Constant(...)",
+    "not": "Constant(not 1)",
+    "invert": "Constant(~1)",
+    "await": "Constant(await x)",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
+def test_what_is_not_of_the_language_is_refused(text):
+    with pytest.raises(UserError, match=CANNOT):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Constant(", "Constant(0.1))", "import os", "x = 1", "1 2", "a\0b", "\ud800"],
+    ids=ascii,
+)
+def test_what_is_no_expression_is_refused(text):
+    with pytest.raises(UserError, match="is not an expression: "):
+        parse(text)
+
+
+def test_the_part_that_is_refused_is_shown():
+    with pytest.raises(UserError, match=re.escape("`9**9` " + CANNOT)):
+        parse("Constant(9**9)")
+
+
+def nested(levels):
+    """Return calls of one in another, that many; the number is one level more."""
+    return "Scale(" * (levels - 1) + "1" + ")" * (levels - 1)
+
+
+def test_as_many_levels_as_are_allowed_are_read():
+    assert isinstance(parse(nested(MAX_DEPTH)), ast.Call)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        nested(MAX_DEPTH + 1),
+        "-" * MAX_DEPTH + "1",
+        "+".join(["1"] * (MAX_DEPTH + 1)),
+        "(" * MAX_DEPTH + "1" + ",)" * MAX_DEPTH,
+        "-" * (MAX_LENGTH - 1) + "1",
+        "+".join(["1"] * (MAX_LENGTH // 2)),
+    ],
+    ids=["calls", "signs", "sums", "tuples", "many signs", "many sums"],
+)
+def test_one_level_more_is_refused(text):
+    with pytest.raises(UserError, match="levels deep, not more|is not an expression"):
+        parse(text)
+
+
+@pytest.mark.parametrize("mark", ["(", "[", "a(", "{", "-("])
+def test_brackets_without_end_are_refused(mark):
+    with pytest.raises(UserError, match="is not an expression: "):
+        parse(mark * (MAX_LENGTH // len(mark)))
+
+
+def test_as_many_characters_as_are_allowed_are_read():
+    text = f"'{'x' * (MAX_LENGTH - 2)}'"
+    assert parse(text).value == "x" * (MAX_LENGTH - 2)
+
+
+def test_one_character_more_is_refused():
+    with pytest.raises(UserError, match=f"{MAX_LENGTH} characters, this has 2001"):
+        parse(f"'{'x' * (MAX_LENGTH - 1)}'")
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_python_would_warn_of_is_read_quietly():
+    assert parse(r"'\d'").value == r"\d"
+
+
+def test_a_name_is_read_with_its_values():
+    request = read(["cosine", "decay_steps=-5", "shape='a=b'"])
+    assert request.head == "cosine"
+    assert ast.unparse(request.values["decay_steps"]) == "-5"
+    assert request.values["shape"].value == "a=b"
+
+
+@pytest.mark.parametrize("word", ["linear", "1-sqrt", "exp_range", "-x", "nan"])
+def test_a_word_needs_no_quotes(word):
+    assert read(["step", f"shape={word}"]).values["shape"].value == word
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("None", None), ("True", True), ("1e-3", 0.001), ("'5'", "5")]
+)
+def test_a_number_or_constant_is_no_word(text, value):
+    assert read(["step", f"x={text}"]).values["x"].value == value
+
+
+MISTAKES = [
+    (["step", "x"], "`x`: an argument is written key=value"),
+    (["step", "x y=1"], "`x y=1`: an argument is written key=value"),
+    (["step", "=1"], "`=1`: an argument is written key=value"),
+    (["step", "x=1", "x=2"], "argument x is given twice"),
+    (["step", "x="], "`` is not an expression: invalid syntax"),
+    (
+        ["Constant(1)", "x=1"],
+        "`x=1`: key=value goes with a name; in an expression, write it inside of the "
+        "call",
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "text"), MISTAKES, ids=lambda case: str(case)[:20])
+def test_a_mistake_is_told(words, text):
+    with pytest.raises(UserError, match="^" + re.escape(text) + "$"):
+        read(words)

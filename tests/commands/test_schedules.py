@@ -1,0 +1,180 @@
+"""`kerasched list`, `show` and `plot` as their user meets them."""
+
+import os
+import re
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from kerasched import list_schedules
+from kerasched.cli import main
+
+BACKEND = keras.backend.backend()
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Work in an empty folder, and leave the environment as it was."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("KERAS_BACKEND", BACKEND)
+    return tmp_path
+
+
+def run(*words, **environment):
+    """Run the command in a process of its own whose output is a pipe."""
+    kept = {**os.environ, "PYTHONUTF8": "1", "KERAS_BACKEND": BACKEND, **environment}
+    kept.pop("FORCE_COLOR", None)
+    kept = {name: value for name, value in kept.items() if value is not None}
+    command = [sys.executable, "-m", "kerasched", *words]
+    return subprocess.run(command, env=kept, capture_output=True, timeout=300)
+
+
+def shown(capsys, *words):
+    """Return what the command prints in this process."""
+    assert main(words) == 0
+    return capsys.readouterr().out
+
+
+def test_every_schedule_is_listed_in_a_row(capsys):
+    lines = shown(capsys, "list").splitlines()
+    rows = [line.strip("│ ").split(" │ ") for line in lines if line.startswith("│")]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        [entry.name, entry.cls.__name__, entry.summary] for entry in list_schedules()
+    ]
+
+
+@pytest.fixture
+def cosine(capsys):
+    return shown(capsys, "show", "cosine", "decay_steps=500", "exponent=2")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "CosineDecay (cosine)\nGo from one rate to another on half a cosine wave.\n",
+        "\n    end + (initial - end) * ((1 + cos(pi * p)) / 2)**exponent,\n    p = ",
+        "\nsource: Loshchilov and Hutter, 2017, arXiv:1608.03983, equation 5; k-decay",
+        "\nCosineDecay(initial_learning_rate=0.1, decay_steps=500, exponent=2.0)\n",
+        "\nsteps 0 to 550, rates 0 to 0.1\n",
+    ],
+)
+def test_a_schedule_is_shown(part, cosine):
+    assert part in cosine
+
+
+def test_arguments_are_shown_with_value_default_and_meaning(cosine):
+    rows = [line for line in cosine.splitlines() if line.startswith("│")]
+    cells = [[cell.strip() for cell in row.strip("│").split("│")] for row in rows]
+    assert cells[0][:3] == ["initial_learning_rate", "0.1", "required"]
+    assert ["exponent", "2.0", "1.0"] in [row[:3] for row in cells]
+    assert ["decay_steps", "500", "required", "steps until the end is reached."] in (
+        cells
+    )
+
+
+def test_the_curve_is_drawn_from_its_peak_to_its_end(cosine):
+    curve = [line for line in cosine.splitlines() if " | " in line]
+    assert len(curve) == 6
+    assert curve[0].startswith("0.1 | █")
+    assert curve[0].endswith(" ")
+    assert curve[-1].startswith("  0 | █")
+    assert curve[-1].endswith("▁")
+
+
+def test_the_last_step_shown_can_be_chosen(capsys):
+    assert "\nsteps 0 to 7, rates" in shown(capsys, "show", "cosine", "--steps", "7")
+
+
+def test_brackets_of_a_formula_are_shown_as_they_are(capsys):
+    text = shown(capsys, "show", "chain")
+    assert "schedules[i](step - boundaries[i - 1]), i = number" in text
+
+
+def test_a_rate_beyond_all_bounds_is_shown(capsys):
+    text = shown(capsys, "show", "ExponentialDecay(1.0, 1, 10.0)", "--steps", "400")
+    assert "steps 0 to 400, rates 1 to 1e+308" in text
+
+
+def test_a_picture_is_written_and_told(capsys, here):
+    text = shown(capsys, "plot", "Warmup(cosine(0.1, 900), 100)", "-o", "picture.png")
+    assert text == "picture  picture.png  (Warmup, steps 0 to 1100)\n"
+    assert (here / "picture.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_the_last_step_drawn_can_be_chosen(capsys):
+    text = shown(capsys, "plot", "step", "--steps=9", "--output", "picture.svg")
+    assert text == "picture  picture.svg  (StepDecay, steps 0 to 9)\n"
+
+
+MISTAKES = {
+    "unknown name": ["show", "cosin"],
+    "wrong value": ["show", "step", "decay_steps=0"],
+    "import": ["show", "__import__('os')"],
+    "nested in vain": ["plot", "Sum((Constant(1), 1))", "-o", "picture.png"],
+    "wrong argument": ["plot", "step", "speed=1", "-o", "picture.png"],
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_told_in_one_line(words, capsys, here):
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("kerasched: error: ")
+    assert printed.err.count("\n") == 1
+    assert list(here.iterdir()) == []
+
+
+def test_a_picture_that_cannot_be_written_is_told(capsys, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", refuse)
+    assert main(["plot", "step", "-o", "picture.png"]) == 2
+    line = "picture.png: cannot be written: No space left on device"
+    assert capsys.readouterr().err == f"kerasched: error: {line}\n"
+
+
+def test_a_pipe_gets_wide_lines_without_colours():
+    done = run("list", COLUMNS=None)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\x1b" not in done.stdout
+    longest = max(list_schedules(), key=lambda entry: len(entry.summary))
+    assert longest.summary.encode() in done.stdout
+
+
+def test_a_mistake_that_needs_keras_is_one_line_too():
+    done = run("show", "cosin")
+    assert (done.returncode, done.stdout) == (2, b"")
+    line = "kerasched: error: unknown schedule `cosin`: did you mean cosine"
+    assert done.stderr.decode().startswith(line)
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_an_output_in_ascii_gets_what_it_can_show():
+    done = run("show", "cosine", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert re.search(rb"\n0.1 \| ###", done.stdout)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+def test_a_terminal_gets_no_colours_if_none_are_wanted():
+    import pty
+
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm-256color"}
+    command = [sys.executable, "-m", "kerasched", "show", "constant"]
+    process = subprocess.Popen(command, env=environment, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    text = b""
+    try:
+        while piece := os.read(ours, 65536):
+            text += piece
+    except OSError:  # The end of a terminal.
+        pass
+    assert process.wait(60) == 0
+    assert b"learning_rate" in text
+    assert not re.search(rb"\x1b\[[\d;]*[349]\d", text)
