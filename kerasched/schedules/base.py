@@ -8,6 +8,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from typing import Any
+from typing import Self
 from typing import dataclass_transform
 
 import keras
@@ -18,6 +19,7 @@ from kerasched.errors import message
 from kerasched.schedules.arguments import checks_of
 from kerasched.schedules.evaluators import HostMath
 from kerasched.schedules.evaluators import StepMath
+from kerasched.schedules.lengths import in_steps
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
@@ -121,6 +123,25 @@ class Schedule(LearningRateSchedule):
     def from_config(cls, config: dict[str, Any]) -> "Schedule":
         """Return the schedule that `get_config` described."""
         return cls(**{name: _from_config(value) for name, value in config.items()})
+
+    @classmethod
+    def from_epochs(cls, *args: Any, steps_per_epoch: Any, **kwargs: Any) -> Self:
+        """Return a schedule whose lengths are given in epochs instead of steps.
+
+        Args:
+            args: the arguments in the order of the class, epochs where it has steps.
+            steps_per_epoch: steps in one epoch: a number, or the dataset that has them
+                as batches (a tf.data.Dataset, keras.utils.PyDataset, torch DataLoader).
+            kwargs: the arguments by name, `epochs` where the class says `steps`, as in
+                `decay_epochs`. Epochs may be fractions; they are rounded to the nearest
+                whole step. What is left out keeps its default, which is in steps, and
+                nested schedules are left as they are.
+
+        Raises:
+            TypeError: an argument is missing or unknown, or none is in steps.
+            ValueError: an argument has a value that the class refuses.
+        """
+        return cls(**in_steps(cls, args, kwargs, steps_per_epoch))
 
     def __add__(self, other: Any) -> "Schedule":
         if isinstance(other, LearningRateSchedule):

@@ -1,4 +1,4 @@
-"""Steps per epoch are a number or a dataset, and lengths may be given in epochs."""
+"""The steps of an epoch are a number, or the dataset that has them."""
 
 import keras
 import numpy as np
@@ -70,7 +70,7 @@ def test_a_dataset_stands_for_its_number_of_batches(dataset):
 
 
 def refusal(steps_per_epoch):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="`steps_per_epoch` of PerEpoch") as caught:
         PerEpoch(INNER, steps_per_epoch)
     before, _, after = str(caught.value).partition("Received: steps_per_epoch=")
     assert before == (
