@@ -184,6 +184,25 @@ class Schedule(LearningRateSchedule):
             raise ValueError(message("then", "self", what, self, fix))
         return _built_upon().Chain((self, schedule), (end,))
 
+    def extend(self, new_total: int, step: int = 0) -> "Schedule":
+        """Return this schedule with another end, for a run that is under way.
+
+        What lies before `step` stays, the rate at `step` is met without a jump where
+        the curves allow it, and what is still to come is stretched or cut. A ramp of a
+        Warmup keeps its length, as does the decay of a WarmupStableDecay not yet begun.
+
+        Args:
+            new_total: the step at which the end is reached, above `step`.
+            step: where the run is now, in optimizer steps, before the present end.
+
+        Raises:
+            ValueError: this schedule never ends or never changes, its kind has no end
+                that can be moved, or the new end is too near.
+        """
+        from kerasched.schedules import extend  # It is built upon this module.
+
+        return extend.extend(self, new_total, step)
+
     def __eq__(self, other: object) -> Any:
         if type(other) is not type(self):
             return NotImplemented
