@@ -9,11 +9,12 @@ PACKAGE = Path(__file__).parents[1] / "kerasched"
 
 # What each part may import of the others. A change here is a change of the design.
 MAY_IMPORT = {
-    "__init__": {"schedules"},
+    "__init__": {"schedules", "layerwise"},
     "__main__": {"cli"},
     "cli": {"demo", "errors"},
     "demo": {"schedules", "plotting", "errors", "__init__"},
     "plotting": {"schedules"},
+    "layerwise": {"schedules", "errors"},
     "schedules": {"errors"},
     "kernels": {"errors"},
     "errors": set(),
@@ -21,7 +22,7 @@ MAY_IMPORT = {
 
 # Where each foreign package may be imported; all others may be imported nowhere.
 MAY_BE_IMPORTED_IN = {
-    "keras": {"__init__", "cli", "demo", "schedules"},
+    "keras": {"__init__", "cli", "demo", "schedules", "layerwise"},
     "numpy": set(MAY_IMPORT),
     "rich": {"cli", "demo"},
     "matplotlib": {"plotting"},

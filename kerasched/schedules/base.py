@@ -19,7 +19,6 @@ from kerasched.errors import message
 from kerasched.schedules.arguments import checks_of
 from kerasched.schedules.evaluators import HostMath
 from kerasched.schedules.evaluators import StepMath
-from kerasched.schedules.lengths import in_steps
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
@@ -141,6 +140,8 @@ class Schedule(LearningRateSchedule):
             TypeError: an argument is missing or unknown, or none is in steps.
             ValueError: an argument has a value that the class refuses.
         """
+        from kerasched.schedules.lengths import in_steps  # Loaded where it is used.
+
         return cls(**in_steps(cls, args, kwargs, steps_per_epoch))
 
     def __add__(self, other: Any) -> "Schedule":
