@@ -36,6 +36,7 @@ from kerasched.schedules.rex import TanhDecay
 from kerasched.schedules.stable import WarmupStableDecay
 from kerasched.schedules.warmup import Warmup
 
+_MOVABLE = "a schedule whose end can be moved"
 _CLOSE = 1e-6  # Relative: two rates that are meant to be the same.
 
 
@@ -62,6 +63,8 @@ def extend(schedule: Schedule, new_total: int, step: int) -> Schedule:
         longer = extended(schedule, total, step)
     except _UnfitError as error:
         raise ValueError(message("extend", "new_total", str(error), total)) from None
+    if _end(longer) != total:  # As of a constant that is shifted.
+        _refuse("self", _MOVABLE, schedule)
     _warn_of_a_jump(schedule, longer, step)
     return longer
 
@@ -70,7 +73,7 @@ def extend(schedule: Schedule, new_total: int, step: int) -> Schedule:
 def extended(schedule: Any, total: int, step: int) -> Schedule:
     """Return the schedule with its new horizon, as the module says."""
     fix = "Give the rest its length yourself, and join both with Chain"
-    _refuse("self", "a schedule whose end can be moved", schedule, fix)
+    _refuse("self", _MOVABLE, schedule, fix)
 
 
 @extended.register

@@ -6,6 +6,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from hypothesis import assume
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -41,6 +42,8 @@ from kerasched.schedules.decay import Decay
 
 HALVES = (Constant(0.1), LinearDecay(0.1, 100))
 BASE = LinearDecay(0.1, 100)
+MOVABLE = "Argument `self` of extend must be a schedule whose end can be moved. "
+SHORT = "large enough for each phase to come to have a step"
 
 
 @pytest.mark.parametrize(
@@ -200,27 +203,45 @@ def made_of(inner):
     )
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    st.recursive(st.one_of(decays, made_of_phases), made_of, max_leaves=3),
-    st.floats(0, 1, exclude_max=True),
-    st.integers(400, 3000),
-)
-def test_the_past_stays_the_join_is_smooth_and_the_end_is_met(old, part, more):
+def assert_extended(old, part, more):
+    """Extend a schedule at a part of its way, and compare the result with it."""
     end = old.constant_after
-    if end == 0:
-        return
     step = int(part * end)
     total = step + more
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        new = old.extend(total, step)
+        try:
+            new = old.extend(total, step)
+        except ValueError as error:
+            assume(SHORT not in str(error) and MOVABLE not in str(error))
+            raise
     past = np.arange(step)
     np.testing.assert_array_equal(new.evaluate(past), old.evaluate(past))
+    # Float64, rounded some tens of times on both ways.
     np.testing.assert_allclose(new.evaluate(step), old.evaluate(step), rtol=1e-9)
     assert new.constant_after == total
     held = new.evaluate([total, total + 1, total + 10_000])
     np.testing.assert_allclose(held, old.evaluate(end), rtol=1e-9, atol=1e-15)
+
+
+parts = st.floats(0, 1, exclude_max=True)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(decays, parts, st.integers(1, 3000))
+def test_a_decay_stays_is_joined_and_ends_wherever_it_is_cut(old, part, more):
+    assert_extended(old, part, more)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    st.recursive(st.one_of(decays, made_of_phases), made_of, max_leaves=3),
+    parts,
+    st.integers(200, 4000),
+)
+def test_the_past_stays_the_join_is_smooth_and_the_end_is_met(old, part, more):
+    assume(old.constant_after)
+    assert_extended(old, part, more)
 
 
 def test_a_curve_that_cannot_be_joined_warns_of_its_jump():
@@ -242,7 +263,6 @@ def test_a_curve_that_cannot_be_joined_warns_of_its_jump():
 
 
 NO_END = "Argument `self` of extend must be a schedule that ends. Received: self="
-SHORT = "large enough for each phase to come to have a step"
 
 
 @pytest.mark.parametrize(
@@ -274,9 +294,9 @@ SHORT = "large enough for each phase to come to have a step"
             StepDecay(0.1, 10, end_learning_rate=0.01),
             200,
             0,
-            "Argument `self` of extend must be a schedule whose end can be moved. "
-            "Received: self=StepDecay(",
+            f"{MOVABLE}Received: self=StepDecay(",
         ),
+        (Constant(0.1).shift(-5), 200, 0, f"{MOVABLE}Received: self=Shift("),
         (
             BASE,
             50,
