@@ -9,12 +9,13 @@ PACKAGE = Path(__file__).parents[1] / "kerasched"
 
 # What each part may import of the others. A change here is a change of the design.
 MAY_IMPORT = {
-    "__init__": {"schedules", "plotting"},
+    "__init__": {"schedules", "plotting", "layerwise"},
     "__main__": {"cli"},
     "cli": {"commands", "errors"},
     "commands": {"demo", "schedules", "plotting", "errors"},
     "demo": {"schedules", "plotting", "errors", "__init__"},
     "plotting": {"schedules", "errors"},
+    "layerwise": {"schedules", "errors"},
     "schedules": {"errors"},
     "kernels": {"errors"},
     "errors": set(),
@@ -22,7 +23,7 @@ MAY_IMPORT = {
 
 # Where each foreign package may be imported; all others may be imported nowhere.
 MAY_BE_IMPORTED_IN = {
-    "keras": {"__init__", "commands", "demo", "schedules"},
+    "keras": {"__init__", "commands", "demo", "schedules", "layerwise"},
     "numpy": set(MAY_IMPORT),
     "rich": {"commands", "demo"},
     "matplotlib": {"plotting"},

@@ -44,6 +44,15 @@ Boundary = Annotated[int, Integer("a non-negative integer", minimum=0)]
 
 
 @dataclass(eq=False, repr=False)
+class Counted(Integer):
+    """A number of things that are not optimizer steps."""
+
+
+Count = Annotated[int, Counted("a positive integer", minimum=1)]
+Seed = Annotated[int, Counted("a non-negative integer", minimum=0)]
+
+
+@dataclass(eq=False, repr=False)
 class ScheduleArgument:
     """A learning-rate schedule that can be saved: ours, Keras's or a registered one."""
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
+from typing import Self
 from typing import dataclass_transform
 
 import keras
@@ -146,6 +147,27 @@ class Schedule(LearningRateSchedule):
         """Return the schedule that `get_config` described."""
         return cls(**{name: _from_config(value) for name, value in config.items()})
 
+    @classmethod
+    def from_epochs(cls, *args: Any, steps_per_epoch: Any, **kwargs: Any) -> Self:
+        """Return a schedule whose lengths are given in epochs instead of steps.
+
+        Args:
+            args: the arguments in the order of the class, epochs where it has steps.
+            steps_per_epoch: steps in one epoch: a number, or the dataset that has them
+                as batches (a tf.data.Dataset, keras.utils.PyDataset, torch DataLoader).
+            kwargs: the arguments by name, `epochs` where the class says `steps`, as in
+                `decay_epochs`. Epochs may be fractions; they are rounded to the nearest
+                whole step. What is left out keeps its default, which is in steps, and
+                nested schedules are left as they are.
+
+        Raises:
+            TypeError: an argument is missing or unknown, or none is in steps.
+            ValueError: an argument has a value that the class refuses.
+        """
+        from kerasched.schedules.lengths import in_steps  # Loaded where it is used.
+
+        return cls(**in_steps(cls, args, kwargs, steps_per_epoch))
+
     def __add__(self, other: Any) -> "Schedule":
         if isinstance(other, LearningRateSchedule):
             return _built_upon().Sum((self, other))
@@ -186,6 +208,25 @@ class Schedule(LearningRateSchedule):
             fix = "Give the step yourself: Chain((first, second), boundaries=(step,))"
             raise ValueError(message("then", "self", what, self, fix))
         return _built_upon().Chain((self, schedule), (end,))
+
+    def extend(self, new_total: int, step: int = 0) -> "Schedule":
+        """Return this schedule with another end, for a run that is under way.
+
+        What lies before `step` stays, the rate at `step` is met without a jump where
+        the curves allow it, and what is still to come is stretched or cut. A ramp of a
+        Warmup keeps its length, as does the decay of a WarmupStableDecay not yet begun.
+
+        Args:
+            new_total: the step at which the end is reached, above `step`.
+            step: where the run is now, in optimizer steps, before the present end.
+
+        Raises:
+            ValueError: this schedule never ends or never changes, its kind has no end
+                that can be moved, or the new end is too near.
+        """
+        from kerasched.schedules import extend  # It is built upon this module.
+
+        return extend.extend(self, new_total, step)
 
     def __eq__(self, other: object) -> Any:
         if type(other) is not type(self):

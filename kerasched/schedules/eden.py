@@ -8,6 +8,7 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Share
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.epochs import StepsPerEpoch
 from kerasched.schedules.progress import way
 from kerasched.schedules.registry import register
 
@@ -43,7 +44,7 @@ class Eden(Schedule):
     initial_learning_rate: Rate
     decay_steps: Steps
     decay_epochs: Positive
-    steps_per_epoch: Steps
+    steps_per_epoch: StepsPerEpoch
     warmup_steps: Boundary = 500
     warmup_start: Share = 0.5
 

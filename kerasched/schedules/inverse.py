@@ -3,6 +3,7 @@
 from typing import Any
 
 from kerasched.schedules.arguments import Boundary
+from kerasched.schedules.arguments import Count
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
@@ -77,7 +78,7 @@ class Noam(Schedule):
         scale: a factor of the whole, 0 or more.
     """
 
-    model_dim: Steps
+    model_dim: Count
     warmup_steps: Steps
     scale: Rate = 1.0
 

@@ -6,6 +6,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
+from kerasched.schedules.arguments import Seed
 from kerasched.schedules.arguments import Share
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
@@ -44,7 +45,7 @@ class Noise(Schedule):
 
     schedule: LearningRateSchedule
     amplitude: Share
-    seed: Boundary
+    seed: Seed
     start: Boundary = 0
     end: Steps | None = None
 

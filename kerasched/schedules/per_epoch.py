@@ -4,11 +4,12 @@ from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kerasched.schedules.arguments import Steps
+from kerasched.schedules.arguments import Count
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
 from kerasched.schedules.cosine import CosineDecay
+from kerasched.schedules.epochs import StepsPerEpoch
 from kerasched.schedules.registry import register
 from kerasched.schedules.step import StepDecay
 
@@ -44,10 +45,11 @@ class PerEpoch(_Slower):
 
     Args:
         schedule: a schedule whose steps are meant as epochs.
-        steps_per_epoch: optimizer steps in one epoch.
+        steps_per_epoch: optimizer steps in one epoch, or the dataset that has them as
+            batches: a tf.data.Dataset, keras.utils.PyDataset or torch DataLoader.
     """
 
-    steps_per_epoch: Steps
+    steps_per_epoch: StepsPerEpoch
 
     @property
     def _steps(self) -> int:
@@ -72,7 +74,7 @@ class PerUpdate(_Slower):
         gradient_accumulation_steps: batches in one update, as given to the optimizer.
     """
 
-    gradient_accumulation_steps: Steps
+    gradient_accumulation_steps: Count
 
     @property
     def _steps(self) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import message
+from kerasched.schedules.arguments import Count
 from kerasched.schedules.arguments import Multiplier
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Steps
@@ -47,7 +48,7 @@ class Repeat(Schedule):
     steps: Steps
     multiplier: Multiplier = 1.0
     decay_rate: Positive = 1.0
-    cycle_limit: Steps | None = None
+    cycle_limit: Count | None = None
 
     def check(self) -> None:
         if self.multiplier != 1.0 and not self._stretches:

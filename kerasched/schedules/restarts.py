@@ -5,6 +5,7 @@ from typing import Any
 
 from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
+from kerasched.schedules.arguments import Count
 from kerasched.schedules.arguments import Multiplier
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
@@ -46,7 +47,7 @@ class CosineRestarts(Schedule):
     m_mul: Positive = 1.0
     end_learning_rate: Rate = 0.0
     warmup_steps: Boundary = 0
-    cycle_limit: Steps | None = None
+    cycle_limit: Count | None = None
 
     def check(self) -> None:
         owner = "CosineRestarts"

@@ -1,0 +1,185 @@
+"""A rate for each depth of a model, so that lower layers change less.
+
+Keras's own OptimizerMap knows a variable by its path. A path may change when a model is
+loaded, as it does in a Sequential that was built by its first call; so here a variable
+is known by its place among the model's trainable ones, which stays.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kerasched.errors import Number
+from kerasched.errors import message
+from kerasched.schedules.arguments import Rate
+from kerasched.schedules.arguments import check_of
+from kerasched.schedules.combine import Scale
+from kerasched.schedules.registry import PACKAGE
+
+_DECAY = Number("a positive finite number", minimum=0.0, exclusive=True)
+
+
+def layerwise(
+    model: keras.Model,
+    schedule: LearningRateSchedule | float,
+    decay: float = 0.75,
+    optimizer: Any = None,
+) -> keras.optimizers.MultiOptimizer:
+    """Return an optimizer whose rate shrinks from each layer to the one below it.
+
+    schedule(step) * decay**(number of layers with weights above)
+
+    Layers count in the order of `model.layers`, those of models inside it one by one,
+    any other layer as one. Weights of no layer get the schedule itself. Clipping by a
+    global norm is done at each depth alone.
+
+    Args:
+        model: a model that has its weights. Freeze and unfreeze layers before.
+        schedule: the rate of the last layer that has weights; a number or a schedule.
+        decay: the factor from a layer to the one below it, above 0.
+        optimizer: what each depth is trained with: a function or class that is given a
+            rate, an optimizer that is copied with other rates, or a name or config as
+            `keras.optimizers.get` takes it. None for keras.optimizers.AdamW.
+
+    Returns:
+        A keras.optimizers.MultiOptimizer, saved with the model.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: the model has no trainable weights, or a number is out of range.
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(message("layerwise", "model", "a keras.Model", model))
+    if not model.trainable_variables:
+        fix = "Call it on data or give it an Input, and leave a layer trainable"
+        what = "a model with trainable weights"
+        raise ValueError(message("layerwise", "model", what, model, fix))
+    if not isinstance(schedule, LearningRateSchedule):
+        schedule = check_of(Rate)("layerwise", "schedule", schedule)
+    decay, make = _DECAY("layerwise", "decay", decay), _maker(optimizer)
+    above = _layers_above(model)
+    counts = [above.get(id(variable), 0) for variable in model.trainable_variables]
+    depths = sorted(set(counts))
+    members = [make(_scaled(schedule, decay**depth)) for depth in depths]
+    places = [depths.index(count) for count in counts]
+    whole = LayerwiseOptimizer(OptimizerByPlace(members, places))
+    whole.build(model.trainable_variables)
+    return whole
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class OptimizerByPlace:
+    """Which optimizer trains which variable, by the variables' places.
+
+    Args:
+        optimizers: the optimizers.
+        places: for each trainable variable of the model, in the model's order, the
+            index of its optimizer.
+    """
+
+    def __init__(
+        self, optimizers: Sequence[keras.optimizers.Optimizer], places: Sequence[int]
+    ) -> None:
+        self.optimizers, self.places = list(optimizers), list(places)
+        self._of_variable: dict[int, keras.optimizers.Optimizer] = {}
+
+    def meet(self, variables: Sequence[Any]) -> None:
+        """Learn which variables are at the places.
+
+        Raises:
+            ValueError: there are more or fewer of them than places.
+        """
+        if len(variables) != len(self.places):
+            what = f"as many as layerwise was called for, {len(self.places)}"
+            fix = "Freeze and unfreeze layers before calling layerwise"
+            count = len(variables)
+            raise ValueError(message("build", "variables", what, count, fix))
+        self._of_variable = {
+            id(variable): self.optimizers[place]
+            for variable, place in zip(variables, self.places, strict=True)
+        }
+
+    def values(self) -> list[keras.optimizers.Optimizer]:
+        """Return the optimizers: Keras lists them by this name."""
+        return self.optimizers
+
+    def __call__(self, variable: Any) -> keras.optimizers.Optimizer:
+        """Return the optimizer of a variable that was met."""
+        return self._of_variable[id(variable)]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, the optimizers serialised."""
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "optimizers": [serialize(optimizer) for optimizer in self.optimizers],
+            "places": self.places,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "OptimizerByPlace":
+        """Return the map that `get_config` described."""
+        deserialize = keras.saving.deserialize_keras_object
+        return cls(map(deserialize, config["optimizers"]), config["places"])
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class LayerwiseOptimizer(keras.optimizers.MultiOptimizer):
+    """Several optimizers, each for the variables that an OptimizerByPlace gives it."""
+
+    def __init__(
+        self,
+        optimizer_map: OptimizerByPlace,
+        loss_scale_factor: float | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(optimizer_map, loss_scale_factor, name)
+        self._by_place = optimizer_map
+
+    def build(self, var_list: Sequence[Any]) -> None:
+        """Make the optimizers' state for the trainable variables of a model."""
+        if not self.built:
+            self._by_place.meet(var_list)
+        super().build(var_list)
+
+
+def _maker(optimizer: Any) -> Callable[[Any], keras.optimizers.Optimizer]:
+    """Return what makes one optimizer for a rate."""
+    if optimizer is None:
+        return keras.optimizers.AdamW
+    if callable(optimizer):
+        return optimizer
+    pattern = keras.optimizers.get(optimizer)
+    config = pattern.get_config()
+    return lambda rate: type(pattern).from_config({**config, "learning_rate": rate})
+
+
+def _scaled(schedule: Any, factor: float) -> Any:
+    if factor == 1.0:
+        return schedule
+    if isinstance(schedule, LearningRateSchedule):
+        return Scale(schedule, factor)
+    return schedule * factor
+
+
+def _layers_above(model: keras.Model) -> dict[int, int]:
+    """Return, by each variable's id, how many layers with weights lie above it."""
+    layers = [layer for layer in _flat(model) if layer.weights]
+    return {
+        id(variable): above
+        # Of a layer in two places the lower one comes last, and stays.
+        for above, layer in enumerate(reversed(layers))
+        for variable in layer.weights
+    }
+
+
+def _flat(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Return the layers of a model and of the models in it, from the first one up."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _flat(layer)
+        else:
+            yield layer
