@@ -4,9 +4,11 @@ Importing this package registers its classes with Keras: import it before
 `keras.saving.load_model`.
 """
 
+import importlib
 import re
 import sys
 from typing import TYPE_CHECKING
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -69,3 +71,10 @@ if TYPE_CHECKING or not _started_as_command():
     from kerasched.schedules import WarmupStableDecay as WarmupStableDecay
     from kerasched.schedules import list_schedules as list_schedules
     from kerasched.schedules import register as register
+
+
+def __getattr__(name: str) -> Any:
+    """Load `kerasched.compat` when it is first asked for."""
+    if name == "compat":
+        return importlib.import_module("kerasched.compat")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "demo": {"schedules", "plotting", "errors", "__init__"},
     "plotting": {"schedules", "errors"},
     "layerwise": {"schedules", "errors"},
+    "compat": {"schedules", "errors"},
     "schedules": {"errors"},
     "kernels": {"errors"},
     "errors": set(),
@@ -23,7 +24,7 @@ MAY_IMPORT = {
 
 # Where each foreign package may be imported; all others may be imported nowhere.
 MAY_BE_IMPORTED_IN = {
-    "keras": {"__init__", "commands", "demo", "schedules", "layerwise"},
+    "keras": {"__init__", "commands", "compat", "demo", "schedules", "layerwise"},
     "numpy": set(MAY_IMPORT),
     "rich": {"commands", "demo"},
     "matplotlib": {"plotting"},

@@ -40,6 +40,10 @@ Part = Annotated[
     Number("a number above 0 and below 1", minimum=0.0, exclusive=True, below=1.0),
 ]
 Steps = Annotated[int, Integer("a positive integer", minimum=1)]
+Length = Annotated[
+    float, Number("a positive finite number", minimum=0.0, exclusive=True)
+]
+Offset = Annotated[float, Number("a non-negative finite number", minimum=0.0)]
 Boundary = Annotated[int, Integer("a non-negative integer", minimum=0)]
 
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Count
+from kerasched.schedules.arguments import Length
+from kerasched.schedules.arguments import Offset
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
@@ -55,7 +56,7 @@ class InverseSqrtDecay(Schedule):
     """
 
     initial_learning_rate: Rate
-    timescale: Steps = 10_000
+    timescale: Length = 10_000.0
 
     def value(self, step: Any, xp: Any) -> Any:
         ratio = self.timescale / (xp.real(step) + self.timescale)
@@ -107,7 +108,7 @@ class PowerDecay(Schedule):
 
     initial_learning_rate: Rate
     power: float
-    offset: Boundary = 0
+    offset: Offset = 0.0
 
     def value(self, step: Any, xp: Any) -> Any:
         count = xp.maximum(xp.real(step) + self.offset, 1.0)

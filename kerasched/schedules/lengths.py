@@ -1,7 +1,8 @@
 """Lengths given in epochs, for the arguments that a schedule takes in steps.
 
-In steps are the numbers annotated `Steps` or `Boundary` and those whose name ends in
-`steps`, alone or in a tuple, unless they are annotated as a `Count` of something else.
+In steps are the numbers annotated `Steps`, `Boundary`, `Length` or `Offset` and those
+whose name ends in `steps`, alone or in a tuple, unless they are annotated as a `Count`
+of something else.
 """
 
 import dataclasses
@@ -18,12 +19,14 @@ from kerasched.errors import Optional
 from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Counted
+from kerasched.schedules.arguments import Length
+from kerasched.schedules.arguments import Offset
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.arguments import checks_of
 from kerasched.schedules.epochs import StepsPerEpoch
 
-_IN_STEPS = (check_of(Steps), check_of(Boundary))
+_IN_STEPS = tuple(check_of(hint) for hint in (Steps, Boundary, Length, Offset))
 _EPOCHS = Number("a finite number of epochs")
 
 

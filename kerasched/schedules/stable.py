@@ -75,9 +75,9 @@ class WarmupStableDecay(Recipe):
             return CosineDecay(peak, steps, end)
         if self.decay_shape == "sqrt":
             return PolynomialDecay(peak, steps, end, power=0.5)
-        # A ramp from the peak down to the end, powers and factors of what has elapsed.
-        shape = "polynomial" if self.decay_shape == "1-sqrt" else "exponential"
-        return Warmup(Constant(end), steps, peak, shape, power=0.5)
+        if self.decay_shape == "1-sqrt":
+            return PolynomialDecay(peak, steps, end, k_decay=0.5)
+        return Warmup(Constant(end), steps, peak, "exponential")
 
 
 @register(

@@ -95,7 +95,7 @@ def test_brackets_of_a_formula_are_shown_as_they_are(capsys):
 
 def test_a_rate_beyond_all_bounds_is_shown(capsys):
     text = shown(capsys, "show", "ExponentialDecay(1.0, 1, 10.0)", "--steps", "400")
-    assert "steps 0 to 400, rates 1 to 1e+308" in text
+    assert "steps 0 to 400, rates 1 to 8.98847e+307" in text
 
 
 def test_a_picture_is_written_and_told(capsys, here):

@@ -1,0 +1,214 @@
+"""optax.schedules, as schedules; a step is an update, as there."""
+
+import math
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kerasched.compat.porting import chosen
+from kerasched.compat.porting import joined
+from kerasched.compat.porting import port
+from kerasched.schedules import Constant
+from kerasched.schedules import CosineDecay
+from kerasched.schedules import ExponentialDecay
+from kerasched.schedules import PiecewiseConstant
+from kerasched.schedules import PiecewiseInterpolation
+from kerasched.schedules import PolynomialDecay
+from kerasched.schedules import Schedule
+
+SHAPES = {"linear": "linear", "cosine": "cosine"}
+
+
+@port
+def constant_schedule(value: float) -> Schedule:
+    """optax's constant_schedule."""
+    return Constant(value)
+
+
+@port
+def polynomial_schedule(
+    init_value: float,
+    end_value: float,
+    power: float,
+    transition_steps: int,
+    transition_begin: int = 0,
+) -> Schedule:
+    """optax's polynomial_schedule; without transition_steps the start is kept."""
+    if transition_steps <= 0:
+        return Constant(init_value)
+    decay = PolynomialDecay(init_value, transition_steps, end_value, power)
+    return _begun(decay, transition_begin)
+
+
+@port
+def linear_schedule(
+    init_value: float,
+    end_value: float,
+    transition_steps: int,
+    transition_begin: int = 0,
+) -> Schedule:
+    """optax's linear_schedule; without transition_steps the start is kept."""
+    steps = (transition_steps, transition_begin)
+    return polynomial_schedule(init_value, end_value, 1.0, *steps)
+
+
+@port
+def exponential_decay(
+    init_value: float,
+    transition_steps: int,
+    decay_rate: float,
+    transition_begin: int = 0,
+    staircase: bool = False,
+    end_value: float | None = None,
+) -> Schedule:
+    """optax's exponential_decay; without steps or rate the start is kept."""
+    if transition_steps <= 0 or decay_rate == 0:
+        return Constant(init_value)
+    decay = ExponentialDecay(init_value, transition_steps, decay_rate, staircase)
+    if end_value is not None:
+        falls = decay_rate < 1.0
+        decay = decay.clip(end_value) if falls else decay.clip(high=end_value)
+    return _begun(decay, transition_begin)
+
+
+@port
+def cosine_decay_schedule(
+    init_value: float, decay_steps: int, alpha: float = 0.0, exponent: float = 1.0
+) -> Schedule:
+    """optax's cosine_decay_schedule, where alpha is a part of the start."""
+    return CosineDecay(init_value, decay_steps, init_value * alpha, exponent)
+
+
+@port
+def piecewise_constant_schedule(
+    init_value: float, boundaries_and_scales: Mapping[int, float] | None = None
+) -> Schedule:
+    """optax's piecewise_constant_schedule: each scale multiplies what was before."""
+    steps, rates = _scaled(init_value, boundaries_and_scales)
+    return PiecewiseConstant(steps, rates)
+
+
+@port
+def piecewise_interpolate_schedule(
+    interpolate_type: str,
+    init_value: float,
+    boundaries_and_scales: Mapping[int, float] | None = None,
+) -> Schedule:
+    """optax's piecewise_interpolate_schedule: each scale multiplies what was before."""
+    owner = "optax.piecewise_interpolate_schedule"
+    shape = chosen(owner, "interpolate_type", interpolate_type, SHAPES)
+    steps, rates = _scaled(init_value, boundaries_and_scales)
+    return PiecewiseInterpolation((0, *steps), rates, shape)
+
+
+@port
+def linear_onecycle_schedule(
+    transition_steps: int,
+    peak_value: float,
+    pct_start: float = 0.3,
+    pct_final: float = 0.85,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+) -> Schedule:
+    """optax's linear_onecycle_schedule: up, down to the start, and far below it."""
+    scales = {
+        int(pct_start * transition_steps): div_factor,
+        int(pct_final * transition_steps): 1.0 / div_factor,
+        transition_steps: 1.0 / final_div_factor,
+    }
+    start = peak_value / div_factor
+    return piecewise_interpolate_schedule("linear", start, scales)
+
+
+@port
+def cosine_onecycle_schedule(
+    transition_steps: int,
+    peak_value: float,
+    pct_start: float = 0.3,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+) -> Schedule:
+    """optax's cosine_onecycle_schedule: up, and down to far below the start."""
+    scales = {
+        int(pct_start * transition_steps): div_factor,
+        int(transition_steps): 1.0 / (div_factor * final_div_factor),
+    }
+    start = peak_value / div_factor
+    return piecewise_interpolate_schedule("cosine", start, scales)
+
+
+@port
+def warmup_constant_schedule(
+    init_value: float, peak_value: float, warmup_steps: int
+) -> Schedule:
+    """optax's warmup_constant_schedule; without warmup_steps the start is kept."""
+    return linear_schedule(init_value, peak_value, warmup_steps)
+
+
+@port
+def warmup_cosine_decay_schedule(
+    init_value: float,
+    peak_value: float,
+    warmup_steps: int,
+    decay_steps: int,
+    end_value: float = 0.0,
+    exponent: float = 1.0,
+) -> Schedule:
+    """optax's warmup_cosine_decay_schedule: decay_steps hold the warmup too."""
+    end = end_value if peak_value else 0.0
+    decay = CosineDecay(peak_value, decay_steps - warmup_steps, end, exponent)
+    return _warmed(init_value, peak_value, warmup_steps, decay)
+
+
+@port
+def warmup_exponential_decay_schedule(
+    init_value: float,
+    peak_value: float,
+    warmup_steps: int,
+    transition_steps: int,
+    decay_rate: float,
+    transition_begin: int = 0,
+    staircase: bool = False,
+    end_value: float | None = None,
+) -> Schedule:
+    """optax's warmup_exponential_decay_schedule: a line, then exponential_decay."""
+    how = (transition_begin, staircase, end_value)
+    decay = exponential_decay(peak_value, transition_steps, decay_rate, *how)
+    return _warmed(init_value, peak_value, warmup_steps, decay)
+
+
+@port
+def sgdr_schedule(cosine_kwargs: Sequence[Mapping[str, Any]]) -> Schedule:
+    """optax's sgdr_schedule: one warmup_cosine_decay_schedule after the other."""
+    schedules = [warmup_cosine_decay_schedule(**kwargs) for kwargs in cosine_kwargs]
+    lengths = [kwargs["decay_steps"] for kwargs in cosine_kwargs]
+    return joined(schedules, [sum(lengths[:i]) for i in range(1, len(lengths))])
+
+
+@port
+def join_schedules(
+    schedules: Sequence[LearningRateSchedule], boundaries: Sequence[int]
+) -> Schedule:
+    """optax's join_schedules: of schedules, each counting from its own boundary."""
+    return joined(schedules, boundaries)
+
+
+def _begun(schedule: Schedule, begin: int) -> Schedule:
+    """Return a schedule whose first rate is held until it begins."""
+    return schedule.shift(-begin) if begin > 0 else schedule
+
+
+def _warmed(start: float, peak: float, steps: int, schedule: Schedule) -> Schedule:
+    return joined((linear_schedule(start, peak, steps), schedule), (steps,))
+
+
+def _scaled(
+    start: float, boundaries_and_scales: Mapping[int, float] | None
+) -> tuple[list[int], list[float]]:
+    """Return the boundaries in their order, and the rates before and from each."""
+    items = sorted((boundaries_and_scales or {}).items())
+    scales = [scale for _, scale in items]
+    rates = [start * math.prod(scales[:i]) for i in range(len(scales) + 1)]
+    return [boundary for boundary, _ in items], rates

@@ -1,0 +1,175 @@
+"""timm's create_scheduler_v2: a schedule by name, in epochs or in updates."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from kerasched.compat.porting import OUR_NOISE
+from kerasched.compat.porting import chosen
+from kerasched.compat.porting import port
+from kerasched.compat.porting import without_effect
+from kerasched.compat.timm_schedulers import CosineLRScheduler
+from kerasched.compat.timm_schedulers import MultiStepLRScheduler
+from kerasched.compat.timm_schedulers import PolyLRScheduler
+from kerasched.compat.timm_schedulers import StepLRScheduler
+from kerasched.compat.timm_schedulers import TanhLRScheduler
+from kerasched.compat.timm_schedulers import WSDLRScheduler
+from kerasched.errors import message
+from kerasched.schedules import Constant
+from kerasched.schedules import PerEpoch
+from kerasched.schedules import Schedule
+
+OWNER = "timm.create_scheduler_v2"
+UNITS = {"lr", "sched", "num_epochs", "step_on_epochs", "updates_per_epoch"}
+WARMUP = {"warmup_epochs", "warmup_lr", "warmup_prefix"}
+CYCLES = {"min_lr", "cycle_mul", "cycle_decay", "cycle_limit"}
+
+# What each schedule takes besides the units.
+USED = {
+    "cosine": WARMUP | CYCLES | {"k_decay"},
+    "tanh": WARMUP | CYCLES,
+    "poly": WARMUP | CYCLES | {"k_decay", "decay_rate"},
+    "step": WARMUP | {"decay_epochs", "decay_rate"},
+    "multistep": WARMUP | {"decay_milestones", "decay_rate"},
+    "constant": WARMUP,
+    "wsd": WARMUP | {"min_lr", "decay_epochs", "decay_fn"},
+    "rsqrt": WARMUP | {"min_lr", "decay_epochs", "decay_fn", "stable_timescale"},
+    "none": set(),
+}
+
+
+@port
+def create_scheduler_v2(
+    lr: float,
+    sched: str = "cosine",
+    num_epochs: int = 300,
+    decay_epochs: float | None = None,
+    decay_milestones: Sequence[int] = (90, 180, 270),
+    cooldown_epochs: int = 0,
+    patience_epochs: int = 10,
+    decay_rate: float = 0.1,
+    min_lr: float = 0.0,
+    warmup_lr: float = 1e-5,
+    warmup_epochs: int = 0,
+    warmup_prefix: bool = False,
+    noise: float | Sequence[float] | None = None,
+    noise_pct: float = 0.67,
+    noise_std: float = 1.0,
+    noise_seed: int = 42,
+    cycle_mul: float = 1.0,
+    cycle_decay: float = 0.1,
+    cycle_limit: int = 1,
+    k_decay: float = 1.0,
+    decay_fn: str | None = None,
+    stable_timescale: float | None = None,
+    plateau_mode: str = "max",
+    step_on_epochs: bool = True,
+    updates_per_epoch: int = 0,
+) -> Schedule:
+    """timm's create_scheduler_v2; it returns the schedule alone, not the epochs too.
+
+    The schedule counts updates if step_on_epochs is False, and also where it is True
+    and updates_per_epoch is given: then its rate changes once in so many. Otherwise it
+    counts epochs.
+    """
+    given = locals()
+    _refuse_unused(sched, given)
+    if not step_on_epochs and updates_per_epoch < 1:
+        what = "a positive integer where `step_on_epochs` is False"
+        owner = f"compat.{OWNER}"
+        raise ValueError(message(owner, "updates_per_epoch", what, updates_per_epoch))
+    schedule = MAKERS[sched](given, 1 if step_on_epochs else updates_per_epoch)
+    whole = step_on_epochs and updates_per_epoch > 0
+    return PerEpoch(schedule, updates_per_epoch) if whole else schedule
+
+
+DEFAULTS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(create_scheduler_v2).parameters.items()
+}
+
+
+def _refuse_unused(sched: str, given: dict[str, Any]) -> None:
+    """Raise ValueError for what was given and has no part in the schedule."""
+    used = UNITS | chosen(OWNER, "sched", sched, USED)
+    for name, value in given.items():
+        default = DEFAULTS[name]
+        same = value == default
+        if name == "decay_milestones":
+            same = tuple(value) == default
+        if name not in used and not same:
+            fix = f"The schedule {sched!r} does not use it"
+            fix = OUR_NOISE if name.startswith("noise") else fix
+            without_effect(OWNER, fix, **{name: value})
+
+
+def _warmup(given: dict[str, Any], unit: int) -> dict[str, Any]:
+    return {
+        "warmup_t": given["warmup_epochs"] * unit,
+        "warmup_lr_init": given["warmup_lr"],
+        "warmup_prefix": given["warmup_prefix"],
+    }
+
+
+def _in_cycles(maker: Any, **names: str) -> Any:
+    """Return a maker of one of the schedules that have cycles."""
+
+    def make(given: dict[str, Any], unit: int) -> Schedule:
+        own = {name: given[source] for name, source in names.items()}
+        cycles = {name: given[name] for name in CYCLES - {"min_lr"}}
+        length = given["num_epochs"] * unit
+        low = given["min_lr"]
+        rest = {**own, **cycles, **_warmup(given, unit)}
+        return maker(given["lr"], length, lr_min=low, **rest)
+
+    return make
+
+
+def _step(given: dict[str, Any], unit: int) -> Schedule:
+    epochs = 90 if given["decay_epochs"] is None else given["decay_epochs"]
+    rate, warmup = given["decay_rate"], _warmup(given, unit)
+    return StepLRScheduler(given["lr"], epochs * unit, rate, **warmup)
+
+
+def _multi_step(given: dict[str, Any], unit: int) -> Schedule:
+    milestones = [milestone * unit for milestone in given["decay_milestones"]]
+    rate, warmup = given["decay_rate"], _warmup(given, unit)
+    return MultiStepLRScheduler(given["lr"], milestones, rate, **warmup)
+
+
+def _constant(given: dict[str, Any], unit: int) -> Schedule:
+    return StepLRScheduler(given["lr"], 1, 1.0, **_warmup(given, unit))
+
+
+def _wsd(given: dict[str, Any], unit: int) -> Schedule:
+    warmup = _warmup(given, unit)
+    total = given["num_epochs"] * unit
+    total -= 0 if warmup.pop("warmup_prefix") else warmup["warmup_t"]
+    epochs = 0.2 if given["decay_epochs"] is None else given["decay_epochs"]
+    decay_t = round(epochs * (total if 0 < epochs < 1 else unit))
+    if not 0 < decay_t <= total:
+        what = f"such that the decay has 1 to {total} steps"
+        raise ValueError(message(f"compat.{OWNER}", "decay_epochs", what, epochs))
+    slow = {}
+    if given["sched"] == "rsqrt":
+        scale = given["stable_timescale"]
+        scale = scale if scale is None else scale * unit
+        slow = {"stable_fn": "rsqrt", "stable_timescale": scale}
+    how = given["decay_fn"] or ("linear" if slow else "1-sqrt")
+    low = given["min_lr"]
+    return WSDLRScheduler(
+        given["lr"], total, decay_t, low, decay_fn=how, **slow, **warmup
+    )
+
+
+MAKERS = {
+    "cosine": _in_cycles(CosineLRScheduler, k_decay="k_decay"),
+    "tanh": _in_cycles(TanhLRScheduler),
+    "poly": _in_cycles(PolyLRScheduler, k_decay="k_decay", power="decay_rate"),
+    "step": _step,
+    "multistep": _multi_step,
+    "constant": _constant,
+    "wsd": _wsd,
+    "rsqrt": _wsd,
+    "none": lambda given, unit: Constant(given["lr"]),
+}

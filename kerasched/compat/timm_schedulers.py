@@ -1,0 +1,239 @@
+"""The schedulers of timm.scheduler, one function each."""
+
+import math
+from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from kerasched.compat.porting import chosen
+from kerasched.compat.porting import holding
+from kerasched.compat.porting import multi_step
+from kerasched.compat.porting import port
+from kerasched.compat.porting import rising
+from kerasched.compat.porting import without_effect
+from kerasched.errors import message
+from kerasched.schedules import Constant
+from kerasched.schedules import CosineDecay
+from kerasched.schedules import ExponentialAnnealing
+from kerasched.schedules import LinearDecay
+from kerasched.schedules import PiecewiseConstant
+from kerasched.schedules import PolynomialDecay
+from kerasched.schedules import PowerDecay
+from kerasched.schedules import Repeat
+from kerasched.schedules import Schedule
+from kerasched.schedules import StepDecay
+from kerasched.schedules import TanhDecay
+from kerasched.schedules.ratios import simplest
+
+
+@port
+def CosineLRScheduler(
+    lr: float,
+    t_initial: int,
+    lr_min: float = 0.0,
+    cycle_mul: float = 1.0,
+    cycle_decay: float = 1.0,
+    cycle_limit: int = 1,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+    warmup_prefix: bool = False,
+    k_decay: float = 1.0,
+) -> Schedule:
+    """timm's CosineLRScheduler, exact at every restart."""
+    decay = partial(CosineDecay, decay_steps=t_initial, k_decay=k_decay)
+    cycles = _cycles(decay, lr, lr_min, cycle_mul, cycle_decay, cycle_limit)
+    return _warmed(cycles, warmup_t, warmup_lr_init, warmup_prefix, lr)
+
+
+@port
+def TanhLRScheduler(
+    lr: float,
+    t_initial: int,
+    lb: float = -7.0,
+    ub: float = 3.0,
+    lr_min: float = 0.0,
+    cycle_mul: float = 1.0,
+    cycle_decay: float = 1.0,
+    cycle_limit: int = 1,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+    warmup_prefix: bool = False,
+) -> Schedule:
+    """timm's TanhLRScheduler, exact at every restart."""
+    decay = partial(TanhDecay, decay_steps=t_initial, lower=lb, upper=ub)
+    cycles = _cycles(decay, lr, lr_min, cycle_mul, cycle_decay, cycle_limit)
+    target = lr if warmup_prefix else float(cycles.evaluate(warmup_t))
+    return _warmed(cycles, warmup_t, warmup_lr_init, warmup_prefix, target)
+
+
+@port
+def PolyLRScheduler(
+    lr: float,
+    t_initial: int,
+    power: float = 0.5,
+    lr_min: float = 0.0,
+    cycle_mul: float = 1.0,
+    cycle_decay: float = 1.0,
+    cycle_limit: int = 1,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+    warmup_prefix: bool = False,
+    k_decay: float = 1.0,
+) -> Schedule:
+    """timm's PolyLRScheduler, exact at every restart."""
+    shape = {"decay_steps": t_initial, "power": power, "k_decay": k_decay}
+    decay = partial(PolynomialDecay, **shape)
+    cycles = _cycles(decay, lr, lr_min, cycle_mul, cycle_decay, cycle_limit)
+    return _warmed(cycles, warmup_t, warmup_lr_init, warmup_prefix, lr)
+
+
+@port
+def StepLRScheduler(
+    lr: float,
+    decay_t: float,
+    decay_rate: float = 1.0,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+    warmup_prefix: bool = True,
+) -> Schedule:
+    """timm's StepLRScheduler; decay_t need not be whole, such as 2.4 epochs."""
+    if decay_t == int(decay_t):
+        steps = StepDecay(lr, int(decay_t), decay_rate)
+    else:
+        steps = _uneven_steps(lr, decay_t, decay_rate)
+    return _warmed(steps, warmup_t, warmup_lr_init, warmup_prefix, lr)
+
+
+@port
+def MultiStepLRScheduler(
+    lr: float,
+    decay_t: Sequence[float],
+    decay_rate: float = 1.0,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+    warmup_prefix: bool = True,
+) -> Schedule:
+    """timm's MultiStepLRScheduler: each drop is a step before its milestone."""
+    early = [max(0, math.ceil(milestone) - 1) for milestone in decay_t]
+    steps = multi_step(lr, early, decay_rate)
+    return _warmed(steps, warmup_t, warmup_lr_init, warmup_prefix, lr)
+
+
+@port
+def WSDLRScheduler(
+    lr: float,
+    t_initial: int,
+    decay_t: int,
+    lr_min: float = 0.0,
+    stable_fn: str = "constant",
+    stable_timescale: float | None = None,
+    stable_power: float | None = None,
+    decay_fn: str = "1-sqrt",
+    decay_power: float | None = None,
+    decay_ratio: float | None = None,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+) -> Schedule:
+    """timm's WSDLRScheduler: warmup, a plateau that may fall, and a decay upon it."""
+    owner, hold = "timm.WSDLRScheduler", t_initial - decay_t
+    fall = _fall(owner, decay_fn, decay_t, decay_power, decay_ratio)
+    plateau = _plateau(owner, lr, stable_fn, stable_timescale, stable_power, warmup_t)
+    if plateau is None:
+        rest = holding(lr, hold, fall(lr, end_learning_rate=lr_min))
+    else:
+        plateau = plateau.clip(low=lr_min)
+        rest = plateau * holding(1.0, hold, fall(1.0))
+        if lr_min:
+            rest = rest + holding(0.0, hold, fall(0.0, end_learning_rate=lr_min))
+    return _warmed(rest, warmup_t, warmup_lr_init, True, lr)
+
+
+def _cycles(
+    decay: Callable[..., Any],
+    lr: float,
+    lr_min: float,
+    multiplier: float,
+    decay_rate: float,
+    limit: int,
+) -> Schedule:
+    """Return a decay in cycles; only the part of its start is less in each."""
+    if limit < 1:
+        return Constant(lr_min)
+    if limit == 1:
+        return decay(lr, end_learning_rate=lr_min)
+
+    def repeated(start: float, end: float, rate: float) -> Schedule:
+        one = decay(start, end_learning_rate=end)
+        return Repeat(one, one.decay_steps, multiplier, rate, limit)
+
+    if decay_rate == 1.0 or lr_min == 0.0:
+        return repeated(lr, lr_min, decay_rate)
+    return repeated(lr, 0.0, decay_rate) + repeated(0.0, lr_min, 1.0)
+
+
+def _warmed(
+    schedule: Schedule, steps: int, start: float, prefix: bool, target: float
+) -> Schedule:
+    """Return a line to a target; the schedule waits for it, or goes on meanwhile."""
+    return rising(start, steps, target, schedule if prefix else schedule.shift(steps))
+
+
+def _uneven_steps(lr: float, length: float, rate: float) -> Schedule:
+    """Return drops at every multiple of a length that is not whole."""
+    exact = simplest(length)
+    if exact.denominator > 10_000:
+        what = "a number of fewer digits, so that each drop's step can be counted"
+        raise ValueError(
+            message("compat.timm.StepLRScheduler", "decay_t", what, length)
+        )
+    drops, period = exact.denominator, exact.numerator
+    starts = sorted({math.ceil(i * exact) for i in range(1, drops)} - {period})
+    rates = [lr * rate ** (start // exact) for start in (0, *starts)]
+    return Repeat(PiecewiseConstant(starts, rates), period, decay_rate=rate**drops)
+
+
+def _plateau(
+    owner: str,
+    lr: float,
+    name: str,
+    timescale: float | None,
+    power: float | None,
+    warmup_t: int,
+) -> Schedule | None:
+    """Return the plateau, None for a constant one."""
+    powers = {"constant": None, "rsqrt": 0.5, "power": 0.5 if power is None else power}
+    chosen_power = chosen(owner, "stable_fn", name, powers)
+    if name != "power":
+        without_effect(owner, 'It belongs to stable_fn="power"', stable_power=power)
+    if name == "constant":
+        without_effect(owner, "The plateau is constant", stable_timescale=timescale)
+        return None
+    timescale = warmup_t if timescale is None else timescale
+    if not timescale > 0:
+        what = "above 0, as there is no warmup to take it from"
+        raise ValueError(
+            message(f"compat.{owner}", "stable_timescale", what, timescale)
+        )
+    return PowerDecay(lr * timescale**chosen_power, -chosen_power, timescale)
+
+
+def _fall(
+    owner: str, name: str, steps: int, power: float | None, ratio: float | None
+) -> Callable[..., Any]:
+    """Return a function of a start and an end that makes the decay."""
+    bend = 0.5 if power is None else power
+    part = 0.1 if ratio is None else ratio
+    falls = {
+        "linear": LinearDecay,
+        "1-sqrt": partial(PolynomialDecay, k_decay=0.5),
+        "cosine": CosineDecay,
+        "power": partial(PolynomialDecay, k_decay=bend),
+        "exp": partial(ExponentialAnnealing, ratio=part),
+    }
+    fall = chosen(owner, "decay_fn", name, falls)
+    if name != "power":
+        without_effect(owner, 'It belongs to decay_fn="power"', decay_power=power)
+    if name != "exp":
+        without_effect(owner, 'It belongs to decay_fn="exp"', decay_ratio=ratio)
+    return partial(fall, decay_steps=steps)

@@ -1,0 +1,205 @@
+"""At random parameters, the ports follow the libraries that are installed here."""
+
+import random
+
+import numpy as np
+import pytest
+from support import BACKEND
+
+from kerasched import compat
+
+STEPS = 130
+ROUNDS = range(30)
+
+
+def choices(seed):
+    """Return a way to choose and one to draw an integer, alike at every run."""
+    generator = random.Random(seed)
+    return generator.choice, generator.randint
+
+
+def torch_parameters(choose, draw):
+    """Return parameters for every scheduler of torch."""
+    total = draw(2, STEPS)
+    return {
+        "StepLR": {"step_size": draw(1, 40), "gamma": choose([0.1, 0.5, 1.1])},
+        "MultiStepLR": {
+            "milestones": sorted(draw(0, 100) for _ in range(draw(1, 5))),
+            "gamma": choose([0.1, 0.5]),
+        },
+        "ConstantLR": {"factor": choose([0.1, 1.0]), "total_iters": draw(1, 50)},
+        "LinearLR": {
+            "start_factor": choose([0.01, 0.3, 1.0]),
+            "end_factor": choose([0.0, 0.1, 1.0]),
+            "total_iters": draw(1, 60),
+        },
+        "ExponentialLR": {"gamma": choose([0.9, 0.99, 1.01])},
+        "PolynomialLR": {
+            "total_iters": draw(1, 90),
+            "power": choose([0.5, 1.0, 2.0, 3.0]),
+        },
+        "CosineAnnealingLR": {"T_max": draw(1, 70), "eta_min": choose([0, 0.2])},
+        "CosineAnnealingWarmRestarts": {
+            "T_0": draw(1, 30),
+            "T_mult": draw(1, 4),
+            "eta_min": choose([0, 0.01, 0.2]),
+        },
+        "OneCycleLR": {
+            "max_lr": choose([0.1, 1.0]),
+            "pct_start": choose([0.0, 0.1, 0.25, 0.3, 0.4, 0.55, 1.0]),
+            "anneal_strategy": choose(["cos", "linear"]),
+            "three_phase": choose([False, True]),
+            "div_factor": choose([10.0, 25.0]),
+            "cycle_momentum": False,
+            "total_steps": total,
+        },
+        "CyclicLR": {
+            "base_lr": 0.01,
+            "max_lr": choose([0.1, 0.001]),
+            "step_size_up": draw(1, 30),
+            "step_size_down": choose([None, 7]),
+            "cycle_momentum": False,
+            **choose(
+                [{}, {"mode": "triangular2"}, {"mode": "exp_range", "gamma": 0.98}]
+            ),
+        },
+        "SWALR": {
+            "swa_lr": choose([0.05, 0.2]),
+            "anneal_epochs": draw(0, 30),
+            "anneal_strategy": choose(["cos", "linear"]),
+        },
+    }
+
+
+def rates_of_torch(name, parameters):
+    """Return the rates of a scheduler of torch, as long as it does not raise."""
+    import torch
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    module = torch.optim.swa_utils if name == "SWALR" else torch.optim.lr_scheduler
+    try:
+        scheduler = getattr(module, name)(optimizer, **parameters)
+    except ZeroDivisionError:  # OneCycleLR with a phase of no length.
+        return []
+    rates = []
+    for _ in range(parameters.get("total_steps", STEPS)):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        try:
+            scheduler.step()
+        except (ValueError, ZeroDivisionError):
+            break
+    return rates
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="torch is loaded on its backend alone")
+@pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning")
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_torch(seed):
+    for name, parameters in torch_parameters(*choices(seed)).items():
+        base = {} if name in ("OneCycleLR", "CyclicLR") else {"lr": 0.1}
+        theirs = np.array(rates_of_torch(name, parameters))
+        if theirs.size:
+            ours = getattr(compat.torch, name)(**base, **parameters)
+            rates = ours.evaluate(np.arange(theirs.size))
+            # Theirs are driven recursively, which adds up roundings.
+            within = 1e-7 * np.abs(theirs) + 1e-12 * np.abs(theirs).max()
+            assert (np.abs(rates - theirs) <= within).all(), (name, parameters)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="torch is loaded on its backend alone")
+def test_every_scheduler_of_torch_has_its_port():
+    from torch.optim import lr_scheduler
+
+    none = {"LRScheduler", "MultiplicativeLR", "ReduceLROnPlateau"}
+    missing = {n for n in lr_scheduler.__all__ if not hasattr(compat.torch, n)}
+    assert missing == none
+
+
+def optax_parameters(choose, draw):
+    """Return parameters for every schedule of optax."""
+    warmup, steps = draw(0, 30), draw(1, 90)
+    exponential = {
+        "transition_steps": choose([0, steps]),
+        "decay_rate": choose([0.0, 0.5, 0.9, 1.1]),
+        "transition_begin": draw(0, 20),
+        "staircase": choose([False, True]),
+        "end_value": choose([None, 0.02, 0.3]),
+    }
+    line = {"transition_steps": draw(0, 60), "transition_begin": draw(0, 20)}
+    scales = {draw(0, 40): choose([0.0, 0.1, 2.0]), draw(41, 90): 0.5}
+    cosine = {
+        "init_value": 0.01,
+        "peak_value": choose([0.0, 0.1]),
+        "warmup_steps": warmup,
+        "decay_steps": warmup + steps,
+        "end_value": choose([0.0, 0.02]),
+        "exponent": choose([1.0, 2.0]),
+    }
+    return {
+        "constant_schedule": {"value": 0.1},
+        "linear_schedule": {"init_value": 0.1, "end_value": 0.3, **line},
+        "polynomial_schedule": {
+            "init_value": 0.1,
+            "end_value": 0.02,
+            "power": choose([0.5, 2, 3.0]),
+            **line,
+        },
+        "exponential_decay": {"init_value": 0.1, **exponential},
+        "cosine_decay_schedule": {
+            "init_value": 0.1,
+            "decay_steps": steps,
+            "alpha": choose([0.0, 0.1, 1.5]),
+            "exponent": choose([1.0, 0.7, 2.0]),
+        },
+        "piecewise_constant_schedule": {
+            "init_value": 0.1,
+            "boundaries_and_scales": choose([None, scales]),
+        },
+        "piecewise_interpolate_schedule": {
+            "interpolate_type": choose(["linear", "cosine"]),
+            "init_value": 0.1,
+            "boundaries_and_scales": choose([None, scales]),
+        },
+        "linear_onecycle_schedule": {"transition_steps": steps, "peak_value": 0.1},
+        "cosine_onecycle_schedule": {"transition_steps": steps, "peak_value": 0.1},
+        "warmup_constant_schedule": {
+            "init_value": 0.01,
+            "peak_value": 0.1,
+            "warmup_steps": warmup,
+        },
+        "warmup_cosine_decay_schedule": cosine,
+        "warmup_exponential_decay_schedule": {
+            "init_value": 0.01,
+            "peak_value": 0.1,
+            "warmup_steps": warmup,
+            **exponential,
+        },
+        "sgdr_schedule": {"cosine_kwargs": [cosine, {**cosine, "peak_value": 0.05}]},
+    }
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="optax runs on JAX alone")
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_optax(seed):
+    import jax
+    import optax
+
+    steps = np.arange(STEPS, dtype="int32")
+    for name, parameters in optax_parameters(*choices(seed)).items():
+        schedule = getattr(optax, name)(**parameters)
+        theirs = np.array(jax.vmap(schedule)(steps))
+        ours = getattr(compat.optax, name)(**parameters).evaluate(steps)
+        # Theirs are in float32, with 1 + cos and the like: one unit of the peak.
+        within = 2e-6 * np.abs(theirs) + 2.0**-23 * max(0.1, np.abs(theirs).max())
+        assert (np.abs(ours - theirs) <= within).all(), (name, parameters)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="optax runs on JAX alone")
+def test_every_schedule_of_optax_has_its_port():
+    from optax import schedules
+
+    ends = ("_schedule", "_schedules", "_decay")
+    names = {n for n in vars(schedules) if n.endswith(ends) and n[0] != "_"}
+    assert {n for n in names if not hasattr(compat.optax, n)} == set()
+    assert len(names) > 10

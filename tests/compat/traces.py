@@ -1,0 +1,172 @@
+"""The traces of the real libraries, and what makes our schedule of each."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerasched.compat import optax
+from kerasched.compat import paddle
+from kerasched.compat import timm
+from kerasched.compat import torch
+from kerasched.compat import transformers
+
+FOLDER = Path(__file__).parents[1] / "data" / "traces"
+LIBRARIES = {
+    "torch": torch,
+    "transformers": transformers,
+    "optax": optax,
+    "timm": timm,
+    "paddle": paddle,
+}
+
+
+def read(library):
+    """Return the traces of a library, each with its steps and values as arrays."""
+    traces = json.loads((FOLDER / f"{library}.json").read_text(encoding="utf-8"))
+    for trace in traces:
+        if isinstance(trace["steps"][0], list):
+            runs = [np.arange(*run) for run in trace["steps"]]
+            trace["steps"] = np.concatenate(runs)
+        # What the original raised at is null, which becomes NaN.
+        trace["values"] = np.array(trace["values"], "float64")
+    return traces
+
+
+TRACES = {trace["id"]: trace for name in LIBRARIES for trace in read(name)}
+
+# The functions that were lambdas in the originals' runs.
+FUNCTIONS = {
+    "lambda t: 1/(1+t)": lambda t: 1 / (1 + t),
+    "lambda t: min((t+1)**-0.5, (t+1)*40**-1.5)*40**0.5": lambda t: (
+        min((t + 1) ** -0.5, (t + 1) * 40**-1.5) * 40**0.5
+    ),
+    "lambda t: 0.95**t": lambda t: 0.95**t,
+}
+for number, function in enumerate(FUNCTIONS.values()):
+    name = f"function_{number}"
+    keras.saving.register_keras_serializable("traces", name)(function)
+
+# Compositions that the traces describe in words.
+COMPOSED = {
+    "torch/SequentialLR/0": lambda: torch.SequentialLR(
+        [torch.LinearLR(0.1, 0.1, total_iters=10), torch.CosineAnnealingLR(0.1, 40)],
+        [10],
+    ),
+    "torch/SequentialLR/2": lambda: torch.SequentialLR(
+        [torch.ConstantLR(0.1, 0.5, 4), torch.LinearLR(0.1, 1.0, 0.1, 20)], [5]
+    ),
+    "torch/SequentialLR/4": lambda: torch.SequentialLR(
+        [torch.StepLR(0.1, 3, 0.5), torch.PolynomialLR(0.1, 20, 2.0)], [0]
+    ),
+    "torch/ChainedScheduler/0": lambda: torch.ChainedScheduler(
+        [torch.ConstantLR(0.1, 0.1, 4), torch.ExponentialLR(0.1, 0.9)], 0.1
+    ),
+    "torch/ChainedScheduler/2": lambda: torch.ChainedScheduler(
+        [torch.StepLR(0.1, 10, 0.5), torch.StepLR(0.1, 15, 0.5)], 0.1
+    ),
+    "optax/join_schedules/0": lambda: optax.join_schedules(
+        [
+            optax.linear_schedule(0.0, 0.1, 10),
+            optax.constant_schedule(0.1),
+            optax.cosine_decay_schedule(0.1, 40),
+        ],
+        [10, 50],
+    ),
+    "optax/join_schedules/2": lambda: optax.join_schedules(
+        [
+            optax.exponential_decay(0.1, 5, 0.5),
+            optax.polynomial_schedule(0.1, 0.0, 2, 20),
+        ],
+        [12],
+    ),
+    "paddle/LinearWarmup/4": lambda: paddle.LinearWarmup(
+        paddle.ExponentialDecay(0.1, 0.9), 10, 0.0, 0.1
+    ),
+}
+
+
+def schedule_of(trace):
+    """Return what `compat` makes of a trace's name and parameters."""
+    composed = COMPOSED.get(trace["id"].removesuffix("/f32"))
+    if composed is not None:
+        return composed()
+    library = LIBRARIES[trace["id"].partition("/")[0]]
+    params = dict(trace["params"])
+    if "lr_lambda" in params:
+        params["lr_lambda"] = FUNCTIONS[params["lr_lambda"]]
+    scales = params.get("boundaries_and_scales")
+    if scales is not None:  # JSON has made strings of the numbers.
+        params["boundaries_and_scales"] = {int(k): v for k, v in scales.items()}
+    return getattr(library, trace["name"])(**params)
+
+
+def left_out(trace):
+    """Return why a trace is not compared, None if it is."""
+    params = trace["params"]
+    if params.get("last_epoch", -1) != -1:
+        return "a schedule has no memory to begin with"
+    if "fractional" in trace["drive"]:
+        return "a step is an integer"
+    if "noise_range_t" in params:
+        return "timm's noise is that of torch's generator"
+    if trace["name"] in ("MultiplicativeLR", "MultiplicativeDecay"):
+        return "the product of all steps before is no function of the step"
+    if np.isnan(trace["values"]).all():
+        return "the original raised"
+    return None
+
+
+def compared(trace):
+    """Return whether each step of a trace is compared."""
+    wanted = ~np.isnan(trace["values"])
+    if trace["name"] == "OneCycleLR":
+        params = trace["params"]
+        total = (
+            params.get("total_steps") or params["epochs"] * params["steps_per_epoch"]
+        )
+        wanted &= trace["steps"] < total  # Ours holds its last value.
+    missed = MISSED_RESTARTS.get(trace["id"], ())
+    return wanted & ~np.isin(trace["steps"], missed)
+
+
+# Restarts that the logarithm in the original misses: they are an integer's multiples.
+MISSED_RESTARTS = {"timm/CosineLRScheduler/26": (1210, 295240)}
+
+# Where optax subtracts near-equal floats, in float32 in one file and, for two, in both:
+# the cosine from -1 near the end of a fall, a line from its end near its start. What is
+# left of a value far below the peak is off by up to half a float32 unit of the peak.
+CANCELLED = {
+    "optax/cosine_decay_schedule/0/f32",
+    "optax/cosine_onecycle_schedule/0/f32",
+    "optax/cosine_onecycle_schedule/0",
+    "optax/warmup_constant_schedule/2/f32",
+    "optax/warmup_constant_schedule/2",
+    "optax/warmup_cosine_decay_schedule/0/f32",
+    "optax/warmup_cosine_decay_schedule/2/f32",
+    "optax/sgdr_schedule/0/f32",
+    "optax/sgdr_schedule/2/f32",
+    "optax/join_schedules/0/f32",
+}
+
+# torch's cosine of pi * t / T_max has lost a digit more than 1e-9 at t = 2**24 already.
+ROUNDED_AT_2_TO_THE_24 = {"torch/CosineAnnealingLR/8"}
+
+
+def tolerance(trace):
+    """Return how far our values may lie from a trace's, at each step."""
+    values, steps = np.abs(trace["values"]), trace["steps"]
+    peak = np.nanmax(values)
+    rounds = (steps > 2**24) & (
+        trace["id"].split("/")[0] in ("torch", "timm", "paddle")
+    )
+    if trace["id"] in ROUNDED_AT_2_TO_THE_24:
+        rounds |= steps == 2**24
+    if trace["id"].startswith("optax") or trace["dtype"] == "float32":
+        rounds = np.ones(steps.shape, bool)
+    exact = 1e-9 * values + 1e-15 * peak
+    if "recursive" in trace["drive"]:
+        exact = 1e-7 * values + 1e-12 * peak
+    unit = 2.0**-24 * peak if trace["id"] in CANCELLED else 1e-9 * peak
+    return np.where(rounds, 2e-6 * values + unit, exact)
