@@ -25,16 +25,16 @@ class Place:
 
     Args:
         xp: HostMath or StepMath.
-        cycle: the number of the cycle, from 0.
-        step: whole steps since the cycle's first one.
+        cycle: a function that returns the number of the cycle, from 0.
+        step: a function that returns the whole steps since the cycle's first one.
         done: a function that returns the steps, real numbers, since its exact start.
         left: a function that returns the steps, real numbers, to its exact end.
         length: a function that returns their sum.
     """
 
     xp: Any
-    cycle: Any
-    step: Any
+    cycle: Callable[[], Any]
+    step: Callable[[], Any]
     done: Callable[[], Any]
     left: Callable[[], Any]
     length: Callable[[], Any]
@@ -42,13 +42,8 @@ class Place:
     @property
     def progress(self) -> Progress:
         """How much of the cycle is done and left."""
-        return Progress(
-            self.xp, lambda: self._part(self.done()), lambda: self._part(self.left())
-        )
-
-    def _part(self, steps: Any) -> Any:
-        # Rounding may put the quotient just above 1, where a logarithm would fail.
-        return self.xp.minimum(steps / self.length(), 1.0)
+        done, left, length = self.done, self.left, self.length
+        return Progress(self.xp, lambda: done() / length(), lambda: left() / length())
 
 
 class Cycles:
@@ -100,8 +95,8 @@ class Cycles:
             here = step - cycle * self.first
             return Place(
                 xp=xp,
-                cycle=cycle,
-                step=here,
+                cycle=lambda: cycle,
+                step=lambda: here,
                 done=lambda: xp.real(here),
                 left=lambda: xp.real(self.first - here),
                 length=lambda: float(self.first),
@@ -131,17 +126,21 @@ class _Table:
 
     def place(self, step: Any, xp: Any) -> Place:
         """Return the place of steps."""
-        cycle = xp.last_at_or_below(self.begins, step)
-        here = step - xp.take(self.begins, cycle)
+        row = xp.row(self.begins, step)
+
+        def of(column: Sequence[float]) -> Any:
+            return xp.in_row(column, row, step)
+
+        def exactly(steps: Any, beyond: Sequence[float]) -> Any:
+            return xp.real(steps) + of(beyond) if any(beyond) else xp.real(steps)
+
         return Place(
             xp=xp,
-            cycle=cycle,
-            step=here,
-            done=lambda: xp.real(here) + xp.take(self.before, cycle),
-            left=lambda: (
-                xp.real(xp.take(self.lasts, cycle) - step) + xp.take(self.after, cycle)
-            ),
-            length=lambda: xp.take(self.lengths, cycle),
+            cycle=lambda: xp.row_number(row),
+            step=lambda: step - of(self.begins),
+            done=lambda: exactly(step - of(self.begins), self.before),
+            left=lambda: exactly(of(self.lasts) - step, self.after),
+            length=lambda: of(self.lengths),
         )
 
 

@@ -5,6 +5,7 @@
 Both hold the same names; arithmetic between results is plain Python operators.
 """
 
+import math
 import operator
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -37,6 +38,16 @@ class HostMath:
     bitwise_and = staticmethod(np.bitwise_and)
     bitwise_xor = staticmethod(np.bitwise_xor)
     right_shift = staticmethod(np.right_shift)
+
+    @staticmethod
+    def positive(x: Any) -> Any:
+        """Return integers, 0 for those below it."""
+        return np.maximum(x, 0)
+
+    @staticmethod
+    def geometric(factor: float, count: Any, length: int = 1) -> Any:
+        """Return factor**(count / length), of a number and real numbers."""
+        return np.power(factor, count / length)
 
     @staticmethod
     def largest() -> float:
@@ -72,14 +83,19 @@ class HostMath:
         return np.asarray(x).astype("int32")
 
     @staticmethod
-    def last_at_or_below(table: Sequence[int], x: Any) -> Any:
-        """Return the index of the last number of a rising table that is not above x."""
+    def row(table: Sequence[int], x: Any) -> Any:
+        """Return the row of the last number, of rising ones, that is not above x."""
         return np.searchsorted(table, x, side="right") - 1
 
     @staticmethod
-    def take(table: Sequence[float], index: Any) -> Any:
-        """Return the numbers of a table at some indices."""
-        return np.asarray(table)[index]
+    def row_number(row: Any) -> Any:
+        """Return the number of a row, from 0."""
+        return row
+
+    @staticmethod
+    def in_row(column: Sequence[float], row: Any, x: Any) -> Any:
+        """Return the value of a column in a row; whole numbers are of the type of x."""
+        return np.asarray(column)[row]
 
     @staticmethod
     def time(step: Any) -> np.ndarray:
@@ -143,15 +159,23 @@ class StepMath:
         return ops.where(condition, _real_if_float(a), _real_if_float(b))
 
     @staticmethod
-    def power(x: Any, y: Any) -> Any:
-        """Return x to the power y.
+    def positive(x: Any) -> Any:
+        """Return integers, 0 for those below it."""
+        return ops.relu(x)
 
-        For a Python number x the logarithm is taken on the host: float32 holds
-        0.9999 with an error that its millionth power would show.
-        """
-        if isinstance(x, float):
-            return ops.exp(y * float(np.log(x)))
+    @staticmethod
+    def power(x: Any, y: Any) -> Any:
+        """Return x to the power y, a number or reals."""
         return ops.power(x, _like(y, x))
+
+    @staticmethod
+    def geometric(factor: float, count: Any, length: int = 1) -> Any:
+        """Return factor**(count / length), of a number and real numbers.
+
+        The logarithm is taken on the host: float32 holds 0.9999 with an error that
+        its millionth power would show.
+        """
+        return ops.exp(count * (math.log(factor) / length))
 
     @staticmethod
     def largest() -> float:
@@ -195,16 +219,27 @@ class StepMath:
         return ops.right_shift(x, _like(y, x))
 
     @staticmethod
-    def last_at_or_below(table: Sequence[int], x: Any) -> Any:
-        """Return the index of the last number of a rising table that is not above x."""
-        passed = ops.expand_dims(x, -1) >= ops.convert_to_tensor(table, "int32")
-        return ops.sum(ops.cast(passed, "int32"), axis=-1) - 1
+    def row(table: Sequence[int], x: Any) -> Any:
+        """Return for each row whether its number is not above x: it or an earlier one.
+
+        A gather with its number would take ten operations to guard against -1.
+        """
+        return ops.expand_dims(x, -1) >= _like(table, x)
 
     @staticmethod
-    def take(table: Sequence[float], index: Any) -> Any:
-        """Return the numbers of a table at some indices."""
-        dtype = "int32" if isinstance(table[0], int) else _real_dtype()
-        return ops.take(ops.convert_to_tensor(table, dtype), index)
+    def row_number(row: Any) -> Any:
+        """Return the number of a row, from 0."""
+        return ops.sum(ops.cast(row, "int32"), axis=-1) - 1
+
+    @staticmethod
+    def in_row(column: Sequence[float], row: Any, x: Any) -> Any:
+        """Return the value of a column in a row; whole numbers are of the type of x."""
+        values = _column(column, x)
+        if list(column) == sorted(column):
+            return ops.max(ops.where(row, values, _column([type(column[0])(0)], x)), -1)
+        number = ops.expand_dims(StepMath.row_number(row), -1)
+        here = number == np.arange(len(column), dtype="int32")
+        return ops.sum(ops.where(here, values, _column([0.0], x)), axis=-1)
 
     @staticmethod
     def time(step: Any) -> Any:
@@ -218,7 +253,7 @@ class StepMath:
                 step = ops.floor(step)
             step = ops.minimum(step, _largest_step(dtype))
             step = ops.cast(step, "int32")
-        return StepMath.maximum(step, 0)
+        return StepMath.positive(step)
 
     @staticmethod
     def foreign(schedule: Any, step: Any) -> Any:
@@ -263,16 +298,26 @@ def _real_if_float(x: Any) -> Any:
 
 
 def _like(y: Any, x: Any) -> Any:
-    """Return a number in the type of a tensor.
+    """Return a number, or several, in the type of a tensor.
 
     It spares TensorFlow a cast, and elsewhere a half `floatx` would make integers real.
     """
-    if not isinstance(y, (int, float)):
+    if not isinstance(y, (int, float, tuple)):
         return y
-    dtype = keras.backend.standardize_dtype(x.dtype)
+    return _constant(y, keras.backend.standardize_dtype(x.dtype))
+
+
+def _column(column: Sequence[float], x: Any) -> Any:
+    """Return a column in the type of x if it is of integers, else as reals."""
+    whole = isinstance(column[0], int)
+    dtype = keras.backend.standardize_dtype(x.dtype) if whole else _real_dtype()
+    return _constant(column, dtype)
+
+
+def _constant(value: Any, dtype: str) -> Any:
     if keras.backend.backend() == "tensorflow":
-        return ops.convert_to_tensor(np.asarray(y, dtype))
-    return ops.convert_to_tensor(y, dtype)
+        value = np.asarray(value, dtype)
+    return ops.convert_to_tensor(value, dtype)
 
 
 def _largest_step(dtype: str) -> float | int:

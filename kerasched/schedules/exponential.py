@@ -9,7 +9,6 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.progress import growth
-from kerasched.schedules.progress import periods
 from kerasched.schedules.registry import register
 
 
@@ -39,18 +38,19 @@ class ExponentialDecay(Schedule):
     end_learning_rate: Rate = 0.0
 
     def value(self, step: Any, xp: Any) -> Any:
-        passed = periods(step, self.decay_steps, self.staircase, xp)
-        return decayed(self, passed, xp)
+        if self.staircase:
+            return decayed(self, xp.floor_divide(step, self.decay_steps), 1, xp)
+        return decayed(self, step, self.decay_steps, xp)
 
     @property
     def constant_after(self) -> int | None:
         return end_reached(self)
 
 
-def decayed(schedule: Any, passed: Any, xp: Any) -> Any:
-    """Return initial_learning_rate * decay_rate**passed, not below the end."""
+def decayed(schedule: Any, count: Any, length: int, xp: Any) -> Any:
+    """Return initial * decay_rate**(count / length), not below the end."""
     start, end = schedule.initial_learning_rate, schedule.end_learning_rate
-    rate = growth(start, schedule.decay_rate, passed, xp)
+    rate = growth(start, schedule.decay_rate, xp.real(count), xp, length)
     return xp.maximum(rate, end) if end else rate
 
 

@@ -8,7 +8,6 @@ from kerasched.schedules.arguments import Offset
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
-from kerasched.schedules.progress import periods
 from kerasched.schedules.registry import register
 
 
@@ -35,8 +34,12 @@ class InverseTimeDecay(Schedule):
     staircase: bool = False
 
     def value(self, step: Any, xp: Any) -> Any:
-        passed = periods(step, self.decay_steps, self.staircase, xp)
-        return self.initial_learning_rate / (1.0 + self.decay_rate * passed)
+        rate, length = self.decay_rate, self.decay_steps
+        if self.staircase:
+            growing = rate * xp.real(xp.floor_divide(step, length))
+        else:
+            growing = rate / length * xp.real(step)
+        return self.initial_learning_rate / (1.0 + growing)
 
 
 @register(

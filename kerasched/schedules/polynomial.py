@@ -74,14 +74,8 @@ class LinearDecay(Decay):
 
 def _growing_way(step: Any, length: int, xp: Any) -> Progress:
     """Return the progress of a way that is made longer by `length` at each end."""
-    lengths = xp.floor_divide(xp.maximum(step, 1) - 1, length)
-    total = (xp.real(lengths) + 1.0) * length
-    rest = xp.mod(length - xp.mod(step, length), length)
-    # The first step, too, has the whole way before it.
-    rest = xp.where(step < 1, length, rest)
-    # Rounding may put the quotient just above 1, where a logarithm would fail.
-    return Progress(
-        xp,
-        lambda: xp.minimum(xp.real(step) / total, 1.0),
-        lambda: xp.real(rest) / total,
-    )
+    # As many steps are left as to the next multiple; at first all of the first length.
+    left = xp.real(xp.where(step < 1, length, xp.mod(-step, length)))
+    done = xp.real(step)
+    total = done + left
+    return Progress(xp, lambda: done / total, lambda: left / total)

@@ -55,12 +55,16 @@ class Progress:
         )
 
     def between(self, start: Any, end: Any) -> Any:
-        """Return start * left + end * done, without a term that is 0 for sure."""
-        if isinstance(end, float) and end == 0.0:
-            return start * self.left
-        if isinstance(start, float) and start == 0.0:
-            return end * self.done
-        return start * self.left + end * self.done
+        """Return start * left + end * done.
+
+        Of two numbers the smaller one is where the sum begins, so that nothing is
+        subtracted and one fraction is enough.
+        """
+        if not (isinstance(start, float) and isinstance(end, float)):
+            return start * self.left + end * self.done
+        if start >= end:
+            return _sum(end, (start - end) * self.left)
+        return _sum(start, (end - start) * self.done)
 
     def _wave(self, fraction: Any) -> Any:
         half = self.xp.sin(0.5 * math.pi * fraction)
@@ -71,12 +75,18 @@ class Progress:
 
     def _one_less_power(self, power: float) -> Any:
         """Return 1 - done**power."""
-        near_one = -self.xp.expm1(power * self.xp.log1p(-self.left))
+        # Rounding may have put a quotient just above 1, where the logarithm would fail.
+        left = self.xp.minimum(self.left, 1.0)
+        near_one = -self.xp.expm1(power * self.xp.log1p(-left))
         if power > 1.0:
             return near_one
         # A root is so steep at 0 that the rounding of what is left would show there.
         near_zero = 1.0 - self.xp.power(self.done, power)
         return self.xp.where(self.done < self.left, near_zero, near_one)
+
+
+def _sum(number: float, term: Any) -> Any:
+    return term if number == 0.0 else number + term
 
 
 def _once(function: Callable[[], Any]) -> Callable[[], Any]:
@@ -93,22 +103,16 @@ def _once(function: Callable[[], Any]) -> Callable[[], Any]:
 
 def way(step: Any, total: int, xp: Any) -> Progress:
     """Return the progress of a way of `total` steps; it ends there and stays."""
-    step = xp.minimum(step, total)
     return Progress(
-        xp, lambda: xp.real(step) / total, lambda: xp.real(total - step) / total
+        xp,
+        lambda: xp.real(xp.minimum(step, total)) / total,
+        lambda: xp.real(xp.positive(total - step)) / total,
     )
 
 
-def periods(step: Any, length: int, whole: bool, xp: Any) -> Any:
-    """Return how many times `length` has passed, rounded down if `whole`."""
-    if whole:
-        return xp.real(xp.floor_divide(step, length))
-    return xp.real(step) / length
-
-
-def growth(rate: float, factor: float, count: Any, xp: Any) -> Any:
-    """Return rate * factor**count, which stays finite if it grows."""
-    powers = xp.power(factor, count)
+def growth(rate: float, factor: float, count: Any, xp: Any, length: int = 1) -> Any:
+    """Return rate * factor**(count / length), which stays finite if it grows."""
+    powers = xp.geometric(factor, count, length)
     if factor > 1.0:
         powers = xp.minimum(powers, 0.5 * xp.largest() / max(rate, 1.0))
     return rate * powers

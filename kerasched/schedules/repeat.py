@@ -79,12 +79,12 @@ class Repeat(Schedule):
     def _inside(self, step: Any, xp: Any) -> Any:
         place = self._cycles.place(step, xp)
         if self.multiplier == 1.0:
-            value = value_of(self.schedule, place.step, xp)
+            value = value_of(self.schedule, place.step(), xp)
         else:
             value = self.schedule.along(place.progress)
         if self.decay_rate == 1.0:
             return value
-        return value * growth(1.0, self.decay_rate, xp.real(place.cycle), xp)
+        return value * growth(1.0, self.decay_rate, xp.real(place.cycle()), xp)
 
     def _last(self, step: Any, xp: Any) -> Any:
         """Return the end of the last cycle."""

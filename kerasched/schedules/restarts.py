@@ -76,16 +76,11 @@ class CosineRestarts(Schedule):
     def _inside(self, step: Any, xp: Any) -> Any:
         place = self._cycles.place(step, xp)
         curve = self._curve(place)
-        return curve.between(self._peak(place), self.end_learning_rate)
-
-    def _peak(self, place: Place) -> Any:
-        """Return the highest rate of a cycle."""
         start, end = self.initial_learning_rate, self.end_learning_rate
         if self.m_mul == 1.0:
-            return start
-        return end + growth(
-            start - end, self.m_mul, place.xp.real(place.cycle), place.xp
-        )
+            return curve.between(start, end)
+        height = growth(start - end, self.m_mul, xp.real(place.cycle()), xp)
+        return height * curve.left + end if end else height * curve.left
 
     def _curve(self, place: Place) -> Progress:
         """Return how far the rate is on its way from the peak to the end."""

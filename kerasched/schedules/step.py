@@ -8,7 +8,6 @@ from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.exponential import decayed
 from kerasched.schedules.exponential import end_reached
-from kerasched.schedules.progress import periods
 from kerasched.schedules.registry import register
 
 
@@ -37,7 +36,7 @@ class StepDecay(Schedule):
     end_learning_rate: Rate = 0.0
 
     def value(self, step: Any, xp: Any) -> Any:
-        return decayed(self, periods(step, self.decay_steps, True, xp), xp)
+        return decayed(self, xp.floor_divide(step, self.decay_steps), 1, xp)
 
     @property
     def constant_after(self) -> int | None:

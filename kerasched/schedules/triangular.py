@@ -87,9 +87,9 @@ class Triangular(Schedule):
         if self.mode == "triangular":
             return self.max_learning_rate
         if self.mode == "triangular2":
-            scale = xp.power(0.5, xp.real(xp.floor_divide(step, self._period)))
+            scale = xp.geometric(0.5, xp.real(xp.floor_divide(step, self._period)))
         else:
-            scale = xp.power(self.gamma, xp.real(step))
+            scale = xp.geometric(self.gamma, xp.real(step))
         return self.min_learning_rate * (1.0 - scale) + self.max_learning_rate * scale
 
 

@@ -87,7 +87,7 @@ class Warmup(Schedule):
         progress = way(step, total, xp)
         if self.shape == "exponential":
             ratio = self.start_learning_rate / target
-            return target * xp.power(ratio, progress.left)
+            return target * xp.geometric(ratio, progress.left)
         if self.shape == "cosine":
             progress = progress.waved()
         elif self.shape == "polynomial":
