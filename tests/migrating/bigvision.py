@@ -1,9 +1,5 @@
 """big_vision's create_learning_rate_schedule, with all lengths in steps."""
 
-from migrating.original import ROUNDED
-from migrating.original import Reason
-from migrating.original import original
-
 from kerasched import Constant
 from kerasched import CosineDecay
 from kerasched import InverseSqrtDecay
@@ -11,6 +7,9 @@ from kerasched import LinearDecay
 from kerasched import PiecewiseConstant
 from kerasched import PolynomialDecay
 from kerasched import Warmup
+from migrating.original import ROUNDED
+from migrating.original import Reason
+from migrating.original import original
 
 NAME = "create_learning_rate_schedule"
 BELOW_ZERO = "big_vision's rate falls below 0 after `total_steps`; ours stays at 0."

@@ -1,8 +1,5 @@
 """Composer's schedulers, with all times in batches."""
 
-from migrating.original import Reason
-from migrating.original import original
-
 from kerasched import Constant
 from kerasched import CosineDecay
 from kerasched import CosineRestarts
@@ -13,6 +10,8 @@ from kerasched import PiecewiseConstant
 from kerasched import PolynomialDecay
 from kerasched import StepDecay
 from kerasched import Warmup
+from migrating.original import Reason
+from migrating.original import original
 
 REASONS = {
     "CosineAnnealingWarmRestartsScheduler/2": Reason(

@@ -1,7 +1,5 @@
 """fairseq's schedulers."""
 
-from migrating.original import original
-
 from kerasched import Chain
 from kerasched import Constant
 from kerasched import CosineDecay
@@ -12,6 +10,7 @@ from kerasched import Repeat
 from kerasched import StepDecay
 from kerasched import Triangular
 from kerasched import Warmup
+from migrating.original import original
 
 REASONS = {}
 

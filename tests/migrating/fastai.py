@@ -1,9 +1,5 @@
 """fastai's annealers and its fit methods."""
 
-from migrating.original import ROUNDED
-from migrating.original import Reason
-from migrating.original import original
-
 from kerasched import Constant
 from kerasched import CosineDecay
 from kerasched import CosineRestarts
@@ -12,6 +8,9 @@ from kerasched import FlatCosine
 from kerasched import LinearDecay
 from kerasched import OneCycle
 from kerasched import Warmup
+from migrating.original import ROUNDED
+from migrating.original import Reason
+from migrating.original import original
 
 REASONS = {
     "fit_flat_cos/2": Reason(ROUNDED, (97, 98)),

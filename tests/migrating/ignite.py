@@ -1,7 +1,5 @@
 """Ignite's parameter schedulers, at the start of every iteration."""
 
-from migrating.original import original
-
 from kerasched import CosineDecay
 from kerasched import CosineRestarts
 from kerasched import ExponentialDecay
@@ -9,6 +7,7 @@ from kerasched import PiecewiseInterpolation
 from kerasched import Repeat
 from kerasched import Triangular
 from kerasched import Warmup
+from migrating.original import original
 
 REASONS = {}
 

@@ -1,8 +1,5 @@
 """The schedules of lrsched."""
 
-from migrating.original import Reason
-from migrating.original import original
-
 from kerasched import CosineDecay
 from kerasched import CosineRestarts
 from kerasched import ExponentialDecay
@@ -14,6 +11,8 @@ from kerasched import PolynomialDecay
 from kerasched import StepDecay
 from kerasched import Triangular
 from kerasched import Warmup
+from migrating.original import Reason
+from migrating.original import original
 
 REASONS = {
     "warmup_stable_decay/2": Reason(

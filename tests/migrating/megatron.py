@@ -2,8 +2,6 @@
 
 import math
 
-from migrating.original import original
-
 from kerasched import Chain
 from kerasched import Constant
 from kerasched import CosineDecay
@@ -12,6 +10,7 @@ from kerasched import LinearDecay
 from kerasched import PowerDecay
 from kerasched import Warmup
 from kerasched import WarmupStableDecay
+from migrating.original import original
 
 REASONS = {}
 

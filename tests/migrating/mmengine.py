@@ -2,9 +2,6 @@
 
 from itertools import accumulate
 
-from migrating.original import Reason
-from migrating.original import original
-
 from kerasched import Chain
 from kerasched import Constant
 from kerasched import CosineDecay
@@ -16,6 +13,8 @@ from kerasched import PiecewiseConstant
 from kerasched import PiecewiseInterpolation
 from kerasched import PolynomialDecay
 from kerasched import StepDecay
+from migrating.original import Reason
+from migrating.original import original
 
 HELD = "mmengine holds the rate of the step before `end`; ours reaches the end."
 REASONS = {
@@ -85,17 +84,18 @@ def polynomial(lr, end, power=1.0, eta_min=0.0, begin=0):
 
 
 @original("OneCycleLR")
-def one_cycle(eta_max, total_steps, pct_start=0.3):
+def one_cycle(
+    lr,
+    eta_max,
+    total_steps,
+    pct_start=0.3,
+    div_factor=25.0,
+    final_div_factor=1e4,
+    begin=0,
+):
     steps = (0, pct_start * total_steps - 1, total_steps - 1)
-    return PiecewiseInterpolation(
-        steps, (eta_max / 25, eta_max, eta_max / 25e4), "cosine"
-    )
-
-
-@original("OneCycleLR")
-def one_cycle_of_a_part(lr, eta_max, begin, end, pct_start=0.3):
-    steps = (0, pct_start * (end - begin) - 1, end - begin - 1)
-    rates = (eta_max / 25, eta_max, eta_max / 25e4)
+    start = eta_max / div_factor
+    rates = (start, eta_max, start / final_div_factor)
     cycle = PiecewiseInterpolation(steps, rates, "cosine")
     return Chain((Constant(lr), cycle), (begin,))
 

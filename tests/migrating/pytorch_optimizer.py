@@ -1,8 +1,5 @@
 """The schedulers of pytorch-optimizer."""
 
-from migrating.original import Reason
-from migrating.original import original
-
 from kerasched import Chain
 from kerasched import Chebyshev
 from kerasched import Constant
@@ -13,6 +10,8 @@ from kerasched import PolynomialDecay
 from kerasched import Rex
 from kerasched import Warmup
 from kerasched import WarmupStableDecay
+from migrating.original import Reason
+from migrating.original import original
 
 PAST_END = "The original goes on below its end after `t_max`; ours holds the end."
 NO_STEPS = (

@@ -1,8 +1,5 @@
 """The schedulers of pytorch-scheduler."""
 
-from migrating.original import Reason
-from migrating.original import original
-
 from kerasched import CosineDecay
 from kerasched import CosineRestarts
 from kerasched import Hyperbolic
@@ -15,6 +12,8 @@ from kerasched import Rex
 from kerasched import TanhDecay
 from kerasched import Warmup
 from kerasched import WarmupStableDecay
+from migrating.original import Reason
+from migrating.original import original
 
 NODES = (
     "The original's nodes are a cosine at half steps; CosineDecay lies half a step off."

@@ -1,10 +1,9 @@
 """The warmups of pytorch-warmup, in front of a constant rate."""
 
-from migrating.original import Reason
-from migrating.original import original
-
 from kerasched import Constant
 from kerasched import Warmup
+from migrating.original import Reason
+from migrating.original import original
 
 SATURATING = "There is no ramp 1 - exp(-t / tau) among ours: use FromFunction."
 RECTIFIED = "There is no rectification of RAdam among ours: use FromFunction."

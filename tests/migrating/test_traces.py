@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+
+from kerasched import Constant
+from kerasched import LinearDecay
 from migrating.original import ORIGINALS
 from migrating.traces import MODULES
 from migrating.traces import TRACES
@@ -9,9 +12,6 @@ from migrating.traces import mismatches
 from migrating.traces import originals_of
 from migrating.traces import schedule_of
 from migrating.traces import steps_of
-
-from kerasched import Constant
-from kerasched import LinearDecay
 
 # How many traces each library has, so that none passes by not being collected.
 COUNTS = {

@@ -1,9 +1,8 @@
 """The cyclical schedules of TensorFlow Addons."""
 
+from kerasched import Triangular
 from migrating.original import Reason
 from migrating.original import original
-
-from kerasched import Triangular
 
 COARSE = "The original counts in float32, which is too coarse at so many steps."
 FAR = (2**20, 2**24, 2**24 + 1, 2**24 + 3)

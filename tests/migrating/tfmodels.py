@@ -1,9 +1,5 @@
 """The schedules of TensorFlow Models, the Model Garden."""
 
-from migrating.original import ROUNDED
-from migrating.original import Reason
-from migrating.original import original
-
 from kerasched import Chain
 from kerasched import Constant
 from kerasched import CosineDecay
@@ -14,6 +10,9 @@ from kerasched import PiecewiseInterpolation
 from kerasched import PolynomialDecay
 from kerasched import PowerDecay
 from kerasched import Warmup
+from migrating.original import ROUNDED
+from migrating.original import Reason
+from migrating.original import original
 
 BEFORE = "The original goes up the curve before its offset; ours holds the first rate."
 REASONS = {

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from migrating.original import ORIGINALS
-from migrating.original import Original
 
 from kerasched import Schedule
+from migrating.original import ORIGINALS
+from migrating.original import Original
 
 FOLDER = Path(__file__).parents[1] / "data" / "traces"
 LIBRARIES = sorted(path.stem for path in FOLDER.glob("*.json"))
