@@ -1,0 +1,105 @@
+"""Writes docs/migrating.md: python docs/migrating.py.
+
+The page shows the functions of tests/migrating as they stand there, where they are
+compared with values that the originals gave.
+"""
+
+import ast
+import inspect
+import json
+import re
+import sys
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from migrating.original import ORIGINALS  # noqa: E402
+from migrating.original import Original  # noqa: E402
+from migrating.traces import FOLDER  # noqa: E402
+from migrating.traces import MODULES  # noqa: E402
+
+PAGE = Path(__file__).with_name("migrating.md")
+HEAD = """# Migrating
+
+What to write in place of a schedule of another library. All lengths are in optimizer
+steps, and `lr` is the rate of the optimizer that the original is given. Each line was
+compared with values that the original gave; a remark below a table says where they
+differ, and why. All names are of the package: `from kerasched import CosineDecay`.
+
+Written by `python docs/migrating.py` from `tests/migrating`.
+"""
+TAIL = """## torch, transformers, optax, timm and Paddle
+
+These have modules of their own, with the names and the arguments of the originals. Only
+the optimizer is replaced by `lr`, its rate, where the original is given one.
+
+```python
+from kerasched.compat.torch import OneCycleLR
+from kerasched.compat.transformers import get_cosine_schedule_with_warmup
+from kerasched.compat.optax import warmup_cosine_decay_schedule
+from kerasched.compat.timm import CosineLRScheduler
+from kerasched.compat.paddle import NoamDecay
+```
+"""
+
+
+def page() -> str:
+    """Return the text of the page."""
+    return "\n".join([HEAD, *map(section, MODULES), TAIL])
+
+
+def section(library: str) -> str:
+    """Return what the page says of one library."""
+    module = MODULES[library]
+    file = json.loads((FOLDER / f"{library}.json").read_text(encoding="utf-8"))
+    names = {trace["id"]: trace["name"] for trace in file["traces"]}
+    remarks = [f"- `{names[i]}`: {why.text}" for i, why in module.REASONS.items()]
+    by_function = groupby(ORIGINALS[library], key=lambda item: item.function)
+    return "\n".join(
+        [
+            f"## {file['library']} {file['version']}\n\n{module.__doc__}\n",
+            "| original | kerasched |",
+            "| --- | --- |",
+            *(row(function, list(items)) for function, items in by_function),
+            "",
+            *dict.fromkeys(remarks),
+            *[""] * bool(remarks),
+        ]
+    )
+
+
+def row(function: Callable, items: list[Original]) -> str:
+    """Return the line of a table for one function, which may stand for several."""
+    source = inspect.getsource(function)
+    arguments = on_one_line(re.search(r"def \w+\((.*?)\):\n", source, re.DOTALL)[1])
+    given = [f"`{call(item, arguments)}`" for item in items]
+    body = ast.parse(source).body[0].body
+    ours = [on_one_line(ast.get_source_segment(source, line)) for line in body]
+    ours = [f"`{line.removeprefix('return ')}`" for line in ours]
+    return f"| {'<br>'.join(reversed(given))} | {'<br>'.join(ours)} |"
+
+
+def call(item: Original, arguments: str) -> str:
+    """Return the call of an original with the options that a function stands for."""
+    options = [f"{name}={shown(value)}" for name, value in item.options.items()]
+    text = ", ".join([arguments, *options])
+    # A name with brackets tells what is put together, not what is called.
+    put_together = re.search(r"[(\[]", item.name)
+    return f"{item.name}: {text}" if put_together else f"{item.name}({text})"
+
+
+def shown(value: str | bool) -> str:
+    """Return an option's value as this project writes it."""
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def on_one_line(source: str) -> str:
+    """Return source code without its line breaks."""
+    line = re.sub(r"\s*\n\s*", " ", source).strip()
+    return re.sub(r",? \)", ")", re.sub(r"\( ", "(", line)).rstrip(",")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

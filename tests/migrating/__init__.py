@@ -1,0 +1,1 @@
+"""Which kerasched expression stands for a schedule of another library."""

@@ -1,0 +1,78 @@
+"""What the other libraries gave, and how ours is compared with it."""
+
+import importlib
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasched import Schedule
+from migrating.original import ORIGINALS
+from migrating.original import Original
+
+FOLDER = Path(__file__).parents[1] / "data" / "traces"
+LIBRARIES = sorted(path.stem for path in FOLDER.glob("*.json"))
+MODULES = {name: importlib.import_module(f"migrating.{name}") for name in LIBRARIES}
+TRACES = {
+    name: {
+        trace["id"]: trace
+        for trace in json.loads((FOLDER / f"{name}.json").read_text("utf-8"))["traces"]
+    }
+    for name in LIBRARIES
+}
+
+
+def originals_of(library: str, trace: dict[str, Any]) -> list[Original]:
+    """Return the mappings whose name, options and arguments are those of a trace."""
+    return [
+        item
+        for item in ORIGINALS[library]
+        if item.name == trace["name"]
+        and item.options.items() <= trace["params"].items()
+        and _takes(item, trace["params"])
+    ]
+
+
+def schedule_of(item: Original, trace: dict[str, Any]) -> Schedule:
+    """Return ours, made of the arguments of a trace."""
+    return item.function(**_arguments(item, trace["params"]))
+
+
+def steps_of(trace: dict[str, Any]) -> np.ndarray:
+    """Return the steps of a trace; a number of them stands for those from 0 on."""
+    steps = trace["steps"]
+    return np.arange(steps) if isinstance(steps, int) else np.array(steps)
+
+
+def mismatches(trace: dict[str, Any], schedule: Schedule) -> set[int]:
+    """Return the steps at which a schedule has not the values of a trace."""
+    steps, values = steps_of(trace), np.array(trace["values"], dtype="float64")
+    error = np.abs(schedule.evaluate(steps) - values)
+    return set(steps[~(error <= _tolerance(trace, steps, values))].tolist())
+
+
+def _tolerance(trace: dict[str, Any], steps: Any, values: np.ndarray) -> np.ndarray:
+    """Return how far ours may lie off: what the rounding of the original allows.
+
+    It computed in float64, in float64 from its value before, or in float32.
+    """
+    exact, recursive, single = (1e-9, 1e-15), (1e-7, 1e-12), (2e-6, 1e-9)
+    usual = recursive if trace.get("recursive") else exact
+    usual = single if trace.get("dtype") == "float32" else usual
+    peak = np.nanmax(np.abs(values))
+    near, far = [a * np.abs(values) + b * peak for a, b in (usual, single)]
+    return np.where(steps > 2**24, far, near)
+
+
+def _takes(item: Original, params: dict[str, Any]) -> bool:
+    try:
+        inspect.signature(item.function).bind(**_arguments(item, params))
+    except TypeError:
+        return False
+    return True
+
+
+def _arguments(item: Original, params: dict[str, Any]) -> dict[str, Any]:
+    return {name: params[name] for name in params if name not in item.options}
