@@ -8,6 +8,7 @@ from formulas import formula
 from formulas import meant
 from formulas import starts
 
+from kerasched import Constant
 from kerasched import CosineDecay
 from kerasched import CosineRestarts
 from kerasched import LinearDecay
@@ -84,3 +85,18 @@ def test_restarts_that_others_miss_are_met_on_the_backend(kind, first, factor, s
     assert float(schedule(step)) == np.float32(PEAK)
     # One step of hundreds before the end, on a line or below it.
     assert 0.0 < float(schedule(step - 1)) < PEAK / 700
+
+
+def test_peaks_that_grow_stay_finite_after_the_last_cycle():
+    schedule = Repeat(Constant(0.1), 5, decay_rate=2.0, cycle_limit=10_000)
+    for step in (49_999, 50_000, MAX_STEP):
+        assert 1e30 < float(schedule(step)) < math.inf
+        assert 1e300 < schedule.evaluate(step) < math.inf
+
+
+@pytest.mark.parametrize("factor", [1.00001, 1.001, 1.0025])
+def test_too_many_cycles_are_refused_before_they_are_counted(factor, monkeypatch):
+    # Thousands of exact fractions take seconds.
+    monkeypatch.setattr("kerasched.schedules.cycles.Cycles._exact_starts", None)
+    with pytest.raises(ValueError, match="there are at most 4096 cycles"):
+        CosineRestarts(0.1, 10, factor)
