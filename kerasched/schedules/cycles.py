@@ -67,8 +67,11 @@ class Cycles:
     ) -> None:
         argument, factor = multiplier
         self.first, self.multiplier, self.limit = first, simplest(factor), limit
-        self.starts = [] if factor == 1.0 else self._exact_starts()
-        if len(self.starts) > MOST_CYCLES and self.starts[-1] <= MAX_STEP:
+        endless = limit is None or limit > MOST_CYCLES
+        too_many = endless and self._about_how_many() > 1.01 * MOST_CYCLES
+        self.starts = [] if factor == 1.0 or too_many else self._exact_starts()
+        full = len(self.starts) > MOST_CYCLES and self.starts[-1] <= MAX_STEP
+        if too_many or full:
             what = f"1, or so far above it that there are at most {MOST_CYCLES} cycles"
             raise ValueError(message(owner, argument, what, factor))
         self.end = self._end()
@@ -102,6 +105,13 @@ class Cycles:
                 length=lambda: float(self.first),
             )
         return self.table.place(step, xp)
+
+    def _about_how_many(self) -> float:
+        """Return the number of cycles in all time: exact starts of many take long."""
+        growth = float(self.multiplier - 1)
+        if growth == 0.0:
+            return 0.0
+        return math.log1p(MAX_STEP * growth / self.first) / math.log1p(growth)
 
     def _exact_starts(self) -> list[Fraction]:
         """Return the starts up to the first one past all time, or past the limit."""

@@ -236,7 +236,8 @@ class StepMath:
         """Return the value of a column in a row; whole numbers are of the type of x."""
         values = _column(column, x)
         if list(column) == sorted(column):
-            return ops.max(ops.where(row, values, _column([type(column[0])(0)], x)), -1)
+            nothing = _column([type(column[0])(0)], x)
+            return ops.amax(ops.where(row, values, nothing), axis=-1)
         number = ops.expand_dims(StepMath.row_number(row), -1)
         here = number == np.arange(len(column), dtype="int32")
         return ops.sum(ops.where(here, values, _column([0.0], x)), axis=-1)

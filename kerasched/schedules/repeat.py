@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import message
@@ -89,5 +90,10 @@ class Repeat(Schedule):
     def _last(self, step: Any, xp: Any) -> Any:
         """Return the end of the last cycle."""
         end = xp.minimum(step, self.steps)  # The step is past it.
-        factor = self.decay_rate ** (self.cycle_limit - 1)
-        return value_of(self.schedule, end, xp) * factor
+        return value_of(self.schedule, end, xp) * self._last_factor(xp)
+
+    def _last_factor(self, xp: Any) -> float:
+        """Return the factor of the last cycle, which stays finite if it grows."""
+        with np.errstate(over="ignore"):
+            factor = float(np.power(self.decay_rate, self.cycle_limit - 1.0))
+        return min(factor, 0.5 * xp.largest())

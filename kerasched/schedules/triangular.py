@@ -13,6 +13,7 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.interpolation import PiecewiseInterpolation
+from kerasched.schedules.progress import growth
 from kerasched.schedules.recipe import Recipe
 from kerasched.schedules.registry import register
 
@@ -35,7 +36,8 @@ class Triangular(Schedule):
         step_size_down: steps of the way down; None for as many as up.
         mode: "triangular", all cycles alike; "triangular2", each half as high as the
             last; "exp_range", the height multiplied by `gamma` at every step.
-        gamma: the factor of "exp_range", above 0.
+        gamma: the factor of "exp_range", above 0; above 1 the maximum must not lie
+            below the minimum, for the rate would become negative.
     """
 
     min_learning_rate: Rate
@@ -51,6 +53,11 @@ class Triangular(Schedule):
             raise ValueError(
                 message("Triangular", "step_size_down", what, self.step_size_down)
             )
+
+        low, high = self.min_learning_rate, self.max_learning_rate
+        if self.mode == "exp_range" and self.gamma > 1.0 and high < low:
+            what = f"at least `min_learning_rate`, which is {low}, where `gamma` > 1"
+            raise ValueError(message("Triangular", "max_learning_rate", what, high))
 
     def value(self, step: Any, xp: Any) -> Any:
         place = xp.mod(step, self._period)
@@ -78,6 +85,13 @@ class Triangular(Schedule):
             self, min_learning_rate=high, max_learning_rate=low, name=None
         )
 
+    def _range(self, step: Any, xp: Any) -> Any:
+        """Return gamma**step, which stays finite if it grows."""
+        if self.gamma <= 1.0:
+            return xp.geometric(self.gamma, step)
+        largest = max(self.max_learning_rate, 1.0)
+        return growth(largest, self.gamma, step, xp) / largest
+
     @property
     def _period(self) -> int:
         return self.step_size_up + (self.step_size_down or self.step_size_up)
@@ -89,7 +103,7 @@ class Triangular(Schedule):
         if self.mode == "triangular2":
             scale = xp.geometric(0.5, xp.real(xp.floor_divide(step, self._period)))
         else:
-            scale = xp.geometric(self.gamma, xp.real(step))
+            scale = self._range(xp.real(step), xp)
         return self.min_learning_rate * (1.0 - scale) + self.max_learning_rate * scale
 
 

@@ -4,8 +4,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import traces
-from traces import TRACES
+
+from compat import traces
+from compat.traces import TRACES
 
 COMPARED = [name for name, trace in TRACES.items() if not traces.left_out(trace)]
 

@@ -12,7 +12,7 @@ from kerasched.compat import timm
 from kerasched.compat import torch
 from kerasched.compat import transformers
 
-FOLDER = Path(__file__).parents[1] / "data" / "traces"
+FOLDER = Path(__file__).parents[1] / "data" / "compat"
 LIBRARIES = {
     "torch": torch,
     "transformers": transformers,

@@ -381,6 +381,12 @@ def message(make):
             "at most 2147483647 steps. Received: step_size_down=1073741824",
         ),
         (
+            lambda: Triangular(0.2, 0.1, 5, None, "exp_range", 1.1),
+            "Argument `max_learning_rate` of Triangular must be at least "
+            "`min_learning_rate`, which is 0.2, where `gamma` > 1. Received: "
+            "max_learning_rate=0.1",
+        ),
+        (
             lambda: CosineRestarts(0.1, 10, warmup_steps=10),
             "Argument `warmup_steps` of CosineRestarts must be below "
             "`first_decay_steps`, which is 10. Received: warmup_steps=10",

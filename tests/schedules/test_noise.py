@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from formulas import bits as expected_bits
 from support import compiled_calls
 
 import kerasched
@@ -12,19 +13,6 @@ from kerasched.schedules.evaluators import StepMath
 from kerasched.schedules.noise import hashed
 
 STEPS = np.array([0, 1, 2, 1000, 2**24 + 1, 2**31 - 1])
-
-
-def mixed(word):
-    """MurmurHash3's finaliser in unsigned Python integers."""
-    word ^= word >> 16
-    word = word * 0x85EBCA6B % 2**32
-    word ^= word >> 13
-    word = word * 0xC2B2AE35 % 2**32
-    return word ^ word >> 16
-
-
-def expected_bits(step, seed):
-    return mixed(mixed(step) ^ seed * 0x9E3779B9 % 2**32)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 42, 2**31 - 1])

@@ -249,6 +249,12 @@ ROWS = [
         {1: 0.2, 2: 0.2, 3: 0.125, 4: 0.1},
     ),
     (
+        "triangular",
+        # the height 0.4 is doubled at every step
+        Triangular(0.1, 0.5, 2, mode="exp_range", gamma=2.0),
+        {1: 0.5, 2: 1.7, 3: 1.7, 4: 0.1, 2**31 - 4: 0.1},
+    ),
+    (
         "warmup_stable_decay",
         WarmupStableDecay(0.8, 4, 10, 4, 0.4),
         {0: 0.0, 2: 0.4, 4: 0.8, 13: 0.8, 14: 0.8, 16: 0.6, 18: 0.4, 99: 0.4},

@@ -1,0 +1,66 @@
+"""`evaluate` agrees with every formula computed with 50 digits, up to the last step."""
+
+import numpy as np
+import pytest
+from formulas import FORMULAS
+from formulas import formula
+from support import SCHEDULES
+
+import kerasched
+from kerasched.errors import MAX_STEP
+from kerasched.errors import Integer
+from kerasched.errors import Optional
+from kerasched.schedules.arguments import Counted
+from kerasched.schedules.arguments import checks_of
+
+POINTS = 2000
+
+
+def is_length(check):
+    check = check.check if isinstance(check, Optional) else check
+    return isinstance(check, Integer) and not isinstance(check, Counted)
+
+
+def longest(entry):
+    """Return the example with each length in turn as long as the class takes it."""
+    for argument, check in checks_of(entry.cls).items():
+        for length in (MAX_STEP, 2**30) * is_length(check):
+            try:
+                schedule = entry.cls(**{**entry.example_arguments, argument: length})
+            except ValueError:
+                continue
+            yield f"{entry.name} with the longest {argument}", schedule
+            break
+
+
+LONGEST = dict(pair for e in kerasched.list_schedules() for pair in longest(e))
+EXACT = {n: s for n, s in {**SCHEDULES, **LONGEST}.items() if s.exact}
+
+
+def points_of(schedule):
+    """Return random steps: half of them up to the end, half on every scale of time."""
+    random = np.random.default_rng(17)
+    end = min(schedule.constant_after or 1000, MAX_STEP - 1)
+    before = random.integers(0, end + 2, POINTS // 2)
+    anywhere = np.exp(random.uniform(0.0, np.log(2.0**31), POINTS // 2))
+    return np.concatenate([before, anywhere.astype("int64")])
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_evaluate_agrees_with_the_formula_in_50_digits(name):
+    value, steps = formula(EXACT[name]), points_of(EXACT[name])
+    distinct, place = np.unique(steps, return_inverse=True)
+    expected = np.array([float(value(step)) for step in distinct.tolist()])[place]
+    # A few hundred roundings of float64, or one of the peak.
+    np.testing.assert_allclose(
+        EXACT[name].evaluate(steps),
+        expected,
+        rtol=1e-12,
+        atol=1e-15 * expected.max(),
+    )
+
+
+def test_every_exact_schedule_has_a_formula():
+    entries = kerasched.list_schedules()
+    exact = {entry.cls.__name__ for entry in entries if entry.example.exact}
+    assert set(FORMULAS) == exact

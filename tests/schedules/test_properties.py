@@ -1,0 +1,232 @@
+"""What holds for every registered schedule, whatever its arguments are."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from drawing import any_schedule
+from drawing import schedules
+from drawing import turns
+from hypothesis import HealthCheck
+from hypothesis import assume
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+import kerasched
+from kerasched import Chain
+from kerasched import Clip
+from kerasched import PerEpoch
+from kerasched import PerUpdate
+from kerasched import Product
+from kerasched import Repeat
+from kerasched import Scale
+from kerasched import Shift
+from kerasched import Sum
+from kerasched import Warmup
+from kerasched.errors import MAX_STEP
+from kerasched.schedules.arguments import checks_of
+from kerasched.schedules.decay import Decay
+
+# What grows without bound may overflow where it is multiplied once more.
+HUGE = 1e100
+
+for_every_schedule = pytest.mark.parametrize(
+    "entry", kerasched.list_schedules(), ids=lambda entry: entry.name
+)
+so_often = pytest.mark.parametrize(
+    "examples", [8, pytest.param(400, marks=pytest.mark.slow)]
+)
+
+
+def check_all(examples, law, *drawn):
+    """Check a law for as many examples, the same ones at every run."""
+    run = settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+    run(given(*drawn)(law))()
+
+
+def steps_of(schedule):
+    """Return 0, the steps around each turn, those past 2**24, and the last of all."""
+    end = schedule.constant_after or 0
+    places = [0, 10, 100, end, *turns(schedule), 2**24 + 5, MAX_STEP]
+    around = np.add.outer(sorted(places), np.arange(-3, 4))
+    return np.unique(np.clip(around, 0, MAX_STEP))
+
+
+def is_moderate(schedule):
+    return all(
+        child.evaluate(steps_of(schedule)).max() < HUGE for child in inside(schedule)
+    )
+
+
+def inside(schedule):
+    for child in schedule.children:
+        yield child
+        yield from inside(child)
+
+
+@for_every_schedule
+@so_often
+def test_rates_are_finite_and_never_negative(entry, examples):
+    def law(schedule):
+        assume(is_moderate(schedule))
+        rates = schedule.evaluate(steps_of(schedule))
+        assert np.isfinite(rates).all()
+        assert (rates >= 0.0).all()
+
+    check_all(examples, law, schedules(entry))
+
+
+@for_every_schedule
+@so_often
+def test_the_same_step_gives_the_same_rate_alone_and_in_an_array(entry, examples):
+    def law(schedule):
+        steps = steps_of(schedule)[-30:]
+        together = schedule.evaluate(steps)
+        alone = [schedule.evaluate(step) for step in steps.tolist()]
+        np.testing.assert_array_equal(together, schedule.evaluate(steps))
+        np.testing.assert_array_equal(together, alone)
+
+    check_all(examples, law, schedules(entry))
+
+
+@for_every_schedule
+@so_often
+def test_rates_are_constant_from_constant_after_on(entry, examples):
+    def law(schedule):
+        end = schedule.constant_after
+        end = MAX_STEP if end is None else min(end, MAX_STEP)
+        after = [step for step in steps_of(schedule).tolist() if step >= end]
+        rates = schedule.evaluate([end, *after])
+        np.testing.assert_array_equal(rates, rates[0])
+
+    check_all(examples, law, schedules(entry))
+
+
+@for_every_schedule
+@so_often
+def test_a_config_brings_an_equal_schedule_back(entry, examples):
+    def law(schedule):
+        config = json.dumps(keras.saving.serialize_keras_object(schedule))
+        restored = keras.saving.deserialize_keras_object(json.loads(config))
+        assert restored == schedule
+        assert hash(restored) == hash(schedule)
+        assert restored.get_config() == schedule.get_config()
+
+    check_all(examples, law, schedules(entry))
+
+
+@for_every_schedule
+@so_often
+def test_the_repr_is_code_that_makes_an_equal_schedule(entry, examples):
+    def law(schedule):
+        made = eval(repr(schedule), vars(kerasched).copy())
+        assert made == schedule
+        assert made.name == schedule.name
+
+    check_all(examples, law, schedules(entry))
+
+
+# Schedules whose rates lie between those among their arguments.
+BETWEEN = {"Constant", "CosineWave", "FlatCosine", "Hyperbolic", "SWALR"}
+BETWEEN |= {"PiecewiseConstant", "PiecewiseInterpolation"}
+BOUNDED = [
+    entry
+    for entry in kerasched.list_schedules()
+    if issubclass(entry.cls, Decay) or entry.cls.__name__ in BETWEEN
+]
+
+
+def rates_among_arguments(schedule):
+    for name in checks_of(type(schedule)):
+        if name.endswith("learning_rate") or name in ("high", "low", "values"):
+            value = getattr(schedule, name)
+            yield from value if isinstance(value, tuple) else (value,)
+
+
+@pytest.mark.parametrize("entry", BOUNDED, ids=lambda entry: entry.name)
+@so_often
+def test_rates_lie_between_those_among_the_arguments(entry, examples):
+    def law(schedule):
+        bounds = sorted(rates_among_arguments(schedule))
+        rates = schedule.evaluate(steps_of(schedule))
+        # Two fractions of one that are both rounded may add up to 4 roundings more.
+        rounding = 4 * np.finfo("float64").eps * bounds[-1]
+        assert rates.min() >= bounds[0] - rounding
+        assert rates.max() <= bounds[-1] + rounding
+
+    check_all(examples, law, schedules(entry))
+
+
+# Each makes of a schedule one that is the same.
+SAME = {
+    "a chain of one": lambda s: Chain((s,), ()),
+    "a sum of one": lambda s: Sum((s,)),
+    "a product of one": lambda s: Product((s,)),
+    "once": lambda s: Scale(s, 1.0),
+    "without bounds": Clip,
+    "not moved": lambda s: Shift(s, 0),
+    "without warmup": lambda s: Warmup(s, 0),
+    "epochs of one step": lambda s: PerEpoch(s, 1),
+    "updates of one batch": lambda s: PerUpdate(s, 1),
+}
+
+
+@for_every_schedule
+@so_often
+def test_what_changes_nothing_gives_the_same_rates(entry, examples):
+    def law(schedule, name):
+        steps = steps_of(schedule)
+        same = SAME[name](schedule)
+        np.testing.assert_array_equal(same.evaluate(steps), schedule.evaluate(steps))
+        assert same.constant_after == schedule.constant_after
+
+    check_all(examples, law, schedules(entry), st.sampled_from(sorted(SAME)))
+
+
+@pytest.mark.parametrize("combine", [Sum, Product])
+@so_often
+def test_sums_and_products_do_not_depend_on_the_order(combine, examples):
+    def law(one, other):
+        steps = np.union1d(steps_of(one), steps_of(other))
+        there, back = combine((one, other)), combine((other, one))
+        np.testing.assert_array_equal(there.evaluate(steps), back.evaluate(steps))
+
+    check_all(5 * examples, law, any_schedule(), any_schedule())
+
+
+@for_every_schedule
+@so_often
+def test_the_first_cycle_is_the_schedule_that_is_repeated(entry, examples):
+    def law(schedule, length):
+        steps = steps_of(schedule)
+        first = steps[steps < length]
+        repeated = Repeat(schedule, length, decay_rate=0.5)
+        np.testing.assert_array_equal(
+            repeated.evaluate(first), schedule.evaluate(first)
+        )
+        np.testing.assert_array_equal(
+            repeated.evaluate(first + length), 0.5 * schedule.evaluate(first)
+        )
+
+    check_all(examples, law, schedules(entry), st.integers(1, 2**20))
+
+
+@for_every_schedule
+def test_every_argument_is_drawn_in_many_ways(entry):
+    seen = {}
+
+    def law(schedule):
+        for name in checks_of(entry.cls):
+            seen.setdefault(name, set()).add(getattr(schedule, name))
+
+    check_all(80, law, schedules(entry))
+    fixed = {"function"}  # A function cannot be drawn.
+    assert [n for n, v in seen.items() if len(v) < 2 and n not in fixed] == []

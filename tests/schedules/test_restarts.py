@@ -1,0 +1,102 @@
+"""Every cycle begins at its own step, at each boundary up to 2**31."""
+
+import math
+
+import numpy as np
+import pytest
+from formulas import formula
+from formulas import meant
+from formulas import starts
+
+from kerasched import Constant
+from kerasched import CosineDecay
+from kerasched import CosineRestarts
+from kerasched import LinearDecay
+from kerasched import Repeat
+from kerasched.errors import MAX_STEP
+
+PEAK = 0.1
+
+
+def restarts(first, factor):
+    return CosineRestarts(PEAK, first, factor)
+
+
+def repeated_cosine(first, factor):
+    return Repeat(CosineDecay(PEAK, first), first, factor)
+
+
+def repeated_line(first, factor):
+    return Repeat(LinearDecay(PEAK, first), first, factor)
+
+
+def exact_starts(first, factor):
+    """Return the starts of cycles, all of them or, of very many, some of any size."""
+    if factor != 1:
+        return starts(first, meant(factor))[1:-1]
+    last = MAX_STEP // first
+    some = np.unique(np.geomspace(1, last, 500).astype("int64"))
+    return [index * first for index in some.tolist()]
+
+
+every_kind = pytest.mark.parametrize("kind", [restarts, repeated_cosine, repeated_line])
+every_cycle = pytest.mark.parametrize(
+    ("first", "factor"),
+    [(first, factor) for first in (1, 5, 9, 10, 150, 391) for factor in (1, 1.5, 2, 3)]
+    + [(5, 10), (10, 10), (10, 1.01), (7, 1.3)],
+)
+
+
+@every_kind
+@every_cycle
+def test_a_cycle_that_begins_at_a_whole_step_begins_at_its_peak(kind, first, factor):
+    whole = [int(start) for start in exact_starts(first, factor) if start == int(start)]
+    rates = kind(first, factor).evaluate(np.array(whole, "int64"))
+    np.testing.assert_array_equal(rates, PEAK)
+
+
+@every_kind
+@every_cycle
+@pytest.mark.parametrize("offset", [-1, 0])
+def test_rates_at_a_boundary_are_those_of_exact_fractions(kind, first, factor, offset):
+    begins = [math.ceil(start) for start in exact_starts(first, factor)]
+    steps = [begin + offset for begin in begins]
+    schedule = kind(first, factor)
+    expected = [float(formula(schedule)(step)) for step in steps]
+    # As in test_accuracy.
+    np.testing.assert_allclose(
+        schedule.evaluate(steps), expected, rtol=1e-12, atol=1e-15 * PEAK
+    )
+
+
+# Where Keras restarts early (a float32 logarithm), and timm and torch miss a restart.
+MISSED = [
+    *[(10, 2, 10 * (2**cycle - 1)) for cycle in (13, 15, 17, 18, 19, 20)],
+    *[(10, 3, step) for step in (1210, 295240, 2657200, 7971610)],
+    *[(10, 10, step) for step in (1110, 1111110)],
+    (5, 3, 147620),
+]
+
+
+@every_kind
+@pytest.mark.parametrize(("first", "factor", "step"), MISSED)
+def test_restarts_that_others_miss_are_met_on_the_backend(kind, first, factor, step):
+    schedule = kind(first, factor)
+    assert float(schedule(step)) == np.float32(PEAK)
+    # One step of hundreds before the end, on a line or below it.
+    assert 0.0 < float(schedule(step - 1)) < PEAK / 700
+
+
+def test_peaks_that_grow_stay_finite_after_the_last_cycle():
+    schedule = Repeat(Constant(0.1), 5, decay_rate=2.0, cycle_limit=10_000)
+    for step in (49_999, 50_000, MAX_STEP):
+        assert 1e30 < float(schedule(step)) < math.inf
+        assert 1e300 < schedule.evaluate(step) < math.inf
+
+
+@pytest.mark.parametrize("factor", [1.00001, 1.001, 1.0025])
+def test_too_many_cycles_are_refused_before_they_are_counted(factor, monkeypatch):
+    # Thousands of exact fractions take seconds.
+    monkeypatch.setattr("kerasched.schedules.cycles.Cycles._exact_starts", None)
+    with pytest.raises(ValueError, match="there are at most 4096 cycles"):
+        CosineRestarts(0.1, 10, factor)

@@ -1,0 +1,94 @@
+"""Following docs/adding_a_schedule.md to the letter gives a schedule that passes."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "adding_a_schedule.md").read_text(encoding="utf-8")
+# The text before a block ends with what it goes into: a table of a file, or a file.
+BLOCK = re.compile(r"^(.+?)^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMANDS = re.search(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
+PARTS = ("kerasched", "tests", "docs", "README.md", "pyproject.toml")
+
+# A test of each kind that a registered schedule must pass.
+TESTS = ["tests/test_layers.py", "tests/test_readme.py", "tests/test_gallery.py"]
+TESTS += [
+    f"tests/schedules/test_{name}.py"
+    for name in (
+        *("values", "arguments", "accuracy", "exactness", "properties", "registry"),
+        *("lengths", "config", "description", "saving"),
+    )
+]
+ABOUT_IT = "circular or registered or registry or has_its_row or has_a_formula"
+ABOUT_IT += " or golden or layers or section or CircularDecay"
+
+
+def follow(tree):
+    """Put each block of the page where the page says."""
+    file = None
+    for before, code in BLOCK.findall(PAGE):
+        names = re.findall(r"`([\w/]+\.py)`", before)
+        file = tree / names[-1] if names else file
+        table = re.search(r"(?:row|one) of `([A-Z_]+)`", before)
+        if table:
+            add_row(file, table[1], code)
+        elif file.exists():
+            add_import(file, code)
+        else:
+            file.write_text(code, encoding="utf-8")
+
+
+def add_row(file, table, code):
+    text = file.read_text(encoding="utf-8")
+    head = re.search(rf"^{table} = [\[{{]\n", text, re.MULTILINE)[0]
+    assert text.count(head) == 1
+    file.write_text(text.replace(head, head + code), encoding="utf-8")
+
+
+def add_import(file, code):
+    """Add a line after the last one that begins with the same words."""
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    start = code.partition("import")[0].partition("schedules")[0] + "schedules"
+    last = max(i for i, line in enumerate(lines) if line.startswith(start))
+    lines.insert(last + 1, code)
+    file.write_text("".join(lines), encoding="utf-8")
+
+
+def run(tree, *command):
+    environment = {**os.environ, "PYTHONPATH": str(tree), "KERAS_BACKEND": "jax"}
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_page_followed_to_the_letter_gives_a_schedule_that_passes(tmp_path):
+    ignored = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
+    for name in PARTS:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        options = {"ignore": ignored} if source.is_dir() else {}
+        copy(source, tmp_path / name, **options)
+    follow(tmp_path)
+    for command in COMMANDS.splitlines():
+        run(tmp_path, *command.split()[1:])
+    options = ["-q", "-m", "not slow", "-k", ABOUT_IT]
+    report = run(tmp_path, "-m", "pytest", *options, *TESTS)
+    assert int(re.search(r"(\d+) passed", report)[1]) > 30
+
+
+def test_the_page_has_its_blocks():
+    assert len(BLOCK.findall(PAGE)) == 7
+    assert len(COMMANDS.splitlines()) == 3
