@@ -2,7 +2,8 @@
 
 Each backend has a process of its own. `--slow` adds the long sweeps, `--backend NAME`
 (repeatable) names the backends to run. The run fails if any test fails, if a backend
-collects no test, or if fewer than two backends were there.
+collects no test, or if fewer than two backends were there. What is computed on the
+host alone is tested once, with the first backend.
 """
 
 import argparse
@@ -31,14 +32,22 @@ def main() -> int:
         sys.exit(f"Not installed: {', '.join(missing)}")
     if not options.backend and len(wanted) < 2:
         sys.exit(f"Two backends at least are needed. Installed: {', '.join(wanted)}")
-    marks = [] if options.slow else ["-m", "not slow"]
-    results = {name: run(name, [*marks, *pytest_options]) for name in wanted}
+    results = {
+        name: run(name, [*marks(options.slow, name == wanted[0]), *pytest_options])
+        for name in wanted
+    }
     total: Counter[str] = Counter()
     for name, counts in results.items():
         print(f"{name}: {line(counts)}")
         total.update(counts)
     print(line(total))
     return 0 if all(passed(counts) for counts in results.values()) else 1
+
+
+def marks(slow: bool, first: bool) -> list[str]:
+    """Return the marks to run: what no backend computes is tested on the first alone."""
+    left_out = ["slow"] * (not slow) + ["host"] * (not first)
+    return ["-m", " and ".join(f"not {mark}" for mark in left_out)] if left_out else []
 
 
 def run(backend: str, options: list[str]) -> Counter[str]:

@@ -52,6 +52,7 @@ SCHEDULES = {
     "exponential with an end": ExponentialDecay(0.1, 30, 0.5, end_learning_rate=0.02),
     "polynomial root": PolynomialDecay(0.1, 90, 0.01, power=0.5),
     "polynomial long root": PolynomialDecay(0.1, 10**6, 0.01, power=0.5),
+    "polynomial long root that rises": PolynomialDecay(0.01, 10**6, 0.1, power=0.5),
     "polynomial of all time": PolynomialDecay(0.1, 2**31 - 1, 0.01, power=0.3),
     "polynomial that rises": PolynomialDecay(0.01, 90, 0.1, power=3.0),
     "linear that rises": LinearDecay(1e-7, 100, 0.1),

@@ -1,8 +1,8 @@
 """A schedule that starts anew again and again."""
 
+import math
 from typing import Any
 
-import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import message
@@ -58,6 +58,7 @@ class Repeat(Schedule):
         multiplier = ("multiplier", self.multiplier)
         cycles = Cycles("Repeat", self.steps, multiplier, self.cycle_limit)
         object.__setattr__(self, "_cycles", cycles)
+        object.__setattr__(self, "_last_factor", self._factor_of_the_last())
 
     def value(self, step: Any, xp: Any) -> Any:
         if self.constant_after is None:
@@ -77,6 +78,13 @@ class Repeat(Schedule):
         schedule = self.schedule
         return isinstance(schedule, Decay) and schedule.decay_steps == self.steps
 
+    def _factor_of_the_last(self) -> float:
+        """Return the factor of the last cycle: infinite if it is past all numbers."""
+        power = (self.cycle_limit or 1) - 1
+        if power * math.log(self.decay_rate) > 700.0:
+            return math.inf
+        return self.decay_rate**power
+
     def _inside(self, step: Any, xp: Any) -> Any:
         place = self._cycles.place(step, xp)
         if self.multiplier == 1.0:
@@ -90,10 +98,5 @@ class Repeat(Schedule):
     def _last(self, step: Any, xp: Any) -> Any:
         """Return the end of the last cycle."""
         end = xp.minimum(step, self.steps)  # The step is past it.
-        return value_of(self.schedule, end, xp) * self._last_factor(xp)
-
-    def _last_factor(self, xp: Any) -> float:
-        """Return the factor of the last cycle, which stays finite if it grows."""
-        with np.errstate(over="ignore"):
-            factor = float(np.power(self.decay_rate, self.cycle_limit - 1.0))
-        return min(factor, 0.5 * xp.largest())
+        factor = min(self._last_factor, 0.5 * xp.largest())
+        return value_of(self.schedule, end, xp) * factor

@@ -18,6 +18,8 @@ from kerasched.compat import timm
 from kerasched.compat import torch
 from kerasched.compat import transformers
 
+pytestmark = pytest.mark.host
+
 STEPS = np.arange(120)
 
 

@@ -8,6 +8,8 @@ import pytest
 from compat import traces
 from compat.traces import TRACES
 
+pytestmark = pytest.mark.host
+
 COMPARED = [name for name, trace in TRACES.items() if not traces.left_out(trace)]
 
 

@@ -13,6 +13,8 @@ from migrating.traces import originals_of
 from migrating.traces import schedule_of
 from migrating.traces import steps_of
 
+pytestmark = pytest.mark.host
+
 # How many traces each library has, so that none passes by not being collected.
 COUNTS = {
     "bigvision": 11,

@@ -13,6 +13,8 @@ from kerasched.errors import Optional
 from kerasched.schedules.arguments import Counted
 from kerasched.schedules.arguments import checks_of
 
+pytestmark = pytest.mark.host
+
 POINTS = 2000
 
 

@@ -41,6 +41,8 @@ from kerasched import WarmupStableDecay
 from kerasched.schedules.decay import Decay
 from kerasched.schedules.progress import Progress
 
+pytestmark = pytest.mark.host
+
 HALVES = (Constant(0.1), LinearDecay(0.1, 100))
 BASE = LinearDecay(0.1, 100)
 MOVABLE = "Argument `self` of extend must be a schedule whose end can be moved. "

@@ -29,6 +29,8 @@ from kerasched.errors import MAX_STEP
 from kerasched.schedules.arguments import checks_of
 from kerasched.schedules.decay import Decay
 
+pytestmark = pytest.mark.host
+
 # What grows without bound may overflow where it is multiplied once more.
 HUGE = 1e100
 
@@ -36,7 +38,7 @@ for_every_schedule = pytest.mark.parametrize(
     "entry", kerasched.list_schedules(), ids=lambda entry: entry.name
 )
 so_often = pytest.mark.parametrize(
-    "examples", [8, pytest.param(400, marks=pytest.mark.slow)]
+    "examples", [8, pytest.param(30, marks=pytest.mark.slow)]
 )
 
 

@@ -7,6 +7,8 @@ import pytest
 
 import kerasched
 
+pytestmark = pytest.mark.host
+
 STEPS = np.arange(1_000_000)
 # One cosine is what a schedule needs at least; a tree of several needs it for each.
 MOST_COSINES = 6
