@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def marks(slow: bool, first: bool) -> list[str]:
-    """Return the marks to run: what no backend computes is tested on the first alone."""
+    """Return the marks to run; what no backend computes runs with the first."""
     left_out = ["slow"] * (not slow) + ["host"] * (not first)
     return ["-m", " and ".join(f"not {mark}" for mark in left_out)] if left_out else []
 
