@@ -1,5 +1,6 @@
 """Rates that follow a cosine wave."""
 
+import dataclasses
 from typing import Any
 from typing import Literal
 
@@ -92,6 +93,15 @@ class CosineWave(Schedule):
         from_crest = 2.0 * xp.real(xp.minimum(place, period - place)) / period
         wave = Progress(xp, lambda: from_crest, lambda: from_trough).waved()
         return wave.between(self.high, self.low)
+
+    def momentum(self, low: float = 0.85, high: float = 0.95) -> "CosineWave":
+        """Return the momentum that goes down while the rate goes up, and back.
+
+        Args:
+            low: the momentum at the highest rate.
+            high: the momentum at the lowest rate.
+        """
+        return dataclasses.replace(self, high=low, low=high, name=None)
 
 
 @register(

@@ -1,5 +1,6 @@
 """Cosine decays that start anew."""
 
+import dataclasses
 from functools import partial
 from typing import Any
 
@@ -72,6 +73,23 @@ class CosineRestarts(Schedule):
     @property
     def constant_after(self) -> int | None:
         return self._cycles.end
+
+    def momentum(self, low: float = 0.85, high: float = 0.95) -> "CosineRestarts":
+        """Return the momentum that goes up while the rate goes down, in each cycle.
+
+        It goes all the way in each, also where the peaks of the rate are made lower.
+
+        Args:
+            low: the momentum at the highest rate of a cycle.
+            high: the momentum at the lowest one.
+        """
+        return dataclasses.replace(
+            self,
+            initial_learning_rate=low,
+            end_learning_rate=high,
+            m_mul=1.0,
+            name=None,
+        )
 
     def _inside(self, step: Any, xp: Any) -> Any:
         place = self._cycles.place(step, xp)

@@ -139,3 +139,12 @@ class SlantedTriangular(Recipe):
         low = self.max_learning_rate / self.ratio
         points = (0.0, float(cut), cut / self.cut_fraction)
         return PiecewiseInterpolation(points, (low, self.max_learning_rate, low))
+
+    def momentum(self, low: float = 0.8, high: float = 0.9) -> PiecewiseInterpolation:
+        """Return the momentum that goes down while the rate goes up, and back.
+
+        Args:
+            low: the momentum at the highest rate.
+            high: the momentum at the start and at the end.
+        """
+        return dataclasses.replace(self._composed, values=(high, low, high))

@@ -488,3 +488,27 @@ def test_a_default_start_makes_the_first_update_a_no_op():
 def test_the_end_is_reached_exactly_and_held(schedule):
     assert schedule.evaluate([100, 101, 2**31 - 1]).tolist() == [0.3, 0.3, 0.3]
     assert schedule.evaluate(99) != 0.3
+
+
+@pytest.mark.parametrize(
+    ("schedule", "values"),
+    [
+        (CosineWave(0.6, 0.0, 4), {0: 0.8, 1: 0.85, 2: 0.9, 4: 0.8}),
+        (
+            CosineRestarts(0.6, 4, 1.0, 0.5, 0.1, cycle_limit=2),
+            {0: 0.8, 2: 0.85, 4: 0.8, 6: 0.85, 8: 0.9},
+        ),
+        (SlantedTriangular(0.6, 11, 0.25, 4.0), {0: 0.9, 2: 0.8, 5: 0.85, 8: 0.9}),
+        (Triangular(0.1, 0.6, 2, 4), {0: 0.9, 1: 0.85, 2: 0.8, 4: 0.85, 6: 0.9}),
+        (
+            OneCycle(0.6, 8, 0.25, shape="linear"),
+            {0: 0.9, 1: 0.85, 2: 0.8, 5: 0.85, 8: 0.9},
+        ),
+    ],
+)
+def test_momentum_is_low_where_the_rate_is_high(schedule, values):
+    momentum = schedule.momentum(low=0.8, high=0.9)
+    rates = momentum.evaluate(list(values))
+    np.testing.assert_allclose(rates, list(values.values()), rtol=1e-14)
+    steps = np.arange(10)
+    assert momentum.evaluate(steps).argmin() == schedule.evaluate(steps).argmax()
