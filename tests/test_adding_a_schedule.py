@@ -90,5 +90,5 @@ def test_the_page_followed_to_the_letter_gives_a_schedule_that_passes(tmp_path):
 
 
 def test_the_page_has_its_blocks():
-    assert len(BLOCK.findall(PAGE)) == 7
+    assert len(BLOCK.findall(PAGE)) == 5
     assert len(COMMANDS.splitlines()) == 3

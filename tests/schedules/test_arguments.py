@@ -118,129 +118,130 @@ def test_bad_argument_raises_with_the_message_form(entry, argument, check):
         assert re.fullmatch(form, str(caught.value), re.DOTALL), (value, caught.value)
 
 
-# Whether 0 and negative numbers have a meaning, for each argument that is a number.
-POSITIVE = {
-    "StepDecay": ["decay_steps", "decay_rate"],
-    "ExponentialDecay": ["decay_steps", "decay_rate"],
-    "PolynomialDecay": ["decay_steps", "power", "k_decay"],
-    "LinearDecay": ["decay_steps"],
-    "CosineDecay": ["decay_steps", "exponent", "k_decay"],
-    "Warmup": ["power"],
-    "PerEpoch": ["steps_per_epoch"],
-    "OneCycle": ["total_steps", "div_factor", "final_div_factor"],
-    "InverseTimeDecay": ["decay_steps"],
-    "InverseSqrtDecay": ["timescale"],
-    "Noam": ["model_dim", "warmup_steps"],
-    "Rex": ["decay_steps"],
-    "TanhDecay": ["decay_steps"],
-    "Triangular": ["step_size_up", "step_size_down", "gamma"],
-    "WarmupStableDecay": ["decay_steps"],
-    "Knee": ["total_steps"],
-    "PerUpdate": ["gradient_accumulation_steps"],
-    "SlantedTriangular": ["total_steps", "ratio"],
-    "CosineWave": ["period_steps", "cycles"],
-    "FlatCosine": ["total_steps"],
-    "CosineRestarts": ["first_decay_steps", "m_mul", "cycle_limit"],
-    "Repeat": ["steps", "decay_rate", "cycle_limit"],
-    "Noise": ["end"],
-    "Chebyshev": ["total_steps", "min_curvature", "max_curvature"],
-    "Hyperbolic": ["decay_steps", "upper_bound_steps"],
-    "Eden": ["decay_steps", "decay_epochs", "steps_per_epoch"],
-    "ExponentialAnnealing": ["decay_steps"],
-}
-NOT_NEGATIVE = {
-    "Constant": ["learning_rate"],
-    "StepDecay": ["initial_learning_rate", "end_learning_rate"],
-    "ExponentialDecay": ["initial_learning_rate", "end_learning_rate"],
-    "PolynomialDecay": ["initial_learning_rate", "end_learning_rate"],
-    "LinearDecay": ["initial_learning_rate", "end_learning_rate"],
-    "CosineDecay": ["initial_learning_rate", "end_learning_rate"],
-    "Warmup": ["warmup_steps", "start_learning_rate"],
-    "Scale": ["factor"],
-    "Clip": ["low", "high"],
-    "OneCycle": ["max_learning_rate"],
-    "InverseTimeDecay": ["initial_learning_rate", "decay_rate"],
-    "InverseSqrtDecay": ["initial_learning_rate"],
-    "Noam": ["scale"],
-    "PowerDecay": ["initial_learning_rate", "offset"],
-    "Rex": ["initial_learning_rate", "end_learning_rate"],
-    "TanhDecay": ["initial_learning_rate", "end_learning_rate"],
-    "Triangular": ["min_learning_rate", "max_learning_rate"],
-    "WarmupStableDecay": [
-        "peak_learning_rate",
-        "warmup_steps",
-        "stable_steps",
-        "end_learning_rate",
+# Whether 0 and negative numbers have a meaning, for each number by its name.
+BY_NAME = {
+    "positive": [
+        "cycle_limit",
+        "cycles",
+        "decay_epochs",
+        "decay_rate",
+        "decay_steps",
+        "div_factor",
+        "end",
+        "exponent",
+        "final_div_factor",
+        "first_decay_steps",
+        "gamma",
+        "gradient_accumulation_steps",
+        "k_decay",
+        "m_mul",
+        "max_curvature",
+        "min_curvature",
+        "model_dim",
+        "period_steps",
+        "power",
+        "ratio",
+        "step_size_down",
+        "step_size_up",
+        "steps",
+        "steps_per_epoch",
+        "timescale",
+        "total_steps",
+        "upper_bound_steps",
     ],
-    "Knee": [
-        "peak_learning_rate",
-        "warmup_steps",
+    "not negative": [
+        "amplitude",
+        "anneal_steps",
+        "end_learning_rate",
         "explore_steps",
-        "end_learning_rate",
+        "factor",
+        "high",
+        "infimum_learning_rate",
+        "initial_learning_rate",
+        "learning_rate",
+        "low",
+        "max_learning_rate",
+        "min_learning_rate",
+        "offset",
+        "peak_learning_rate",
+        "scale",
+        "seed",
+        "stable_steps",
+        "start",
+        "start_learning_rate",
+        "swa_learning_rate",
+        "warmup_start",
+        "warmup_steps",
     ],
-    "MultiStepDecay": ["initial_learning_rate", "decay_rate"],
-    "SlantedTriangular": ["max_learning_rate"],
-    "CosineWave": ["high", "low"],
-    "FlatCosine": ["initial_learning_rate", "end_learning_rate"],
-    "SWALR": ["initial_learning_rate", "swa_learning_rate", "anneal_steps"],
-    "CosineRestarts": ["initial_learning_rate", "end_learning_rate", "warmup_steps"],
-    "Noise": ["amplitude", "seed", "start"],
-    "Chebyshev": ["initial_learning_rate"],
-    "Hyperbolic": ["initial_learning_rate", "infimum_learning_rate"],
-    "Eden": ["initial_learning_rate", "warmup_steps", "warmup_start"],
-    "ExponentialAnnealing": ["initial_learning_rate", "end_learning_rate"],
+    "any": ["lower", "upper"],
+    "part": ["cut_fraction", "flat_fraction", "pct_start"],
+    "at least 1": ["multiplier", "t_mul"],
 }
-OF_ANY_SIGN = {
-    "Shift": ["steps"],
-    "PowerDecay": ["power"],
-    "TanhDecay": ["lower", "upper"],
+# And where a class means something else by a name.
+BY_CLASS = {
+    ("ExponentialAnnealing", "ratio"): "part",
+    ("InverseTimeDecay", "decay_rate"): "not negative",
+    ("MultiStepDecay", "decay_rate"): "not negative",
+    ("Noam", "warmup_steps"): "positive",
+    ("PowerDecay", "power"): "any",
+    ("Shift", "steps"): "any",
 }
-BETWEEN_0_AND_1 = {
-    "OneCycle": ["pct_start"],
-    "SlantedTriangular": ["cut_fraction"],
-    "FlatCosine": ["flat_fraction"],
-    "ExponentialAnnealing": ["ratio"],
-}
+
 # What must be 0 with an argument, as it may not lie above it.
 BOUND_BY = {
     ("Clip", "high"): {"low": 0},
     ("Hyperbolic", "initial_learning_rate"): {"infimum_learning_rate": 0},
 }
-AT_LEAST_1 = {"CosineRestarts": ["t_mul"], "Repeat": ["multiplier"]}
 
 
-def rows(table):
-    entries = {entry.cls.__name__: entry for entry in kerasched.list_schedules()}
-    return [(entries[cls], name) for cls, names in table.items() for name in names]
+def kind_of(entry, name):
+    """Return what the numbers of an argument may be, None where no table says it."""
+    kinds = [kind for kind, names in BY_NAME.items() if name in names]
+    return BY_CLASS.get((entry.cls.__name__, name), kinds[0] if kinds else None)
 
 
-@pytest.mark.parametrize(("entry", "argument"), rows(POSITIVE))
+def numbers():
+    """Return every argument that is one number, with its entry."""
+    return [
+        (entry, name)
+        for entry in kerasched.list_schedules()
+        for name, check in checks_of(entry.cls).items()
+        if isinstance(getattr(check, "check", check), (Number, Integer))
+        and not isinstance(check, Items)
+    ]
+
+
+def rows(kind):
+    return [(entry, name) for entry, name in numbers() if kind_of(entry, name) == kind]
+
+
+@pytest.mark.parametrize(("entry", "argument"), rows("positive"))
 def test_zero_is_refused_where_it_has_no_meaning(entry, argument):
     with pytest.raises(ValueError, match=f"`{argument}` of .* must be a positive"):
         entry.cls(**{**entry.example_arguments, argument: 0})
 
 
-@pytest.mark.parametrize(("entry", "argument"), rows(POSITIVE) + rows(NOT_NEGATIVE))
+@pytest.mark.parametrize(("entry", "argument"), rows("positive") + rows("not negative"))
 def test_negative_numbers_are_refused(entry, argument):
     with pytest.raises(ValueError, match=f"`{argument}` of .* must be a "):
         entry.cls(**{**entry.example_arguments, argument: -1})
 
 
 @pytest.mark.parametrize("value", [0, 1, -0.5, 1.5])
-@pytest.mark.parametrize(("entry", "argument"), rows(BETWEEN_0_AND_1))
+@pytest.mark.parametrize(("entry", "argument"), rows("part"))
 def test_parts_of_a_whole_lie_between_0_and_1(entry, argument, value):
     with pytest.raises(ValueError, match="must be a number above 0 and below 1"):
         entry.cls(**{**entry.example_arguments, argument: value})
 
 
 @pytest.mark.parametrize("value", [0, -1, 0.999])
-@pytest.mark.parametrize(("entry", "argument"), rows(AT_LEAST_1))
+@pytest.mark.parametrize(("entry", "argument"), rows("at least 1"))
 def test_cycles_do_not_grow_shorter(entry, argument, value):
     with pytest.raises(ValueError, match="must be a finite number of at least 1"):
         entry.cls(**{**entry.example_arguments, argument: value})
 
 
-@pytest.mark.parametrize(("entry", "argument"), rows(NOT_NEGATIVE))
+@pytest.mark.parametrize(("entry", "argument"), rows("not negative"))
 def test_zero_is_kept_where_it_has_a_meaning(entry, argument):
     others = BOUND_BY.get((entry.cls.__name__, argument), {})
     arguments = {**entry.example_arguments, argument: 0, **others}
@@ -248,16 +249,9 @@ def test_zero_is_kept_where_it_has_a_meaning(entry, argument):
 
 
 def test_every_number_among_the_arguments_has_its_row():
-    tables = (POSITIVE, NOT_NEGATIVE, OF_ANY_SIGN, BETWEEN_0_AND_1, AT_LEAST_1)
-    listed = [row for table in tables for row in rows(table)]
-    numbers = [
-        (entry, name)
-        for entry in kerasched.list_schedules()
-        for name, check in checks_of(entry.cls).items()
-        if isinstance(getattr(check, "check", check), (Number, Integer))
-        and not isinstance(check, Items)
-    ]
-    assert {(e.name, n) for e, n in listed} == {(e.name, n) for e, n in numbers}
+    assert not [(e.name, name) for e, name in numbers() if kind_of(e, name) is None]
+    used = {name for _, name in numbers()}
+    assert {name for names in BY_NAME.values() for name in names} == used
 
 
 @pytest.mark.parametrize("values", [[0.1, -0.1], [0.1, NAN]])
