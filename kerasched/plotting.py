@@ -1,6 +1,7 @@
 """Pictures. Matplotlib is imported inside the functions: few runs need it."""
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
@@ -132,7 +133,8 @@ def _lengths(schedule: Any) -> Iterator[int]:
         return
     for field in dataclasses.fields(schedule):
         value = getattr(schedule, field.name)
-        if isinstance(value, int) and ("step" in field.name or "time" in field.name):
-            yield value
+        number = isinstance(value, (int, float))
+        if number and ("step" in field.name or "time" in field.name):
+            yield math.ceil(value)
     for child in schedule.children:
         yield from _lengths(child)

@@ -42,7 +42,7 @@ def ports():
                 yield pytest.param(library, function, id=f"{library}.{name}")
 
 
-@pytest.mark.parametrize(("library", "function"), ports())
+@pytest.mark.parametrize(("library", "function"), list(ports()))
 def test_a_port_says_whose_it_is_in_one_line(library, function):
     first, *rest = function.__doc__.splitlines()
     owner = {"paddle": "Paddle's", "transformers": "transformers'"}
