@@ -13,14 +13,12 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kerasched.errors import Number
 from kerasched.errors import message
+from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.combine import Scale
 from kerasched.schedules.registry import PACKAGE
-
-_DECAY = Number("a positive finite number", minimum=0.0, exclusive=True)
 
 
 def layerwise(
@@ -60,7 +58,8 @@ def layerwise(
         raise ValueError(message("layerwise", "model", what, model, fix))
     if not isinstance(schedule, LearningRateSchedule):
         schedule = check_of(Rate)("layerwise", "schedule", schedule)
-    decay, make = _DECAY("layerwise", "decay", decay), _maker(optimizer)
+    decay = check_of(Positive)("layerwise", "decay", decay)
+    make = _maker(optimizer)
     above = _layers_above(model)
     counts = [above.get(id(variable), 0) for variable in model.trainable_variables]
     depths = sorted(set(counts))

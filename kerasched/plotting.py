@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from kerasched.errors import MAX_STEP
-from kerasched.errors import Integer
 from kerasched.errors import message
 from kerasched.schedules import Schedule
+from kerasched.schedules.arguments import Steps
+from kerasched.schedules.arguments import check_of
 
 MAX_POINTS = 4000
-_last_step = Integer("a positive integer", minimum=1)
 
 
 def plot(schedule: Schedule, steps: int | None = None, ax: Any = None) -> Any:
@@ -55,7 +55,7 @@ def plot(schedule: Schedule, steps: int | None = None, ax: Any = None) -> Any:
 def horizon(schedule: Schedule, steps: int | None = None) -> int:
     """Return the last step to show of a schedule, `steps` where it is given."""
     if steps is not None:
-        return _last_step("plot", "steps", steps)
+        return check_of(Steps)("plot", "steps", steps)
     end = schedule.constant_after
     if end:
         return min(end + max(end // 10, 1), MAX_STEP)

@@ -132,6 +132,9 @@ STEPS = np.unique(
     )
 )
 
+# Relative to the value, and to the peak.
+ROUNDING = {"exact": (1e-9, 1e-15), "recursive": (1e-7, 1e-12), "single": (2e-6, 1e-9)}
+
 # Keras's own functions are traced with the warnings that they bring themselves.
 TORCH_NOTE = "ignore:.*(lru_cache|Dynamo).*"
 
@@ -151,6 +154,22 @@ def tolerance(schedule, steps):
     """
     values = schedule.evaluate(steps)
     return relative(schedule) * np.abs(values) + 1e-9 * np.abs(values).max()
+
+
+def allowed(values, steps, kind, far):
+    """Return how far ours may lie from an original's values: what its rounding allows.
+
+    Args:
+        kind: how it computed: "exact" in float64, "recursive" in float64 from its value
+            before, "single" in float32.
+        far: whether it rounds as in float32 past step 2**24.
+    """
+    peak = np.nanmax(np.abs(values))
+    within = {
+        name: part * np.abs(values) + of_peak * peak
+        for name, (part, of_peak) in ROUNDING.items()
+    }
+    return np.where(far & (steps > 2**24), within["single"], within[kind])
 
 
 def relative(schedule):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from support import allowed
 
 from kerasched.compat import optax
 from kerasched.compat import paddle
@@ -156,17 +157,15 @@ ROUNDED_AT_2_TO_THE_24 = {"torch/CosineAnnealingLR/8"}
 
 def tolerance(trace):
     """Return how far our values may lie from a trace's, at each step."""
-    values, steps = np.abs(trace["values"]), trace["steps"]
-    peak = np.nanmax(values)
-    rounds = (steps > 2**24) & (
-        trace["id"].split("/")[0] in ("torch", "timm", "paddle")
-    )
+    values, steps = trace["values"], trace["steps"]
+    library = trace["id"].partition("/")[0]
+    kind = "recursive" if "recursive" in trace["drive"] else "exact"
+    if library == "optax" or trace["dtype"] == "float32":
+        kind = "single"
+    within = allowed(values, steps, kind, library in ("torch", "timm", "paddle"))
     if trace["id"] in ROUNDED_AT_2_TO_THE_24:
-        rounds |= steps == 2**24
-    if trace["id"].startswith("optax") or trace["dtype"] == "float32":
-        rounds = np.ones(steps.shape, bool)
-    exact = 1e-9 * values + 1e-15 * peak
-    if "recursive" in trace["drive"]:
-        exact = 1e-7 * values + 1e-12 * peak
-    unit = 2.0**-24 * peak if trace["id"] in CANCELLED else 1e-9 * peak
-    return np.where(rounds, 2e-6 * values + unit, exact)
+        single = allowed(values, steps, "single", False)
+        within = np.where(steps == 2**24, single, within)
+    if trace["id"] in CANCELLED:
+        within = within + (2.0**-24 - 1e-9) * np.nanmax(np.abs(values))
+    return within

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support import allowed
 
 from kerasched import Schedule
 from migrating.original import ORIGINALS
@@ -50,20 +51,9 @@ def mismatches(trace: dict[str, Any], schedule: Schedule) -> set[int]:
     """Return the steps at which a schedule has not the values of a trace."""
     steps, values = steps_of(trace), np.array(trace["values"], dtype="float64")
     error = np.abs(schedule.evaluate(steps) - values)
-    return set(steps[~(error <= _tolerance(trace, steps, values))].tolist())
-
-
-def _tolerance(trace: dict[str, Any], steps: Any, values: np.ndarray) -> np.ndarray:
-    """Return how far ours may lie off: what the rounding of the original allows.
-
-    It computed in float64, in float64 from its value before, or in float32.
-    """
-    exact, recursive, single = (1e-9, 1e-15), (1e-7, 1e-12), (2e-6, 1e-9)
-    usual = recursive if trace.get("recursive") else exact
-    usual = single if trace.get("dtype") == "float32" else usual
-    peak = np.nanmax(np.abs(values))
-    near, far = [a * np.abs(values) + b * peak for a, b in (usual, single)]
-    return np.where(steps > 2**24, far, near)
+    kind = "recursive" if trace.get("recursive") else "exact"
+    kind = "single" if trace.get("dtype") == "float32" else kind
+    return set(steps[~(error <= allowed(values, steps, kind, True))].tolist())
 
 
 def _takes(item: Original, params: dict[str, Any]) -> bool:
