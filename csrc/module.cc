@@ -1,89 +1,170 @@
-// The Python module kerasched._native: turns NumPy arrays into Arrays. No maths.
-#include <pybind11/numpy.h>
+// The Python module kerasched._native. No maths.
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
+#include "dispatch.h"
+#include "parallel.h"
 #include "sgd.h"
+#if defined(KERASCHED_XLA)
+#include "xla_handler.h"
+#endif
 
 namespace py = pybind11;
 
 namespace kerasched {
 namespace {
 
-[[noreturn]] void Refuse(const char* argument, const std::string& requirement,
-                         const std::string& received) {
-  throw py::value_error(std::string("Argument `") + argument +
-                        "` of momentum_update must be " + requirement +
-                        ". Received: " + argument + "=" + received);
+using Addresses = std::vector<std::uintptr_t>;
+
+ScalarType TypeNamed(const std::string& name) {
+  for (const ScalarType type :
+       {ScalarType::kFloat32, ScalarType::kFloat64, ScalarType::kBFloat16}) {
+    if (name == NameOf(type)) return type;
+  }
+  throw py::value_error("Weights must be float32, float64 or bfloat16. Received: " +
+                        name);
 }
 
-Array ToArray(const char* argument, const py::array& array, bool written) {
-  const auto dtype =
-      py::str(static_cast<py::object>(array.dtype())).cast<std::string>();
-  const bool is_float32 = array.dtype().equal(py::dtype::of<float>());
-  if (!is_float32 && !array.dtype().equal(py::dtype::of<double>())) {
-    Refuse(argument, "a float32 or float64 array", "an array of " + dtype);
+// An update of tensors of given types and sizes, to be run on their addresses.
+class DirectUpdate {
+ public:
+  DirectUpdate(const Options& options, const std::vector<std::string>& types,
+               const std::vector<std::int64_t>& sizes, const std::vector<bool>& decays)
+      : options_(options) {
+    if (types.size() != sizes.size() || types.size() != decays.size()) {
+      throw py::value_error("`types`, `sizes` and `decays` must have one length");
+    }
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      Tensor tensor = {};
+      tensor.type = TypeNamed(types[i]);
+      tensor.size = sizes[i];
+      tensor.decays = decays[i];
+      tensors_.push_back(tensor);
+    }
   }
-  if (!(array.flags() & py::array::c_style)) {
-    Refuse(argument, "a contiguous array", "an array with strides");
+
+  void Run(double learning_rate, double momentum, double weight_decay,
+           std::int64_t iterations, const Addresses& weights,
+           const Addresses& gradients, const Addresses& velocities,
+           const Addresses& sums, const Addresses& averages) const {
+    std::vector<Tensor> tensors = tensors_;
+    Fill(tensors, weights, &Tensor::weight, true, "weights");
+    Fill(tensors, velocities, &Tensor::velocity, options_.momentum, "velocities");
+    Fill(tensors, sums, &Tensor::sum, options_.gradient_accumulation_steps > 1, "sums");
+    Fill(tensors, averages, &Tensor::average, options_.use_ema, "averages");
+    if (gradients.size() != tensors.size()) throw WrongCount("gradients", gradients);
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      tensors[i].gradient = reinterpret_cast<const void*>(gradients[i]);
+    }
+    Status status;
+    {
+      py::gil_scoped_release unlocked;
+      status = CheckOverlap(tensors);
+      if (status.ok()) {
+        const Scalars scalars = {learning_rate, momentum, weight_decay, iterations};
+        status = kerasched::Update(options_, scalars, tensors, PrivatePool());
+      }
+    }
+    if (!status.ok()) throw py::value_error(status.error);
   }
-  if (!array.attr("flags").attr("aligned").cast<bool>()) {
-    Refuse(argument, "an aligned array", "an array between its type's addresses");
+
+ private:
+  py::value_error WrongCount(const char* name, const Addresses& received) const {
+    return py::value_error(std::string("Argument `") + name + "` must have " +
+                           std::to_string(tensors_.size()) +
+                           " addresses. Received: " + std::to_string(received.size()));
   }
-  if (written && !array.writeable()) {
-    Refuse(argument, "a writeable array", "a read-only array");
+
+  void Fill(std::vector<Tensor>& tensors, const Addresses& addresses,
+            void* Tensor::* field, bool needed, const char* name) const {
+    if (!needed) return;
+    if (addresses.size() != tensors.size()) throw WrongCount(name, addresses);
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      tensors[i].*field = reinterpret_cast<void*>(addresses[i]);
+    }
   }
-  return {is_float32 ? ScalarType::kFloat32 : ScalarType::kFloat64,
-          const_cast<void*>(array.data()), array.size()};
+
+  const Options options_;
+  std::vector<Tensor> tensors_;
+};
+
+void BindOptions(py::module_& module) {
+  py::class_<Options>(module, "Options")
+      .def(py::init([](bool momentum, bool nesterov, bool weight_decay,
+                       bool independent_weight_decay, double clipvalue, double clipnorm,
+                       double global_clipnorm, bool use_ema, double ema_momentum,
+                       std::int64_t ema_overwrite_frequency,
+                       std::int64_t gradient_accumulation_steps,
+                       double loss_scale_factor) {
+             return Options{momentum,
+                            nesterov,
+                            weight_decay,
+                            independent_weight_decay,
+                            clipvalue,
+                            clipnorm,
+                            global_clipnorm,
+                            use_ema,
+                            ema_momentum,
+                            ema_overwrite_frequency,
+                            gradient_accumulation_steps,
+                            loss_scale_factor};
+           }),
+           py::kw_only(), py::arg("momentum"), py::arg("nesterov"),
+           py::arg("weight_decay"), py::arg("independent_weight_decay"),
+           py::arg("clipvalue"), py::arg("clipnorm"), py::arg("global_clipnorm"),
+           py::arg("use_ema"), py::arg("ema_momentum"),
+           py::arg("ema_overwrite_frequency"), py::arg("gradient_accumulation_steps"),
+           py::arg("loss_scale_factor"));
 }
 
-void RequireTypeOf(const Array& weight, const char* argument, const Array& array) {
-  if (array.type != weight.type) {
-    Refuse(argument, "of the type of `weight`",
-           array.type == ScalarType::kFloat32 ? "an array of float32"
-                                              : "an array of float64");
-  }
+std::string InstructionSet() {
+  std::string error;
+  const Loops* loops = ChooseLoops(&error);
+  if (loops == nullptr) throw py::value_error(error);
+  return loops->name;
 }
 
-bool SameShape(const py::array& a, const py::array& b) {
-  return py::object(a.attr("shape")).equal(b.attr("shape"));
-}
-
-void RequireShapeOf(const py::array& weight, const char* argument,
-                    const py::array& array) {
-  if (!SameShape(weight, array)) {
-    Refuse(argument, "of the shape of `weight`",
-           "shape " + py::str(array.attr("shape")).cast<std::string>());
-  }
-}
-
-void MomentumUpdate(const py::array& weight, const py::array& gradient,
-                    const py::array& velocity, double learning_rate, double momentum) {
-  RequireShapeOf(weight, "gradient", gradient);
-  RequireShapeOf(weight, "velocity", velocity);
-  const Array w = ToArray("weight", weight, true);
-  const Array g = ToArray("gradient", gradient, false);
-  const Array v = ToArray("velocity", velocity, true);
-  RequireTypeOf(w, "gradient", g);
-  RequireTypeOf(w, "velocity", v);
-  Status status;
-  {
-    py::gil_scoped_release unlocked;
-    status = UpdateMomentum(w, g, v, learning_rate, momentum);
-  }
-  if (!status.ok()) throw py::value_error(status.error);
+std::int64_t Threads() {
+  std::string error;
+  const std::int64_t threads = ThreadLimit(PrivatePool().threads, &error);
+  if (threads == 0) throw py::value_error(error);
+  return threads;
 }
 
 }  // namespace
 }  // namespace kerasched
 
 PYBIND11_MODULE(_native, module) {
+  using kerasched::DirectUpdate;
   module.doc() = "The C++ part of kerasched; kerasched.kernels.native is its importer.";
-  module.def("momentum_update", &kerasched::MomentumUpdate,
-             py::arg("weight").noconvert(), py::arg("gradient").noconvert(),
-             py::arg("velocity").noconvert(), py::arg("learning_rate"),
-             py::arg("momentum"),
-             "Update weight and velocity in place from gradient, all NumPy arrays.");
+  kerasched::BindOptions(module);
+  py::class_<DirectUpdate>(module, "Update")
+      .def(py::init<const kerasched::Options&, const std::vector<std::string>&,
+                    const std::vector<std::int64_t>&, const std::vector<bool>&>(),
+           py::arg("options"), py::arg("types"), py::arg("sizes"), py::arg("decays"))
+      .def("run", &DirectUpdate::Run, py::arg("learning_rate"), py::arg("momentum"),
+           py::arg("weight_decay"), py::arg("iterations"), py::arg("weights"),
+           py::arg("gradients"), py::arg("velocities"), py::arg("sums"),
+           py::arg("averages"));
+  module.def("instruction_set", &kerasched::InstructionSet);
+  module.def("threads", &kerasched::Threads);
+#if defined(KERASCHED_XLA)
+  module.attr("ffi_version") =
+      py::make_tuple(kerasched::kFfiMajor, kerasched::kFfiMinor);
+  module.attr("ffi_target") = kerasched::kSgdTarget;
+  module.def("ffi_handler", [] {
+    return py::capsule(reinterpret_cast<void*>(kerasched::SgdHandler),
+                       "xla._CUSTOM_CALL_TARGET");
+  });
+  module.def("register_in_tensorflow", [](const std::string& library) {
+    return std::string(kerasched::RegisterInTensorFlow(library.c_str()));
+  });
+#else
+  module.attr("ffi_version") = py::none();
+#endif
 }
