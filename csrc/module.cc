@@ -19,8 +19,6 @@ namespace py = pybind11;
 namespace kerasched {
 namespace {
 
-using Addresses = std::vector<std::uintptr_t>;
-
 ScalarType TypeNamed(const std::string& name) {
   for (const ScalarType type :
        {ScalarType::kFloat32, ScalarType::kFloat64, ScalarType::kBFloat16}) {
@@ -30,11 +28,64 @@ ScalarType TypeNamed(const std::string& name) {
                         name);
 }
 
-// An update of tensors of given types and sizes, to be run on their addresses.
+// Returns the address of an array: a number, or a tensor that is asked for it. Asking
+// here takes half the time that a loop in Python takes, which for a model of many small
+// weights is most of an update.
+std::uintptr_t AddressOf(py::handle array) {
+  static const py::str* const kDataPtr =
+      new py::str("data_ptr");  // Lives on, as Python.
+  if (PyLong_Check(array.ptr())) return array.cast<std::uintptr_t>();
+  PyObject* const address = PyObject_CallMethodNoArgs(array.ptr(), kDataPtr->ptr());
+  if (address == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(address).cast<std::uintptr_t>();
+}
+
+// Returns an attribute of a tensor; `name` lives as long as Python.
+py::object Attribute(py::handle object, const py::str* name) {
+  PyObject* const value = PyObject_GetAttr(object.ptr(), name->ptr());
+  if (value == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(value);
+}
+
+// Whether each variable of Keras still holds its tensor of torch. A loop in Python
+// takes twice as long, and this is asked at every step.
+bool HoldTensors(const py::list& variables, const py::list& tensors) {
+  static const py::str* const kValue = new py::str("_value");
+  if (variables.size() != tensors.size()) return false;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (!Attribute(variables[i], kValue).is(tensors[i])) return false;
+  }
+  return true;
+}
+
+// Whether tensors of torch have the types and shapes of others, are contiguous and in
+// this computer's memory.
+bool AreLike(const py::list& tensors, const py::list& dtypes, const py::list& shapes) {
+  static const py::str* const kDtype = new py::str("dtype");
+  static const py::str* const kShape = new py::str("shape");
+  static const py::str* const kIsCpu = new py::str("is_cpu");
+  static const py::str* const kIsContiguous = new py::str("is_contiguous");
+  if (tensors.size() != dtypes.size() || tensors.size() != shapes.size()) return false;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const py::handle tensor = tensors[i];
+    if (!Attribute(tensor, kDtype).is(dtypes[i])) return false;
+    if (Attribute(tensor, kIsCpu).ptr() != Py_True) return false;
+    if (!Attribute(tensor, kShape).equal(shapes[i])) return false;
+    PyObject* const contiguous =
+        PyObject_CallMethodNoArgs(tensor.ptr(), kIsContiguous->ptr());
+    if (contiguous == nullptr) throw py::error_already_set();
+    if (py::reinterpret_steal<py::object>(contiguous).ptr() != Py_True) return false;
+  }
+  return true;
+}
+
+// An update of arrays that stay where they are; their gradients come with each step.
 class DirectUpdate {
  public:
   DirectUpdate(const Options& options, const std::vector<std::string>& types,
-               const std::vector<std::int64_t>& sizes, const std::vector<bool>& decays)
+               const std::vector<std::int64_t>& sizes, const std::vector<bool>& decays,
+               const py::list& weights, const py::list& velocities,
+               const py::list& sums, const py::list& averages)
       : options_(options) {
     if (types.size() != sizes.size() || types.size() != decays.size()) {
       throw py::value_error("`types`, `sizes` and `decays` must have one length");
@@ -46,51 +97,61 @@ class DirectUpdate {
       tensor.decays = decays[i];
       tensors_.push_back(tensor);
     }
+    Fill(weights, &Tensor::weight, true, "weights");
+    Fill(velocities, &Tensor::velocity, options.momentum, "velocities");
+    Fill(sums, &Tensor::sum, options.gradient_accumulation_steps > 1, "sums");
+    Fill(averages, &Tensor::average, options.use_ema, "averages");
+    const Status status = written_.Set(tensors_);
+    if (!status.ok()) throw py::value_error(status.error);
+  }
+
+  // Whether these arrays, in the order of the constructor, are at the same addresses.
+  bool Holds(const py::list& arrays) const {
+    if (arrays.size() != addresses_.size()) return false;
+    for (std::size_t i = 0; i < addresses_.size(); ++i) {
+      if (AddressOf(arrays[i]) != addresses_[i]) return false;
+    }
+    return true;
   }
 
   void Run(double learning_rate, double momentum, double weight_decay,
-           std::int64_t iterations, const Addresses& weights,
-           const Addresses& gradients, const Addresses& velocities,
-           const Addresses& sums, const Addresses& averages) const {
-    std::vector<Tensor> tensors = tensors_;
-    Fill(tensors, weights, &Tensor::weight, true, "weights");
-    Fill(tensors, velocities, &Tensor::velocity, options_.momentum, "velocities");
-    Fill(tensors, sums, &Tensor::sum, options_.gradient_accumulation_steps > 1, "sums");
-    Fill(tensors, averages, &Tensor::average, options_.use_ema, "averages");
-    if (gradients.size() != tensors.size()) throw WrongCount("gradients", gradients);
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-      tensors[i].gradient = reinterpret_cast<const void*>(gradients[i]);
+           std::int64_t iterations, const py::list& gradients) {
+    if (gradients.size() != tensors_.size()) throw WrongCount("gradients", gradients);
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      tensors_[i].gradient = reinterpret_cast<const void*>(AddressOf(gradients[i]));
     }
+    const Scalars scalars = {learning_rate, momentum, weight_decay, iterations};
     Status status;
     {
-      py::gil_scoped_release unlocked;
-      status = CheckOverlap(tensors);
-      if (status.ok()) {
-        const Scalars scalars = {learning_rate, momentum, weight_decay, iterations};
-        status = kerasched::Update(options_, scalars, tensors, PrivatePool());
-      }
+      const py::gil_scoped_release unlocked;
+      status = written_.CheckGradients(tensors_);
+      if (status.ok()) status = Update(options_, scalars, tensors_, PrivatePool());
     }
     if (!status.ok()) throw py::value_error(status.error);
   }
 
  private:
-  py::value_error WrongCount(const char* name, const Addresses& received) const {
+  py::value_error WrongCount(const char* name, const py::list& received) const {
     return py::value_error(std::string("Argument `") + name + "` must have " +
                            std::to_string(tensors_.size()) +
                            " addresses. Received: " + std::to_string(received.size()));
   }
 
-  void Fill(std::vector<Tensor>& tensors, const Addresses& addresses,
-            void* Tensor::* field, bool needed, const char* name) const {
+  void Fill(const py::list& arrays, void* Tensor::* field, bool needed,
+            const char* name) {
     if (!needed) return;
-    if (addresses.size() != tensors.size()) throw WrongCount(name, addresses);
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-      tensors[i].*field = reinterpret_cast<void*>(addresses[i]);
+    if (arrays.size() != tensors_.size()) throw WrongCount(name, arrays);
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      const std::uintptr_t address = AddressOf(arrays[i]);
+      addresses_.push_back(address);
+      tensors_[i].*field = reinterpret_cast<void*>(address);
     }
   }
 
   const Options options_;
   std::vector<Tensor> tensors_;
+  std::vector<std::uintptr_t> addresses_;
+  WrittenBytes written_;
 };
 
 void BindOptions(py::module_& module) {
@@ -145,12 +206,19 @@ PYBIND11_MODULE(_native, module) {
   kerasched::BindOptions(module);
   py::class_<DirectUpdate>(module, "Update")
       .def(py::init<const kerasched::Options&, const std::vector<std::string>&,
-                    const std::vector<std::int64_t>&, const std::vector<bool>&>(),
-           py::arg("options"), py::arg("types"), py::arg("sizes"), py::arg("decays"))
+                    const std::vector<std::int64_t>&, const std::vector<bool>&,
+                    const py::list&, const py::list&, const py::list&,
+                    const py::list&>(),
+           py::arg("options"), py::arg("types"), py::arg("sizes"), py::arg("decays"),
+           py::arg("weights"), py::arg("velocities"), py::arg("sums"),
+           py::arg("averages"))
+      .def("holds", &DirectUpdate::Holds, py::arg("arrays"))
       .def("run", &DirectUpdate::Run, py::arg("learning_rate"), py::arg("momentum"),
-           py::arg("weight_decay"), py::arg("iterations"), py::arg("weights"),
-           py::arg("gradients"), py::arg("velocities"), py::arg("sums"),
-           py::arg("averages"));
+           py::arg("weight_decay"), py::arg("iterations"), py::arg("gradients"));
+  module.def("hold_tensors", &kerasched::HoldTensors, py::arg("variables"),
+             py::arg("tensors"));
+  module.def("are_like", &kerasched::AreLike, py::arg("tensors"), py::arg("dtypes"),
+             py::arg("shapes"));
   module.def("instruction_set", &kerasched::InstructionSet);
   module.def("threads", &kerasched::Threads);
 #if defined(KERASCHED_XLA)

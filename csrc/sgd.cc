@@ -176,9 +176,14 @@ Status CheckOptions(const Options& options) {
   return {};
 }
 
+// Names are put together only where there is something to say: they would take longer
+// than updating a small tensor.
+std::string NameOf(const char* what, std::size_t place) {
+  return std::string("The ") + what + " of tensor " + std::to_string(place);
+}
+
 Status CheckTensor(const Options& options, const Tensor& t, std::size_t place) {
-  const std::string which = " of tensor " + std::to_string(place);
-  if (t.size < 0) return {"The size" + which + " must not be negative"};
+  if (t.size < 0) return {NameOf("size", place) + " must not be negative"};
   if (t.size == 0) return {};
   const struct {
     const char* name;
@@ -189,48 +194,49 @@ Status CheckTensor(const Options& options, const Tensor& t, std::size_t place) {
                 {"velocity", t.velocity, options.momentum},
                 {"sum", t.sum, options.gradient_accumulation_steps > 1},
                 {"average", t.average, options.use_ema}};
+  const auto width = static_cast<std::uintptr_t>(BytesOf(t.type));
   for (const auto& array : arrays) {
     if (!array.needed) continue;
-    const std::string name = std::string("The ") + array.name + which;
-    if (array.data == nullptr) return {name + " is missing"};
-    const auto width = static_cast<std::uintptr_t>(BytesOf(t.type));
+    if (array.data == nullptr) return {NameOf(array.name, place) + " is missing"};
     if (reinterpret_cast<std::uintptr_t>(array.data) % width != 0) {
-      return {name + " must be aligned for " + NameOf(t.type)};
+      return {NameOf(array.name, place) + " must be aligned for " + NameOf(t.type)};
     }
   }
   return {};
 }
 
-using Bytes =
-    std::pair<std::uintptr_t, std::uintptr_t>;  // First, and one past the last.
+Status Shared() { return {"Arrays of an update must not share memory"}; }
 
-Bytes BytesAt(const void* data, const Tensor& t) {
+}  // namespace
+
+WrittenBytes::Bytes WrittenBytes::At(const void* data, const Tensor& t) {
   const auto begin = reinterpret_cast<std::uintptr_t>(data);
   return {begin, begin + static_cast<std::uintptr_t>(t.size * BytesOf(t.type))};
 }
 
-}  // namespace
-
-Status CheckOverlap(const std::vector<Tensor>& tensors) {
-  const Status overlap = {"Arrays of an update must not share memory"};
-  std::vector<Bytes> written;
+Status WrittenBytes::Set(const std::vector<Tensor>& tensors) {
+  places_.clear();
   for (const Tensor& t : tensors) {
     for (const void* data : {t.weight, t.velocity, t.sum, t.average}) {
-      if (data != nullptr && t.size > 0) written.push_back(BytesAt(data, t));
+      if (data != nullptr && t.size > 0) places_.push_back(At(data, t));
     }
   }
-  std::sort(written.begin(), written.end());
-  for (std::size_t i = 1; i < written.size(); ++i) {
-    if (written[i].first < written[i - 1].second) return overlap;
+  std::sort(places_.begin(), places_.end());
+  for (std::size_t i = 1; i < places_.size(); ++i) {
+    if (places_[i].first < places_[i - 1].second) return Shared();
   }
+  return {};
+}
+
+Status WrittenBytes::CheckGradients(const std::vector<Tensor>& tensors) const {
   for (const Tensor& t : tensors) {
     if (t.size == 0) continue;
-    const Bytes read = BytesAt(t.gradient, t);
-    // The first written array that ends behind the gradient's begin.
+    const Bytes read = At(t.gradient, t);
+    // The first written place that ends behind the gradient's begin.
     const auto found = std::upper_bound(
-        written.begin(), written.end(), read.first,
+        places_.begin(), places_.end(), read.first,
         [](std::uintptr_t begin, const Bytes& bytes) { return begin < bytes.second; });
-    if (found != written.end() && found->first < read.second) return overlap;
+    if (found != places_.end() && found->first < read.second) return Shared();
   }
   return {};
 }

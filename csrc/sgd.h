@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "parallel.h"
@@ -55,8 +56,20 @@ struct Tensor {
   void* average;
 };
 
-// Returns whether no written array of the tensors overlaps another one.
-Status CheckOverlap(const std::vector<Tensor>& tensors);
+// The places in memory that updates of the same tensors write, kept in order so that
+// each step has only its gradients to compare with them.
+class WrittenBytes {
+ public:
+  // Takes the places from the tensors, unless two of them overlap.
+  Status Set(const std::vector<Tensor>& tensors);
+  // Says whether no gradient overlaps one of the places.
+  Status CheckGradients(const std::vector<Tensor>& tensors) const;
+
+ private:
+  using Bytes = std::pair<std::uintptr_t, std::uintptr_t>;  // First, and past the last.
+  static Bytes At(const void* data, const Tensor& tensor);
+  std::vector<Bytes> places_;
+};
 
 // Does one step on all tensors, in place; of the gradients nothing is written. Where
 // something is wrong with what it is given, nothing is touched and the status says

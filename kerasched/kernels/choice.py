@@ -48,6 +48,11 @@ def choose(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
     return (None, reason) if reason else (_module(backend), "")
 
 
+def program(step: Step) -> Any:
+    """Return what the kernel of torch made of a step, to be run again."""
+    return _module("torch").program(step)
+
+
 def forbidden(fused: bool | str) -> str:
     """Return who forbids the kernel, or an empty text."""
     if os.environ.get("KERASCHED_FUSED", "").strip() == "0":

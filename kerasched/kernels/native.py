@@ -22,17 +22,22 @@ TYPES = {"float32": 4, "float64": 8, "bfloat16": 2}
 
 
 class Update:
-    """An update of weights of given types and sizes, in place, by their addresses.
+    """An update of arrays that stay where they are, in place.
+
+    An array is given by its address, or as an object whose `data_ptr()` is the address.
+    All are contiguous and aligned for their type.
 
     Args:
-        options: what is done.
+        options: what is done, and so which lists are needed; the others are empty.
         types: the type of each weight and of all that belongs to it, of TYPES.
         sizes: how many numbers each has.
         decays: for each weight whether it decays.
+        weights, velocities, sums, averages: the arrays, all of which are written.
 
     Raises:
         RuntimeError: the compiled extension is not installed.
-        ValueError: a type is not supported.
+        ValueError: a type is not supported, an array is missing or not aligned, or two
+            of them share memory.
     """
 
     def __init__(
@@ -41,22 +46,36 @@ class Update:
         types: Sequence[str],
         sizes: Sequence[int],
         decays: Sequence[bool],
+        weights: list[Any],
+        velocities: list[Any],
+        sums: list[Any],
+        averages: list[Any],
     ) -> None:
         if missing:
             raise RuntimeError(f"{missing}. Install kerasched with a C++ compiler")
-        given = _native.Options(**dataclasses.asdict(options))
-        self.run = _native.Update(given, list(types), list(sizes), list(decays)).run
+        self._update = _native.Update(
+            _native.Options(**dataclasses.asdict(options)),
+            list(types),
+            list(sizes),
+            list(decays),
+            weights,
+            velocities,
+            sums,
+            averages,
+        )
+        self.holds = self._update.holds
+        """Returns whether arrays, list after list, are where the constructor's were."""
+        self.run = self._update.run
         """Does one step.
 
         Args:
             learning_rate, momentum, weight_decay: numbers.
             iterations: the micro-batches before this one.
-            weights, gradients, velocities, sums, averages: addresses of contiguous
-                arrays, aligned for their type; empty lists where the options have no
-                use for them. Of the gradients nothing is written.
+            gradients: a list of arrays, one for each weight; only read.
 
         Raises:
-            ValueError: an array is missing or not aligned, or two share memory.
+            ValueError: a gradient is missing, not aligned, or shares memory with what
+                is written.
         """
 
 
@@ -104,18 +123,15 @@ def update(
     for name, arrays in lists.items():
         for weight, array in zip(weights, arrays, strict=False):
             _check(name, weight, array)
+    places = {name: [a.ctypes.data for a in arrays] for name, arrays in lists.items()}
+    gradients_at = places.pop("gradients")
     Update(
         options,
         [str(w.dtype) for w in weights],
         [w.size for w in weights],
         [True] * len(weights) if decays is None else decays,
-    ).run(
-        learning_rate,
-        momentum,
-        weight_decay,
-        iterations,
-        **{name: [a.ctypes.data for a in arrays] for name, arrays in lists.items()},
-    )
+        **places,
+    ).run(learning_rate, momentum, weight_decay, iterations, gradients_at)
 
 
 def _check(name: str, weight: np.ndarray, array: np.ndarray) -> None:
@@ -130,6 +146,25 @@ def _check(name: str, weight: np.ndarray, array: np.ndarray) -> None:
         refuse("contiguous arrays", "an array with strides")
     if not array.flags.writeable and name != "gradients":
         refuse("arrays that may be written", "a read-only array")
+
+
+def hold_tensors(variables: list[Any], tensors: list[Any]) -> bool:
+    """Return whether each variable of Keras on torch still holds its tensor.
+
+    Keras's public way to the tensor inside a variable takes a microsecond, for a small
+    model most of an update; this reads the attribute behind it.
+    tests/optimizers/test_internals.py tells if it moves.
+    """
+    return _native.hold_tensors(variables, tensors)
+
+
+def are_like(tensors: list[Any], dtypes: list[Any], shapes: list[Any]) -> bool:
+    """Return whether tensors of torch have these types and shapes, and are dense.
+
+    Raises:
+        AttributeError: one is no tensor.
+    """
+    return _native.are_like(tensors, dtypes, shapes)
 
 
 def instruction_set() -> str:

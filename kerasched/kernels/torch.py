@@ -20,22 +20,70 @@ TYPES = {
 }
 
 
-@torch.no_grad()
+class Program:
+    """The update of one set of tensors, looked at once and run at every step.
+
+    Looking at a tensor through Keras takes longer than updating a small one.
+
+    Args:
+        options: what is done.
+        decays: for each weight whether it decays.
+        tensors: the weights and what belongs to them.
+    """
+
+    def __init__(
+        self, options: Options, decays: tuple[bool, ...], tensors: Arrays
+    ) -> None:
+        weights = tensors.weights
+        self.tensors = tensors.flat()
+        self._dtypes = [w.dtype for w in weights]
+        self._shapes = [w.shape for w in weights]
+        self._update = native.Update(
+            options,
+            [TYPES[w.dtype] for w in weights],
+            [w.numel() for w in weights],
+            decays,
+            weights,
+            tensors.velocities,
+            tensors.sums,
+            tensors.averages,
+        )
+
+    def holds(self) -> bool:
+        """Return whether the tensors' memory is still where it was."""
+        return self._update.holds(self.tensors)
+
+    def fits(self, gradients: list[Any]) -> bool:
+        """Return whether gradients are such as the kernel takes."""
+        try:
+            return native.are_like(gradients, self._dtypes, self._shapes)
+        except AttributeError:  # One is None, or no tensor.
+            return False
+
+    def run(self, scalars: Scalars, gradients: list[torch.Tensor]) -> None:
+        """Do one step, in place."""
+        self._update.run(
+            float(scalars.learning_rate),
+            float(scalars.momentum),
+            float(scalars.weight_decay),
+            int(scalars.iterations),
+            gradients,
+        )
+
+
 def update(step: Step) -> None:
     """Do one step on variables, in place."""
-    lists = [[_tensor(v) for v in group] for group in _lists(step.variables)]
-    weights, *others = lists
-    program = _program(step, weights)
-    scalars = step.scalars
-    program.run(
-        float(scalars.learning_rate),
-        float(scalars.momentum),
-        float(scalars.weight_decay),
-        int(scalars.iterations),
-        _addresses(weights),
-        _addresses(step.gradients),
-        *map(_addresses, others),
-    )
+    program(step).run(step.scalars, step.gradients)
+
+
+def program(step: Step) -> Program:
+    """Return the program of a step, which is made once for each set of variables."""
+    tensors = step.variables.like([_tensor(v) for v in step.variables.flat()])
+    key = (step.options, step.decays, tuple(map(id, tensors.flat())))
+    if key not in step.cache or not step.cache[key].holds():
+        step.cache.clear()  # One is in use, and it holds tensors alive.
+        step.cache[key] = Program(step.options, step.decays, tensors)
+    return step.cache[key]
 
 
 def unsuited(step: Step) -> str:
@@ -65,29 +113,6 @@ def _on_trial(
     return [t.numpy() for t in tensors.flat()]
 
 
-def _lists(variables: Arrays) -> tuple[list[Any], ...]:
-    return (
-        variables.weights,
-        variables.velocities,
-        variables.sums,
-        variables.averages,
-    )
-
-
 def _tensor(variable: Any) -> torch.Tensor:
     """Return torch's tensor inside a variable of Keras, or the tensor itself."""
     return variable if isinstance(variable, torch.Tensor) else variable.value
-
-
-def _addresses(tensors: list[torch.Tensor]) -> list[int]:
-    return [tensor.data_ptr() for tensor in tensors]
-
-
-def _program(step: Step, weights: list[torch.Tensor]) -> native.Update:
-    """Return the update of these weights, made once for each set of them."""
-    key = (step.options, step.decays, tuple(map(id, weights)))
-    if key not in step.cache:
-        types = [TYPES[w.dtype] for w in weights]
-        sizes = [w.numel() for w in weights]
-        step.cache[key] = native.Update(step.options, types, sizes, step.decays)
-    return step.cache[key]

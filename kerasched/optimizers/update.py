@@ -17,6 +17,7 @@ from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
 from kerasched.optimizers.arguments import is_schedule
+from kerasched.optimizers.repeated import RepeatedStep
 from kerasched.optimizers.scratch import Scratch
 from kerasched.optimizers.scratch import called_by_another
 
@@ -37,6 +38,7 @@ class _Now:
     loss_scale: float | None = None
     gradients_made_here: bool = False
     path: tuple[str, str] = ("", "")
+    repeated: RepeatedStep | None = None
 
     def __init__(self) -> None:
         self.cache: dict[Any, Any] = {}
@@ -94,6 +96,9 @@ class UpdatedAtOnce(Base):
             grads: one tensor for each variable, of its shape and type.
             trainable_variables: the variables; all that were built where not given.
         """
+        repeated = self._now.repeated
+        if repeated is not None and self._repeat(repeated, grads, trainable_variables):
+            return
         scale = self.loss_scale_factor
         if scale is None:
             super().apply(grads, trainable_variables)
@@ -104,6 +109,12 @@ class UpdatedAtOnce(Base):
             super().apply(grads, trainable_variables)
         finally:
             self._now.loss_scale, self.loss_scale_factor = None, scale
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        now = self.__dict__.get("_now")
+        if now is not None:
+            now.repeated = None
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
         """Put the moving average in the weights' place, where there is one."""
@@ -142,6 +153,32 @@ class UpdatedAtOnce(Base):
         self._now.path = ("kernel", "") if kernel else ("reference", reason)
         (kernel or reference).update(step)
         self._average_the_idle(step)
+        if kernel and keras.backend.backend() == "torch":
+            self._remember(step)
+
+    def _repeat(self, repeated: RepeatedStep, grads: Any, variables: Any) -> bool:
+        """Do a step if it is like the one before, and return whether it was done."""
+        gradients = list(grads)
+        known = None if variables is None else list(variables)
+        if choice.forbidden(self.fused) or not repeated.fits(gradients, known):
+            return False
+        self._now.rate = self._get_current_learning_rate()
+        repeated.run(self._scalars(), gradients)
+        self._now.rate = None
+        self._iterations.value.add_(1)
+        return True
+
+    def _remember(self, step: Step) -> None:
+        """Keep what a step on torch found out, where the next can do with just that."""
+        everything = len(step.gradients) == len(self._trainable_variables)
+        plain = everything and all(
+            isinstance(w, keras.Variable) and w.constraint is None
+            for w in step.variables.weights
+        )
+        if plain and self._now.loss_scale is None:
+            program = choice.program(step)
+            count = len(step.gradients)
+            self._now.repeated = RepeatedStep(program, step.variables.flat(), count)
 
     def _step(self, gradients: list[Any], weights: list[Any]) -> Step:
         options = self._options()
