@@ -24,6 +24,15 @@ def update(step: Step) -> None:
         variable.assign(value)
 
 
+def average(step: Step, weights: list[Any], averages: list[Any]) -> None:
+    """Let averages follow weights that have no gradient, all of them variables."""
+    variables = Arrays(weights, [], [], averages)
+    values = variables.like([ops.convert_to_tensor(v) for v in variables.flat()])
+    new = _averaged(step.options, step.scalars, values)
+    for variable, value in zip(variables.flat(), new.flat(), strict=True):
+        variable.assign(value)
+
+
 def compute(
     options: Options,
     decays: tuple[bool, ...],
@@ -129,7 +138,7 @@ def _averaged(options: Options, scalars: Scalars, arrays: Arrays) -> Arrays:
     steps = max(options.gradient_accumulation_steps, 1)
     updates = ops.floor_divide(scalars.iterations, steps)
     averages = [
-        follow(options, updates, weight, average)
+        _following(options, updates, weight, average)
         for weight, average in zip(arrays.weights, arrays.averages, strict=True)
     ]
     weights = arrays.weights
@@ -140,7 +149,7 @@ def _averaged(options: Options, scalars: Scalars, arrays: Arrays) -> Arrays:
     return Arrays(weights, arrays.velocities, arrays.sums, averages)
 
 
-def follow(options: Options, updates: Any, weight: Any, average: Any) -> Any:
+def _following(options: Options, updates: Any, weight: Any, average: Any) -> Any:
     """Return the moving average with a weight in it; the first is the weight itself."""
     later = ops.cast(ops.not_equal(updates, 0), weight.dtype)
     momentum = later * options.ema_momentum
