@@ -61,6 +61,9 @@ def unsuited(step: Step) -> str:
     """Return why the kernel cannot do a step, or an empty text."""
     if any(not isinstance(g, jax.Array) for g in step.gradients):
         return "a gradient is sparse"
+    pairs = zip(step.gradients, step.variables.weights, strict=True)
+    if any(tuple(g.shape) != tuple(w.shape) for g, w in pairs):
+        return "a gradient is of another shape than its weight"
     if step.options.clips_norm and jax.device_count() > 1:
         return "a norm is clipped over several devices"
     return ""
@@ -120,7 +123,7 @@ def _program(
     groups = 1 + options.momentum + options.use_ema
     groups += options.gradient_accumulation_steps > 1
 
-    def body(*operands: Any) -> list[Any]:
+    def body(*operands: Any) -> tuple[Any, ...]:
         return jax.lax.platform_dependent(
             *operands,
             cpu=functools.partial(_call, options, decays, groups),
@@ -158,14 +161,14 @@ def _sharding_rule(kinds: tuple[tuple[Any, str], ...], groups: int) -> str:
 
 def _call(
     options: Options, decays: tuple[bool, ...], groups: int, *operands: Any
-) -> list[Any]:
+) -> tuple[Any, ...]:
     changed = operands[SCALARS : SCALARS + groups * len(decays)]
     call = jax.ffi.ffi_call(
         native.ffi_target(),
         [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in changed],
         input_output_aliases={SCALARS + i: i for i in range(len(changed))},
     )
-    return list(call(*operands, **_attributes(options, decays)))
+    return tuple(call(*operands, **_attributes(options, decays)))
 
 
 def _attributes(options: Options, decays: tuple[bool, ...]) -> dict[str, Any]:
@@ -176,7 +179,9 @@ def _attributes(options: Options, decays: tuple[bool, ...]) -> dict[str, Any]:
     return {**given, "decays": np.array(decays, np.int64)}
 
 
-def _plain(options: Options, decays: tuple[bool, ...], *operands: Any) -> list[Any]:
+def _plain(
+    options: Options, decays: tuple[bool, ...], *operands: Any
+) -> tuple[Any, ...]:
     count = len(decays)
     items = list(operands[SCALARS:])
     lists = [items[i : i + count] for i in range(0, len(items), count)]
@@ -186,4 +191,4 @@ def _plain(options: Options, decays: tuple[bool, ...], *operands: Any) -> list[A
     weights, gradients = lists
     arrays = Arrays(weights, velocities, sums, averages)
     scalars = Scalars(*operands[:SCALARS])
-    return reference.compute(options, decays, scalars, arrays, gradients).flat()
+    return tuple(reference.compute(options, decays, scalars, arrays, gradients).flat())

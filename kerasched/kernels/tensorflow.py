@@ -46,6 +46,9 @@ def unsuited(step: Step) -> str:
         return "a tf.distribute strategy is in use"
     if any(not isinstance(g, tf.Tensor) for g in step.gradients):
         return "a gradient is sparse"
+    pairs = zip(step.gradients, step.variables.weights, strict=True)
+    if not all(g.shape.is_compatible_with(w.shape) for g, w in pairs):
+        return "a gradient is of another shape than its weight"
     variables = [_resource(v) for v in step.variables.flat()]
     if any("CPU" not in v.device.upper() for v in variables if v.device):
         return "a variable is not on the CPU"

@@ -95,6 +95,9 @@ def unsuited(step: Step) -> str:
             return "a tensor is not on the CPU"
         if tensor.layout != torch.strided or not tensor.is_contiguous():
             return "a tensor is not contiguous"
+    pairs = zip(step.gradients, step.variables.weights, strict=True)
+    if any(tuple(g.shape) != tuple(w.shape) for g, w in pairs):
+        return "a gradient is of another shape than its weight"
     return ""
 
 

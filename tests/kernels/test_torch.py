@@ -1,0 +1,96 @@
+"""The kernel in torch: on the tensors' own memory, wherever that is."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasched import SGD
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="the kernel of torch runs on torch"
+)
+
+
+def one(shape=(4, 6), **options):
+    """Return an optimizer and its only weight, all ones."""
+    weight = keras.Variable(np.ones(shape, "float32"))
+    optimizer = SGD(0.5, **options)
+    optimizer.build([weight])
+    return optimizer, weight
+
+
+def ones(*shape):
+    import torch
+
+    return torch.ones(*shape)
+
+
+def test_a_weight_keeps_its_memory():
+    optimizer, weight = one(fused=True)
+    before = weight.value.data_ptr()
+    optimizer.apply([ones(4, 6)], [weight])
+    assert weight.value.data_ptr() == before
+    assert np.array_equal(weight.numpy(), np.full((4, 6), 0.5))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_gradient_with_strides_goes_another_way(first):
+    optimizer, weight = one(momentum=0.9)
+    paths = []
+    for step in range(3):
+        gradient = ones(6, 4).T if step == first else ones(4, 6)
+        optimizer.apply([gradient], [weight])
+        paths.append(optimizer._now.path[0])
+    assert paths[first] == "keras"
+    # 0.5 * (1 + 1.9 + 2.71) is taken from 1.
+    assert np.allclose(weight.numpy(), 1 - 0.5 * 5.61)
+
+
+def test_a_weight_that_was_given_other_memory_is_followed():
+    optimizer, weight = one(fused=True)
+    optimizer.apply([ones(4, 6)], [weight])
+    weight.value.data = ones(4, 6) * 7
+    optimizer.apply([ones(4, 6)], [weight])
+    assert np.array_equal(weight.numpy(), np.full((4, 6), 6.5))
+
+
+def test_a_gradient_of_another_shape_is_an_error_of_torch():
+    optimizer, weight = one()
+    with pytest.raises(RuntimeError, match="must match the size"):
+        optimizer.apply([ones(6, 5)], [weight])
+    optimizer.apply([ones(4, 6)], [weight])
+    with pytest.raises(RuntimeError, match="must match the size"):
+        optimizer.apply([ones(6, 5)], [weight])
+
+
+def test_after_a_first_step_the_next_ones_are_repeated():
+    optimizer, weight = one(fused=True)
+    optimizer.apply([ones(4, 6)], [weight])
+    assert optimizer._now.repeated is not None
+    optimizer.apply([ones(4, 6)], [weight])
+    assert int(optimizer.iterations.value) == 2
+
+
+def test_a_repeated_step_may_be_given_without_its_variables():
+    optimizer, weight = one(fused=True)
+    optimizer.apply([ones(4, 6)])
+    optimizer.apply([ones(4, 6)])
+    assert np.array_equal(weight.numpy(), np.zeros((4, 6)))
+
+
+def test_a_constraint_is_applied_at_every_step():
+    weight = keras.Variable(np.ones(3, "float32"))
+    weight.constraint = keras.constraints.NonNeg()
+    optimizer = SGD(4.0, fused=True)
+    for _ in range(3):
+        optimizer.apply([ones(3)], [weight])
+    assert np.array_equal(weight.numpy(), np.zeros(3))
+
+
+def test_a_missing_gradient_after_a_whole_step_is_left_out():
+    first, second = (keras.Variable(np.ones(3, "float32")) for _ in range(2))
+    optimizer = SGD(0.5, fused=True)
+    optimizer.apply([ones(3), ones(3)], [first, second])
+    with pytest.warns(UserWarning, match="Gradients do not exist"):
+        optimizer.apply([ones(3), None], [first, second])
+    assert (first.numpy()[0], second.numpy()[0]) == (0.0, 0.5)
