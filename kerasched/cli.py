@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from kerasched.commands.demo import add_demo
+from kerasched.commands.info import add_info
 from kerasched.commands.schedules import add_list
 from kerasched.commands.schedules import add_plot
 from kerasched.commands.schedules import add_show
@@ -43,6 +44,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="kerasched", description="Learning-rate schedules for Keras 3."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_demo, add_list, add_show, add_plot):
+    for add in (add_demo, add_list, add_show, add_plot, add_info):
         add(commands)
     return parser

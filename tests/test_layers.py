@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "__init__": {"schedules", "plotting", "layerwise", "optimizers"},
     "__main__": {"cli"},
     "cli": {"commands", "errors"},
-    "commands": {"demo", "schedules", "plotting", "errors"},
+    "commands": {"demo", "schedules", "plotting", "kernels", "errors"},
     "demo": {"schedules", "plotting", "errors", "__init__"},
     "plotting": {"schedules", "errors"},
     "layerwise": {"schedules", "errors"},
@@ -40,7 +40,15 @@ BEFORE_KERAS = ("cli.py", "errors.py", "demo/__init__.py", "demo/settings.py")
 BEFORE_KERAS += ("demo/table.py", "demo/trace.py")
 BEFORE_KERAS += tuple(
     f"commands/{name}.py"
-    for name in ("__init__", "demo", "expression", "loading", "numbers", "schedules")
+    for name in (
+        "__init__",
+        "demo",
+        "expression",
+        "info",
+        "loading",
+        "numbers",
+        "schedules",
+    )
 )
 
 FILES = sorted(PACKAGE.rglob("*.py"))

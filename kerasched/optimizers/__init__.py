@@ -1,3 +1,4 @@
 """Optimizers: importing this package registers them with Keras."""
 
+from kerasched.optimizers.accelerate import accelerate as accelerate
 from kerasched.optimizers.sgd import SGD as SGD

@@ -22,10 +22,10 @@ from kerasched.optimizers.scratch import Scratch
 from kerasched.optimizers.scratch import called_by_another
 
 if TYPE_CHECKING:
-    Base = keras.optimizers.SGD
+    KerasSGD = keras.optimizers.SGD
 else:
-    # On torch Keras makes an instance of a subclass, which is faster there.
-    Base = type(keras.optimizers.SGD.__new__(keras.optimizers.SGD))
+    # The class that Keras makes: on torch a subclass, which is faster there.
+    KerasSGD = type(keras.optimizers.SGD.__new__(keras.optimizers.SGD))
 
 
 class _Now:
@@ -44,7 +44,7 @@ class _Now:
         self.cache: dict[Any, Any] = {}
 
 
-class UpdatedAtOnce(Base):
+class UpdatedAtOnce(KerasSGD):
     """keras.optimizers.SGD with its update taken out of Keras's hands."""
 
     fused: bool | str
@@ -70,6 +70,12 @@ class UpdatedAtOnce(Base):
     def variables(self) -> list[Any]:
         """The optimizer's variables: those of Keras's SGD, then scratch if there is."""
         return self._scratch.without(super().variables)
+
+    @property
+    def saved_variables(self) -> list[Any]:
+        """The variables that a file holds: those of Keras's SGD, in its order."""
+        with self._scratch.hidden():
+            return self.variables
 
     def save_own_variables(self, store: Any) -> None:
         """Write the variables to `store`, under the keys of keras.optimizers.SGD."""

@@ -1,0 +1,58 @@
+"""What runs the updates of this process, and why."""
+
+import os
+from collections.abc import Callable
+
+import keras
+
+from kerasched.kernels import choice
+from kerasched.kernels import native
+
+VARIABLES = ("KERASCHED_FUSED", "KERASCHED_ISA", "KERASCHED_NUM_THREADS")
+
+
+def report() -> dict[str, str]:
+    """Return what `kerasched info` prints, a line for each name.
+
+    The kernel is tried on eight numbers, unless it is forbidden or not installed.
+    """
+    backend = keras.backend.backend()
+    reason = choice.forbidden("auto") or choice.unavailable(backend)
+    lines = {
+        "backend": f"{backend} (Keras {keras.__version__})",
+        "update": "Keras's own operations" if reason else "the compiled kernel",
+        "reason": reason or _rule(backend),
+        "extension": native.missing or "installed",
+    }
+    if not native.missing:
+        lines |= {
+            "XLA interface": _interface(),
+            "instruction set": _or_error(native.instruction_set),
+            "threads": _or_error(native.threads),
+        }
+    given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
+    return lines | given
+
+
+def _rule(backend: str) -> str:
+    plain = choice.MIN_ELEMENTS[backend]
+    others = choice.MIN_ELEMENTS_WITH_OPTIONS[backend]
+    if plain == others == 0:
+        return "it is as fast as Keras's own operations, or faster, at any size"
+    return (
+        f"it is as fast as Keras's own operations, or faster, for models of {plain:,} "
+        f"numbers and more ({others:,} with clipping by a norm, a moving average, a "
+        "loss scale or accumulation)"
+    )
+
+
+def _interface() -> str:
+    version = native.ffi_version()
+    return "not built" if version is None else ".".join(map(str, version))
+
+
+def _or_error(ask: Callable[[], object]) -> str:
+    try:
+        return str(ask())
+    except ValueError as error:
+        return str(error)

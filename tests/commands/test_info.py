@@ -1,0 +1,55 @@
+"""`kerasched info` as its user meets it."""
+
+import keras
+import pytest
+
+from kerasched.cli import main
+from kerasched.kernels import choice
+from kerasched.kernels import native
+
+BACKEND = keras.backend.backend()
+
+
+@pytest.fixture(name="info")
+def _info(capsys):
+    def run():
+        assert main(["info", "--backend", BACKEND]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        return dict(map(str.strip, line.split("  ", 1)) for line in lines)
+
+    return run
+
+
+def test_the_backend_is_named(info):
+    assert info()["backend"] == f"{BACKEND} (Keras {keras.__version__})"
+
+
+@pytest.mark.skipif(bool(native.missing), reason="the extension is not installed")
+def test_where_the_kernel_runs_its_machine_is_told(info):
+    found = info()
+    assert found["update"] == "the compiled kernel"
+    assert found["instruction set"] == native.instruction_set()
+    assert found["threads"] == str(native.threads())
+    assert found["XLA interface"] == ".".join(map(str, native.ffi_version()))
+
+
+def test_who_forbids_the_kernel_is_told(info, monkeypatch):
+    monkeypatch.setenv("KERASCHED_FUSED", "0")
+    found = info()
+    assert found["update"] == "Keras's own operations"
+    assert found["reason"] == "the environment variable KERASCHED_FUSED is 0"
+    assert found["KERASCHED_FUSED"] == "0"
+
+
+def test_an_extension_that_is_absent_is_told_without_a_warning(info, monkeypatch):
+    monkeypatch.setattr(native, "missing", "the compiled extension is not installed")
+    choice._warn.cache_clear()
+    found = info()
+    assert found["reason"] == "the compiled extension is not installed"
+    assert "threads" not in found
+
+
+@pytest.mark.skipif(bool(native.missing), reason="the extension is not installed")
+def test_a_variable_that_makes_no_sense_is_told(info, monkeypatch):
+    monkeypatch.setenv("KERASCHED_NUM_THREADS", "many")
+    assert "must be a positive integer" in info()["threads"]

@@ -1,0 +1,136 @@
+"""kerasched.accelerate: the other SGD in the middle of a training."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import kerasched
+from kerasched import SGD
+from kerasched import CosineDecay
+from kerasched import StepDecay
+
+OPTIONS = {
+    "plain": {},
+    "momentum": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+    "schedule": {"learning_rate": CosineDecay(0.1, 9), "momentum": 0.9},
+    "average": {"momentum": 0.9, "use_ema": True},
+    "accumulation": {"momentum": 0.9, "gradient_accumulation_steps": 3},
+    "loss scale": {"loss_scale_factor": 8.0},
+}
+each_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+
+
+def network(optimizer):
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Input((4,)), keras.layers.Dense(8, activation="relu")]
+    model = keras.Sequential([*layers, keras.layers.Dense(2)])
+    model.compile(optimizer, loss="mse")
+    return model
+
+
+def fit(model):
+    """Train for four steps."""
+    random = np.random.default_rng(0)
+    x = random.standard_normal((8, 4)).astype("float32")
+    model.fit(x, x[:, :2], batch_size=2, shuffle=False, verbose=0)
+
+
+def state(model):
+    found = {v.path: keras.ops.convert_to_numpy(v) for v in model.optimizer.variables}
+    weights = {v.path: keras.ops.convert_to_numpy(v) for v in model.variables}
+    return {
+        re.sub(r"^sgd(_\d+)?/|_\d+", "", k): v for k, v in (found | weights).items()
+    }
+
+
+def equal(found, expected):
+    assert found.keys() == expected.keys()
+    return all(np.allclose(found[k], expected[k], atol=1e-6) for k in found)
+
+
+@each_option
+def test_a_training_goes_on_as_if_nothing_had_happened(options):
+    options = {"learning_rate": 0.05, **options}
+    plain = network(keras.optimizers.SGD(**options))
+    turned = network(keras.optimizers.SGD(**options))
+    for model in (plain, turned):
+        fit(model)
+    assert kerasched.accelerate(turned) is turned
+    assert isinstance(turned.optimizer, SGD)
+    for model in (plain, turned):
+        if options.get("use_ema") and keras.backend.backend() == "jax":
+            break  # Keras's own second fit fails.
+        fit(model)
+    assert equal(state(turned), state(plain))
+
+
+@each_option
+def test_a_training_goes_on_after_the_way_back(options):
+    options = {"learning_rate": 0.05, **options}
+    if "schedule" in str(options) or options.get("gradient_accumulation_steps"):
+        options.pop("gradient_accumulation_steps", None)
+    stayed, turned = (network(SGD(**options)) for _ in range(2))
+    for model in (stayed, turned):
+        fit(model)
+    kerasched.accelerate(turned, back=True)
+    assert not isinstance(turned.optimizer, SGD)
+    for model in (stayed, turned):
+        fit(model)
+    assert equal(state(turned), state(stayed))
+
+
+def test_an_optimizer_is_turned_without_a_model():
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9, name="mine")
+    found = kerasched.accelerate(optimizer)
+    assert found.get_config().items() >= optimizer.get_config().items()
+
+
+def test_one_that_is_fast_already_stays():
+    optimizer = SGD(0.1)
+    assert kerasched.accelerate(optimizer) is optimizer
+
+
+def test_what_is_excluded_from_decay_stays_excluded():
+    weight = keras.Variable(np.ones(3, "float32"), name="bias")
+    optimizer = keras.optimizers.SGD(0.0, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    optimizer.build([weight])
+    found = kerasched.accelerate(optimizer)
+    found.learning_rate = 1.0
+    found.apply([keras.ops.zeros(3)], [weight])
+    assert np.array_equal(keras.ops.convert_to_numpy(weight), np.ones(3))
+
+
+def test_the_optimizer_inside_a_loss_scale_is_turned():
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.05))
+    model = network(optimizer)
+    fit(model)
+    kerasched.accelerate(model)
+    assert isinstance(model.optimizer.inner_optimizer, SGD)
+    before = state(model)
+    fit(model)
+    assert not equal(state(model), before)
+
+
+@pytest.mark.parametrize(
+    "given", [keras.optimizers.Adam(0.1), keras.Sequential(), "sgd"], ids=repr
+)
+def test_what_has_no_sgd_is_refused(given):
+    with pytest.raises(TypeError, match="Argument `model_or_optimizer` of accelerate"):
+        kerasched.accelerate(given)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"momentum": StepDecay(0.9, 3)},
+        {"weight_decay": StepDecay(0.1, 3)},
+        {"weight_decay": 0.1, "independent_weight_decay": True},
+    ],
+    ids=lambda options: "-".join(options),
+)
+def test_what_keras_cannot_do_does_not_go_back(options):
+    with pytest.raises(TypeError, match="to go back"):
+        kerasched.accelerate(SGD(0.1, **options), back=True)
