@@ -89,6 +89,12 @@ class Cycles:
             end = self.starts[self.limit]
         return math.ceil(end) if end <= MAX_STEP else None
 
+    @property
+    def last(self) -> int:
+        """The number of the last cycle that begins in time."""
+        last = len(self.starts) - 2 if self.starts else MAX_STEP // self.first
+        return last if self.limit is None else min(last, self.limit - 1)
+
     def place(self, step: Any, xp: Any) -> Place:
         """Return the place of steps, of which those after the end count as its last."""
         if self.end is not None:
