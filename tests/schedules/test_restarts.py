@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from formulas import formula
 from formulas import meant
 from formulas import starts
+from rows import formula
 
 from kerasched import Constant
 from kerasched import CosineDecay
