@@ -99,8 +99,9 @@ def test_short_cycles_of_one_length_begin_at_their_multiples(kind, first):
         assert_alike(kind(first, 1), first, numbers)
 
 
+# All 2**31 cycles of one step would take minutes: of them the windows above.
 @pytest.mark.slow
-@pytest.mark.parametrize("first", [1, 5, 9, 10])
+@pytest.mark.parametrize("first", [9, 10])
 def test_every_short_cycle_of_one_length_begins_at_its_multiple(first):
     schedule = restarts(first, 1)
     for numbers in in_blocks(MAX_STEP // first):
