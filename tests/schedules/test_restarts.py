@@ -44,6 +44,7 @@ every_cycle = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.host
 @every_kind
 @every_cycle
 def test_a_cycle_that_begins_at_a_whole_step_begins_at_its_peak(kind, first, factor):
@@ -52,6 +53,7 @@ def test_a_cycle_that_begins_at_a_whole_step_begins_at_its_peak(kind, first, fac
     np.testing.assert_array_equal(rates, PEAK)
 
 
+@pytest.mark.host
 @every_kind
 @every_cycle
 @pytest.mark.parametrize("offset", [-1, 0])
@@ -81,6 +83,7 @@ def in_blocks(last, size=2**20):
         yield np.arange(start, min(start + size, last + 1))
 
 
+@pytest.mark.host
 @every_kind
 @pytest.mark.parametrize("first", [150, 391, 2**20 + 1])
 def test_every_cycle_of_one_length_begins_at_its_multiple(kind, first):
@@ -88,6 +91,7 @@ def test_every_cycle_of_one_length_begins_at_its_multiple(kind, first):
         assert_alike(kind(first, 1), first, numbers)
 
 
+@pytest.mark.host
 @every_kind
 @pytest.mark.parametrize("first", [1, 5, 9, 10])
 def test_short_cycles_of_one_length_begin_at_their_multiples(kind, first):
@@ -100,6 +104,7 @@ def test_short_cycles_of_one_length_begin_at_their_multiples(kind, first):
 
 
 # All 2**31 cycles of one step would take minutes: of them the windows above.
+@pytest.mark.host
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [9, 10])
 def test_every_short_cycle_of_one_length_begins_at_its_multiple(first):
@@ -140,6 +145,7 @@ def test_too_many_cycles_are_refused_before_they_are_counted(factor, monkeypatch
         CosineRestarts(0.1, 10, factor)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("factor", [1.0035, 1.0035 + 1e-15, 1.006, 1.01])
 def test_many_cycles_are_counted_in_a_moment(factor):
     def seconds():
