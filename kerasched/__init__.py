@@ -30,49 +30,7 @@ if TYPE_CHECKING or not _started_as_command():
     from kerasched.optimizers import SGD as SGD
     from kerasched.optimizers import accelerate as accelerate
     from kerasched.plotting import plot as plot
-    from kerasched.schedules import SWALR as SWALR
-    from kerasched.schedules import Chain as Chain
-    from kerasched.schedules import Chebyshev as Chebyshev
-    from kerasched.schedules import Clip as Clip
-    from kerasched.schedules import Constant as Constant
-    from kerasched.schedules import CosineDecay as CosineDecay
-    from kerasched.schedules import CosineRestarts as CosineRestarts
-    from kerasched.schedules import CosineWave as CosineWave
-    from kerasched.schedules import Eden as Eden
-    from kerasched.schedules import ExponentialAnnealing as ExponentialAnnealing
-    from kerasched.schedules import ExponentialDecay as ExponentialDecay
-    from kerasched.schedules import FlatCosine as FlatCosine
-    from kerasched.schedules import FromFunction as FromFunction
-    from kerasched.schedules import Hyperbolic as Hyperbolic
-    from kerasched.schedules import InverseSqrtDecay as InverseSqrtDecay
-    from kerasched.schedules import InverseTimeDecay as InverseTimeDecay
-    from kerasched.schedules import Knee as Knee
-    from kerasched.schedules import LinearDecay as LinearDecay
-    from kerasched.schedules import MultiStepDecay as MultiStepDecay
-    from kerasched.schedules import Noam as Noam
-    from kerasched.schedules import Noise as Noise
-    from kerasched.schedules import OneCycle as OneCycle
-    from kerasched.schedules import PerEpoch as PerEpoch
-    from kerasched.schedules import PerUpdate as PerUpdate
-    from kerasched.schedules import PiecewiseConstant as PiecewiseConstant
-    from kerasched.schedules import PiecewiseInterpolation as PiecewiseInterpolation
-    from kerasched.schedules import PolynomialDecay as PolynomialDecay
-    from kerasched.schedules import PowerDecay as PowerDecay
-    from kerasched.schedules import Product as Product
-    from kerasched.schedules import Repeat as Repeat
-    from kerasched.schedules import Rex as Rex
-    from kerasched.schedules import Scale as Scale
-    from kerasched.schedules import Schedule as Schedule
-    from kerasched.schedules import Shift as Shift
-    from kerasched.schedules import SlantedTriangular as SlantedTriangular
-    from kerasched.schedules import StepDecay as StepDecay
-    from kerasched.schedules import Sum as Sum
-    from kerasched.schedules import TanhDecay as TanhDecay
-    from kerasched.schedules import Triangular as Triangular
-    from kerasched.schedules import Warmup as Warmup
-    from kerasched.schedules import WarmupStableDecay as WarmupStableDecay
-    from kerasched.schedules import list_schedules as list_schedules
-    from kerasched.schedules import register as register
+    from kerasched.schedules import *  # noqa: F403
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,5 @@
 """Pictures. Matplotlib is imported inside the functions: few runs need it."""
 
-import dataclasses
-import math
-from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from kerasched.errors import message
 from kerasched.schedules import Schedule
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.arguments import check_of
+from kerasched.schedules.lengths import longest
 
 MAX_POINTS = 4000
 
@@ -59,8 +57,7 @@ def horizon(schedule: Schedule, steps: int | None = None) -> int:
     end = schedule.constant_after
     if end:
         return min(end + max(end // 10, 1), MAX_STEP)
-    longest = max(_lengths(schedule), default=0)
-    return min(max(1000, 3 * longest), MAX_STEP)
+    return min(max(1000, 3 * longest(schedule)), MAX_STEP)
 
 
 def sample(last_step: int, points: int) -> np.ndarray:
@@ -125,16 +122,3 @@ def _new_axes() -> Any:
         needs = "kerasched.plot needs matplotlib, which is not installed"
         raise RuntimeError(f"{needs}. Install matplotlib.") from error
     return pyplot.subplots(layout="constrained")[1]
-
-
-def _lengths(schedule: Any) -> Iterator[int]:
-    """Yield the arguments of a schedule that are lengths in steps, nested ones too."""
-    if not isinstance(schedule, Schedule):
-        return
-    for field in dataclasses.fields(schedule):
-        value = getattr(schedule, field.name)
-        number = isinstance(value, (int, float))
-        if number and ("step" in field.name or "time" in field.name):
-            yield math.ceil(value)
-    for child in schedule.children:
-        yield from _lengths(child)

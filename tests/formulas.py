@@ -1,38 +1,18 @@
-"""Every schedule's formula with 50 digits, written from its docstring alone.
+"""Formulas with 50 digits, written from the docstrings alone, for the table in rows.py.
 
-Nothing of the package is used but the arguments. A formula is a function of them, where
-floats are exact numbers and nested schedules functions of the step, and of the step.
+Nothing of the package is used but the arguments.
 """
 
-import dataclasses
 import functools
 import math
 from bisect import bisect_right
 from fractions import Fraction
-from functools import partial
 from types import SimpleNamespace
 
 import mpmath
 
 MP = mpmath.mp.clone()
 MP.dps = 50
-
-
-def formula(schedule):
-    """Return a function of the step that is the value of a schedule."""
-    arguments = {
-        field.name: exact(getattr(schedule, field.name))
-        for field in dataclasses.fields(schedule)
-    }
-    return partial(FORMULAS[type(schedule).__name__], SimpleNamespace(**arguments))
-
-
-def exact(value):
-    if isinstance(value, tuple):
-        return tuple(map(exact, value))
-    if isinstance(value, float):
-        return MP.mpf(value)
-    return formula(value) if dataclasses.is_dataclass(value) else value
 
 
 def meant(number):
@@ -299,70 +279,3 @@ def knee(a, step):
         "decay_shape": "linear",
     }
     return warmup_stable_decay(SimpleNamespace(**arguments), step)
-
-
-FORMULAS = {
-    "Chain": chain,
-    "Chebyshev": chebyshev,
-    "Clip": lambda a, step: min(
-        max(a.schedule(step), a.low), MP.inf if a.high is None else a.high
-    ),
-    "Constant": lambda a, step: a.learning_rate,
-    "CosineDecay": cosine,
-    "CosineRestarts": cosine_restarts,
-    "CosineWave": cosine_wave,
-    "Eden": eden,
-    "ExponentialAnnealing": exponential_annealing,
-    "ExponentialDecay": lambda a, step: max(
-        a.initial_learning_rate * a.decay_rate ** passed(a, step), a.end_learning_rate
-    ),
-    "FlatCosine": lambda a, step: interpolated(
-        [
-            (a.flat_fraction * a.total_steps, a.initial_learning_rate),
-            (a.total_steps, a.end_learning_rate),
-        ],
-        "cosine",
-        step,
-    ),
-    "Hyperbolic": hyperbolic,
-    "InverseSqrtDecay": lambda a, step: (
-        a.initial_learning_rate * MP.sqrt(MP.mpf(a.timescale) / (step + a.timescale))
-    ),
-    "InverseTimeDecay": lambda a, step: (
-        a.initial_learning_rate / (1 + a.decay_rate * passed(a, step))
-    ),
-    "Knee": knee,
-    "LinearDecay": linear,
-    "MultiStepDecay": lambda a, step: (
-        a.initial_learning_rate * a.decay_rate ** bisect_right(a.milestones, step)
-    ),
-    "Noam": noam,
-    "Noise": noise,
-    "OneCycle": one_cycle,
-    "PerEpoch": lambda a, step: a.schedule(step // a.steps_per_epoch),
-    "PerUpdate": lambda a, step: a.schedule(step // a.gradient_accumulation_steps),
-    "PiecewiseConstant": lambda a, step: a.values[bisect_right(a.boundaries, step)],
-    "PiecewiseInterpolation": lambda a, step: interpolated(
-        list(zip(a.steps, a.values, strict=True)), a.shape, step
-    ),
-    "PolynomialDecay": polynomial,
-    "PowerDecay": lambda a, step: (
-        a.initial_learning_rate * MP.mpf(max(step + a.offset, 1)) ** a.power
-    ),
-    "Product": lambda a, step: math.prod(schedule(step) for schedule in a.schedules),
-    "Repeat": repeat,
-    "Rex": rex,
-    "SWALR": swalr,
-    "Scale": lambda a, step: a.schedule(step) * a.factor,
-    "Shift": lambda a, step: a.schedule(max(0, step + a.steps)),
-    "SlantedTriangular": slanted_triangular,
-    "StepDecay": lambda a, step: max(
-        a.initial_learning_rate * a.decay_rate ** (step // a.decay_steps),
-        a.end_learning_rate,
-    ),
-    "Sum": lambda a, step: sum(schedule(step) for schedule in a.schedules),
-    "TanhDecay": tanh,
-    "Triangular": triangular,
-    "Warmup": warmup,
-    "WarmupStableDecay": warmup_stable_decay,
-}

@@ -1,7 +1,9 @@
 """The package as it is installed: its names, its version and the cost of importing."""
 
+import ast
 import importlib.metadata
 import importlib.resources
+import types
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,24 @@ def test_only_keras_and_numpy_are_required():
 def test_the_extras_are_these():
     extras = importlib.metadata.metadata("kerasched").get_all("Provides-Extra")
     assert sorted(extras) == ["demo", "jax", "plot", "tensorflow", "test", "torch"]
+
+
+def test_the_top_level_takes_all_that_the_schedules_make_public():
+    names = kerasched.schedules.__all__
+    assert len(names) > len(kerasched.list_schedules())
+    for name in names:
+        value = getattr(kerasched, name)
+        assert value is getattr(kerasched.schedules, name)
+        assert not isinstance(value, types.ModuleType)
+
+
+def test_type_checkers_see_the_same_names():
+    # They take `X as X` for public, and know nothing of a list that is computed.
+    text = (ROOT / "kerasched/schedules/__init__.py").read_text("utf-8")
+    lines = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
+    aliases = [alias for node in lines for alias in node.names]
+    assert all(alias.asname == alias.name for alias in aliases)
+    assert [alias.name for alias in aliases] == kerasched.schedules.__all__
 
 
 def test_types_are_shipped():

@@ -12,11 +12,15 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
+from kerasched import Chain
 from kerasched import Constant
 from kerasched import CosineWave
 from kerasched import ExponentialDecay
 from kerasched import InverseSqrtDecay
 from kerasched import LinearDecay
+from kerasched import PerEpoch
+from kerasched import PerUpdate
+from kerasched import PowerDecay
 from kerasched import Scale
 from kerasched import StepDecay
 from kerasched import plot
@@ -85,7 +89,9 @@ def test_a_jump_is_drawn_as_a_jump():
     assert line.get_drawstyle() == "steps-post"
 
 
-# 200 + 200 // 10; 5 + 1; no change at all; 3 * 400; 3 * 100 are too few; 3 * 5000.
+# 200 + 200 // 10; 5 + 1; no change at all; 3 * 400; 3 * 100 are too few; 3 * 5000;
+# of epochs and updates 3 * 10 * 500 and 3 * 2000 * 4; an offset and a boundary are
+# lengths too; another library's are not known.
 @pytest.mark.parametrize(
     ("schedule", "last"),
     [
@@ -95,6 +101,11 @@ def test_a_jump_is_drawn_as_a_jump():
         (CosineWave(0.1, 0.0, 400), 1200),
         (CosineWave(0.1, 0.0, 100), 1000),
         (2 * InverseSqrtDecay(0.1, timescale=5000), 15_000),
+        (PerEpoch(InverseSqrtDecay(0.1, timescale=10), 500), 15_000),
+        (PerUpdate(InverseSqrtDecay(0.1, timescale=2000), 4), 24_000),
+        (PowerDecay(0.1, -0.5, offset=4000), 12_000),
+        (Chain((Constant(0.1), InverseSqrtDecay(0.1, 10)), (4000,)), 12_000),
+        (Scale(keras.optimizers.schedules.CosineDecay(0.1, 9000), 1.0), 1000),
         (LinearDecay(0.1, 2**31 - 1), 2**31 - 1),
         (CosineWave(0.1, 0.0, 2**31 - 1), 2**31 - 1),
     ],

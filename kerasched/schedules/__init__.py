@@ -1,4 +1,10 @@
-"""Learning-rate schedules: importing this package registers each of them."""
+"""Learning-rate schedules: importing this package registers each of them.
+
+A line below makes a name public here and at the top level.
+"""
+
+import types
+import typing
 
 from kerasched.schedules.annealing import ExponentialAnnealing as ExponentialAnnealing
 from kerasched.schedules.base import Schedule as Schedule
@@ -46,3 +52,11 @@ from kerasched.schedules.step import StepDecay as StepDecay
 from kerasched.schedules.triangular import SlantedTriangular as SlantedTriangular
 from kerasched.schedules.triangular import Triangular as Triangular
 from kerasched.schedules.warmup import Warmup as Warmup
+
+if not typing.TYPE_CHECKING:  # To a type checker `X as X` says it.
+    # What the top level takes: all names but the modules and what is private.
+    __all__ = [
+        name
+        for name, value in vars().items()
+        if not (name.startswith("_") or isinstance(value, types.ModuleType))
+    ]

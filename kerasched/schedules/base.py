@@ -19,6 +19,8 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import message
 from kerasched.schedules.arguments import checks_of
+from kerasched.schedules.bounds import UNKNOWN
+from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.evaluators import HostMath
 from kerasched.schedules.evaluators import StepMath
 
@@ -123,6 +125,18 @@ class Schedule(LearningRateSchedule):
     def constant_after(self) -> int | None:
         """The step from which the value no longer changes, None if it never stops."""
         return None
+
+    @property
+    def bounds(self) -> Bounds:
+        """The smallest interval known to hold the rate of every step: (low, high).
+
+        Good for the limits of a plot or a check of a recipe. It follows from the
+        arguments alone and is reached where that is easy to know; of a composition it
+        follows from its parts. `evaluate` may leave it by a rounding of float64, a call
+        by one of float32. (-inf, inf) where nothing is known, as of a function of
+        yours or of another library's schedule.
+        """
+        return UNKNOWN
 
     @property
     def exact(self) -> bool:
@@ -264,6 +278,11 @@ def value_of(schedule: LearningRateSchedule, step: Any, xp: Any) -> Any:
 def constant_after_of(schedule: LearningRateSchedule) -> int | None:
     """Return `constant_after` of a nested schedule, None for one that is not ours."""
     return getattr(schedule, "constant_after", None)
+
+
+def bounds_of(schedule: LearningRateSchedule) -> Bounds:
+    """Return `bounds` of a nested schedule, unknown for one that is not ours."""
+    return schedule.bounds if isinstance(schedule, Schedule) else UNKNOWN
 
 
 def _refuse(self: Schedule, name: str, *value: Any) -> None:

@@ -7,8 +7,11 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.base import bounds_of
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import joined
 from kerasched.schedules.constant import Constant
 from kerasched.schedules.piecewise import check_pieces
 from kerasched.schedules.polynomial import LinearDecay
@@ -47,6 +50,10 @@ class Chain(Schedule):
             for schedule, start in zip(self.schedules, starts, strict=True)
         ]
         return xp.piecewise(step, self.boundaries, pieces)
+
+    @property
+    def bounds(self) -> Bounds:
+        return joined(*map(bounds_of, self.schedules))
 
     @property
     def constant_after(self) -> int | None:

@@ -8,6 +8,8 @@ from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import reached
 from kerasched.schedules.registry import register
 
 
@@ -57,6 +59,11 @@ class Chebyshev(Schedule):
         half = xp.sin(0.5 * math.pi / 2**levels * place)
         spread = self.max_curvature - self.min_curvature
         return self.initial_learning_rate / (self.min_curvature + spread * half * half)
+
+    @property
+    def bounds(self) -> Bounds:
+        # The order begins with the first node and the last.
+        return reached(self, 0, 1)
 
     @property
     def constant_after(self) -> int:

@@ -1,6 +1,7 @@
 """What the operators of a schedule give: sums, products, bounds and shifts."""
 
 import functools
+import math
 import operator
 from typing import Any
 
@@ -10,8 +11,11 @@ from kerasched.errors import MAX_STEP
 from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.base import bounds_of
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import times
 from kerasched.schedules.constant import Constant
 from kerasched.schedules.cosine import CosineDecay
 from kerasched.schedules.exponential import ExponentialDecay
@@ -55,6 +59,11 @@ class Sum(_Several):
     def value(self, step: Any, xp: Any) -> Any:
         return functools.reduce(operator.add, self._values(step, xp))
 
+    @property
+    def bounds(self) -> Bounds:
+        lows, highs = zip(*map(bounds_of, self.schedules), strict=True)
+        return sum(lows), sum(highs)
+
 
 @register(
     "product",
@@ -73,11 +82,19 @@ class Product(_Several):
     def value(self, step: Any, xp: Any) -> Any:
         return functools.reduce(operator.mul, self._values(step, xp))
 
+    @property
+    def bounds(self) -> Bounds:
+        return functools.reduce(times, map(bounds_of, self.schedules))
+
 
 class _Wrapper(Schedule):
     """One schedule whose value or step is changed."""
 
     schedule: LearningRateSchedule
+
+    @property
+    def bounds(self) -> Bounds:
+        return bounds_of(self.schedule)
 
     @property
     def constant_after(self) -> int | None:
@@ -103,6 +120,10 @@ class Scale(_Wrapper):
 
     def value(self, step: Any, xp: Any) -> Any:
         return value_of(self.schedule, step, xp) * self.factor
+
+    @property
+    def bounds(self) -> Bounds:
+        return times(bounds_of(self.schedule), (self.factor, self.factor))
 
 
 @register(
@@ -136,6 +157,12 @@ class Clip(_Wrapper):
         if self.low > 0.0:
             value = xp.maximum(value, self.low)
         return value if self.high is None else xp.minimum(value, self.high)
+
+    @property
+    def bounds(self) -> Bounds:
+        high = math.inf if self.high is None else self.high
+        low, top = (min(max(bound, self.low), high) for bound in super().bounds)
+        return low, top
 
 
 @register(

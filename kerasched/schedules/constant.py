@@ -4,6 +4,7 @@ from typing import Any
 
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.registry import register
 
 
@@ -25,6 +26,10 @@ class Constant(Schedule):
 
     def value(self, step: Any, xp: Any) -> Any:
         return self.learning_rate
+
+    @property
+    def bounds(self) -> Bounds:
+        return self.learning_rate, self.learning_rate
 
     @property
     def constant_after(self) -> int:

@@ -12,6 +12,8 @@ from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import hull
 from kerasched.schedules.constant import Constant
 from kerasched.schedules.decay import Decay
 from kerasched.schedules.interpolation import PiecewiseInterpolation
@@ -93,6 +95,10 @@ class CosineWave(Schedule):
         from_crest = 2.0 * xp.real(xp.minimum(place, period - place)) / period
         wave = Progress(xp, lambda: from_crest, lambda: from_trough).waved()
         return wave.between(self.high, self.low)
+
+    @property
+    def bounds(self) -> Bounds:
+        return hull(self.low, self.high)
 
     def momentum(self, low: float = 0.85, high: float = 0.95) -> "CosineWave":
         """Return the momentum that goes down while the rate goes up, and back.

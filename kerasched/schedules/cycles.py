@@ -1,20 +1,22 @@
 """Cycles that follow one another, each longer than the one before by a factor.
 
-Where a cycle begins is computed once, in exact fractions, and looked up in a table of
-integers: a logarithm would be off by one step at some of the boundaries.
+Where a cycle begins is computed once, exactly, and looked up in a table of integers: a
+logarithm would be off by one step at some of the boundaries.
 """
 
 import math
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from kerasched.errors import MAX_STEP
 from kerasched.errors import message
 from kerasched.schedules.progress import Progress
 from kerasched.schedules.ratios import simplest
+from kerasched.schedules.starts import FAR
+from kerasched.schedules.starts import Start
+from kerasched.schedules.starts import starts_of
 
 MOST_CYCLES = 4096  # Of a table: as many as lengths that grow by a hundredth need.
 
@@ -69,8 +71,10 @@ class Cycles:
         self.first, self.multiplier, self.limit = first, simplest(factor), limit
         endless = limit is None or limit > MOST_CYCLES
         too_many = endless and self._about_how_many() > 1.01 * MOST_CYCLES
-        self.starts = [] if factor == 1.0 or too_many else self._exact_starts()
-        full = len(self.starts) > MOST_CYCLES and self.starts[-1] <= MAX_STEP
+        most = min(limit or MOST_CYCLES, MOST_CYCLES) + 1
+        alike = factor == 1.0 or too_many
+        self.starts = [] if alike else starts_of(first, self.multiplier, most)
+        full = len(self.starts) > MOST_CYCLES and self.starts[-1].ceiling <= MAX_STEP
         if too_many or full:
             what = f"1, or so far above it that there are at most {MOST_CYCLES} cycles"
             raise ValueError(message(owner, argument, what, factor))
@@ -82,12 +86,18 @@ class Cycles:
         if self.limit is None:
             return None
         if not self.starts:
-            end = Fraction(self.first * self.limit)
+            end = self.first * self.limit
         elif len(self.starts) <= self.limit:
             return None
         else:
-            end = self.starts[self.limit]
-        return math.ceil(end) if end <= MAX_STEP else None
+            end = self.starts[self.limit].ceiling
+        return end if end <= MAX_STEP else None
+
+    @property
+    def last(self) -> int:
+        """The number of the last cycle that begins in time."""
+        last = len(self.starts) - 2 if self.starts else MAX_STEP // self.first
+        return last if self.limit is None else min(last, self.limit - 1)
 
     def place(self, step: Any, xp: Any) -> Place:
         """Return the place of steps, of which those after the end count as its last."""
@@ -107,32 +117,26 @@ class Cycles:
         return self.table.place(step, xp)
 
     def _about_how_many(self) -> float:
-        """Return the number of cycles in all time: exact starts of many take long."""
-        growth = float(self.multiplier - 1)
+        """Return the number of cycles in all time, 33 where each is twice as long."""
+        growth = min(float(self.multiplier - 1), 1.0)
         if growth == 0.0:
             return 0.0
         return math.log1p(MAX_STEP * growth / self.first) / math.log1p(growth)
-
-    def _exact_starts(self) -> list[Fraction]:
-        """Return the starts up to the first one past all time, or past the limit."""
-        starts, length = [Fraction(0)], Fraction(self.first)
-        most = min(self.limit or MOST_CYCLES, MOST_CYCLES) + 1
-        while starts[-1] <= MAX_STEP and len(starts) < most:
-            starts.append(starts[-1] + length)
-            length *= self.multiplier
-        return starts
 
 
 class _Table:
     """For each cycle its whole steps, and what its exact ends lie off from them."""
 
-    def __init__(self, starts: list[Fraction]) -> None:
-        begins = [math.ceil(start) for start in starts[:-1]]
-        lasts = [min(math.floor(end), MAX_STEP) for end in starts[1:]]
-        self.begins, self.lasts = tuple(begins), tuple(lasts)
-        self.before = _gaps(begins, starts[:-1])
-        self.after = _gaps(starts[1:], lasts)
-        self.lengths = _gaps(starts[1:], starts[:-1])
+    def __init__(self, starts: list[Start]) -> None:
+        cycles, ends = starts[:-1], starts[1:]
+        self.begins = tuple(start.ceiling for start in cycles)
+        self.lasts = tuple(min(end.floor, MAX_STEP) for end in ends)
+        self.before = tuple(start.short for start in cycles)
+        self.after = tuple(
+            float(min(end.floor - last, FAR)) + end.beyond
+            for end, last in zip(ends, self.lasts, strict=True)
+        )
+        self.lengths = tuple(start.length for start in cycles)
 
     def place(self, step: Any, xp: Any) -> Place:
         """Return the place of steps."""
@@ -152,7 +156,3 @@ class _Table:
             left=lambda: exactly(of(self.lasts) - step, self.after),
             length=lambda: of(self.lengths),
         )
-
-
-def _gaps(ends: Sequence[Any], starts: Sequence[Any]) -> tuple[float, ...]:
-    return tuple(float(end - start) for end, start in zip(ends, starts, strict=True))

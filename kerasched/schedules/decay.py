@@ -5,6 +5,8 @@ from typing import Any
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import hull
 from kerasched.schedules.progress import Progress
 from kerasched.schedules.progress import way
 
@@ -33,6 +35,10 @@ class Decay(Schedule):
 
     def value(self, step: Any, xp: Any) -> Any:
         return self.along(way(step, self.decay_steps, xp))
+
+    @property
+    def bounds(self) -> Bounds:
+        return hull(self.initial_learning_rate, self.end_learning_rate)
 
     @property
     def constant_after(self) -> int | None:

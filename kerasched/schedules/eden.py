@@ -1,13 +1,19 @@
 """A schedule of steps and epochs at once."""
 
+import dataclasses
 from typing import Any
 
+from kerasched.errors import MAX_STEP
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Share
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import joined
+from kerasched.schedules.bounds import reached
+from kerasched.schedules.bounds import times
 from kerasched.schedules.epochs import StepsPerEpoch
 from kerasched.schedules.progress import way
 from kerasched.schedules.registry import register
@@ -56,6 +62,16 @@ class Eden(Schedule):
         if self.warmup_steps == 0:
             return value
         return value * way(step, self.warmup_steps, xp).between(self.warmup_start, 1.0)
+
+    @property
+    def bounds(self) -> Bounds:
+        if self.warmup_steps == 0:
+            return reached(self, 0, MAX_STEP)
+        # In the warmup, the fall until its end times the rise; both are monotone.
+        after = dataclasses.replace(self, warmup_steps=0)
+        fallen = reached(after, 0, self.warmup_steps)
+        rising = times(fallen, (self.warmup_start, 1.0))
+        return joined(rising, reached(after, self.warmup_steps, MAX_STEP))
 
 
 def _fallen(ratio: Any, xp: Any) -> Any:

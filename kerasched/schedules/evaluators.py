@@ -17,6 +17,9 @@ from keras import ops
 
 from kerasched.errors import MAX_STEP
 
+# Of the largest number, and all but that of the inverse of the smallest normal one.
+MOST_LOGARITHM = 708.0
+
 Piece = Callable[[Any], Any] | float
 
 
@@ -46,8 +49,18 @@ class HostMath:
 
     @staticmethod
     def geometric(factor: float, count: Any, length: int = 1) -> Any:
-        """Return factor**(count / length), of a number and real numbers."""
-        return np.power(factor, count / length)
+        """Return factor**(count / length), of a number and real numbers from 0.
+
+        What is below all normal numbers is 0, and what is above them infinite: with
+        some processors NumPy takes ten times as long to find out.
+        """
+        exponent = count / length
+        if factor == 1.0:
+            return np.power(factor, exponent)
+        most = MOST_LOGARITHM / abs(math.log(factor))
+        beyond = 0.0 if factor < 1.0 else math.inf
+        within = np.power(factor, np.minimum(exponent, most))
+        return np.where(exponent > most, beyond, within)
 
     @staticmethod
     def largest() -> float:

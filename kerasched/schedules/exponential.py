@@ -8,6 +8,8 @@ from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import reached
 from kerasched.schedules.progress import growth
 from kerasched.schedules.registry import register
 
@@ -41,6 +43,10 @@ class ExponentialDecay(Schedule):
         if self.staircase:
             return decayed(self, xp.floor_divide(step, self.decay_steps), 1, xp)
         return decayed(self, step, self.decay_steps, xp)
+
+    @property
+    def bounds(self) -> Bounds:
+        return reached(self, 0, MAX_STEP)
 
     @property
     def constant_after(self) -> int | None:

@@ -7,6 +7,8 @@ from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import reached
 from kerasched.schedules.progress import way
 from kerasched.schedules.registry import register
 
@@ -68,6 +70,10 @@ class Hyperbolic(Schedule):
         if self.exponential:
             return start * xp.exp(fallen * math.log(infimum / start))
         return start * ((1.0 - first) + here) + infimum * fallen
+
+    @property
+    def bounds(self) -> Bounds:
+        return reached(self, 0, self.decay_steps)
 
     @property
     def constant_after(self) -> int:

@@ -13,6 +13,8 @@ from kerasched.errors import Number
 from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import reached
 from kerasched.schedules.progress import Progress
 from kerasched.schedules.registry import register
 
@@ -63,6 +65,11 @@ class PiecewiseInterpolation(Schedule):
         ]
         pieces: list[Callable[[Any], Any] | float] = [self.values[0], *between]
         return xp.piecewise(step, starts, [*pieces, self.values[-1]])
+
+    @property
+    def bounds(self) -> Bounds:
+        # The steps on both sides of each point: between points the rate does not turn.
+        return reached(self, *map(math.floor, self.steps), *map(math.ceil, self.steps))
 
     @property
     def constant_after(self) -> int:

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from kerasched.errors import MAX_STEP
 from kerasched.schedules.arguments import Count
 from kerasched.schedules.arguments import Length
 from kerasched.schedules.arguments import Offset
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import reached
 from kerasched.schedules.registry import register
 
 
@@ -41,6 +44,10 @@ class InverseTimeDecay(Schedule):
             growing = rate / length * xp.real(step)
         return self.initial_learning_rate / (1.0 + growing)
 
+    @property
+    def bounds(self) -> Bounds:
+        return reached(self, 0, MAX_STEP)
+
 
 @register(
     "inverse_sqrt",
@@ -64,6 +71,10 @@ class InverseSqrtDecay(Schedule):
     def value(self, step: Any, xp: Any) -> Any:
         ratio = self.timescale / (xp.real(step) + self.timescale)
         return self.initial_learning_rate * xp.sqrt(ratio)
+
+    @property
+    def bounds(self) -> Bounds:
+        return reached(self, 0, MAX_STEP)
 
 
 @register(
@@ -92,6 +103,10 @@ class Noam(Schedule):
         fall = 1.0 / xp.sqrt(count)
         return self.scale * self.model_dim**-0.5 * xp.minimum(rise, fall)
 
+    @property
+    def bounds(self) -> Bounds:
+        return reached(self, 0, self.warmup_steps - 1, MAX_STEP)
+
 
 @register(
     "power",
@@ -116,3 +131,7 @@ class PowerDecay(Schedule):
     def value(self, step: Any, xp: Any) -> Any:
         count = xp.maximum(xp.real(step) + self.offset, 1.0)
         return self.initial_learning_rate * xp.power(count, self.power)
+
+    @property
+    def bounds(self) -> Bounds:
+        return reached(self, 0, MAX_STEP)

@@ -7,6 +7,7 @@ of something else.
 
 import dataclasses
 import inspect
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,10 @@ from kerasched.schedules.arguments import Offset
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.arguments import checks_of
+from kerasched.schedules.base import Schedule
 from kerasched.schedules.epochs import StepsPerEpoch
+from kerasched.schedules.per_epoch import PerEpoch
+from kerasched.schedules.per_epoch import PerUpdate
 
 _IN_STEPS = tuple(check_of(hint) for hint in (Steps, Boundary, Length, Offset))
 _EPOCHS = Number("a finite number of epochs")
@@ -81,6 +85,21 @@ def in_steps(
         check = _to_steps(checks[name], per_epoch)
         given[name] = check(owner, names[name], given[name])
     return given
+
+
+def longest(schedule: Any) -> int:
+    """Return the longest of a schedule's lengths and of those inside it, in steps.
+
+    A length inside PerEpoch is in epochs, and inside PerUpdate in updates: it takes as
+    many times longer. 0 where there is none, as in another library's schedule.
+    """
+    if not isinstance(schedule, Schedule):
+        return 0
+    values = [getattr(schedule, name) for name in names_in_epochs(type(schedule))]
+    own = [n for v in values for n in (v if isinstance(v, tuple) else (v,))]
+    slower = schedule._steps if isinstance(schedule, (PerEpoch, PerUpdate)) else 1
+    inside = [slower * longest(child) for child in schedule.children]
+    return max([0, *inside, *(math.ceil(n) for n in own if n is not None)])
 
 
 def _bind(

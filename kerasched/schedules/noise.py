@@ -10,8 +10,11 @@ from kerasched.schedules.arguments import Seed
 from kerasched.schedules.arguments import Share
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.base import bounds_of
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import times
 from kerasched.schedules.cosine import CosineDecay
 from kerasched.schedules.registry import register
 
@@ -64,6 +67,11 @@ class Noise(Schedule):
         if self.end is not None:
             inside = inside & (step < self.end)
         return value * xp.where(inside, factor, 1.0)
+
+    @property
+    def bounds(self) -> Bounds:
+        factors = (1.0 - self.amplitude, 1.0 + self.amplitude)
+        return times(bounds_of(self.schedule), factors)
 
     @property
     def constant_after(self) -> int | None:

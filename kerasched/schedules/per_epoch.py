@@ -6,8 +6,10 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.schedules.arguments import Count
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.base import bounds_of
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
+from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.cosine import CosineDecay
 from kerasched.schedules.epochs import StepsPerEpoch
 from kerasched.schedules.registry import register
@@ -21,6 +23,10 @@ class _Slower(Schedule):
 
     def value(self, step: Any, xp: Any) -> Any:
         return value_of(self.schedule, xp.floor_divide(step, self._steps), xp)
+
+    @property
+    def bounds(self) -> Bounds:
+        return bounds_of(self.schedule)
 
     @property
     def constant_after(self) -> int | None:

@@ -7,6 +7,8 @@ from kerasched.errors import strictly_increasing
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import reached
 from kerasched.schedules.recipe import Recipe
 from kerasched.schedules.registry import register
 
@@ -37,6 +39,10 @@ class PiecewiseConstant(Schedule):
 
     def value(self, step: Any, xp: Any) -> Any:
         return xp.piecewise(step, self.boundaries, self.values)
+
+    @property
+    def bounds(self) -> Bounds:
+        return reached(self, 0, *self.boundaries)
 
     @property
     def constant_after(self) -> int:

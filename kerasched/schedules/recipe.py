@@ -3,6 +3,7 @@
 from typing import Any
 
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
 
 
 class Recipe(Schedule):
@@ -21,6 +22,10 @@ class Recipe(Schedule):
 
     def value(self, step: Any, xp: Any) -> Any:
         return self._composed.value(step, xp)
+
+    @property
+    def bounds(self) -> Bounds:
+        return self._composed.bounds
 
     @property
     def constant_after(self) -> int | None:

@@ -11,7 +11,11 @@ from kerasched.schedules.arguments import Multiplier
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.base import bounds_of
 from kerasched.schedules.base import value_of
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import grown
+from kerasched.schedules.bounds import times
 from kerasched.schedules.cycles import Cycles
 from kerasched.schedules.decay import Decay
 from kerasched.schedules.polynomial import LinearDecay
@@ -68,6 +72,11 @@ class Repeat(Schedule):
             lambda step: self._last(step, xp),
         )
         return xp.piecewise(step, (self.constant_after,), pieces)
+
+    @property
+    def bounds(self) -> Bounds:
+        factors = grown(self.decay_rate, self._cycles.last)
+        return times(bounds_of(self.schedule), factors)
 
     @property
     def constant_after(self) -> int | None:

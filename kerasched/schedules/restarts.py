@@ -12,6 +12,9 @@ from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import grown
+from kerasched.schedules.bounds import hull
 from kerasched.schedules.cycles import Cycles
 from kerasched.schedules.cycles import Place
 from kerasched.schedules.progress import Progress
@@ -69,6 +72,13 @@ class CosineRestarts(Schedule):
             return self._inside(step, xp)
         pieces = (partial(self._inside, xp=xp), self.end_learning_rate)
         return xp.piecewise(step, (end,), pieces)
+
+    @property
+    def bounds(self) -> Bounds:
+        start, end = self.initial_learning_rate, self.end_learning_rate
+        if self.m_mul == 1.0:
+            return hull(start, end)
+        return end, end + (start - end) * grown(self.m_mul, self._cycles.last)[1]
 
     @property
     def constant_after(self) -> int | None:

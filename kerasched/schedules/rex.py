@@ -2,8 +2,14 @@
 
 from typing import Any
 
+import numpy as np
+
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import hull
 from kerasched.schedules.decay import Decay
+from kerasched.schedules.evaluators import HostMath
 from kerasched.schedules.progress import Progress
+from kerasched.schedules.progress import way
 from kerasched.schedules.registry import register
 
 
@@ -66,3 +72,11 @@ class TanhDecay(Decay):
     def along(self, progress: Progress) -> Any:
         value = super().along(progress)
         return progress.xp.where(progress.left > 0.0, value, self.end_learning_rate)
+
+    @property
+    def bounds(self) -> Bounds:
+        # Where the curve begins, what it comes to if it is stretched, and the end.
+        ends = HostMath.time([0, self.decay_steps])
+        with np.errstate(over="ignore"):
+            rates = super().along(way(ends, self.decay_steps, HostMath))
+        return hull(*rates.tolist(), self.end_learning_rate)

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from kerasched.errors import MAX_STEP
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import reached
 from kerasched.schedules.exponential import decayed
 from kerasched.schedules.exponential import end_reached
 from kerasched.schedules.registry import register
@@ -37,6 +40,10 @@ class StepDecay(Schedule):
 
     def value(self, step: Any, xp: Any) -> Any:
         return decayed(self, xp.floor_divide(step, self.decay_steps), 1, xp)
+
+    @property
+    def bounds(self) -> Bounds:
+        return reached(self, 0, MAX_STEP)
 
     @property
     def constant_after(self) -> int | None:

@@ -5,6 +5,8 @@ import math
 from typing import Any
 from typing import Literal
 
+import numpy as np
+
 from kerasched.errors import MAX_STEP
 from kerasched.errors import message
 from kerasched.schedules.arguments import Part
@@ -12,6 +14,10 @@ from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import hull
+from kerasched.schedules.bounds import reached
+from kerasched.schedules.evaluators import HostMath
 from kerasched.schedules.interpolation import PiecewiseInterpolation
 from kerasched.schedules.progress import growth
 from kerasched.schedules.recipe import Recipe
@@ -73,6 +79,21 @@ class Triangular(Schedule):
             xp.real(xp.maximum(place, up) - up) / down,
         )
         return self.min_learning_rate * low + self._top(step, xp) * high
+
+    @property
+    def bounds(self) -> Bounds:
+        tops = [self.step_size_up]
+        if self.mode == "exp_range" and self.gamma < 1.0:
+            # Where t * gamma**t is largest, unless the way up ends before.
+            turn = min(-1.0 / math.log(self.gamma), self.step_size_up)
+            tops = [math.floor(turn), math.ceil(turn)]
+        bounds = reached(self, 0, *tops)
+        if self.mode == "exp_range" and self.gamma > 1.0:
+            # As high as a top would be at the last step of all.
+            with np.errstate(over="ignore"):
+                top = float(self._top(MAX_STEP, HostMath))
+            bounds = hull(*bounds, top)
+        return bounds
 
     def momentum(self, low: float = 0.8, high: float = 0.9) -> "Triangular":
         """Return the momentum that goes down while the rate goes up, and back.

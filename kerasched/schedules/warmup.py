@@ -10,8 +10,11 @@ from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
+from kerasched.schedules.base import bounds_of
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
+from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import joined
 from kerasched.schedules.chain import since
 from kerasched.schedules.cosine import CosineDecay
 from kerasched.schedules.progress import way
@@ -69,6 +72,14 @@ class Warmup(Schedule):
             return self._after(step, xp)
         pieces = (lambda step: self._ramp(step, xp), lambda step: self._after(step, xp))
         return xp.piecewise(step, (self.warmup_steps,), pieces)
+
+    @property
+    def bounds(self) -> Bounds:
+        after = bounds_of(self.schedule)
+        if self.warmup_steps == 0:
+            return after
+        start = self.start_learning_rate
+        return joined(after, (start, start))
 
     @property
     def constant_after(self) -> int | None:

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from formulas import FORMULAS
-from formulas import formula
+from rows import formula
 from support import SCHEDULES
 
 import kerasched
@@ -60,9 +59,3 @@ def test_evaluate_agrees_with_the_formula_in_50_digits(name):
         rtol=1e-12,
         atol=1e-15 * expected.max(),
     )
-
-
-def test_every_exact_schedule_has_a_formula():
-    entries = kerasched.list_schedules()
-    exact = {entry.cls.__name__ for entry in entries if entry.example.exact}
-    assert set(FORMULAS) == exact

@@ -225,6 +225,14 @@ def test_values_do_not_change_from_constant_after_on(name):
     np.testing.assert_array_equal(values, values[0])
 
 
+def test_a_rate_below_all_normal_numbers_is_0_on_the_host():
+    falling = ExponentialDecay(1.0, 10, 0.5)
+    # 708 / ln(2) is 1021.4 periods.
+    steps = [10_000, 10_210, 10_220, 10_740, 2**31 - 1]
+    assert falling.evaluate(steps).tolist() == [2.0**-1000, 2.0**-1021, 0.0, 0.0, 0.0]
+    assert falling.evaluate(10_212) == pytest.approx(2.0**-1021.2, rel=1e-12)
+
+
 def test_both_evaluators_have_the_same_names():
     from kerasched.schedules.evaluators import HostMath
     from kerasched.schedules.evaluators import StepMath
