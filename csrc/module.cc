@@ -28,53 +28,68 @@ ScalarType TypeNamed(const std::string& name) {
                         name);
 }
 
+// A reference that goes with its owner. pybind11's own object does more than is needed
+// in the loops below, which run for every weight at every step.
+class Reference {
+ public:
+  explicit Reference(PyObject* object) : object_(object) {
+    if (object == nullptr) throw py::error_already_set();
+  }
+  ~Reference() { Py_DECREF(object_); }
+  Reference(const Reference&) = delete;
+  Reference& operator=(const Reference&) = delete;
+  PyObject* get() const { return object_; }
+
+ private:
+  PyObject* const object_;
+};
+
+// Names that live as long as Python.
+PyObject* Name(const char* name) { return PyUnicode_InternFromString(name); }
+
+// Calls a method without arguments. `method` is that of the first object's class, kept
+// so that it is not looked up again; an object of another kind makes it raise
+// TypeError.
+PyObject* Call(PyObject*& method, const char* name, PyObject* object) {
+  if (method == nullptr) {
+    method = PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(object)), name);
+    if (method == nullptr) throw py::error_already_set();
+  }
+  return PyObject_CallOneArg(method, object);
+}
+
 // Returns the address of an array: a number, or a tensor that is asked for it. Asking
 // here takes half the time that a loop in Python takes, which for a model of many small
 // weights is most of an update.
 std::uintptr_t AddressOf(py::handle array) {
-  static const py::str* const kDataPtr =
-      new py::str("data_ptr");  // Lives on, as Python.
+  static PyObject* data_ptr = nullptr;
   if (PyLong_Check(array.ptr())) return array.cast<std::uintptr_t>();
-  PyObject* const address = PyObject_CallMethodNoArgs(array.ptr(), kDataPtr->ptr());
-  if (address == nullptr) throw py::error_already_set();
-  return py::reinterpret_steal<py::object>(address).cast<std::uintptr_t>();
+  const Reference address(Call(data_ptr, "data_ptr", array.ptr()));
+  const auto number = PyLong_AsUnsignedLongLong(address.get());
+  if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+  return static_cast<std::uintptr_t>(number);
 }
 
-// Returns an attribute of a tensor; `name` lives as long as Python.
-py::object Attribute(py::handle object, const py::str* name) {
-  PyObject* const value = PyObject_GetAttr(object.ptr(), name->ptr());
-  if (value == nullptr) throw py::error_already_set();
-  return py::reinterpret_steal<py::object>(value);
+// Whether a tensor of torch is in this computer's memory, contiguous, and of a type and
+// a shape.
+bool IsLike(PyObject* tensor, py::handle dtype, py::handle shape) {
+  static PyObject* const kDtype = Name("dtype");
+  static PyObject* const kShape = Name("shape");
+  static PyObject* const kIsCpu = Name("is_cpu");
+  static PyObject* is_contiguous = nullptr;
+  if (Reference(PyObject_GetAttr(tensor, kDtype)).get() != dtype.ptr()) return false;
+  if (Reference(PyObject_GetAttr(tensor, kIsCpu)).get() != Py_True) return false;
+  const Reference found(PyObject_GetAttr(tensor, kShape));
+  const int equal = PyObject_RichCompareBool(found.get(), shape.ptr(), Py_EQ);
+  if (equal < 0) throw py::error_already_set();
+  if (equal == 0) return false;
+  return Reference(Call(is_contiguous, "is_contiguous", tensor)).get() == Py_True;
 }
 
-// Whether each variable of Keras still holds its tensor of torch. A loop in Python
-// takes twice as long, and this is asked at every step.
-bool HoldTensors(const py::list& variables, const py::list& tensors) {
-  static const py::str* const kValue = new py::str("_value");
-  if (variables.size() != tensors.size()) return false;
-  for (std::size_t i = 0; i < variables.size(); ++i) {
-    if (!Attribute(variables[i], kValue).is(tensors[i])) return false;
-  }
-  return true;
-}
-
-// Whether tensors of torch have the types and shapes of others, are contiguous and in
-// this computer's memory.
 bool AreLike(const py::list& tensors, const py::list& dtypes, const py::list& shapes) {
-  static const py::str* const kDtype = new py::str("dtype");
-  static const py::str* const kShape = new py::str("shape");
-  static const py::str* const kIsCpu = new py::str("is_cpu");
-  static const py::str* const kIsContiguous = new py::str("is_contiguous");
   if (tensors.size() != dtypes.size() || tensors.size() != shapes.size()) return false;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const py::handle tensor = tensors[i];
-    if (!Attribute(tensor, kDtype).is(dtypes[i])) return false;
-    if (Attribute(tensor, kIsCpu).ptr() != Py_True) return false;
-    if (!Attribute(tensor, kShape).equal(shapes[i])) return false;
-    PyObject* const contiguous =
-        PyObject_CallMethodNoArgs(tensor.ptr(), kIsContiguous->ptr());
-    if (contiguous == nullptr) throw py::error_already_set();
-    if (py::reinterpret_steal<py::object>(contiguous).ptr() != Py_True) return false;
+    if (!IsLike(tensors[i].ptr(), dtypes[i], shapes[i])) return false;
   }
   return true;
 }
@@ -105,11 +120,17 @@ class DirectUpdate {
     if (!status.ok()) throw py::value_error(status.error);
   }
 
-  // Whether these arrays, in the order of the constructor, are at the same addresses.
-  bool Holds(const py::list& arrays) const {
-    if (arrays.size() != addresses_.size()) return false;
-    for (std::size_t i = 0; i < addresses_.size(); ++i) {
-      if (AddressOf(arrays[i]) != addresses_[i]) return false;
+  // Whether variables of Keras still hold these tensors of torch, and those are at the
+  // addresses that the constructor was given, in its order. A loop in Python takes
+  // twice as long, and this is asked at every step.
+  bool Holds(const py::list& variables, const py::list& tensors) const {
+    static PyObject* const kValue = Name("_value");
+    const std::size_t count = addresses_.size();
+    if (variables.size() != count || tensors.size() != count) return false;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Reference value(PyObject_GetAttr(variables[i].ptr(), kValue));
+      if (value.get() != tensors[i].ptr()) return false;
+      if (AddressOf(tensors[i]) != addresses_[i]) return false;
     }
     return true;
   }
@@ -212,11 +233,9 @@ PYBIND11_MODULE(_native, module) {
            py::arg("options"), py::arg("types"), py::arg("sizes"), py::arg("decays"),
            py::arg("weights"), py::arg("velocities"), py::arg("sums"),
            py::arg("averages"))
-      .def("holds", &DirectUpdate::Holds, py::arg("arrays"))
+      .def("holds", &DirectUpdate::Holds, py::arg("variables"), py::arg("tensors"))
       .def("run", &DirectUpdate::Run, py::arg("learning_rate"), py::arg("momentum"),
            py::arg("weight_decay"), py::arg("iterations"), py::arg("gradients"));
-  module.def("hold_tensors", &kerasched::HoldTensors, py::arg("variables"),
-             py::arg("tensors"));
   module.def("are_like", &kerasched::AreLike, py::arg("tensors"), py::arg("dtypes"),
              py::arg("shapes"));
   module.def("instruction_set", &kerasched::InstructionSet);

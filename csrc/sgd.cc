@@ -143,6 +143,21 @@ std::vector<Clipping> ClippingOf(const Step& step) {
   return result;
 }
 
+// Returns the work on a chunk whose tensor is clipped or does not decay.
+Work WorkOn(const Step& step, const Chunk& chunk,
+            const std::vector<Clipping>& clipping) {
+  Work work = step.work;
+  work.decays = work.decays && step.TensorOf(chunk).decays;
+  if (!clipping.empty()) {
+    const Clipping& clip = clipping[static_cast<std::size_t>(chunk.tensor)];
+    work.multiplies = clip.multiplies;
+    work.divides = clip.divides;
+    work.factor = clip.factor;
+    work.divisor = clip.divisor;
+  }
+  return work;
+}
+
 void UpdateChunks(const Step& step, const std::vector<Clipping>& clipping) {
   const auto count = static_cast<std::int64_t>(step.chunks.size());
   ForEach(step.pool, count, [&](std::int64_t i) {
@@ -150,15 +165,11 @@ void UpdateChunks(const Step& step, const std::vector<Clipping>& clipping) {
     const std::int64_t place = clipping.empty() ? i : count - 1 - i;
     const Chunk& chunk = step.chunks[static_cast<std::size_t>(place)];
     const Tensor& tensor = step.TensorOf(chunk);
-    Work work = step.work;
-    work.decays = work.decays && tensor.decays;
-    if (!clipping.empty()) {
-      const Clipping& clip = clipping[static_cast<std::size_t>(chunk.tensor)];
-      work.multiplies = clip.multiplies;
-      work.divides = clip.divides;
-      work.factor = clip.factor;
-      work.divisor = clip.divisor;
+    if (clipping.empty() && tensor.decays) {
+      InType(tensor, chunk, [&](auto range) { step.loops.Update(step.work, range); });
+      return;
     }
+    const Work work = WorkOn(step, chunk, clipping);
     InType(tensor, chunk, [&](auto range) { step.loops.Update(work, range); });
   });
 }

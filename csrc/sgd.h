@@ -48,7 +48,7 @@ struct Scalars {
 struct Tensor {
   ScalarType type;
   std::int64_t size;
-  bool decays;  // Not excluded from weight decay.
+  bool decays;  // Not excluded from weight decay, if there is one.
   void* weight;
   const void* gradient;
   void* velocity;

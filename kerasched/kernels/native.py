@@ -64,7 +64,16 @@ class Update:
             averages,
         )
         self.holds = self._update.holds
-        """Returns whether arrays, list after list, are where the constructor's were."""
+        """Returns whether variables of Keras on torch still hold tensors, and where.
+
+        Keras's public way to the tensor inside a variable takes a microsecond, for a
+        small model most of an update; this reads the attribute behind it.
+        tests/optimizers/test_internals.py tells if it moves.
+
+        Args:
+            variables: all that is written, list after list.
+            tensors: what they held, at the constructor's addresses.
+        """
         self.run = self._update.run
         """Does one step.
 
@@ -146,16 +155,6 @@ def _check(name: str, weight: np.ndarray, array: np.ndarray) -> None:
         refuse("contiguous arrays", "an array with strides")
     if not array.flags.writeable and name != "gradients":
         refuse("arrays that may be written", "a read-only array")
-
-
-def hold_tensors(variables: list[Any], tensors: list[Any]) -> bool:
-    """Return whether each variable of Keras on torch still holds its tensor.
-
-    Keras's public way to the tensor inside a variable takes a microsecond, for a small
-    model most of an update; this reads the attribute behind it.
-    tests/optimizers/test_internals.py tells if it moves.
-    """
-    return _native.hold_tensors(variables, tensors)
 
 
 def are_like(tensors: list[Any], dtypes: list[Any], shapes: list[Any]) -> bool:

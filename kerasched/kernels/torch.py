@@ -35,7 +35,8 @@ class Program:
         self, options: Options, decays: tuple[bool, ...], tensors: Arrays
     ) -> None:
         weights = tensors.weights
-        self.tensors = tensors.flat()
+        self._tensors = tensors.flat()
+        self._addresses = [t.data_ptr() for t in self._tensors]
         self._dtypes = [w.dtype for w in weights]
         self._shapes = [w.shape for w in weights]
         self._update = native.Update(
@@ -49,9 +50,13 @@ class Program:
             tensors.averages,
         )
 
-    def holds(self) -> bool:
-        """Return whether the tensors' memory is still where it was."""
-        return self._update.holds(self.tensors)
+    def held_by(self, variables: list[Any]) -> bool:
+        """Return whether variables still hold these tensors, where they were."""
+        return self._update.holds(variables, self._tensors)
+
+    def in_place(self) -> bool:
+        """Return whether the tensors' memory is where it was."""
+        return [t.data_ptr() for t in self._tensors] == self._addresses
 
     def fits(self, gradients: list[Any]) -> bool:
         """Return whether gradients are such as the kernel takes."""
@@ -80,7 +85,7 @@ def program(step: Step) -> Program:
     """Return the program of a step, which is made once for each set of variables."""
     tensors = step.variables.like([_tensor(v) for v in step.variables.flat()])
     key = (step.options, step.decays, tuple(map(id, tensors.flat())))
-    if key not in step.cache or not step.cache[key].holds():
+    if key not in step.cache or not step.cache[key].in_place():
         step.cache.clear()  # One is in use, and it holds tensors alive.
         step.cache[key] = Program(step.options, step.decays, tensors)
     return step.cache[key]

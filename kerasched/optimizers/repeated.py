@@ -8,7 +8,6 @@ addresses, and the gradients are of the same kind.
 
 from typing import Any
 
-from kerasched.kernels import native
 from kerasched.kernels.options import Scalars
 
 
@@ -30,8 +29,7 @@ class RepeatedStep:
         """Return whether a step is like that one; all weights where None are given."""
         return (
             (weights is None or weights == self._weights)
-            and native.hold_tensors(self._variables, self._program.tensors)
-            and self._program.holds()
+            and self._program.held_by(self._variables)
             and self._program.fits(gradients)
         )
 

@@ -169,9 +169,10 @@ class UpdatedAtOnce(KerasSGD):
         if choice.forbidden(self.fused) or not repeated.fits(gradients, known):
             return False
         self._now.rate = self._get_current_learning_rate()
-        repeated.run(self._scalars(), gradients)
+        scalars = self._scalars()
         self._now.rate = None
-        self._iterations.value.add_(1)
+        repeated.run(scalars, gradients)
+        scalars.iterations.add_(1)
         return True
 
     def _remember(self, step: Step) -> None:
@@ -205,7 +206,7 @@ class UpdatedAtOnce(KerasSGD):
                 of_weights(accumulates, "_accumulated_gradients"),
                 of_weights(options.use_ema, "_model_variables_moving_average"),
             ),
-            tuple(options.weight_decay and self._decays(w) for w in weights),
+            tuple(not options.weight_decay or self._decays(w) for w in weights),
             [self._scratch.variables[i] for i in places] if made_here else [],
             self._now.cache,
         )
