@@ -70,9 +70,9 @@ std::uintptr_t AddressOf(py::handle array) {
   return static_cast<std::uintptr_t>(number);
 }
 
-// Whether a tensor of torch is in this computer's memory, contiguous, and of a type and
-// a shape.
-bool IsLike(PyObject* tensor, py::handle dtype, py::handle shape) {
+// Whether a tensor of torch is in this computer's memory, of a type and a shape, and
+// contiguous, as every tensor of one number is.
+bool IsLike(PyObject* tensor, py::handle dtype, py::handle shape, std::int64_t size) {
   static PyObject* const kDtype = Name("dtype");
   static PyObject* const kShape = Name("shape");
   static PyObject* const kIsCpu = Name("is_cpu");
@@ -83,15 +83,8 @@ bool IsLike(PyObject* tensor, py::handle dtype, py::handle shape) {
   const int equal = PyObject_RichCompareBool(found.get(), shape.ptr(), Py_EQ);
   if (equal < 0) throw py::error_already_set();
   if (equal == 0) return false;
+  if (size == 1) return true;
   return Reference(Call(is_contiguous, "is_contiguous", tensor)).get() == Py_True;
-}
-
-bool AreLike(const py::list& tensors, const py::list& dtypes, const py::list& shapes) {
-  if (tensors.size() != dtypes.size() || tensors.size() != shapes.size()) return false;
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    if (!IsLike(tensors[i].ptr(), dtypes[i], shapes[i])) return false;
-  }
-  return true;
 }
 
 // An update of arrays that stay where they are; their gradients come with each step.
@@ -131,6 +124,21 @@ class DirectUpdate {
       const Reference value(PyObject_GetAttr(variables[i].ptr(), kValue));
       if (value.get() != tensors[i].ptr()) return false;
       if (AddressOf(tensors[i]) != addresses_[i]) return false;
+    }
+    return true;
+  }
+
+  // Whether tensors of torch can be the gradients: dense, of these types and shapes.
+  bool Takes(const py::list& gradients, const py::list& dtypes,
+             const py::list& shapes) const {
+    const std::size_t count = tensors_.size();
+    if (gradients.size() != count || dtypes.size() != count || shapes.size() != count) {
+      return false;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!IsLike(gradients[i].ptr(), dtypes[i], shapes[i], tensors_[i].size)) {
+        return false;
+      }
     }
     return true;
   }
@@ -234,10 +242,10 @@ PYBIND11_MODULE(_native, module) {
            py::arg("weights"), py::arg("velocities"), py::arg("sums"),
            py::arg("averages"))
       .def("holds", &DirectUpdate::Holds, py::arg("variables"), py::arg("tensors"))
+      .def("takes", &DirectUpdate::Takes, py::arg("gradients"), py::arg("dtypes"),
+           py::arg("shapes"))
       .def("run", &DirectUpdate::Run, py::arg("learning_rate"), py::arg("momentum"),
            py::arg("weight_decay"), py::arg("iterations"), py::arg("gradients"));
-  module.def("are_like", &kerasched::AreLike, py::arg("tensors"), py::arg("dtypes"),
-             py::arg("shapes"));
   module.def("instruction_set", &kerasched::InstructionSet);
   module.def("threads", &kerasched::Threads);
 #if defined(KERASCHED_XLA)

@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -20,11 +21,19 @@
 namespace kerasched {
 namespace {
 
+constexpr long long kMostThreads = 1024;
+
 // Threads that take tasks from one queue for as long as the process lives.
 class Workers {
  public:
-  explicit Workers(std::int64_t count) : count_(count) {
-    for (std::int64_t i = 0; i < count; ++i) std::thread([this] { Run(); }).detach();
+  // Starts threads until there are `count`, or as many as the system has to give.
+  void Grow(std::int64_t count) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    try {
+      for (; count_ < count; ++count_) std::thread([this] { Run(); }).detach();
+    } catch (const std::system_error&) {
+      // Those that there are do the work.
+    }
   }
 
   void Schedule(std::function<void()> task) {
@@ -34,8 +43,6 @@ class Workers {
     }
     ready_.notify_one();
   }
-
-  std::int64_t count() const { return count_; }
 
  private:
   [[noreturn]] void Run() {
@@ -49,28 +56,26 @@ class Workers {
     }
   }
 
-  const std::int64_t count_;
   std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<std::function<void()>> tasks_;
+  std::int64_t count_ = 0;
 };
 
 // Never freed: its threads run until the process ends. A child after a fork has none of
 // them, and its mutex may be locked for ever, so it forgets the pool and makes another.
 std::atomic<Workers*> workers{nullptr};
 
-void ForgetWorkers() { workers.store(nullptr); }
+#if !defined(_WIN32)
+[[maybe_unused]] const int at_fork =
+    pthread_atfork(nullptr, nullptr, [] { workers.store(nullptr); });
+#endif
 
 Workers* MakeWorkers() {
-  static std::once_flag at_fork;
-#if !defined(_WIN32)
-  std::call_once(at_fork, [] { pthread_atfork(nullptr, nullptr, ForgetWorkers); });
-#endif
-  const std::int64_t cores = std::thread::hardware_concurrency();
-  auto* made = new Workers(cores > 1 ? cores - 1 : 0);
-  Workers* none = nullptr;
-  // Two threads may come here at once: the loser's threads sleep for ever.
-  return workers.compare_exchange_strong(none, made) ? made : none;
+  auto made = std::make_unique<Workers>();
+  Workers* others = nullptr;
+  // Two threads may come here at once.
+  return workers.compare_exchange_strong(others, made.get()) ? made.release() : others;
 }
 
 // What the caller and its helpers share; the last of them to leave frees it.
@@ -125,20 +130,24 @@ std::int64_t ThreadLimit(std::int64_t available, std::string* error) {
   if (wanted == nullptr || *wanted == '\0') return available;
   char* end = nullptr;
   const long long number = std::strtoll(wanted, &end, 10);
-  if (*end == '\0' && number > 0 && number < 1'000'000) return number;
+  if (*end == '\0' && number > 0 && number <= kMostThreads) return number;
   *error =
-      "Environment variable KERASCHED_NUM_THREADS must be a positive integer. "
-      "Received: "
-      "KERASCHED_NUM_THREADS=" +
-      std::string(wanted);
+      "Environment variable KERASCHED_NUM_THREADS must be a positive integer of "
+      "at most " +
+      std::to_string(kMostThreads) +
+      ". Received: KERASCHED_NUM_THREADS=" + std::string(wanted);
   return 0;
 }
 
 Pool PrivatePool() {
+  const std::int64_t cores =
+      std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
   Workers* mine = workers.load();
   if (mine == nullptr) mine = MakeWorkers();
+  std::string error;  // Told to whoever asks for the limit next.
+  mine->Grow(ThreadLimit(cores, &error) - 1);
   return {[mine](std::function<void()> task) { mine->Schedule(std::move(task)); },
-          mine->count() + 1};
+          cores};
 }
 
 }  // namespace kerasched

@@ -23,11 +23,12 @@ void ForEach(const Pool& pool, std::int64_t count,
              const std::function<void(std::int64_t)>& work);
 
 // The threads to use: KERASCHED_NUM_THREADS where it is set, else `available`. Returns
-// 0 and a text in `error` where the variable is no positive number.
+// 0 and a text in `error` where the variable is no positive number, or far too large.
 std::int64_t ThreadLimit(std::int64_t available, std::string* error);
 
 // The pool of this process for calls that bring none, made when it is first asked for
-// and made anew in a child after a fork.
+// and made anew in a child after a fork. It has a helper for each core but the
+// caller's, or as many as KERASCHED_NUM_THREADS asks for.
 Pool PrivatePool();
 
 }  // namespace kerasched

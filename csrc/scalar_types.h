@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "inlining.h"
 
@@ -11,55 +12,97 @@ namespace kerasched {
 
 enum class ScalarType { kFloat32, kFloat64, kBFloat16 };
 
-// The upper half of a float32. Each operation is done in float32 and rounded to the
-// nearest, ties to even, as NumPy, TensorFlow and JAX do; written in integers, so that
-// the compiler makes vectors of it.
-class BFloat16 {
+// A bfloat16 at work: a float32 whose lower half is zero. Each operation is done in
+// float32 and rounded to the nearest, ties to even, as NumPy, TensorFlow and JAX do;
+// written in integers, so that the compiler makes vectors of it.
+class RoundedFloat {
  public:
-  BFloat16() = default;
-  KERASCHED_INLINE explicit BFloat16(double value)
-      : BFloat16(static_cast<float>(value)) {}
-  KERASCHED_INLINE explicit BFloat16(float value) {
+  RoundedFloat() = default;
+  KERASCHED_INLINE explicit RoundedFloat(double value)
+      : value_(Rounded(static_cast<float>(value))) {
+    if (value != value) value_ = std::numeric_limits<float>::quiet_NaN();
+  }
+  KERASCHED_INLINE explicit operator float() const { return value_; }
+
+  // Takes what comes of an operation on rounded numbers. Not-a-number needs no care:
+  // what a processor makes or passes on of such operands has a lower half of zero too.
+  static KERASCHED_INLINE RoundedFloat Of(float result) {
+    RoundedFloat rounded;
+    rounded.value_ = Rounded(result);
+    return rounded;
+  }
+
+  // Takes and gives the upper half.
+  static KERASCHED_INLINE RoundedFloat FromHalf(std::uint16_t half) {
+    const std::uint32_t bits = static_cast<std::uint32_t>(half) << 16;
+    RoundedFloat rounded;
+    std::memcpy(&rounded.value_, &bits, sizeof bits);
+    return rounded;
+  }
+  KERASCHED_INLINE std::uint16_t half() const {
     std::uint32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    const std::uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-    const std::uint32_t quiet = (bits >> 16) | 0x40u;
-    const bool is_number = (bits & 0x7fffffffu) <= 0x7f800000u;
-    bits_ = static_cast<std::uint16_t>(is_number ? rounded : quiet);
+    std::memcpy(&bits, &value_, sizeof bits);
+    return static_cast<std::uint16_t>(bits >> 16);
   }
-  KERASCHED_INLINE explicit operator float() const {
-    const std::uint32_t bits = static_cast<std::uint32_t>(bits_) << 16;
-    float value;
-    std::memcpy(&value, &bits, sizeof value);
-    return value;
-  }
-  KERASCHED_INLINE explicit operator double() const {
-    return static_cast<float>(*this);
+  KERASCHED_INLINE RoundedFloat operator-() const {
+    RoundedFloat negative;
+    negative.value_ = -value_;
+    return negative;
   }
 
  private:
-  std::uint16_t bits_;
+  static KERASCHED_INLINE float Rounded(float value) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    bits = (bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u;
+    std::memcpy(&value, &bits, sizeof bits);
+    return value;
+  }
+
+  float value_;
 };
 
-KERASCHED_INLINE BFloat16 operator-(BFloat16 a) {
-  return BFloat16(-static_cast<float>(a));
+KERASCHED_INLINE RoundedFloat operator+(RoundedFloat a, RoundedFloat b) {
+  return RoundedFloat::Of(static_cast<float>(a) + static_cast<float>(b));
 }
-KERASCHED_INLINE BFloat16 operator+(BFloat16 a, BFloat16 b) {
-  return BFloat16(static_cast<float>(a) + static_cast<float>(b));
+KERASCHED_INLINE RoundedFloat operator-(RoundedFloat a, RoundedFloat b) {
+  return RoundedFloat::Of(static_cast<float>(a) - static_cast<float>(b));
 }
-KERASCHED_INLINE BFloat16 operator-(BFloat16 a, BFloat16 b) {
-  return BFloat16(static_cast<float>(a) - static_cast<float>(b));
+KERASCHED_INLINE RoundedFloat operator*(RoundedFloat a, RoundedFloat b) {
+  return RoundedFloat::Of(static_cast<float>(a) * static_cast<float>(b));
 }
-KERASCHED_INLINE BFloat16 operator*(BFloat16 a, BFloat16 b) {
-  return BFloat16(static_cast<float>(a) * static_cast<float>(b));
+KERASCHED_INLINE RoundedFloat operator/(RoundedFloat a, RoundedFloat b) {
+  return RoundedFloat::Of(static_cast<float>(a) / static_cast<float>(b));
 }
-KERASCHED_INLINE BFloat16 operator/(BFloat16 a, BFloat16 b) {
-  return BFloat16(static_cast<float>(a) / static_cast<float>(b));
-}
-KERASCHED_INLINE bool operator<(BFloat16 a, BFloat16 b) {
+KERASCHED_INLINE bool operator<(RoundedFloat a, RoundedFloat b) {
   return static_cast<float>(a) < static_cast<float>(b);
 }
-KERASCHED_INLINE bool operator>(BFloat16 a, BFloat16 b) { return b < a; }
+KERASCHED_INLINE bool operator>(RoundedFloat a, RoundedFloat b) { return b < a; }
+
+// A bfloat16 in memory.
+class BFloat16 {
+ public:
+  BFloat16() = default;
+  KERASCHED_INLINE BFloat16(RoundedFloat value) : half_(value.half()) {}
+  KERASCHED_INLINE operator RoundedFloat() const {
+    return RoundedFloat::FromHalf(half_);
+  }
+
+ private:
+  std::uint16_t half_;
+};
+
+// The type in which one computes with T.
+template <typename T>
+struct ValueOf {
+  using Type = T;
+};
+template <>
+struct ValueOf<BFloat16> {
+  using Type = RoundedFloat;
+};
+template <typename T>
+using Value = typename ValueOf<T>::Type;
 
 // The type in which squares of T are added up within a block.
 template <typename T>

@@ -65,15 +65,18 @@ template <Momentum kind, bool decays, typename T>
 KERASCHED_INLINE void MoveAll(const Work& work, T* KERASCHED_RESTRICT weight,
                               const T* KERASCHED_RESTRICT gradient,
                               T* KERASCHED_RESTRICT velocity, std::int64_t size) {
-  const T rate(work.learning_rate), momentum(work.momentum);
-  const T decay(work.decay), decay_rate(work.decay_rate);
+  const Value<T> rate(work.learning_rate), momentum(work.momentum);
+  const Value<T> decay(work.decay), decay_rate(work.decay_rate);
   for (std::int64_t i = 0; i < size; ++i) {
-    T w = weight[i];
+    Value<T> w = weight[i];
+    const Value<T> g = gradient[i];
     if (decays) w = Decayed(w, decay, decay_rate);
     if (kind == Momentum::kNone) {
-      Descend(w, gradient[i], rate);
+      Descend(w, g, rate);
     } else {
-      Move<kind>(w, velocity[i], gradient[i], rate, momentum);
+      Value<T> v = velocity[i];
+      Move<kind>(w, v, g, rate, momentum);
+      velocity[i] = v;
     }
     weight[i] = w;
   }
@@ -97,49 +100,54 @@ KERASCHED_INLINE void MoveKind(const Work& work, const Range<T>& r) {
 // Writes rule(from[i]) to out[i]; the two may be the same array.
 template <typename T, typename Rule>
 KERASCHED_INLINE void Each(T* out, const T* from, std::int64_t size, Rule rule) {
-  for (std::int64_t i = 0; i < size; ++i) out[i] = rule(from[i]);
+  for (std::int64_t i = 0; i < size; ++i) out[i] = rule(Value<T>(from[i]));
 }
 
 template <typename T>
 KERASCHED_INLINE void AddTo(T* KERASCHED_RESTRICT sum,
                             const T* KERASCHED_RESTRICT values, std::int64_t size) {
-  for (std::int64_t i = 0; i < size; ++i) sum[i] = values[i] + sum[i];
+  for (std::int64_t i = 0; i < size; ++i) {
+    sum[i] = Value<T>(values[i]) + Value<T>(sum[i]);
+  }
 }
 
 template <typename T>
 KERASCHED_INLINE void MeanOf(T* KERASCHED_RESTRICT gradient,
-                             const T* KERASCHED_RESTRICT sum, T steps,
+                             const T* KERASCHED_RESTRICT sum, Value<T> steps,
                              std::int64_t size) {
-  for (std::int64_t i = 0; i < size; ++i)
-    gradient[i] = Mean(gradient[i], sum[i], steps);
+  for (std::int64_t i = 0; i < size; ++i) {
+    gradient[i] = Mean(Value<T>(gradient[i]), Value<T>(sum[i]), steps);
+  }
 }
 
 // Makes the gradient of one block ready in `buffer`, up to its clipping by a norm.
 template <typename T>
 KERASCHED_INLINE void Prepare(const Work& work, const Range<T>& r, T* buffer) {
-  const T scale(work.loss_scale);
+  const Value<T> scale(work.loss_scale);
   if (work.unscales) {
-    Each(buffer, r.gradient, r.size, [=](T g) { return Unscaled(g, scale); });
+    Each(buffer, r.gradient, r.size, [=](Value<T> g) { return Unscaled(g, scale); });
   } else {
     std::copy(r.gradient, r.gradient + r.size, buffer);
   }
-  if (work.accumulates) MeanOf(buffer, r.sum, T(work.steps), r.size);
+  if (work.accumulates) MeanOf(buffer, r.sum, Value<T>(work.steps), r.size);
 }
 
 template <typename T>
 KERASCHED_INLINE void Clip(const Work& work, T* buffer, std::int64_t size) {
-  const T bound(work.bound), factor(work.factor), divisor(work.divisor);
-  if (work.clamps) Each(buffer, buffer, size, [=](T g) { return Clamped(g, bound); });
-  if (work.multiplies) Each(buffer, buffer, size, [=](T g) { return g * factor; });
-  if (work.divides) Each(buffer, buffer, size, [=](T g) { return g / divisor; });
+  const Value<T> bound(work.bound), factor(work.factor), divisor(work.divisor);
+  if (work.clamps)
+    Each(buffer, buffer, size, [=](Value<T> g) { return Clamped(g, bound); });
+  if (work.multiplies)
+    Each(buffer, buffer, size, [=](Value<T> g) { return g * factor; });
+  if (work.divides) Each(buffer, buffer, size, [=](Value<T> g) { return g / divisor; });
 }
 
 template <typename T>
 KERASCHED_INLINE void AverageAll(const Work& work, T* KERASCHED_RESTRICT average,
                                  T* KERASCHED_RESTRICT weight, std::int64_t size) {
-  const T momentum(work.average_momentum), rest = T(1.0) - momentum;
+  const Value<T> momentum(work.average_momentum), rest = Value<T>(1.0) - momentum;
   for (std::int64_t i = 0; i < size; ++i) {
-    average[i] = Averaged(average[i], weight[i], momentum, rest);
+    average[i] = Averaged(Value<T>(average[i]), Value<T>(weight[i]), momentum, rest);
   }
   if (work.overwrites) std::copy(average, average + size, weight);
 }
@@ -150,7 +158,7 @@ KERASCHED_INLINE void UpdateBlock(const Work& work, Range<T> r, T* buffer) {
   if (work.prepares()) {
     Prepare(work, r, buffer);
     Clip(work, buffer, r.size);
-    if (work.accumulates) std::fill(r.sum, r.sum + r.size, T(0.0));
+    if (work.accumulates) std::fill(r.sum, r.sum + r.size, T(Value<T>(0.0)));
     r.gradient = buffer;
   }
   if (work.decays) {
@@ -164,8 +172,8 @@ KERASCHED_INLINE void UpdateBlock(const Work& work, Range<T> r, T* buffer) {
 template <typename T>
 KERASCHED_INLINE void AccumulateBlock(const Work& work, const Range<T>& r, T* buffer) {
   if (!work.unscales) return AddTo(r.sum, r.gradient, r.size);
-  const T scale(work.loss_scale);
-  Each(buffer, r.gradient, r.size, [=](T g) { return Unscaled(g, scale); });
+  const Value<T> scale(work.loss_scale);
+  Each(buffer, r.gradient, r.size, [=](Value<T> g) { return Unscaled(g, scale); });
   AddTo(r.sum, buffer, r.size);
 }
 
@@ -194,12 +202,12 @@ KERASCHED_INLINE double SumOfSquares(const T* values, std::int64_t size) {
   std::int64_t i = 0;
   for (; i + kLanes <= size; i += kLanes) {
     for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-      const Sum value = static_cast<Sum>(values[i + lane]);
+      const Sum value = static_cast<Sum>(Value<T>(values[i + lane]));
       sums[lane] += value * value;
     }
   }
   for (std::int64_t lane = 0; i < size; ++i, ++lane) {
-    const Sum value = static_cast<Sum>(values[i]);
+    const Sum value = static_cast<Sum>(Value<T>(values[i]));
     sums[lane] += value * value;
   }
   double total = 0;

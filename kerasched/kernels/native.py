@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from kerasched.errors import Flag
+from kerasched.errors import Integer
+from kerasched.errors import Items
+from kerasched.errors import Number
 from kerasched.errors import message
 from kerasched.kernels.options import Options
 
@@ -36,8 +40,8 @@ class Update:
 
     Raises:
         RuntimeError: the compiled extension is not installed.
-        ValueError: a type is not supported, an array is missing or not aligned, or two
-            of them share memory.
+        ValueError: a type is not supported, the lists differ in length, or two arrays
+            share memory.
     """
 
     def __init__(
@@ -51,10 +55,9 @@ class Update:
         sums: list[Any],
         averages: list[Any],
     ) -> None:
-        if missing:
-            raise RuntimeError(f"{missing}. Install kerasched with a C++ compiler")
-        self._update = _native.Update(
-            _native.Options(**dataclasses.asdict(options)),
+        native = _extension()
+        self._update = native.Update(
+            native.Options(**dataclasses.asdict(options)),
             list(types),
             list(sizes),
             list(decays),
@@ -73,6 +76,12 @@ class Update:
         Args:
             variables: all that is written, list after list.
             tensors: what they held, at the constructor's addresses.
+        """
+        self.takes = self._update.takes
+        """Returns whether tensors of torch can be gradients, by their types and shapes.
+
+        Raises:
+            AttributeError: one is no tensor.
         """
         self.run = self._update.run
         """Does one step.
@@ -119,61 +128,122 @@ def update(
 
     Raises:
         RuntimeError: the compiled extension is not installed.
-        ValueError: shapes or types differ, an array has strides or may not be written,
-            or two of them share memory.
+        TypeError: what should be an array, a list or a number is something else.
+        ValueError: a list is missing, too long or of no use to the options; shapes or
+            types differ, an array has strides or may not be written, or two of them
+            share memory. Nothing is written then.
     """
     lists = {
-        "weights": weights,
-        "gradients": gradients,
-        "velocities": velocities or [],
-        "sums": sums or [],
-        "averages": averages or [],
+        "weights": _arrays("weights", weights),
+        "gradients": _arrays("gradients", gradients, weights),
+        "velocities": _where(options.momentum, "velocities", velocities, weights),
+        "sums": _where(options.gradient_accumulation_steps > 1, "sums", sums, weights),
+        "averages": _where(options.use_ema, "averages", averages, weights),
     }
-    for name, arrays in lists.items():
-        for weight, array in zip(weights, arrays, strict=False):
-            _check(name, weight, array)
-    places = {name: [a.ctypes.data for a in arrays] for name, arrays in lists.items()}
-    gradients_at = places.pop("gradients")
-    Update(
-        options,
-        [str(w.dtype) for w in weights],
-        [w.size for w in weights],
-        [True] * len(weights) if decays is None else decays,
-        **places,
-    ).run(learning_rate, momentum, weight_decay, iterations, gradients_at)
+    numbers = (
+        _REAL("update", "learning_rate", learning_rate),
+        _REAL("update", "momentum", momentum),
+        _REAL("update", "weight_decay", weight_decay),
+        _COUNT("update", "iterations", iterations),
+    )
+    types = [str(weight.dtype) for weight in weights]
+    sizes = [weight.size for weight in weights]
+    addresses = {name: [a.ctypes.data for a in group] for name, group in lists.items()}
+    read = addresses.pop("gradients")
+    marks = _decays(decays, len(weights))
+    Update(options, types, sizes, marks, **addresses).run(*numbers, read)
 
 
-def _check(name: str, weight: np.ndarray, array: np.ndarray) -> None:
-    def refuse(what: str, received: Any) -> None:
-        raise ValueError(message("update", name, f"hold {what}", received))
+_REAL = Number()
+_COUNT = Integer("a non-negative integer", 0)
+_FLAGS = Items(Flag())
 
-    if array.shape != weight.shape:
-        refuse("arrays of the shapes of `weights`", array.shape)
+
+def _where(
+    needed: bool, name: str, arrays: Any, weights: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Return the checked arrays, of which there are none where none are needed."""
+    if needed:
+        return _arrays(name, arrays, weights)
+    if arrays is None or (isinstance(arrays, (list, tuple)) and not arrays):
+        return []
+    unused = "None, as the options have no use for it"
+    kind = ValueError if isinstance(arrays, (list, tuple)) else TypeError
+    raise kind(message("update", name, unused, arrays))
+
+
+def _arrays(
+    name: str, arrays: Any, weights: list[np.ndarray] | None = None
+) -> list[np.ndarray]:
+    if not isinstance(arrays, (list, tuple)):
+        raise TypeError(message("update", name, "a list of arrays", arrays))
+    if weights is None:
+        weights = list(arrays)
+    if len(arrays) != len(weights):
+        wanted = f"{len(weights)}, as of `weights`"
+        raise ValueError(message("update", f"len({name})", wanted, len(arrays)))
+    for index, (array, weight) in enumerate(zip(arrays, weights, strict=True)):
+        _check(f"{name}[{index}]", array, weight, written=name != "gradients")
+    return list(arrays)
+
+
+def _check(name: str, array: Any, weight: np.ndarray, written: bool) -> None:
+    if not isinstance(array, np.ndarray):
+        raise TypeError(message("update", name, "a NumPy array", array))
+
+    def refuse(attribute: str, requirement: str, received: Any) -> None:
+        raise ValueError(
+            message("update", f"{name}.{attribute}", requirement, received)
+        )
+
+    if str(array.dtype) not in TYPES:
+        refuse("dtype", "float32, float64 or bfloat16", array.dtype)
     if array.dtype != weight.dtype:
-        refuse("arrays of the types of `weights`", str(array.dtype))
+        refuse("dtype", f"{weight.dtype}, as of its weight", array.dtype)
+    if array.shape != weight.shape:
+        refuse("shape", f"{weight.shape}, as of its weight", array.shape)
     if not array.flags.c_contiguous:
-        refuse("contiguous arrays", "an array with strides")
-    if not array.flags.writeable and name != "gradients":
-        refuse("arrays that may be written", "a read-only array")
+        refuse("flags.c_contiguous", "True", False)
+    if not array.flags.aligned:
+        refuse("flags.aligned", "True", False)
+    if written and not array.flags.writeable:
+        refuse("flags.writeable", "True", False)
 
 
-def are_like(tensors: list[Any], dtypes: list[Any], shapes: list[Any]) -> bool:
-    """Return whether tensors of torch have these types and shapes, and are dense.
+def _decays(decays: Any, count: int) -> list[bool]:
+    if decays is None:
+        return [True] * count
+    flags = _FLAGS("update", "decays", decays)
+    if len(flags) != count:
+        wanted = f"{count}, as of `weights`"
+        raise ValueError(message("update", "len(decays)", wanted, len(flags)))
+    return list(flags)
 
-    Raises:
-        AttributeError: one is no tensor.
-    """
-    return _native.are_like(tensors, dtypes, shapes)
+
+def _extension() -> Any:
+    if missing:
+        raise RuntimeError(f"{missing}. Install kerasched with a C++ compiler")
+    return _native
 
 
 def instruction_set() -> str:
-    """Return the instruction set that runs: KERASCHED_ISA, or the processor's best."""
-    return _native.instruction_set()
+    """Return the instruction set that runs: KERASCHED_ISA, or the processor's best.
+
+    Raises:
+        RuntimeError: the compiled extension is not installed.
+        ValueError: KERASCHED_ISA names none that runs here.
+    """
+    return _extension().instruction_set()
 
 
 def threads() -> int:
-    """Return how many threads a direct call uses: KERASCHED_NUM_THREADS, or all."""
-    return _native.threads()
+    """Return how many threads a direct call uses: KERASCHED_NUM_THREADS, or all.
+
+    Raises:
+        RuntimeError: the compiled extension is not installed.
+        ValueError: KERASCHED_NUM_THREADS is no positive integer.
+    """
+    return _extension().threads()
 
 
 def ffi_version() -> tuple[int, int] | None:
@@ -183,14 +253,14 @@ def ffi_version() -> tuple[int, int] | None:
 
 def ffi_target() -> str:
     """Return the name under which the handler is registered."""
-    return _native.ffi_target
+    return _extension().ffi_target
 
 
 def ffi_handler() -> Any:
     """Return the handler for XLA, as a capsule that JAX registers."""
-    return _native.ffi_handler()
+    return _extension().ffi_handler()
 
 
 def register_in_tensorflow(library: str) -> str:
     """Register the handler in a loaded TensorFlow; return why not, or an empty text."""
-    return _native.register_in_tensorflow(library)
+    return _extension().register_in_tensorflow(library)

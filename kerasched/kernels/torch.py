@@ -61,7 +61,7 @@ class Program:
     def fits(self, gradients: list[Any]) -> bool:
         """Return whether gradients are such as the kernel takes."""
         try:
-            return native.are_like(gradients, self._dtypes, self._shapes)
+            return self._update.takes(gradients, self._dtypes, self._shapes)
         except AttributeError:  # One is None, or no tensor.
             return False
 

@@ -1,0 +1,119 @@
+"""One step of keras.optimizers.SGD in NumPy, for tests of the compiled one.
+
+Every operation is Keras's, in its order, and rounds once to the arrays' own type. The
+squares of a norm are summed in float64; the norm itself is float32, or float64 for
+arrays of that.
+"""
+
+import numpy as np
+
+from kerasched.kernels.options import Arrays
+
+
+def expected(options, arrays, gradients, scalars, decays=None):
+    """Return what the arrays are after one step."""
+    decays = [True] * len(gradients) if decays is None else decays
+    with np.errstate(all="ignore"):
+        return after(options, arrays, gradients, scalars, decays)
+
+
+def after(options, arrays, gradients, scalars, decays):
+    weights, velocities, sums = arrays.weights, arrays.velocities, arrays.sums
+    steps = max(options.gradient_accumulation_steps, 1)
+    if options.loss_scale_factor:
+        gradients = [g / real(g, options.loss_scale_factor) for g in gradients]
+    if (scalars.iterations + 1) % steps:
+        sums = [g + s for g, s in zip(gradients, sums, strict=True)]
+    else:
+        if steps > 1:
+            pairs = zip(gradients, sums, strict=True)
+            gradients = [(g + s) / real(g, steps) for g, s in pairs]
+            sums = [np.zeros_like(s) for s in sums]
+        gradients = clipped(options, gradients)
+        velocities = velocities or [None] * len(weights)
+        rows = zip(decays, weights, gradients, velocities, strict=True)
+        moves = [moved(options, scalars, *row) for row in rows]
+        weights, velocities = map(list, zip(*moves, strict=True))
+    averages = arrays.averages
+    if options.use_ema:
+        weights, averages = averaged(
+            options, scalars.iterations // steps, weights, averages
+        )
+    lists = (weights, velocities if options.momentum else [], sums, averages)
+    return Arrays(*([like(arrays.weights, new) for new in lists]))
+
+
+def real(array, number):
+    """Return a number in an array's type."""
+    return array.dtype.type(number)
+
+
+def like(arrays, new):
+    """Return new values as arrays: NumPy makes numbers of what has no axis."""
+    return [np.asarray(x, a.dtype) for x, a in zip(new, arrays, strict=False)]
+
+
+def moved(options, scalars, decays, weight, gradient, velocity):
+    """Return a weight and its velocity after one step."""
+    rate = real(weight, scalars.learning_rate)
+    if options.weight_decay and decays:
+        decay = weight * real(weight, scalars.weight_decay)
+        weight = weight - (decay if options.independent_weight_decay else decay * rate)
+    if velocity is None:
+        return weight - gradient * rate, None
+    momentum = real(weight, scalars.momentum)
+    velocity = velocity * momentum - gradient * rate
+    if options.nesterov:
+        return weight + (velocity * momentum - gradient * rate), velocity
+    return weight + velocity, velocity
+
+
+def clipped(options, gradients):
+    bound, clip, all_clip = (
+        options.clipvalue,
+        options.clipnorm,
+        options.global_clipnorm,
+    )
+    if bound:
+        return [
+            np.maximum(np.minimum(g, real(g, bound)), real(g, -bound))
+            for g in gradients
+        ]
+    if clip:
+        norms = [norm_type(g)(np.sqrt(squares(g))) for g in gradients]
+        divisors = [np.maximum(n, type(n)(clip)) for n in norms]
+        pairs = zip(gradients, divisors, strict=True)
+        return [g * real(g, clip) / real(g, divisor) for g, divisor in pairs]
+    if all_clip:
+        whole = np.sqrt(sum(map(squares, gradients)))
+        return [g * real(g, factor(all_clip, norm_type(g)(whole))) for g in gradients]
+    return gradients
+
+
+def factor(clip, norm):
+    clip = type(norm)(clip)
+    return clip * np.minimum(1 / norm, 1 / clip) + (norm - norm)
+
+
+def squares(gradient):
+    return np.sum(np.square(gradient.astype("float64")))
+
+
+def norm_type(gradient):
+    return np.float64 if gradient.dtype == np.float64 else np.float32
+
+
+def averaged(options, updates, weights, averages):
+    """Return weights and averages after `updates` updates and this one."""
+    averages = [
+        follow(options.ema_momentum if updates else 0.0, weight, average)
+        for weight, average in zip(weights, averages, strict=True)
+    ]
+    every = options.ema_overwrite_frequency
+    overwrites = every and (updates + 1) % every == 0
+    return (averages if overwrites else weights), averages
+
+
+def follow(momentum, weight, average):
+    momentum = real(average, momentum)
+    return momentum * average + (real(average, 1) - momentum) * weight

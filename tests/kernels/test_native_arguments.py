@@ -1,0 +1,397 @@
+"""What the compiled update refuses, in which words, and that it then writes nothing."""
+
+import re
+
+import numpy as np
+import pytest
+
+from kerasched.kernels import native
+from kerasched.kernels.options import Options
+from kernels.arrays import BFLOAT16
+from kernels.arrays import needs_extension
+
+pytestmark = [needs_extension, pytest.mark.host]
+
+MOMENTUM = Options(momentum=True)
+LISTS = ("weights", "gradients", "velocities", "sums", "averages")
+
+
+def ones(dtype="float32", shape=6):
+    return np.ones(shape, dtype)
+
+
+def given(options=MOMENTUM, **changes):
+    """Return arguments of a momentum update of 6 float32, but for the changes."""
+    lists = {name: [ones()] for name in ("weights", "gradients", "velocities")}
+    return {"options": options, "learning_rate": 0.1, **lists, **changes}
+
+
+def one(name, array, options=MOMENTUM):
+    return given(options, **{name: [array]})
+
+
+def read_only():
+    array = ones()
+    array.flags.writeable = False
+    return array
+
+
+def text(argument, requirement, received):
+    return (
+        f"Argument `{argument}` of update must be {requirement}. "
+        f"Received: {argument}={received}"
+    )
+
+
+LINE = np.arange(18, dtype="float32")
+SWAPPED = np.dtype("float32").newbyteorder()
+TYPES = "float32, float64 or bfloat16"
+SHARED = "Arrays of an update must not share memory"
+SUMMING = Options(momentum=True, gradient_accumulation_steps=2)
+AVERAGING = Options(momentum=True, use_ema=True)
+ALL = "Only one of `clipvalue`, `clipnorm` and `global_clipnorm` can be set"
+
+VALUES = {
+    "gradient-shape": (
+        one("gradients", ones(shape=5)),
+        text("gradients[0].shape", "(6,), as of its weight", "(5,)"),
+    ),
+    "velocity-shape": (
+        one("velocities", ones(shape=(6, 1))),
+        text("velocities[0].shape", "(6,), as of its weight", "(6, 1)"),
+    ),
+    "same-size-in-another-shape": (
+        one("gradients", ones(shape=(2, 3))),
+        text("gradients[0].shape", "(6,), as of its weight", "(2, 3)"),
+    ),
+    "sum-shape": (
+        given(SUMMING, sums=[ones(shape=7)]),
+        text("sums[0].shape", "(6,), as of its weight", "(7,)"),
+    ),
+    "average-shape": (
+        given(AVERAGING, averages=[ones(shape=7)]),
+        text("averages[0].shape", "(6,), as of its weight", "(7,)"),
+    ),
+    "the-second-shape": (
+        given(
+            weights=[ones(), ones(shape=2)],
+            gradients=[ones(), ones(shape=3)],
+            velocities=[ones(), ones(shape=2)],
+        ),
+        text("gradients[1].shape", "(2,), as of its weight", "(3,)"),
+    ),
+    "weight-float16": (
+        one("weights", ones("float16")),
+        text("weights[0].dtype", TYPES, "dtype('float16')"),
+    ),
+    "gradient-int32": (
+        one("gradients", ones("int32")),
+        text("gradients[0].dtype", TYPES, "dtype('int32')"),
+    ),
+    "velocity-complex64": (
+        one("velocities", ones("complex64")),
+        text("velocities[0].dtype", TYPES, "dtype('complex64')"),
+    ),
+    "objects": (
+        one("weights", ones("object")),
+        text("weights[0].dtype", TYPES, "dtype('O')"),
+    ),
+    "gradient-of-swapped-bytes": (
+        one("gradients", ones(SWAPPED)),
+        text("gradients[0].dtype", TYPES, repr(SWAPPED)),
+    ),
+    "gradient-type-differs": (
+        one("gradients", ones("float64")),
+        text("gradients[0].dtype", "float32, as of its weight", "dtype('float64')"),
+    ),
+    "velocity-type-differs": (
+        one("velocities", ones(BFLOAT16)),
+        text("velocities[0].dtype", "float32, as of its weight", "dtype(bfloat16)"),
+    ),
+    "weight-strides": (
+        one("weights", ones(shape=12)[::2]),
+        text("weights[0].flags.c_contiguous", "True", "False"),
+    ),
+    "gradient-backwards": (
+        one("gradients", ones()[::-1]),
+        text("gradients[0].flags.c_contiguous", "True", "False"),
+    ),
+    "velocity-strides": (
+        one("velocities", ones(shape=(6, 2))[:, 0]),
+        text("velocities[0].flags.c_contiguous", "True", "False"),
+    ),
+    "gradient-broadcast": (
+        one("gradients", np.broadcast_to(np.float32(1), 6)),
+        text("gradients[0].flags.c_contiguous", "True", "False"),
+    ),
+    "columns-first": (
+        given(
+            **{name: [np.ones((2, 3), "float32", order="F")] for name in LISTS[:3]},
+        ),
+        text("weights[0].flags.c_contiguous", "True", "False"),
+    ),
+    "gradient-unaligned": (
+        one("gradients", np.frombuffer(bytes(25), "float32", 6, offset=1)),
+        text("gradients[0].flags.aligned", "True", "False"),
+    ),
+    "bfloat16-unaligned": (
+        given(
+            weights=[np.frombuffer(bytearray(13), BFLOAT16, 6, offset=1)],
+            gradients=[ones(BFLOAT16)],
+            velocities=[ones(BFLOAT16)],
+        ),
+        text("weights[0].flags.aligned", "True", "False"),
+    ),
+    **{
+        f"{name}-read-only": (
+            given(options, **{name: [read_only()]}),
+            text(f"{name}[0].flags.writeable", "True", "False"),
+        )
+        for name, options in zip(
+            ("weights", "velocities", "sums", "averages"),
+            (MOMENTUM, MOMENTUM, SUMMING, AVERAGING),
+            strict=True,
+        )
+    },
+    "too-few-gradients": (
+        given(gradients=[]),
+        text("len(gradients)", "1, as of `weights`", "0"),
+    ),
+    "too-many-velocities": (
+        given(velocities=[ones(), ones()]),
+        text("len(velocities)", "1, as of `weights`", "2"),
+    ),
+    "too-few-sums": (
+        given(SUMMING, sums=[]),
+        text("len(sums)", "1, as of `weights`", "0"),
+    ),
+    "too-many-averages": (
+        given(AVERAGING, averages=[ones(), ones()]),
+        text("len(averages)", "1, as of `weights`", "2"),
+    ),
+    "too-many-decays": (
+        given(decays=[True, False]),
+        text("len(decays)", "1, as of `weights`", "2"),
+    ),
+    "velocities-for-nothing": (
+        given(Options(), velocities=[np.float32(1)]),
+        text(
+            "velocities", "None, as the options have no use for it", "[np.float32(1.0)]"
+        ),
+    ),
+    "sums-for-nothing": (
+        given(sums=[1]),
+        text("sums", "None, as the options have no use for it", "[1]"),
+    ),
+    "rate-not-finite": (
+        given(learning_rate=float("nan")),
+        text("learning_rate", "a finite number", "nan"),
+    ),
+    "momentum-not-finite": (
+        given(momentum=float("inf")),
+        text("momentum", "a finite number", "inf"),
+    ),
+    "decay-not-finite": (
+        given(weight_decay=-float("inf")),
+        text("weight_decay", "a finite number", "-inf"),
+    ),
+    "iterations-negative": (
+        given(iterations=-1),
+        text("iterations", "a non-negative integer", "-1"),
+    ),
+    "two-clips": (given(Options(True, clipvalue=1.0, clipnorm=1.0)), ALL),
+    "two-norms": (given(Options(True, clipnorm=1.0, global_clipnorm=1.0)), ALL),
+    "weight-is-gradient": (given(weights=[LINE[:6]], gradients=[LINE[:6]]), SHARED),
+    "weight-is-velocity": (given(weights=[LINE[:6]], velocities=[LINE[:6]]), SHARED),
+    "gradient-is-velocity": (
+        given(gradients=[LINE[:6]], velocities=[LINE[:6]]),
+        SHARED,
+    ),
+    "weight-ends-in-gradient": (
+        given(weights=[LINE[:6]], gradients=[LINE[5:11]]),
+        SHARED,
+    ),
+    "gradient-ends-in-weight": (
+        given(weights=[LINE[5:11]], gradients=[LINE[:6]]),
+        SHARED,
+    ),
+    "weight-ends-in-velocity": (
+        given(weights=[LINE[:6]], velocities=[LINE[5:11]]),
+        SHARED,
+    ),
+    "velocity-ends-in-gradient": (
+        given(gradients=[LINE[5:11]], velocities=[LINE[:6]]),
+        SHARED,
+    ),
+    "gradient-around-a-weight": (
+        given(
+            Options(),
+            weights=[ones(shape=12), LINE[5:7]],
+            gradients=[LINE[:12], ones(shape=2)],
+            velocities=None,
+        ),
+        SHARED,
+    ),
+    "sum-is-velocity": (
+        given(SUMMING, velocities=[LINE[:6]], sums=[LINE[:6]]),
+        SHARED,
+    ),
+    "average-is-weight": (
+        given(AVERAGING, weights=[LINE[:6]], averages=[LINE[:6]]),
+        SHARED,
+    ),
+    "one-weight-twice": (
+        given(
+            Options(),
+            weights=[LINE[:6], LINE[:6]],
+            gradients=[ones(), ones()],
+            velocities=None,
+        ),
+        SHARED,
+    ),
+}
+
+KINDS = {
+    **{
+        f"{name}-of-{value!r}": (
+            given(SUMMING, **{"sums": [ones()], name: [value]}),
+            text(f"{name}[0]", "a NumPy array", repr(value)),
+        )
+        for name in ("weights", "gradients", "velocities", "sums")
+        for value in ([1.0, 2.0], np.float32(1), None, "text")
+    },
+    "an-array-for-a-list": (
+        given(gradients=ones(shape=1)),
+        text("gradients", "a list of arrays", "array([1.], dtype=float32)"),
+    ),
+    "no-weights": (given(weights=None), text("weights", "a list of arrays", "None")),
+    "no-velocities": (
+        given(velocities=None),
+        text("velocities", "a list of arrays", "None"),
+    ),
+    "no-sums": (given(SUMMING), text("sums", "a list of arrays", "None")),
+    "no-averages": (given(AVERAGING), text("averages", "a list of arrays", "None")),
+    "a-dictionary-for-nothing": (
+        given(sums={}),
+        text("sums", "None, as the options have no use for it", "{}"),
+    ),
+    "rate-of-text": (
+        given(learning_rate="0.1"),
+        text("learning_rate", "a finite number", "'0.1'"),
+    ),
+    "iterations-real": (
+        given(iterations=0.5),
+        text("iterations", "a non-negative integer", "0.5"),
+    ),
+    "decays-of-numbers": (
+        given(decays=[1]),
+        text("decays[0]", "True or False", "1"),
+    ),
+}
+
+REFUSED = {
+    **{name: (*row, ValueError) for name, row in VALUES.items()},
+    **{name: (*row, TypeError) for name, row in KINDS.items()},
+}
+each_refused = pytest.mark.parametrize(
+    ("arguments", "words", "kind"), REFUSED.values(), ids=REFUSED
+)
+
+
+def bytes_of(arguments):
+    """Return the bytes of all arrays."""
+    lists = [arguments.get(name) or () for name in LISTS if name != "sums"]
+    return [a.tobytes() for items in lists for a in items if hasattr(a, "tobytes")]
+
+
+@each_refused
+def test_what_does_not_fit_is_refused(arguments, words, kind):
+    with pytest.raises(kind, match=f"^{re.escape(words)}$"):
+        native.update(**arguments)
+
+
+@each_refused
+def test_a_refused_call_writes_nothing(arguments, words, kind):
+    before = bytes_of(arguments)
+    with pytest.raises(kind):
+        native.update(**arguments)
+    assert bytes_of(arguments) == before
+
+
+def test_a_gradient_that_may_not_be_written_is_read():
+    arguments = given(gradients=[read_only()], momentum=0.5)
+    native.update(**arguments)
+    # 1 * 0.5 - 1 * 0.1 in float32.
+    assert arguments["velocities"][0][0] == np.float32(0.5) - np.float32(0.1)
+
+
+# The last byte of one array is just before the first of the next.
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (2, 1, 0)], ids=str)
+def test_neighbours_in_one_buffer_do_not_share_memory(order):
+    buffer = np.ones(18, "float32")
+    weight, gradient, velocity = (buffer[6 * n : 6 * n + 6] for n in order)
+    native.update(MOMENTUM, [weight], [gradient], [velocity], learning_rate=0.25)
+    assert weight.tolist() == [0.75] * 6
+
+
+def test_two_weights_may_have_the_same_gradient():
+    weights, gradient = [ones(), ones()], ones()
+    native.update(Options(), weights, [gradient, gradient], learning_rate=0.25)
+    assert [weight.tolist() for weight in weights] == [[0.75] * 6] * 2
+
+
+def test_arrays_of_nothing_share_no_memory():
+    nothing = LINE[3:3]
+    native.update(
+        Options(),
+        [LINE[:6].copy(), nothing, nothing],
+        [ones(), nothing, nothing],
+        learning_rate=0.1,
+    )
+
+
+# What the frameworks' kernels call, with addresses instead of arrays.
+def program(
+    types=("float32",), sizes=(6,), decays=(True,), weights=(4096,), velocities=(16384,)
+):
+    lists = (list(weights), list(velocities), [], [])
+    return native.Update(MOMENTUM, types, sizes, decays, *lists)
+
+
+def run(gradients, **arguments):
+    program(**arguments).run(0.1, 0.9, 0.0, 0, gradients)
+
+
+def test_a_type_that_no_weight_has_is_refused():
+    words = "Weights must be float32, float64 or bfloat16. Received: float16"
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        program(types=("float16",))
+
+
+def test_lists_of_two_lengths_are_refused():
+    words = "`types`, `sizes` and `decays` must have one length"
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        program(sizes=(6, 6))
+
+
+def test_too_few_addresses_are_refused():
+    words = "Argument `velocities` must have 1 addresses. Received: 0"
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        program(velocities=())
+
+
+def test_an_address_of_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"^The gradient of tensor 0 is missing$"):
+        run([0])
+
+
+def test_an_address_between_numbers_is_refused():
+    words = "The velocity of tensor 0 must be aligned for float32"
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        run([8192], velocities=(16386,))
+
+
+def test_a_negative_size_is_refused():
+    words = r"^The size of tensor 0 must not be negative$"
+    with pytest.raises(ValueError, match=words):
+        run([8192], sizes=(-1,))

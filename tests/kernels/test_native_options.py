@@ -1,0 +1,225 @@
+"""Every option of the compiled update and all their combinations, against NumPy."""
+
+import dataclasses
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from kerasched.kernels import native
+from kerasched.kernels.options import Options
+from kernels.arrays import DTYPES
+from kernels.arrays import all_bits
+from kernels.arrays import bits
+from kernels.arrays import eighths
+from kernels.arrays import four
+from kernels.arrays import needs_extension
+from kernels.arrays import normal
+from kernels.arrays import scalars
+from kernels.arrays import special
+from kernels.arrays import to_numpy
+from kernels.arrays import updated
+from kernels.expected import expected
+
+pytestmark = needs_extension
+host = pytest.mark.host
+each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+
+MOMENTA = ({}, {"momentum": True}, {"momentum": True, "nesterov": True})
+DECAYS = (
+    {},
+    {"weight_decay": True},
+    {"weight_decay": True, "independent_weight_decay": True},
+)
+CLIPS = {
+    "not-clipped": {},
+    "clipvalue": {"clipvalue": 0.3},
+    "clipnorm": {"clipnorm": 0.7},
+    "clipnorm-above": {"clipnorm": 1e3},
+    "global": {"global_clipnorm": 0.7},
+    "global-above": {"global_clipnorm": 1e3},
+}
+AVERAGES = (
+    {},
+    {"use_ema": True, "ema_momentum": 0.9},
+    {"use_ema": True, "ema_momentum": 0.9, "ema_overwrite_frequency": 3},
+)
+SUMS = ({}, {"gradient_accumulation_steps": 2})
+SCALES = ({}, {"loss_scale_factor": 8.0})
+# The first, and those after which an average overwrites the weight or a sum is used.
+ITERATIONS = (0, 1, 2, 3, 4, 5)
+SHAPES = [(), (0, 4), (1,), (33,), (5, 13), (1025,)]
+EXCLUDED = [True, True, False, True, False, True]
+
+
+# A norm is exact in any order of its sum, since gradients, and what accumulation and
+# the loss scale make of them, are multiples of 1/128.
+@host
+@each_dtype
+@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize("momentum", MOMENTA, ids=lambda kind: "-".join(kind) or "none")
+def test_every_combination_equals_that_of_numpy(momentum, clip, dtype):
+    wrong = []
+    for rest in itertools.product(DECAYS, AVERAGES, SUMS, SCALES):
+        options = Options(**{**momentum, **CLIPS[clip], **merged(rest)})
+        arrays, gradients = four(options, SHAPES, dtype, eighths)
+        for iterations in ITERATIONS:
+            given = (options, arrays, gradients, scalars(iterations=iterations))
+            if all_bits(updated(*given, EXCLUDED)) != all_bits(
+                expected(*given, EXCLUDED)
+            ):
+                wrong.append((options, iterations))
+    assert wrong == []
+
+
+def merged(dictionaries):
+    return {key: value for part in dictionaries for key, value in part.items()}
+
+
+EVERYTHING = Options(
+    momentum=True,
+    nesterov=True,
+    weight_decay=True,
+    clipvalue=0.5,
+    use_ema=True,
+    ema_momentum=0.99,
+    gradient_accumulation_steps=3,
+    loss_scale_factor=1000.0,
+)
+NOTHING = Options()
+OPTIONS = {"everything": EVERYTHING, "nothing": NOTHING}
+
+
+@host
+@each_dtype
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("size", [1023, 1024, 1025, 4095, 4097, 65535, 65537, 200_001])
+def test_blocks_and_chunks_meet_without_a_seam(size, options, dtype):
+    arrays, gradients = four(options, [size], dtype)
+    given = (options, arrays, gradients, scalars(iterations=5))
+    assert all_bits(updated(*given)) == all_bits(expected(*given))
+
+
+@host
+@each_dtype
+@pytest.mark.parametrize("iterations", [0, 2])
+@pytest.mark.parametrize("name", ["weights", "velocities", "sums", "averages"])
+def test_special_numbers_go_the_way_of_numpy(name, iterations, dtype):
+    arrays, gradients = four(EVERYTHING, [33], dtype)
+    getattr(arrays, name)[0][:] = special(dtype)
+    gradients[0][16:] = special(dtype)[16:]
+    given = (EVERYTHING, arrays, gradients, scalars(iterations=iterations))
+    assert all_bits(updated(*given)) == all_bits(expected(*given))
+
+
+# By hand, from Keras's formulas; all exact in binary.
+@host
+@each_dtype
+@pytest.mark.parametrize(
+    ("options", "weight"),
+    [
+        ({}, 4 - 2 * 0.5),
+        ({"weight_decay": True}, 4 - 4 * 0.25 * 0.5 - 2 * 0.5),
+        (
+            {"weight_decay": True, "independent_weight_decay": True},
+            4 - 4 * 0.25 - 2 * 0.5,
+        ),
+        ({"clipvalue": 1.0}, 4 - 1 * 0.5),
+        ({"clipnorm": 1.0}, 4 - 2 * (1 / 2) * 0.5),
+        ({"global_clipnorm": 4.0}, 4 - 2 * 0.5),
+        ({"loss_scale_factor": 4.0}, 4 - 2 / 4 * 0.5),
+    ],
+    ids=lambda given: "-".join(given) or "none" if isinstance(given, dict) else None,
+)
+def test_an_option_does_what_it_does_by_hand(options, weight, dtype):
+    array = np.array([4.0], dtype)
+    numbers = vars(scalars(0.5, 0.0, 0.25))
+    native.update(Options(**options), [array], [np.array([2.0], dtype)], **numbers)
+    assert array.tolist() == [weight]
+
+
+@host
+@each_dtype
+def test_a_micro_batch_between_changes_the_sum_alone(dtype):
+    options = dataclasses.replace(EVERYTHING, use_ema=False)
+    arrays, gradients = four(options, [33], dtype)
+    new = updated(options, arrays, gradients, scalars(iterations=3))
+    kept = [bits(a) == bits(b) for a, b in zip(new.flat(), arrays.flat(), strict=True)]
+    assert kept == [True, True, False]  # The weight, the velocity, the sum.
+
+
+@host
+@each_dtype
+def test_an_update_leaves_sums_of_positive_zeros(dtype):
+    arrays, gradients = four(EVERYTHING, [33], dtype)
+    new = updated(EVERYTHING, arrays, gradients, scalars(iterations=2))
+    assert bits(new.sums[0]) == bits(np.zeros(33, dtype))
+
+
+# Each sum of at most 64 squares in float32 is off by at most 64 halves of a unit, and
+# the square by another; the root halves that. The rest is in float64, but for three
+# roundings: of the root, of its quotient and of the product with the gradient. The
+# actual error is far smaller; a sum in one float32 would be off by more.
+UNITS = {"float32": 65 / 2 / 2 + 3, "float64": 65 / 2 / 2 + 3, "bfloat16": 3}
+
+
+@host
+@each_dtype
+@pytest.mark.parametrize("clip", ["clipnorm", "global_clipnorm"])
+@pytest.mark.parametrize("size", [1, 63, 65, 1000, 4097, 300_001])
+def test_a_clipped_norm_is_near_that_in_float64(size, clip, dtype):
+    gradient = normal(size, dtype) * dtype.type(3)
+    weight = np.zeros(size, dtype)
+    native.update(Options(**{clip: 0.25}), [weight], [gradient], learning_rate=1.0)
+    wide = gradient.astype("float64")
+    right = -wide * 0.25 / np.sqrt(np.sum(wide**2))
+    unit = {"float32": 2**-23, "float64": 2**-52, "bfloat16": 2**-7}[str(dtype)]
+    error = np.abs(weight.astype("float64") - right) / np.abs(right) / unit
+    assert error.max() <= UNITS[str(dtype)]
+
+
+# 3 + 4 in two tensors, whose common norm is 5; each of its own 3 and 4.
+@host
+@each_dtype
+@pytest.mark.parametrize(
+    ("clip", "moves"),
+    [("clipnorm", (-1.0, -1.0)), ("global_clipnorm", (-3 / 5, -4 / 5))],
+)
+def test_norms_are_of_one_tensor_or_of_all(clip, moves, dtype):
+    weights = [np.zeros(1, dtype), np.zeros(1, dtype)]
+    gradients = [np.array([3.0], dtype), np.array([4.0], dtype)]
+    native.update(Options(**{clip: 1.0}), weights, gradients, learning_rate=1.0)
+    rough = 2**-7 if dtype.itemsize == 2 else 2**-22
+    found = [float(weight[0]) for weight in weights]
+    assert np.allclose(found, moves, rtol=rough, atol=0)
+
+
+# What is not finite must be so where Keras has it, and the rest of the same value.
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("clip", ["clipvalue", "clipnorm", "global_clipnorm"])
+def test_clipping_what_is_not_finite_gives_what_keras_gives(clip, value):
+    gradients = [normal(9, "float32", seed) for seed in (1, 2)]
+    gradients[0][4] = value
+    weights = [normal(9, "float32", seed) for seed in (3, 4)]
+    variables = [keras.Variable(weight) for weight in weights]
+    optimizer = keras.optimizers.SGD(0.125, **{clip: 0.5})
+    tensors = [keras.ops.convert_to_tensor(gradient) for gradient in gradients]
+    optimizer.apply(tensors, variables)
+    native.update(Options(**{clip: 0.5}), weights, gradients, learning_rate=0.125)
+    for weight, variable in zip(weights, variables, strict=True):
+        # Half a unit of the norm, of the quotient, of the product and of the weight.
+        assert np.allclose(
+            weight, to_numpy(variable), rtol=1e-6, atol=1e-6, equal_nan=True
+        )
+
+
+@host
+@each_dtype
+@pytest.mark.parametrize("clip", ["clipnorm", "global_clipnorm"])
+def test_a_gradient_of_zeros_has_a_norm_to_clip(clip, dtype):
+    weight, before = normal(33, dtype), normal(33, dtype)
+    native.update(
+        Options(**{clip: 0.5}), [weight], [np.zeros(33, dtype)], learning_rate=0.1
+    )
+    assert bits(weight) == bits(before)

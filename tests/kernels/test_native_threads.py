@@ -1,0 +1,176 @@
+"""The compiled update on any threads and instruction sets, and after a fork."""
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from support import run_python
+
+from kerasched.kernels import native
+from kerasched.kernels.options import Options
+from kernels.arrays import DTYPES
+from kernels.arrays import all_bits
+from kernels.arrays import four
+from kernels.arrays import needs_extension
+from kernels.arrays import scalars
+from kernels.arrays import updated
+
+pytestmark = [needs_extension, pytest.mark.host]
+
+# All that a sum in another order or an operation in another precision would show.
+OPTIONS = Options(
+    momentum=True,
+    nesterov=True,
+    weight_decay=True,
+    global_clipnorm=0.5,
+    use_ema=True,
+    ema_momentum=0.99,
+    gradient_accumulation_steps=2,
+    loss_scale_factor=3.0,
+)
+# Enough for several threads, with chunks that are not full.
+SHAPES = [(3,), (70_001,), (), (300, 333), (65_537,), (1025,)]
+
+
+def runs_here(name):
+    """Return whether the loops of an instruction set can run on this machine."""
+    os.environ["KERASCHED_ISA"] = name
+    try:
+        return native.instruction_set() == name
+    except (RuntimeError, ValueError):
+        return False
+    finally:
+        del os.environ["KERASCHED_ISA"]
+
+
+SETS = [name for name in ("baseline", "avx2") if runs_here(name)]
+
+
+def result(dtype, iterations):
+    arrays, gradients = four(OPTIONS, SHAPES, dtype)
+    return all_bits(updated(OPTIONS, arrays, gradients, scalars(iterations=iterations)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("iterations", [2, 3])
+def test_results_do_not_depend_on_threads_and_instruction_sets(
+    iterations, dtype, monkeypatch
+):
+    results = {}
+    for name in SETS:
+        for threads in (1, 2, 3, 8):
+            monkeypatch.setenv("KERASCHED_ISA", name)
+            monkeypatch.setenv("KERASCHED_NUM_THREADS", str(threads))
+            results[name, threads] = result(dtype, iterations)
+    first = results[SETS[0], 1]
+    assert [key for key, value in results.items() if value != first] == []
+
+
+def test_threads_are_those_of_the_variable(monkeypatch):
+    monkeypatch.setenv("KERASCHED_NUM_THREADS", "3")
+    assert native.threads() == 3
+
+
+# At most eight of them were started by the tests before.
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="no list of threads")
+def test_as_many_threads_are_started_as_the_variable_asks_for(monkeypatch):
+    before = len(os.listdir("/proc/self/task"))
+    monkeypatch.setenv("KERASCHED_NUM_THREADS", "40")
+    result(DTYPES[0], 3)
+    assert len(os.listdir("/proc/self/task")) >= before + 39 - 8
+
+
+def test_threads_are_all_cores_without_the_variable(monkeypatch):
+    monkeypatch.delenv("KERASCHED_NUM_THREADS", raising=False)
+    assert native.threads() == os.cpu_count()
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_instruction_set_is_that_of_the_variable(name, monkeypatch):
+    monkeypatch.setenv("KERASCHED_ISA", name)
+    assert native.instruction_set() == name
+
+
+@pytest.mark.parametrize("variable", ["KERASCHED_NUM_THREADS", "KERASCHED_ISA"])
+def test_an_empty_variable_is_none(variable, monkeypatch):
+    monkeypatch.setenv(variable, "")
+    weight = np.ones(3, "float32")
+    native.update(Options(), [weight], [weight.copy()], learning_rate=0.5)
+    assert weight.tolist() == [0.5] * 3
+
+
+WRONG = [
+    *(("KERASCHED_NUM_THREADS", value) for value in ("0", "-1", "two", "1.5", " ")),
+    *(("KERASCHED_NUM_THREADS", value) for value in ("2 threads", "1025", "9" * 30)),
+    *(("KERASCHED_ISA", value) for value in ("sse9", "AVX2", " avx2", "avx")),
+]
+
+
+def words(variable, value):
+    numbers = "a positive integer of at most 1024"
+    names = f"one of: {', '.join(reversed(SETS))}"
+    requirement = numbers if variable == "KERASCHED_NUM_THREADS" else names
+    return (
+        f"Environment variable {variable} must be {requirement}. "
+        f"Received: {variable}={value}"
+    )
+
+
+@pytest.mark.parametrize(("variable", "value"), WRONG)
+def test_a_variable_of_no_meaning_is_refused(variable, value, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    weight = np.ones(3, "float32")
+    with pytest.raises(ValueError, match=f"^{re.escape(words(variable, value))}$"):
+        native.update(Options(), [weight], [weight.copy()], learning_rate=0.5)
+    assert weight.tolist() == [1.0] * 3
+
+
+@pytest.mark.parametrize(("variable", "value"), WRONG)
+def test_a_question_under_a_variable_of_no_meaning_is_refused(
+    variable, value, monkeypatch
+):
+    monkeypatch.setenv(variable, value)
+    ask = native.threads if variable == "KERASCHED_NUM_THREADS" else None
+    with pytest.raises(ValueError, match=f"^{re.escape(words(variable, value))}$"):
+        (ask or native.instruction_set)()
+
+
+def test_many_threads_of_python_may_update_at_once():
+    alone = result(DTYPES[0], 3)
+    with ThreadPoolExecutor(6) as pool:
+        results = list(pool.map(lambda _: result(DTYPES[0], 3), range(24)))
+    assert [found == alone for found in results] == [True] * 24
+
+
+# The parent's pool has been used; its threads do not exist in the child, nor in the
+# child's child.
+AFTER_A_FORK = """
+import os
+import numpy as np
+from kerasched.kernels import native
+from kerasched.kernels.options import Options
+
+os.environ["KERASCHED_NUM_THREADS"] = "2"
+
+def right():
+    weight, gradient = np.ones((2, 200_000), "float32")
+    native.update(Options(), [weight], [gradient], learning_rate=0.25)
+    return bool((weight == 0.75).all())
+
+def in_a_child(function):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if right() and function() else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+assert right()
+assert in_a_child(lambda: in_a_child(lambda: True))
+assert right()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_after_a_fork_updates_as_its_parent_does():
+    run_python(AFTER_A_FORK)
