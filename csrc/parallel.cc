@@ -140,7 +140,8 @@ std::int64_t ThreadLimit(std::int64_t available, std::string* error) {
 }
 
 Pool PrivatePool() {
-  const std::int64_t cores =
+  // Asked for once: it takes as long as an update of a hundred small weights.
+  static const std::int64_t cores =
       std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
   Workers* mine = workers.load();
   if (mine == nullptr) mine = MakeWorkers();
