@@ -1,89 +1,238 @@
-// The Python module kerasched._native: turns NumPy arrays into Arrays. No maths.
-#include <pybind11/numpy.h>
+// The Python module kerasched._native. No maths.
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
+#include "dispatch.h"
+#include "parallel.h"
 #include "sgd.h"
+#if defined(KERASCHED_XLA)
+#include "xla_handler.h"
+#endif
 
 namespace py = pybind11;
 
 namespace kerasched {
 namespace {
 
-[[noreturn]] void Refuse(const char* argument, const std::string& requirement,
-                         const std::string& received) {
-  throw py::value_error(std::string("Argument `") + argument +
-                        "` of momentum_update must be " + requirement +
-                        ". Received: " + argument + "=" + received);
+ScalarType TypeNamed(const std::string& name) {
+  for (const ScalarType type :
+       {ScalarType::kFloat32, ScalarType::kFloat64, ScalarType::kBFloat16}) {
+    if (name == NameOf(type)) return type;
+  }
+  throw py::value_error("Weights must be float32, float64 or bfloat16. Received: " +
+                        name);
 }
 
-Array ToArray(const char* argument, const py::array& array, bool written) {
-  const auto dtype =
-      py::str(static_cast<py::object>(array.dtype())).cast<std::string>();
-  const bool is_float32 = array.dtype().equal(py::dtype::of<float>());
-  if (!is_float32 && !array.dtype().equal(py::dtype::of<double>())) {
-    Refuse(argument, "a float32 or float64 array", "an array of " + dtype);
-  }
-  if (!(array.flags() & py::array::c_style)) {
-    Refuse(argument, "a contiguous array", "an array with strides");
-  }
-  if (!array.attr("flags").attr("aligned").cast<bool>()) {
-    Refuse(argument, "an aligned array", "an array between its type's addresses");
-  }
-  if (written && !array.writeable()) {
-    Refuse(argument, "a writeable array", "a read-only array");
-  }
-  return {is_float32 ? ScalarType::kFloat32 : ScalarType::kFloat64,
-          const_cast<void*>(array.data()), array.size()};
+// Returns the address of an array: a number, or a tensor that is asked for it. Asking
+// here takes half the time that a loop in Python takes, which for a model of many small
+// weights is most of an update.
+std::uintptr_t AddressOf(py::handle array) {
+  static const py::str* const kDataPtr =
+      new py::str("data_ptr");  // Lives on, as Python.
+  if (PyLong_Check(array.ptr())) return array.cast<std::uintptr_t>();
+  PyObject* const address = PyObject_CallMethodNoArgs(array.ptr(), kDataPtr->ptr());
+  if (address == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(address).cast<std::uintptr_t>();
 }
 
-void RequireTypeOf(const Array& weight, const char* argument, const Array& array) {
-  if (array.type != weight.type) {
-    Refuse(argument, "of the type of `weight`",
-           array.type == ScalarType::kFloat32 ? "an array of float32"
-                                              : "an array of float64");
-  }
+// Returns an attribute of a tensor; `name` lives as long as Python.
+py::object Attribute(py::handle object, const py::str* name) {
+  PyObject* const value = PyObject_GetAttr(object.ptr(), name->ptr());
+  if (value == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(value);
 }
 
-bool SameShape(const py::array& a, const py::array& b) {
-  return py::object(a.attr("shape")).equal(b.attr("shape"));
+// Whether each variable of Keras still holds its tensor of torch. A loop in Python
+// takes twice as long, and this is asked at every step.
+bool HoldTensors(const py::list& variables, const py::list& tensors) {
+  static const py::str* const kValue = new py::str("_value");
+  if (variables.size() != tensors.size()) return false;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (!Attribute(variables[i], kValue).is(tensors[i])) return false;
+  }
+  return true;
 }
 
-void RequireShapeOf(const py::array& weight, const char* argument,
-                    const py::array& array) {
-  if (!SameShape(weight, array)) {
-    Refuse(argument, "of the shape of `weight`",
-           "shape " + py::str(array.attr("shape")).cast<std::string>());
+// Whether tensors of torch have the types and shapes of others, are contiguous and in
+// this computer's memory.
+bool AreLike(const py::list& tensors, const py::list& dtypes, const py::list& shapes) {
+  static const py::str* const kDtype = new py::str("dtype");
+  static const py::str* const kShape = new py::str("shape");
+  static const py::str* const kIsCpu = new py::str("is_cpu");
+  static const py::str* const kIsContiguous = new py::str("is_contiguous");
+  if (tensors.size() != dtypes.size() || tensors.size() != shapes.size()) return false;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const py::handle tensor = tensors[i];
+    if (!Attribute(tensor, kDtype).is(dtypes[i])) return false;
+    if (Attribute(tensor, kIsCpu).ptr() != Py_True) return false;
+    if (!Attribute(tensor, kShape).equal(shapes[i])) return false;
+    PyObject* const contiguous =
+        PyObject_CallMethodNoArgs(tensor.ptr(), kIsContiguous->ptr());
+    if (contiguous == nullptr) throw py::error_already_set();
+    if (py::reinterpret_steal<py::object>(contiguous).ptr() != Py_True) return false;
   }
+  return true;
 }
 
-void MomentumUpdate(const py::array& weight, const py::array& gradient,
-                    const py::array& velocity, double learning_rate, double momentum) {
-  RequireShapeOf(weight, "gradient", gradient);
-  RequireShapeOf(weight, "velocity", velocity);
-  const Array w = ToArray("weight", weight, true);
-  const Array g = ToArray("gradient", gradient, false);
-  const Array v = ToArray("velocity", velocity, true);
-  RequireTypeOf(w, "gradient", g);
-  RequireTypeOf(w, "velocity", v);
-  Status status;
-  {
-    py::gil_scoped_release unlocked;
-    status = UpdateMomentum(w, g, v, learning_rate, momentum);
+// An update of arrays that stay where they are; their gradients come with each step.
+class DirectUpdate {
+ public:
+  DirectUpdate(const Options& options, const std::vector<std::string>& types,
+               const std::vector<std::int64_t>& sizes, const std::vector<bool>& decays,
+               const py::list& weights, const py::list& velocities,
+               const py::list& sums, const py::list& averages)
+      : options_(options) {
+    if (types.size() != sizes.size() || types.size() != decays.size()) {
+      throw py::value_error("`types`, `sizes` and `decays` must have one length");
+    }
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      Tensor tensor = {};
+      tensor.type = TypeNamed(types[i]);
+      tensor.size = sizes[i];
+      tensor.decays = decays[i];
+      tensors_.push_back(tensor);
+    }
+    Fill(weights, &Tensor::weight, true, "weights");
+    Fill(velocities, &Tensor::velocity, options.momentum, "velocities");
+    Fill(sums, &Tensor::sum, options.gradient_accumulation_steps > 1, "sums");
+    Fill(averages, &Tensor::average, options.use_ema, "averages");
+    const Status status = written_.Set(tensors_);
+    if (!status.ok()) throw py::value_error(status.error);
   }
-  if (!status.ok()) throw py::value_error(status.error);
+
+  // Whether these arrays, in the order of the constructor, are at the same addresses.
+  bool Holds(const py::list& arrays) const {
+    if (arrays.size() != addresses_.size()) return false;
+    for (std::size_t i = 0; i < addresses_.size(); ++i) {
+      if (AddressOf(arrays[i]) != addresses_[i]) return false;
+    }
+    return true;
+  }
+
+  void Run(double learning_rate, double momentum, double weight_decay,
+           std::int64_t iterations, const py::list& gradients) {
+    if (gradients.size() != tensors_.size()) throw WrongCount("gradients", gradients);
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      tensors_[i].gradient = reinterpret_cast<const void*>(AddressOf(gradients[i]));
+    }
+    const Scalars scalars = {learning_rate, momentum, weight_decay, iterations};
+    Status status;
+    {
+      const py::gil_scoped_release unlocked;
+      status = written_.CheckGradients(tensors_);
+      if (status.ok()) status = Update(options_, scalars, tensors_, PrivatePool());
+    }
+    if (!status.ok()) throw py::value_error(status.error);
+  }
+
+ private:
+  py::value_error WrongCount(const char* name, const py::list& received) const {
+    return py::value_error(std::string("Argument `") + name + "` must have " +
+                           std::to_string(tensors_.size()) +
+                           " addresses. Received: " + std::to_string(received.size()));
+  }
+
+  void Fill(const py::list& arrays, void* Tensor::* field, bool needed,
+            const char* name) {
+    if (!needed) return;
+    if (arrays.size() != tensors_.size()) throw WrongCount(name, arrays);
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      const std::uintptr_t address = AddressOf(arrays[i]);
+      addresses_.push_back(address);
+      tensors_[i].*field = reinterpret_cast<void*>(address);
+    }
+  }
+
+  const Options options_;
+  std::vector<Tensor> tensors_;
+  std::vector<std::uintptr_t> addresses_;
+  WrittenBytes written_;
+};
+
+void BindOptions(py::module_& module) {
+  py::class_<Options>(module, "Options")
+      .def(py::init([](bool momentum, bool nesterov, bool weight_decay,
+                       bool independent_weight_decay, double clipvalue, double clipnorm,
+                       double global_clipnorm, bool use_ema, double ema_momentum,
+                       std::int64_t ema_overwrite_frequency,
+                       std::int64_t gradient_accumulation_steps,
+                       double loss_scale_factor) {
+             return Options{momentum,
+                            nesterov,
+                            weight_decay,
+                            independent_weight_decay,
+                            clipvalue,
+                            clipnorm,
+                            global_clipnorm,
+                            use_ema,
+                            ema_momentum,
+                            ema_overwrite_frequency,
+                            gradient_accumulation_steps,
+                            loss_scale_factor};
+           }),
+           py::kw_only(), py::arg("momentum"), py::arg("nesterov"),
+           py::arg("weight_decay"), py::arg("independent_weight_decay"),
+           py::arg("clipvalue"), py::arg("clipnorm"), py::arg("global_clipnorm"),
+           py::arg("use_ema"), py::arg("ema_momentum"),
+           py::arg("ema_overwrite_frequency"), py::arg("gradient_accumulation_steps"),
+           py::arg("loss_scale_factor"));
+}
+
+std::string InstructionSet() {
+  std::string error;
+  const Loops* loops = ChooseLoops(&error);
+  if (loops == nullptr) throw py::value_error(error);
+  return loops->name;
+}
+
+std::int64_t Threads() {
+  std::string error;
+  const std::int64_t threads = ThreadLimit(PrivatePool().threads, &error);
+  if (threads == 0) throw py::value_error(error);
+  return threads;
 }
 
 }  // namespace
 }  // namespace kerasched
 
 PYBIND11_MODULE(_native, module) {
+  using kerasched::DirectUpdate;
   module.doc() = "The C++ part of kerasched; kerasched.kernels.native is its importer.";
-  module.def("momentum_update", &kerasched::MomentumUpdate,
-             py::arg("weight").noconvert(), py::arg("gradient").noconvert(),
-             py::arg("velocity").noconvert(), py::arg("learning_rate"),
-             py::arg("momentum"),
-             "Update weight and velocity in place from gradient, all NumPy arrays.");
+  kerasched::BindOptions(module);
+  py::class_<DirectUpdate>(module, "Update")
+      .def(py::init<const kerasched::Options&, const std::vector<std::string>&,
+                    const std::vector<std::int64_t>&, const std::vector<bool>&,
+                    const py::list&, const py::list&, const py::list&,
+                    const py::list&>(),
+           py::arg("options"), py::arg("types"), py::arg("sizes"), py::arg("decays"),
+           py::arg("weights"), py::arg("velocities"), py::arg("sums"),
+           py::arg("averages"))
+      .def("holds", &DirectUpdate::Holds, py::arg("arrays"))
+      .def("run", &DirectUpdate::Run, py::arg("learning_rate"), py::arg("momentum"),
+           py::arg("weight_decay"), py::arg("iterations"), py::arg("gradients"));
+  module.def("hold_tensors", &kerasched::HoldTensors, py::arg("variables"),
+             py::arg("tensors"));
+  module.def("are_like", &kerasched::AreLike, py::arg("tensors"), py::arg("dtypes"),
+             py::arg("shapes"));
+  module.def("instruction_set", &kerasched::InstructionSet);
+  module.def("threads", &kerasched::Threads);
+#if defined(KERASCHED_XLA)
+  module.attr("ffi_version") =
+      py::make_tuple(kerasched::kFfiMajor, kerasched::kFfiMinor);
+  module.attr("ffi_target") = kerasched::kSgdTarget;
+  module.def("ffi_handler", [] {
+    return py::capsule(reinterpret_cast<void*>(kerasched::SgdHandler),
+                       "xla._CUSTOM_CALL_TARGET");
+  });
+  module.def("register_in_tensorflow", [](const std::string& library) {
+    return std::string(kerasched::RegisterInTensorFlow(library.c_str()));
+  });
+#else
+  module.attr("ffi_version") = py::none();
+#endif
 }

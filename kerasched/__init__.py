@@ -27,6 +27,7 @@ def _started_as_command() -> bool:
 
 if TYPE_CHECKING or not _started_as_command():
     from kerasched.layerwise import layerwise as layerwise
+    from kerasched.optimizers import SGD as SGD
     from kerasched.plotting import plot as plot
     from kerasched.schedules import SWALR as SWALR
     from kerasched.schedules import Chain as Chain

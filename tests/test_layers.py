@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "kerasched"
 
 # What each part may import of the others. A change here is a change of the design.
 MAY_IMPORT = {
-    "__init__": {"schedules", "plotting", "layerwise"},
+    "__init__": {"schedules", "plotting", "layerwise", "optimizers"},
     "__main__": {"cli"},
     "cli": {"commands", "errors"},
     "commands": {"demo", "schedules", "plotting", "errors"},
@@ -18,17 +18,21 @@ MAY_IMPORT = {
     "layerwise": {"schedules", "errors"},
     "compat": {"schedules", "errors"},
     "schedules": {"errors"},
+    "optimizers": {"schedules", "kernels", "errors"},
     "kernels": {"errors"},
     "errors": set(),
 }
 
 # Where each foreign package may be imported; all others may be imported nowhere.
 MAY_BE_IMPORTED_IN = {
-    "keras": {"__init__", "commands", "compat", "demo", "schedules", "layerwise"},
+    "keras": set(MAY_IMPORT) - {"__main__", "cli", "plotting", "errors"},
     "numpy": set(MAY_IMPORT),
     "rich": {"commands", "demo"},
     "matplotlib": {"plotting"},
     "sklearn": {"demo"},
+    "jax": {"kernels"},
+    "tensorflow": {"kernels"},
+    "torch": {"kernels"},
 }
 
 # Read while a mistake of the user is answered, before Keras is loaded.
@@ -91,6 +95,13 @@ def test_foreign_packages_stay_in_their_place(path):
 @each_file
 def test_only_public_keras_is_used(path):
     assert "keras.src" not in path.read_text(encoding="utf-8")
+
+
+@each_file
+def test_a_framework_is_imported_in_its_own_file_only(path):
+    own = path.stem if path.parent == PACKAGE / "kernels" else None
+    tops = {name.split(".")[0] for name in imports(path)}
+    assert tops & {"jax", "tensorflow", "torch"} <= {own}
 
 
 @each_file

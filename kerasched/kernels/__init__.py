@@ -1,1 +1,1 @@
-"""The optimizer's update, as compiled code."""
+"""The update of an optimizer: by compiled code where it is faster, else by Keras."""

@@ -1,0 +1,228 @@
+#include "xla_handler.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#if !defined(_WIN32)
+#include <dlfcn.h>
+#endif
+
+#include "sgd.h"
+
+namespace ffi = xla::ffi;
+
+namespace kerasched {
+namespace {
+
+// Places of the scalars among the operands; the arrays come after them.
+enum Place : std::size_t {
+  kLearningRate,
+  kMomentum,
+  kWeightDecay,
+  kIterations,
+  kFirstArray
+};
+
+ffi::Error Refuse(const std::string& what) {
+  return ffi::Error::InvalidArgument("kerasched_sgd: " + what);
+}
+
+bool ReadReal(const ffi::AnyBuffer& buffer, double& value) {
+  if (buffer.element_count() != 1) return false;
+  if (buffer.element_type() == ffi::F32) {
+    value = static_cast<double>(*static_cast<const float*>(buffer.untyped_data()));
+    return true;
+  }
+  if (buffer.element_type() == ffi::F64) {
+    value = *static_cast<const double*>(buffer.untyped_data());
+    return true;
+  }
+  return false;
+}
+
+bool ReadInteger(const ffi::AnyBuffer& buffer, std::int64_t& value) {
+  if (buffer.element_count() != 1) return false;
+  if (buffer.element_type() == ffi::S32) {
+    value = *static_cast<const std::int32_t*>(buffer.untyped_data());
+    return true;
+  }
+  if (buffer.element_type() == ffi::S64) {
+    value = *static_cast<const std::int64_t*>(buffer.untyped_data());
+    return true;
+  }
+  return false;
+}
+
+bool ReadType(ffi::DataType type, ScalarType& result) {
+  switch (type) {
+    case ffi::F32:
+      result = ScalarType::kFloat32;
+      return true;
+    case ffi::F64:
+      result = ScalarType::kFloat64;
+      return true;
+    case ffi::BF16:
+      result = ScalarType::kBFloat16;
+      return true;
+    default:
+      return false;
+  }
+}
+
+Pool PoolOf(ffi::ThreadPool pool) {
+  return {
+      [pool](std::function<void()> task) mutable { pool.Schedule(std::move(task)); },
+      pool.num_threads()};
+}
+
+// Reads the operands of a call; what comes out in another place than it went in is
+// copied there first, so that all after it is in place.
+class Operands {
+ public:
+  Operands(const Options& options, ffi::RemainingArgs arguments,
+           ffi::RemainingRets results)
+      : arguments_(arguments), results_(results) {
+    fields_.push_back(&Tensor::weight);
+    if (options.momentum) fields_.push_back(&Tensor::velocity);
+    if (options.gradient_accumulation_steps > 1) fields_.push_back(&Tensor::sum);
+    if (options.use_ema) fields_.push_back(&Tensor::average);
+  }
+
+  Status Read(ffi::Span<const std::int64_t> decays, Scalars& scalars,
+              std::vector<Tensor>& tensors) {
+    const std::size_t count = decays.size();
+    if (arguments_.size() != kFirstArray + count * (fields_.size() + 1) ||
+        results_.size() != count * fields_.size()) {
+      return {"as many operands and results as the options ask for are needed"};
+    }
+    if (!ReadReal(Argument(kLearningRate), scalars.learning_rate) ||
+        !ReadReal(Argument(kMomentum), scalars.momentum) ||
+        !ReadReal(Argument(kWeightDecay), scalars.weight_decay) ||
+        !ReadInteger(Argument(kIterations), scalars.iterations)) {
+      return {"a scalar has a wrong type or shape"};
+    }
+    tensors.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      Tensor tensor = {};
+      tensor.decays = decays[i] != 0;
+      const Status status = ReadTensor(i, count, tensor);
+      if (!status.ok()) return status;
+      tensors.push_back(tensor);
+    }
+    return {};
+  }
+
+ private:
+  ffi::AnyBuffer Argument(std::size_t i) const {
+    return arguments_.get<ffi::AnyBuffer>(i).value();
+  }
+
+  Status ReadTensor(std::size_t i, std::size_t count, Tensor& tensor) {
+    const ffi::AnyBuffer first = Argument(kFirstArray + i);
+    if (!ReadType(first.element_type(), tensor.type)) {
+      return {"weights must be float32, float64 or bfloat16"};
+    }
+    tensor.size = static_cast<std::int64_t>(first.element_count());
+    for (std::size_t field = 0; field < fields_.size(); ++field) {
+      const std::size_t place = field * count + i;
+      const ffi::AnyBuffer in = Argument(kFirstArray + place);
+      const ffi::AnyBuffer out = *results_.get<ffi::AnyBuffer>(place).value();
+      if (!Alike(in, first) || !Alike(out, first)) return Unlike();
+      if (in.untyped_data() != out.untyped_data() && in.size_bytes() > 0) {
+        std::memcpy(out.untyped_data(), in.untyped_data(), in.size_bytes());
+      }
+      tensor.*fields_[field] = out.untyped_data();
+    }
+    const ffi::AnyBuffer gradient = Argument(kFirstArray + fields_.size() * count + i);
+    if (!Alike(gradient, first)) return Unlike();
+    tensor.gradient = gradient.untyped_data();
+    return {};
+  }
+
+  static Status Unlike() { return {"all that belongs to a weight must be like it"}; }
+
+  static bool Alike(const ffi::AnyBuffer& a, const ffi::AnyBuffer& b) {
+    return a.element_type() == b.element_type() &&
+           a.element_count() == b.element_count();
+  }
+
+  ffi::RemainingArgs arguments_;
+  ffi::RemainingRets results_;
+  std::vector<void* Tensor::*> fields_;
+};
+
+// No exception may cross the interface: only memory that runs out could throw one.
+ffi::Error Sgd(ffi::ThreadPool pool, bool momentum, bool nesterov, bool weight_decay,
+               bool independent_weight_decay, double clipvalue, double clipnorm,
+               double global_clipnorm, bool use_ema, double ema_momentum,
+               std::int64_t ema_overwrite_frequency,
+               std::int64_t gradient_accumulation_steps, double loss_scale_factor,
+               ffi::Span<const std::int64_t> decays, ffi::RemainingArgs arguments,
+               ffi::RemainingRets results) {
+  const Options options = {momentum,
+                           nesterov,
+                           weight_decay,
+                           independent_weight_decay,
+                           clipvalue,
+                           clipnorm,
+                           global_clipnorm,
+                           use_ema,
+                           ema_momentum,
+                           ema_overwrite_frequency,
+                           gradient_accumulation_steps,
+                           loss_scale_factor};
+  try {
+    Scalars scalars;
+    std::vector<Tensor> tensors;
+    Status status =
+        Operands(options, arguments, results).Read(decays, scalars, tensors);
+    if (status.ok()) status = Update(options, scalars, tensors, PoolOf(pool));
+    return status.ok() ? ffi::Error::Success() : Refuse(status.error);
+  } catch (...) {
+    return ffi::Error(ffi::ErrorCode::kResourceExhausted,
+                      "kerasched_sgd: out of memory");
+  }
+}
+
+}  // namespace
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(SgdHandler, Sgd,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Attr<bool>("momentum")
+                                  .Attr<bool>("nesterov")
+                                  .Attr<bool>("weight_decay")
+                                  .Attr<bool>("independent_weight_decay")
+                                  .Attr<double>("clipvalue")
+                                  .Attr<double>("clipnorm")
+                                  .Attr<double>("global_clipnorm")
+                                  .Attr<bool>("use_ema")
+                                  .Attr<double>("ema_momentum")
+                                  .Attr<std::int64_t>("ema_overwrite_frequency")
+                                  .Attr<std::int64_t>("gradient_accumulation_steps")
+                                  .Attr<double>("loss_scale_factor")
+                                  .Attr<ffi::Span<const std::int64_t>>("decays")
+                                  .RemainingArgs()
+                                  .RemainingRets());
+
+const char* RegisterInTensorFlow(const char* library) {
+#if defined(_WIN32)
+  (void)library;
+  return "not on Windows";
+#else
+  void* handle = dlopen(library, RTLD_NOW | RTLD_NOLOAD);
+  if (handle == nullptr) return "TensorFlow's library is not loaded";
+  // xla::ffi::GetXlaFfiApi(); an export that nobody has promised, hence the self-test.
+  const auto get_api = reinterpret_cast<const XLA_FFI_Api* (*)()>(
+      dlsym(handle, "_ZN3xla3ffi12GetXlaFfiApiEv"));
+  dlclose(handle);
+  if (get_api == nullptr) return "TensorFlow's library does not export XLA's interface";
+  XLA_FFI_Error* error =
+      ffi::Ffi::RegisterStaticHandler(get_api(), kSgdTarget, "Host", SgdHandler);
+  return error == nullptr ? "" : "TensorFlow's XLA refused the handler";
+#endif
+}
+
+}  // namespace kerasched

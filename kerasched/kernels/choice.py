@@ -1,0 +1,136 @@
+"""Which code does an update: one rule, with the measurements behind it."""
+
+import functools
+import importlib
+import os
+import warnings
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from kerasched.kernels import native
+from kerasched.kernels.options import Options
+from kerasched.kernels.options import Step
+
+# The kernel of each backend; all others go without.
+MODULES = {name: f"kerasched.kernels.{name}" for name in ("tensorflow", "jax", "torch")}
+
+# The number of weights' elements from which the kernel is at least as fast as Keras's
+# own update, by backend.
+MIN_ELEMENTS = {"tensorflow": 1_000_000, "jax": 1_000_000, "torch": 0}
+# The same where an option makes Keras go over memory more often than once.
+MIN_ELEMENTS_WITH_OPTIONS = {"tensorflow": 1_000_000, "jax": 100_000, "torch": 0}
+# The bytes of gradients from which JAX gains by variables that receive them.
+SCRATCH_BYTES = 16 * 2**20
+
+
+def choose(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
+    """Return the kernel's module for a step, or None; and why.
+
+    Args:
+        step: what is to be done.
+        fused: True to insist on the kernel, False to forbid it, "auto" to go by
+            what was measured to be faster.
+
+    Raises:
+        RuntimeError: `fused` is True, and the kernel cannot do this step.
+    """
+    backend = keras.backend.backend()
+    reason = forbidden(fused) or unavailable(backend) or _unsuited(backend, step)
+    if reason and fused is True:
+        raise RuntimeError(
+            f"SGD(fused=True) cannot use the compiled kernel: {reason}. "
+            'Use fused="auto" to train without it'
+        )
+    if not reason and fused == "auto":
+        reason = slower(backend, step.options, _elements(step))
+    return (None, reason) if reason else (_module(backend), "")
+
+
+def program(step: Step) -> Any:
+    """Return what the kernel of torch made of a step, to be run again."""
+    return _module("torch").program(step)
+
+
+def forbidden(fused: bool | str) -> str:
+    """Return who forbids the kernel, or an empty text."""
+    if os.environ.get("KERASCHED_FUSED", "").strip() == "0":
+        return "the environment variable KERASCHED_FUSED is 0"
+    return "fused is False" if fused is False else ""
+
+
+def unavailable(backend: str) -> str:
+    """Return why the kernel cannot run in this process, or an empty text.
+
+    The first time that it cannot, a warning says why.
+    """
+    if backend not in MODULES:
+        return f"there is no kernel for {backend}"
+    reason = native.missing or _module(backend).unavailable()
+    if reason:
+        _warn(reason)
+    return reason
+
+
+def slower(backend: str, options: Options, elements: int) -> str:
+    """Return why Keras's own update is as fast for so many elements, or nothing."""
+    many = options.clips_norm or options.use_ema or options.loss_scale_factor
+    many = many or options.gradient_accumulation_steps > 1
+    table = MIN_ELEMENTS_WITH_OPTIONS if many else MIN_ELEMENTS
+    if elements >= table[backend]:
+        return ""
+    return f"Keras's own update is as fast below {table[backend]:,} numbers"
+
+
+def wants_scratch(weights: list[Any], fused: bool | str) -> bool:
+    """Return whether gradients should have variables that receive them (JAX only)."""
+    if keras.backend.backend() != "jax" or forbidden(fused) or unavailable("jax"):
+        return False
+    if keras.distribution.distribution() is not None:
+        return False
+    widths = [
+        native.TYPES.get(keras.backend.standardize_dtype(w.dtype)) for w in weights
+    ]
+    if None in widths:
+        return False
+    sizes = map(_size, weights)
+    return (
+        sum(n * width for n, width in zip(sizes, widths, strict=True)) > SCRATCH_BYTES
+    )
+
+
+def _unsuited(backend: str, step: Step) -> str:
+    for variable, gradient in zip(step.variables.weights, step.gradients, strict=True):
+        dtype = keras.backend.standardize_dtype(variable.dtype)
+        if dtype not in native.TYPES:
+            return f"a weight is of {dtype}"
+        if keras.backend.standardize_dtype(gradient.dtype) != dtype:
+            return "a gradient is of another type than its weight"
+    return _module(backend).unsuited(step)
+
+
+def _elements(step: Step) -> int:
+    return sum(map(_size, step.variables.weights))
+
+
+def _size(variable: Any) -> int:
+    size = 1
+    for length in variable.shape:
+        size *= length
+    return size
+
+
+def _module(backend: str) -> ModuleType:
+    return importlib.import_module(MODULES[backend])
+
+
+@functools.cache
+def _warn(reason: str) -> None:
+    warnings.warn(
+        f"kerasched.SGD trains without its compiled kernel: {reason}. Results are the "
+        "same. `kerasched info` says more; SGD(fused=False) or KERASCHED_FUSED=0 "
+        "silences this.",
+        RuntimeWarning,
+        stacklevel=2,
+    )

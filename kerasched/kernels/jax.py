@@ -1,0 +1,189 @@
+"""The update in JAX: the compiled kernel on a CPU, plain XLA on any other device.
+
+One program holds both, and XLA keeps the one for the device it compiles for. It is
+partitioned like an elementwise operation, so that sharded weights stay where they are.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental.custom_partitioning import custom_partitioning
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec
+
+from kerasched.kernels import native
+from kerasched.kernels import reference
+from kerasched.kernels import trial
+from kerasched.kernels.options import Arrays
+from kerasched.kernels.options import Options
+from kerasched.kernels.options import Scalars
+from kerasched.kernels.options import Step
+
+SCALARS = 4  # Operands before the arrays; csrc/xla_handler.h lists them.
+
+
+def update(step: Step) -> None:
+    """Do one step on variables, by assigning their new values."""
+    gradients = _kept(step.scratch, step.gradients)
+    variables = step.variables.flat()
+    values = step.variables.like([v.value for v in variables])
+    new = compute(step.options, step.decays, step.scalars, values, gradients)
+    for variable, value in zip(variables, new.flat(), strict=True):
+        variable.assign(value)
+
+
+def compute(
+    options: Options,
+    decays: tuple[bool, ...],
+    scalars: Scalars,
+    arrays: Arrays,
+    gradients: list[Any],
+) -> Arrays:
+    """Return what the arrays are after one step."""
+    flat = arrays.flat()
+    wide = any(value.dtype == "float64" for value in flat)
+    real = jnp.float64 if wide else jnp.float32
+    numbers = [
+        jnp.asarray(scalars.learning_rate, real),
+        jnp.asarray(scalars.momentum, real),
+        jnp.asarray(scalars.weight_decay, real),
+        jnp.asarray(scalars.iterations),
+    ]
+    kinds = tuple((value.shape, str(value.dtype)) for value in arrays.weights)
+    program = _program(options, decays, kinds)
+    return arrays.like(program(*numbers, *flat, *gradients))
+
+
+def unsuited(step: Step) -> str:
+    """Return why the kernel cannot do a step, or an empty text."""
+    if any(not isinstance(g, jax.Array) for g in step.gradients):
+        return "a gradient is sparse"
+    if step.options.clips_norm and jax.device_count() > 1:
+        return "a norm is clipped over several devices"
+    return ""
+
+
+@functools.cache
+def unavailable() -> str:
+    """Return why the kernel cannot run in this process, or an empty text."""
+    if native.missing:
+        return native.missing
+    if native.ffi_version() is None:
+        return "the extension was built without XLA's headers"
+    try:
+        target, handler = native.ffi_target(), native.ffi_handler()
+        jax.ffi.register_ffi_target(target, handler, platform="cpu")
+        with jax.ensure_compile_time_eval():
+            return trial.failure(_on_trial)
+    except Exception as error:
+        return f"JAX refused it ({type(error).__name__}: {error})"
+
+
+def _on_trial(
+    options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
+) -> list[np.ndarray]:
+    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+        given = arrays.like([jnp.asarray(x) for x in arrays.flat()])
+        there = [jnp.asarray(g) for g in gradients]
+        decays = (True,) * len(gradients)
+        new = compute(options, decays, scalars, given, there)
+        return [np.asarray(x) for x in new.flat()]
+
+
+def _kept(scratch: list[Any], gradients: list[Any]) -> list[Any]:
+    """Return gradients that XLA computes straight into the scratch variables.
+
+    XLA takes fresh memory for its temporaries at every execution, and a program that
+    needs all gradients at once spends half its time in page faults of it. A variable
+    whose new value is the gradient, and whose old one is donated, is memory that stays.
+    The barrier holds the old value as an input, which would be dropped as unused, and
+    with it the memory.
+    """
+    if not scratch:
+        return gradients
+    old = [variable.value for variable in scratch]
+    gradients, _ = jax.lax.optimization_barrier((list(gradients), old))
+    for variable, gradient in zip(scratch, gradients, strict=True):
+        variable.assign(gradient)
+    return gradients
+
+
+@functools.lru_cache(maxsize=64)
+def _program(
+    options: Options, decays: tuple[bool, ...], kinds: tuple[tuple[Any, str], ...]
+) -> Any:
+    """Return the update of weights of these shapes and types, on operands in a row."""
+    count = len(kinds)
+    groups = 1 + options.momentum + options.use_ema
+    groups += options.gradient_accumulation_steps > 1
+
+    def body(*operands: Any) -> list[Any]:
+        return jax.lax.platform_dependent(
+            *operands,
+            cpu=functools.partial(_call, options, decays, groups),
+            default=functools.partial(_plain, options, decays),
+        )
+
+    def partition(mesh: Any, operands: Any, results: Any) -> Any:
+        del results
+        arrays = tuple(x.sharding for x in operands[SCALARS : SCALARS + count])
+        everywhere = (NamedSharding(mesh, PartitionSpec()),) * SCALARS
+        return mesh, body, arrays * groups, everywhere + arrays * (groups + 1)
+
+    def shardings(mesh: Any, operands: Any, results: Any) -> Any:
+        del mesh, results
+        return tuple(x.sharding for x in operands[SCALARS : SCALARS + count]) * groups
+
+    partitioned = custom_partitioning(body)
+    partitioned.def_partition(
+        partition=partition,
+        infer_sharding_from_operands=shardings,
+        sharding_rule=_sharding_rule(kinds, groups),
+    )
+    return jax.jit(partitioned, inline=True)
+
+
+def _sharding_rule(kinds: tuple[tuple[Any, str], ...], groups: int) -> str:
+    """Return that all arrays of one weight are sharded alike, in each dimension."""
+    factors = [
+        " ".join(f"w{i}d{axis}" for axis in range(len(shape)))
+        for i, (shape, _) in enumerate(kinds)
+    ]
+    operands = [""] * SCALARS + factors * (groups + 1)
+    return f"{', '.join(operands)} -> {', '.join(factors * groups)}"
+
+
+def _call(
+    options: Options, decays: tuple[bool, ...], groups: int, *operands: Any
+) -> list[Any]:
+    changed = operands[SCALARS : SCALARS + groups * len(decays)]
+    call = jax.ffi.ffi_call(
+        native.ffi_target(),
+        [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in changed],
+        input_output_aliases={SCALARS + i: i for i in range(len(changed))},
+    )
+    return list(call(*operands, **_attributes(options, decays)))
+
+
+def _attributes(options: Options, decays: tuple[bool, ...]) -> dict[str, Any]:
+    numpy_type = {bool: np.bool_, float: np.float64, int: np.int64}
+    given = {
+        name: numpy_type[type(value)](value) for name, value in vars(options).items()
+    }
+    return {**given, "decays": np.array(decays, np.int64)}
+
+
+def _plain(options: Options, decays: tuple[bool, ...], *operands: Any) -> list[Any]:
+    count = len(decays)
+    items = list(operands[SCALARS:])
+    lists = [items[i : i + count] for i in range(0, len(items), count)]
+    velocities = lists.pop(1) if options.momentum else []
+    sums = lists.pop(1) if options.gradient_accumulation_steps > 1 else []
+    averages = lists.pop(1) if options.use_ema else []
+    weights, gradients = lists
+    arrays = Arrays(weights, velocities, sums, averages)
+    scalars = Scalars(*operands[:SCALARS])
+    return reference.compute(options, decays, scalars, arrays, gradients).flat()

@@ -1,0 +1,96 @@
+"""What one update is asked to do, in words that every kernel understands."""
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of an optimizer, under the names of keras.optimizers.SGD.
+
+    A number that is 0 leaves its option out; so do the booleans, which say only that
+    there is a momentum or a decay: their numbers may change at each step.
+    """
+
+    momentum: bool = False
+    nesterov: bool = False
+    weight_decay: bool = False
+    independent_weight_decay: bool = False
+    clipvalue: float = 0.0
+    clipnorm: float = 0.0
+    global_clipnorm: float = 0.0
+    use_ema: bool = False
+    ema_momentum: float = 0.0
+    ema_overwrite_frequency: int = 0
+    gradient_accumulation_steps: int = 0
+    loss_scale_factor: float = 0.0
+
+    @property
+    def clips_norm(self) -> bool:
+        """Whether all gradients must exist before the first weight can be changed."""
+        return self.clipnorm > 0 or self.global_clipnorm > 0
+
+
+@dataclasses.dataclass
+class Scalars:
+    """The numbers of one step: Python numbers, tensors or tracers of rank 0.
+
+    `iterations` counts micro-batches, as the optimizer's own counter does.
+    """
+
+    learning_rate: Any
+    momentum: Any
+    weight_decay: Any
+    iterations: Any
+
+
+@dataclasses.dataclass
+class Arrays:
+    """What an update reads and writes: one entry for each weight in every list.
+
+    The lists that the options do not need are empty. Entries are tensors in a kernel
+    that returns new ones, and variables where they are assigned.
+    """
+
+    weights: list[Any]
+    velocities: list[Any]
+    sums: list[Any]
+    averages: list[Any]
+
+    def groups(self) -> tuple[list[Any], ...]:
+        """Return the lists that are not empty, in the order of kernels' operands."""
+        lists = (self.weights, self.velocities, self.sums, self.averages)
+        return tuple(group for group in lists if group)
+
+    def flat(self) -> list[Any]:
+        """Return all entries, list after list."""
+        return [item for group in self.groups() for item in group]
+
+    def like(self, flat: list[Any]) -> "Arrays":
+        """Return arrays with these entries, in the order of `flat()`."""
+        count, items = len(self.weights), iter(flat)
+        return Arrays(
+            *(
+                [next(items) for _ in range(count if group else 0)]
+                for group in (self.weights, self.velocities, self.sums, self.averages)
+            )
+        )
+
+
+@dataclasses.dataclass
+class Step:
+    """One update: its options, numbers, gradients, and the variables it changes.
+
+    Args:
+        decays: for each weight whether it decays, where there is a weight decay.
+        scratch: variables that receive the gradients, or none (see kernels/jax.py).
+        cache: a dictionary that lives as long as the optimizer, for the kernel's use.
+    """
+
+    options: Options
+    scalars: Scalars
+    gradients: list[Any]
+    variables: Arrays
+    decays: tuple[bool, ...]
+    scratch: list[Any] = dataclasses.field(default_factory=list)
+    cache: dict[Any, Any] = dataclasses.field(default_factory=dict)

@@ -1,0 +1,156 @@
+"""The update in keras.ops, for every backend and device.
+
+It is the path wherever the compiled kernel does not run, the program that JAX compiles
+for a GPU, and what the kernel is tested against. The formulas are those of
+csrc/sgd_rule.h, in the same order, so that both round alike.
+"""
+
+from typing import Any
+
+from keras import ops
+
+from kerasched.kernels.options import Arrays
+from kerasched.kernels.options import Options
+from kerasched.kernels.options import Scalars
+from kerasched.kernels.options import Step
+
+
+def update(step: Step) -> None:
+    """Do one step on variables, by assigning their new values."""
+    variables = step.variables.flat()
+    values = step.variables.like([ops.convert_to_tensor(v) for v in variables])
+    new = compute(step.options, step.decays, step.scalars, values, step.gradients)
+    for variable, value in zip(variables, new.flat(), strict=True):
+        variable.assign(value)
+
+
+def average(step: Step, weights: list[Any], averages: list[Any]) -> None:
+    """Let averages follow weights that have no gradient, all of them variables."""
+    variables = Arrays(weights, [], [], averages)
+    values = variables.like([ops.convert_to_tensor(v) for v in variables.flat()])
+    new = _averaged(step.options, step.scalars, values)
+    for variable, value in zip(variables.flat(), new.flat(), strict=True):
+        variable.assign(value)
+
+
+def compute(
+    options: Options,
+    decays: tuple[bool, ...],
+    scalars: Scalars,
+    arrays: Arrays,
+    gradients: list[Any],
+) -> Arrays:
+    """Return what the arrays are after one step, computed from tensors alone."""
+    if options.loss_scale_factor:
+        gradients = [g / options.loss_scale_factor for g in gradients]
+    steps = options.gradient_accumulation_steps
+    if steps > 1:
+        new = ops.cond(
+            ops.equal((scalars.iterations + 1) % steps, 0),
+            lambda: _updated(options, decays, scalars, arrays, gradients).flat(),
+            lambda: _accumulated(arrays, gradients).flat(),
+        )
+        arrays = arrays.like(new)
+    else:
+        arrays = _updated(options, decays, scalars, arrays, gradients)
+    return _averaged(options, scalars, arrays) if options.use_ema else arrays
+
+
+def _accumulated(arrays: Arrays, gradients: list[Any]) -> Arrays:
+    sums = [g + s for g, s in zip(gradients, arrays.sums, strict=True)]
+    return Arrays(arrays.weights, arrays.velocities, sums, arrays.averages)
+
+
+def _updated(
+    options: Options,
+    decays: tuple[bool, ...],
+    scalars: Scalars,
+    arrays: Arrays,
+    gradients: list[Any],
+) -> Arrays:
+    steps = options.gradient_accumulation_steps
+    if steps > 1:
+        pairs = zip(gradients, arrays.sums, strict=True)
+        gradients = [(g + s) / steps for g, s in pairs]
+    gradients = _clipped(options, gradients)
+    velocities = arrays.velocities or [None] * len(arrays.weights)
+    moved = [
+        _moved(options, decay, scalars, *three)
+        for decay, *three in zip(
+            decays, arrays.weights, gradients, velocities, strict=True
+        )
+    ]
+    return Arrays(
+        [weight for weight, _ in moved],
+        [velocity for _, velocity in moved] if arrays.velocities else [],
+        [ops.zeros_like(s) for s in arrays.sums],
+        arrays.averages,
+    )
+
+
+def _moved(
+    options: Options,
+    decays: bool,
+    scalars: Scalars,
+    weight: Any,
+    gradient: Any,
+    velocity: Any,
+) -> tuple[Any, Any]:
+    """Return a weight and its velocity after one step."""
+    rate = ops.cast(scalars.learning_rate, weight.dtype)
+    gradient = ops.cast(gradient, weight.dtype)
+    if options.weight_decay and decays:
+        decay = weight * ops.cast(scalars.weight_decay, weight.dtype)
+        weight = weight - (decay if options.independent_weight_decay else decay * rate)
+    descent = gradient * rate
+    if velocity is None:
+        return weight - descent, None
+    momentum = ops.cast(scalars.momentum, weight.dtype)
+    velocity = velocity * momentum - descent
+    move = velocity * momentum - descent if options.nesterov else velocity
+    return weight + move, velocity
+
+
+def _clipped(options: Options, gradients: list[Any]) -> list[Any]:
+    if options.clipvalue > 0:
+        return [ops.clip(g, -options.clipvalue, options.clipvalue) for g in gradients]
+    if options.clipnorm > 0:
+        return [_clipped_to(options.clipnorm, g) for g in gradients]
+    if options.global_clipnorm > 0:
+        factor = _global_factor(options.global_clipnorm, gradients)
+        return [g * ops.cast(factor, g.dtype) for g in gradients]
+    return gradients
+
+
+def _clipped_to(clip: float, gradient: Any) -> Any:
+    norm = ops.sqrt(ops.sum(ops.square(gradient)))
+    return gradient * clip / ops.maximum(norm, ops.cast(clip, norm.dtype))
+
+
+def _global_factor(clip: float, gradients: list[Any]) -> Any:
+    """Return the factor to norm `clip`; not-a-number where the norm is not finite."""
+    squares = ops.stack([ops.sum(ops.square(g)) for g in gradients])
+    norm = ops.sqrt(ops.sum(squares))
+    return clip * ops.minimum(1.0 / norm, 1.0 / clip) + (norm - norm)
+
+
+def _averaged(options: Options, scalars: Scalars, arrays: Arrays) -> Arrays:
+    steps = max(options.gradient_accumulation_steps, 1)
+    updates = ops.floor_divide(scalars.iterations, steps)
+    averages = [
+        _following(options, updates, weight, average)
+        for weight, average in zip(arrays.weights, arrays.averages, strict=True)
+    ]
+    weights = arrays.weights
+    if options.ema_overwrite_frequency:
+        ends = ops.equal((updates + 1) % options.ema_overwrite_frequency, 0)
+        pairs = zip(weights, averages, strict=True)
+        weights = [ops.where(ends, average, weight) for weight, average in pairs]
+    return Arrays(weights, arrays.velocities, arrays.sums, averages)
+
+
+def _following(options: Options, updates: Any, weight: Any, average: Any) -> Any:
+    """Return the moving average with a weight in it; the first is the weight itself."""
+    later = ops.cast(ops.not_equal(updates, 0), weight.dtype)
+    momentum = later * options.ema_momentum
+    return momentum * average + (1 - momentum) * weight

@@ -1,0 +1,194 @@
+"""The update in TensorFlow: the compiled kernel inside of an XLA program.
+
+TensorFlow has no public way to call a function of ours on variables in place. Its XLA
+has: the handler is registered in the XLA that TensorFlow carries, and a program of
+three lines calls it. Neither the registration nor the program's text is promised by
+TensorFlow, so that a trial decides at first use.
+"""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasched.kernels import native
+from kerasched.kernels import trial
+from kerasched.kernels.options import Arrays
+from kerasched.kernels.options import Options
+from kerasched.kernels.options import Scalars
+from kerasched.kernels.options import Step
+
+SCALARS = 4  # Operands before the arrays; csrc/xla_handler.h lists them.
+CALL_VERSION = 9  # Of XlaCallModule: TensorFlow 2.21 takes 4 to 10.
+TYPES = {"float32": "f32", "float64": "f64", "bfloat16": "bf16"}
+
+
+def update(step: Step) -> None:
+    """Do one step on variables, in place, eagerly or inside of a graph."""
+    variables = [_resource(v) for v in step.variables.flat()]
+    key = (step.options, step.decays, tuple(id(v) for v in variables))
+    if tf.executing_eagerly():
+        if key not in step.cache:
+            step.cache[key] = _program(step, variables)
+        program = step.cache[key]
+    else:  # A graph is made once; what it calls need not be found again.
+        program = _program(step, variables)
+    program(*_numbers(step), *_shaped(step))
+
+
+def unsuited(step: Step) -> str:
+    """Return why the kernel cannot do a step, or an empty text."""
+    if tf.distribute.has_strategy():
+        return "a tf.distribute strategy is in use"
+    if any(not isinstance(g, tf.Tensor) for g in step.gradients):
+        return "a gradient is sparse"
+    variables = [_resource(v) for v in step.variables.flat()]
+    if any("CPU" not in v.device.upper() for v in variables if v.device):
+        return "a variable is not on the CPU"
+    return ""
+
+
+@functools.cache
+def unavailable() -> str:
+    """Return why the kernel cannot run in this process, or an empty text."""
+    if native.missing:
+        return native.missing
+    if native.ffi_version() is None:
+        return "the extension was built without XLA's headers"
+    try:
+        reason = native.register_in_tensorflow(_library())
+        if reason:
+            return reason
+        with tf.init_scope():
+            return trial.failure(_on_trial)
+    except Exception as error:
+        return f"TensorFlow refused it ({type(error).__name__}: {error})"
+
+
+def _library() -> str:
+    """Return the path of the library that holds TensorFlow's XLA."""
+    folder = Path(tf.sysconfig.get_lib())
+    suffix = "dylib" if sys.platform == "darwin" else "so"
+    found = sorted(folder.glob(f"libtensorflow_cc*{suffix}*"))
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no libtensorflow_cc")
+    return str(found[0])
+
+
+def _on_trial(
+    options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
+) -> list[np.ndarray]:
+    with tf.device("CPU:0"):
+        variables = arrays.like([tf.Variable(x) for x in arrays.flat()])
+        there = [tf.constant(g) for g in gradients]
+        update(Step(options, scalars, there, variables, (True,) * len(gradients)))
+        return [v.numpy() for v in variables.flat()]
+
+
+def _resource(variable: Any) -> tf.Variable:
+    """Return TensorFlow's variable inside one of Keras, or the variable itself."""
+    return variable if isinstance(variable, tf.Variable) else variable.value
+
+
+def _numbers(step: Step) -> list[tf.Tensor]:
+    wide = any(v.dtype in ("float64", tf.float64) for v in step.variables.weights)
+    real = tf.float64 if wide else tf.float32
+    scalars = step.scalars
+    reals = (scalars.learning_rate, scalars.momentum, scalars.weight_decay)
+    iterations = tf.cast(tf.convert_to_tensor(scalars.iterations), tf.int64)
+    return [*(tf.cast(tf.convert_to_tensor(x), real) for x in reals), iterations]
+
+
+def _shaped(step: Step) -> list[tf.Tensor]:
+    """Return gradients that have their weights' static shapes."""
+    pairs = zip(step.gradients, step.variables.weights, strict=True)
+    return [tf.ensure_shape(g, w.shape) for g, w in pairs]
+
+
+def _program(step: Step, variables: list[tf.Variable]) -> Callable[..., None]:
+    """Return a function of the numbers and gradients that updates the variables."""
+    text = _text(step.options, step.decays, variables, _numbers(step)[0].dtype)
+    dtypes = [v.dtype for v in variables]
+    shapes = [v.shape for v in variables]
+    call = _call_module()
+
+    @tf.function(jit_compile=True, autograph=False)
+    def run(*operands: tf.Tensor) -> None:
+        values = [v.read_value() for v in variables]
+        results = call(
+            args=[*operands[:SCALARS], *values, *operands[SCALARS:]],
+            version=CALL_VERSION,
+            module=text,
+            Sout=shapes,
+            Tout=dtypes,
+            platforms=["CPU"],
+        )
+        for variable, value in zip(variables, results, strict=True):
+            variable.assign(value, read_value=False)
+
+    return run
+
+
+def _call_module() -> Callable[..., list[tf.Tensor]]:
+    """Return the operation that runs a program of XLA.
+
+    It is not among tf.raw_ops. Where it moves, the trial says so, and
+    tests/kernels/test_tensorflow.py tells.
+    """
+    from tensorflow.compiler.tf2xla.ops import gen_xla_ops
+
+    return gen_xla_ops.xla_call_module
+
+
+def _text(
+    options: Options,
+    decays: tuple[bool, ...],
+    variables: list[tf.Variable],
+    real: tf.DType,
+) -> str:
+    """Return the program in XLA's language: one call, in place."""
+    scalars = [f"tensor<{TYPES[real.name]}>"] * 3 + ["tensor<i64>"]
+    arrays = [_type(v) for v in variables]
+    gradients = arrays[: len(decays)]
+    operands = scalars + arrays + gradients
+    names = [f"%{i}" for i in range(len(operands))]
+    parameters = ", ".join(map("{}: {}".format, names, operands))
+    results = ", ".join(arrays)
+    many = len(arrays) > 1
+    made = ", ".join(f"%r#{i}" if many else "%r" for i in range(len(arrays)))
+    aliases = ", ".join(
+        "#stablehlo.output_operand_alias<"
+        f"output_tuple_indices = [{i if many else ''}], operand_index = {SCALARS + i}, "
+        "operand_tuple_indices = []>"
+        for i in range(len(arrays))
+    )
+    return f"""module {{ func.func public @main({parameters}) -> ({results}) {{
+    %r{f":{len(arrays)}" if many else ""} = stablehlo.custom_call
+      @{native.ffi_target()}({", ".join(names)}) {{
+        api_version = 4 : i32, backend_config = {{{_attributes(options, decays)}}},
+        output_operand_aliases = [{aliases}]
+      }} : ({", ".join(operands)}) -> ({results})
+    return {made} : {results} }} }}"""
+
+
+def _type(variable: tf.Variable) -> str:
+    sizes = "".join(f"{size}x" for size in variable.shape)
+    return f"tensor<{sizes}{TYPES[variable.dtype.name]}>"
+
+
+def _attributes(options: Options, decays: tuple[bool, ...]) -> str:
+    given = [f"{name} = {_literal(value)}" for name, value in vars(options).items()]
+    marks = ", ".join(str(int(decay)) for decay in decays)
+    return ", ".join([*given, f"decays = array<i64: {marks}>"])
+
+
+def _literal(value: bool | int | float) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return f"{value} : i64"
+    return f"{value!r} : f64" if "." in repr(value) else f"{value:.17e} : f64"

@@ -1,0 +1,118 @@
+"""The update in torch: the compiled kernel on the tensors' own memory."""
+
+import functools
+from typing import Any
+
+import numpy as np
+import torch
+
+from kerasched.kernels import native
+from kerasched.kernels import trial
+from kerasched.kernels.options import Arrays
+from kerasched.kernels.options import Options
+from kerasched.kernels.options import Scalars
+from kerasched.kernels.options import Step
+
+TYPES = {
+    torch.float32: "float32",
+    torch.float64: "float64",
+    torch.bfloat16: "bfloat16",
+}
+
+
+class Program:
+    """The update of one set of tensors, looked at once and run at every step.
+
+    Looking at a tensor through Keras takes longer than updating a small one.
+
+    Args:
+        options: what is done.
+        decays: for each weight whether it decays.
+        tensors: the weights and what belongs to them.
+    """
+
+    def __init__(
+        self, options: Options, decays: tuple[bool, ...], tensors: Arrays
+    ) -> None:
+        weights = tensors.weights
+        self.tensors = tensors.flat()
+        self._dtypes = [w.dtype for w in weights]
+        self._shapes = [w.shape for w in weights]
+        self._update = native.Update(
+            options,
+            [TYPES[w.dtype] for w in weights],
+            [w.numel() for w in weights],
+            decays,
+            weights,
+            tensors.velocities,
+            tensors.sums,
+            tensors.averages,
+        )
+
+    def holds(self) -> bool:
+        """Return whether the tensors' memory is still where it was."""
+        return self._update.holds(self.tensors)
+
+    def fits(self, gradients: list[Any]) -> bool:
+        """Return whether gradients are such as the kernel takes."""
+        try:
+            return native.are_like(gradients, self._dtypes, self._shapes)
+        except AttributeError:  # One is None, or no tensor.
+            return False
+
+    def run(self, scalars: Scalars, gradients: list[torch.Tensor]) -> None:
+        """Do one step, in place."""
+        self._update.run(
+            float(scalars.learning_rate),
+            float(scalars.momentum),
+            float(scalars.weight_decay),
+            int(scalars.iterations),
+            gradients,
+        )
+
+
+def update(step: Step) -> None:
+    """Do one step on variables, in place."""
+    program(step).run(step.scalars, step.gradients)
+
+
+def program(step: Step) -> Program:
+    """Return the program of a step, which is made once for each set of variables."""
+    tensors = step.variables.like([_tensor(v) for v in step.variables.flat()])
+    key = (step.options, step.decays, tuple(map(id, tensors.flat())))
+    if key not in step.cache or not step.cache[key].holds():
+        step.cache.clear()  # One is in use, and it holds tensors alive.
+        step.cache[key] = Program(step.options, step.decays, tensors)
+    return step.cache[key]
+
+
+def unsuited(step: Step) -> str:
+    """Return why the kernel cannot do a step, or an empty text."""
+    if torch.compiler.is_compiling():
+        return "torch.compile is at work"
+    for tensor in (*map(_tensor, step.variables.flat()), *step.gradients):
+        if tensor.device.type != "cpu":
+            return "a tensor is not on the CPU"
+        if tensor.layout != torch.strided or not tensor.is_contiguous():
+            return "a tensor is not contiguous"
+    return ""
+
+
+@functools.cache
+def unavailable() -> str:
+    """Return why the kernel cannot run in this process, or an empty text."""
+    return native.missing or trial.failure(_on_trial)
+
+
+def _on_trial(
+    options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
+) -> list[np.ndarray]:
+    tensors = arrays.like([torch.from_numpy(x) for x in arrays.flat()])
+    there = [torch.from_numpy(g) for g in gradients]
+    update(Step(options, scalars, there, tensors, (True,) * len(gradients)))
+    return [t.numpy() for t in tensors.flat()]
+
+
+def _tensor(variable: Any) -> torch.Tensor:
+    """Return torch's tensor inside a variable of Keras, or the tensor itself."""
+    return variable if isinstance(variable, torch.Tensor) else variable.value

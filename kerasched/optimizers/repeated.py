@@ -1,0 +1,40 @@
+"""A step of torch that is like the one before it, without asking all of it again.
+
+On torch every step is plain Python, and for small models most of its time goes into
+Keras's questions about each variable. What a step found out holds for the next one if
+nothing was set on the optimizer, the variables are the same objects at the same
+addresses, and the gradients are of the same kind.
+"""
+
+from typing import Any
+
+from kerasched.kernels import native
+from kerasched.kernels.options import Scalars
+
+
+class RepeatedStep:
+    """What one step found out, to be used by those that are like it.
+
+    Args:
+        program: the kernel's program of that step.
+        variables: the weights and then all that belongs to them, variables of Keras.
+        count: how many of them are weights.
+    """
+
+    def __init__(self, program: Any, variables: list[Any], count: int) -> None:
+        self._program = program
+        self._variables = variables
+        self._weights = variables[:count]
+
+    def fits(self, gradients: list[Any], weights: list[Any] | None) -> bool:
+        """Return whether a step is like that one; all weights where None are given."""
+        return (
+            (weights is None or weights == self._weights)
+            and native.hold_tensors(self._variables, self._program.tensors)
+            and self._program.holds()
+            and self._program.fits(gradients)
+        )
+
+    def run(self, scalars: Scalars, gradients: list[Any]) -> None:
+        """Do one step, in place."""
+        self._program.run(scalars, gradients)

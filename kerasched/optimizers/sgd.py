@@ -1,0 +1,126 @@
+"""keras.optimizers.SGD with its whole update in one pass over memory."""
+
+from typing import Any
+
+import keras
+
+from kerasched.errors import message
+from kerasched.optimizers.arguments import is_schedule
+from kerasched.optimizers.arguments import number
+from kerasched.optimizers.arguments import refuse_per_update
+from kerasched.optimizers.update import UpdatedAtOnce
+
+
+@keras.saving.register_keras_serializable(package="kerasched")
+class SGD(UpdatedAtOnce):
+    """Descend the gradient, with momentum, in one pass over memory.
+
+    velocity = momentum * velocity - learning_rate * gradient
+    weight = weight + velocity
+
+    With `nesterov`, weight = weight + momentum * velocity - learning_rate * gradient.
+    Results are those of keras.optimizers.SGD, and files are interchangeable with it.
+    On a CPU the update runs as compiled code; elsewhere as Keras's own operations.
+
+    Args:
+        learning_rate: a number, a schedule, or a function without arguments. Under
+            `gradient_accumulation_steps` a schedule counts updates, where Keras's own
+            optimizer lets it count micro-batches.
+        momentum: the factor by which velocities are kept, 0 to 1, or a schedule of it.
+        nesterov: whether to look one step ahead.
+        weight_decay: the part of each weight that goes in a step, times the learning
+            rate; or a schedule of it. None for no decay.
+        clipnorm: the largest norm of each gradient.
+        clipvalue: the largest absolute value in a gradient.
+        global_clipnorm: the largest norm of all gradients together.
+        use_ema: whether to keep a moving average of the weights, which replaces them at
+            the end of `fit`.
+        ema_momentum: the factor by which that average is kept, 0 to 1.
+        ema_overwrite_frequency: updates between two replacements, None for none.
+        loss_scale_factor: a number by which the loss was multiplied.
+        gradient_accumulation_steps: micro-batches to one update, 2 or more.
+        name: a name of your choice.
+        independent_weight_decay: whether the decay is not multiplied by the learning
+            rate (Loshchilov and Hutter, 2019, arXiv:1711.05101, section 3).
+        fused: "auto" to use compiled code where it was measured to be at least as
+            fast, True to insist on it, False to do without.
+
+    Raises:
+        ValueError: an argument is out of its range, or a schedule holds a PerUpdate
+            together with `gradient_accumulation_steps`.
+        RuntimeError: at the first step, where `fused` is True and cannot be had.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: Any = 0.0,
+        nesterov: bool = False,
+        weight_decay: Any = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        *,
+        independent_weight_decay: bool = False,
+        fused: bool | str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        if fused not in (True, False, "auto"):
+            what = '"auto", True or False'
+            raise ValueError(message("SGD", "fused", what, fused))
+        if gradient_accumulation_steps:
+            refuse_per_update("learning_rate", learning_rate)
+            refuse_per_update("momentum", momentum)
+            refuse_per_update("weight_decay", weight_decay)
+        momentum = number(momentum)
+        super().__init__(
+            learning_rate=number(learning_rate),
+            momentum=0.0 if is_schedule(momentum) else momentum,
+            nesterov=nesterov,
+            weight_decay=number(weight_decay),
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.momentum = momentum  # Keras's constructor takes no schedule.
+        self.independent_weight_decay = independent_weight_decay
+        self.fused = fused
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments as JSON-native values, schedules serialised."""
+        config = super().get_config()
+        for name in ("momentum", "weight_decay"):
+            value = getattr(self, name)
+            if is_schedule(value):
+                config[name] = keras.saving.serialize_keras_object(value)
+        return {
+            **config,
+            "independent_weight_decay": self.independent_weight_decay,
+            "fused": self.fused,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> "SGD":
+        """Return the optimizer that `get_config` described."""
+        config = dict(config)
+        for name in ("momentum", "weight_decay"):
+            if isinstance(config.get(name), dict):
+                config[name] = keras.saving.deserialize_keras_object(
+                    config[name], custom_objects=custom_objects
+                )
+        return super().from_config(config, custom_objects)

@@ -1,0 +1,263 @@
+"""An SGD of Keras whose whole update is done at once, by a kernel or by Keras.
+
+Keras has no public way to replace the whole of an update. This file overrides and reads
+the private parts that it takes; tests/optimizers/test_internals.py tells when they
+change.
+"""
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+import keras
+
+from kerasched.kernels import choice
+from kerasched.kernels import reference
+from kerasched.kernels.options import Arrays
+from kerasched.kernels.options import Options
+from kerasched.kernels.options import Scalars
+from kerasched.kernels.options import Step
+from kerasched.optimizers.arguments import is_schedule
+from kerasched.optimizers.repeated import RepeatedStep
+from kerasched.optimizers.scratch import Scratch
+from kerasched.optimizers.scratch import called_by_another
+
+if TYPE_CHECKING:
+    Base = keras.optimizers.SGD
+else:
+    # On torch Keras makes an instance of a subclass, which is faster there.
+    Base = type(keras.optimizers.SGD.__new__(keras.optimizers.SGD))
+
+
+class _Now:
+    """What holds for the step under way, and what a kernel keeps between steps.
+
+    A plain object, so that neither Keras nor TensorFlow tracks what is in it.
+    """
+
+    rate: Any = None
+    loss_scale: float | None = None
+    gradients_made_here: bool = False
+    path: tuple[str, str] = ("", "")
+    repeated: RepeatedStep | None = None
+
+    def __init__(self) -> None:
+        self.cache: dict[Any, Any] = {}
+
+
+class UpdatedAtOnce(Base):
+    """keras.optimizers.SGD with its update taken out of Keras's hands."""
+
+    fused: bool | str
+    independent_weight_decay: bool
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._scratch = Scratch()
+        self._now = _Now()
+
+    def build(self, variables: list[Any]) -> None:
+        """Make the optimizer's variables, one set for each of the model's."""
+        if self.built:
+            return
+        inner = called_by_another(self)
+        super().build(variables)
+        if not inner and choice.wants_scratch(variables, self.fused):
+            # The last of all, so that the others have the places that Keras gives them.
+            made = self.add_optimizer_variables(variables, "scratch")
+            self._scratch.variables = made
+
+    @property
+    def variables(self) -> list[Any]:
+        """The optimizer's variables: those of Keras's SGD, then scratch if there is."""
+        return self._scratch.without(super().variables)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write the variables to `store`, under the keys of keras.optimizers.SGD."""
+        with self._scratch.hidden():
+            super().save_own_variables(store)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read the variables from `store`, as `save_own_variables` wrote them."""
+        with self._scratch.hidden():
+            super().load_own_variables(store)
+
+    def scale_loss(self, loss: Any) -> Any:
+        """Return the loss from which gradients are to be made.
+
+        Called in the step that applies them, it tells that they are made there.
+        """
+        self._now.gradients_made_here = True
+        return super().scale_loss(loss)
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Change the variables by their gradients, which may be None.
+
+        Args:
+            grads: one tensor for each variable, of its shape and type.
+            trainable_variables: the variables; all that were built where not given.
+        """
+        repeated = self._now.repeated
+        if repeated is not None and self._repeat(repeated, grads, trainable_variables):
+            return
+        scale = self.loss_scale_factor
+        if scale is None:
+            super().apply(grads, trainable_variables)
+            return
+        # Keras would pass over all gradients to divide them; the update does it better.
+        self._now.loss_scale, self.loss_scale_factor = scale, None
+        try:
+            super().apply(grads, trainable_variables)
+        finally:
+            self._now.loss_scale, self.loss_scale_factor = None, scale
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        now = self.__dict__.get("_now")
+        if now is not None:
+            now.repeated = None
+
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
+        """Put the moving average in the weights' place, where there is one."""
+        super().finalize_variable_values(var_list)
+        if self.use_ema and keras.backend.backend() == "jax":
+            # Keras gives both the same array, and a next `fit` donates it twice.
+            for average in self._model_variables_moving_average:
+                if average is not None:
+                    average.assign(keras.ops.copy(average.value))
+
+    def _get_current_learning_rate(self) -> Any:
+        if self._now.rate is not None:
+            return self._now.rate
+        if is_schedule(self._learning_rate):
+            return self._learning_rate(self.iterations)
+        return super()._get_current_learning_rate()
+
+    def _backend_apply_gradients(self, grads: Any, trainable_variables: Any) -> None:
+        # Keras computes the rate anew for every variable that decays.
+        self._now.rate = self._get_current_learning_rate()
+        try:
+            self._update(list(grads), list(trainable_variables))
+        finally:
+            self._now.rate = None
+            self._now.gradients_made_here = False
+
+    def _update(self, gradients: list[Any], weights: list[Any]) -> None:
+        step = self._step(gradients, weights)
+        kernel, reason = choice.choose(step, self.fused)
+        if kernel is None and self._keras_can(step):
+            self._now.path = ("keras", reason)
+            if self._now.loss_scale is not None:
+                gradients = [g / self._now.loss_scale for g in gradients]
+            super()._backend_apply_gradients(gradients, weights)
+            return
+        self._now.path = ("kernel", "") if kernel else ("reference", reason)
+        (kernel or reference).update(step)
+        self._average_the_idle(step)
+        if kernel and keras.backend.backend() == "torch":
+            self._remember(step)
+
+    def _repeat(self, repeated: RepeatedStep, grads: Any, variables: Any) -> bool:
+        """Do a step if it is like the one before, and return whether it was done."""
+        gradients = list(grads)
+        known = None if variables is None else list(variables)
+        if choice.forbidden(self.fused) or not repeated.fits(gradients, known):
+            return False
+        self._now.rate = self._get_current_learning_rate()
+        repeated.run(self._scalars(), gradients)
+        self._now.rate = None
+        self._iterations.value.add_(1)
+        return True
+
+    def _remember(self, step: Step) -> None:
+        """Keep what a step on torch found out, where the next can do with just that."""
+        everything = len(step.gradients) == len(self._trainable_variables)
+        plain = everything and all(
+            isinstance(w, keras.Variable) and w.constraint is None
+            for w in step.variables.weights
+        )
+        if plain and self._now.loss_scale is None:
+            program = choice.program(step)
+            count = len(step.gradients)
+            self._now.repeated = RepeatedStep(program, step.variables.flat(), count)
+
+    def _step(self, gradients: list[Any], weights: list[Any]) -> Step:
+        options = self._options()
+        places = [self._get_variable_index(weight) for weight in weights]
+
+        def of_weights(there: bool, attribute: str) -> list[Any]:
+            return [getattr(self, attribute)[i] for i in places] if there else []
+
+        accumulates = options.gradient_accumulation_steps > 1
+        made_here = self._scratch.variables and self._now.gradients_made_here
+        return Step(
+            options,
+            self._scalars(),
+            gradients,
+            Arrays(
+                weights,
+                of_weights(options.momentum, "momentums"),
+                of_weights(accumulates, "_accumulated_gradients"),
+                of_weights(options.use_ema, "_model_variables_moving_average"),
+            ),
+            tuple(options.weight_decay and self._decays(w) for w in weights),
+            [self._scratch.variables[i] for i in places] if made_here else [],
+            self._now.cache,
+        )
+
+    def _options(self) -> Options:
+        return Options(
+            momentum=bool(self.momentums),
+            nesterov=bool(self.nesterov),
+            weight_decay=bool(self.weight_decay),
+            independent_weight_decay=bool(self.independent_weight_decay),
+            clipvalue=float(self.clipvalue or 0),
+            clipnorm=float(self.clipnorm or 0),
+            global_clipnorm=float(self.global_clipnorm or 0),
+            use_ema=bool(self.use_ema),
+            ema_momentum=float(self.ema_momentum),
+            ema_overwrite_frequency=int(self.ema_overwrite_frequency or 0),
+            gradient_accumulation_steps=int(self.gradient_accumulation_steps or 0),
+            loss_scale_factor=float(self._now.loss_scale or 0),
+        )
+
+    def _scalars(self) -> Scalars:
+        def now(value: Any) -> Any:
+            value = value(self.iterations) if is_schedule(value) else value
+            return value.value if isinstance(value, keras.Variable) else value
+
+        rate, iterations = now(self._now.rate), self._iterations.value
+        return Scalars(
+            rate, now(self.momentum), now(self.weight_decay or 0.0), iterations
+        )
+
+    def _decays(self, weight: Any) -> bool:
+        if keras.backend.backend() == "tensorflow" and isinstance(
+            weight, keras.Variable
+        ):
+            weight = weight.value  # What Keras asks by.
+        return self._use_weight_decay(weight)
+
+    def _keras_can(self, step: Step) -> bool:
+        """Return whether Keras's own update does what is asked, and as fast."""
+        if is_schedule(self.momentum) or is_schedule(self.weight_decay):
+            return False
+        if self.weight_decay and self.independent_weight_decay:
+            return False
+        # In JAX Keras does the whole update at every micro-batch.
+        accumulates = step.options.gradient_accumulation_steps > 1
+        return not (accumulates and keras.backend.backend() == "jax")
+
+    def _average_the_idle(self, step: Step) -> None:
+        """Let the averages of weights without a gradient follow them, as Keras does."""
+        every = self._trainable_variables
+        if not self.use_ema or len(step.gradients) == len(every):
+            return
+        busy = {id(average) for average in step.variables.averages}
+        idle = [
+            (weight, average)
+            for weight, average in zip(
+                every, self._model_variables_moving_average, strict=True
+            )
+            if average is not None and id(average) not in busy
+        ]
+        reference.average(step, [w for w, _ in idle], [a for _, a in idle])

@@ -1,0 +1,65 @@
+"""The private parts of Keras that kerasched.SGD relies on, so that a change is told."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+import kerasched
+
+BACKEND = keras.backend.backend()
+
+
+def built(**options):
+    variable = keras.Variable(np.ones(3, "float32"), name="kernel")
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9, **options)
+    optimizer.build([variable])
+    return optimizer, variable
+
+
+def test_apply_hands_gradients_and_variables_to_one_method():
+    found = inspect.signature(keras.optimizers.SGD._backend_apply_gradients)
+    assert list(found.parameters) == ["self", "grads", "trainable_variables"]
+
+
+def test_the_rate_comes_from_one_method():
+    optimizer, _ = built()
+    optimizer._get_current_learning_rate = lambda: "asked"
+    assert optimizer.learning_rate == "asked"
+
+
+def test_the_lists_of_variables_have_an_entry_for_each_weight():
+    optimizer, variable = built(use_ema=True, gradient_accumulation_steps=2)
+    lists = ("momentums", "_accumulated_gradients", "_model_variables_moving_average")
+    assert [len(getattr(optimizer, name)) for name in lists] == [1, 1, 1]
+    assert optimizer._trainable_variables == [variable]
+    assert optimizer._get_variable_index(variable) == 0
+
+
+def test_the_counter_counts_micro_batches():
+    optimizer, variable = built(gradient_accumulation_steps=2)
+    for _ in range(3):
+        optimizer.apply([keras.ops.ones(3)], [variable])
+    assert int(optimizer._iterations.value) == 3
+
+
+def test_excluded_variables_are_asked_for_by_name():
+    variable = keras.Variable(np.ones(3, "float32"), name="a_bias")
+    optimizer = keras.optimizers.SGD(0.1, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    asked = variable.value if BACKEND == "tensorflow" else variable
+    assert optimizer._use_weight_decay(asked) is False
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="torch's variables hold tensors")
+def test_a_variable_on_torch_holds_its_tensor_in_one_attribute():
+    _, variable = built()
+    tensor = variable._value
+    variable.assign(np.zeros(3))
+    assert variable._value is tensor
+    assert variable.value is tensor
+
+
+def test_the_class_that_is_extended_is_the_one_that_keras_makes():
+    assert isinstance(kerasched.SGD(0.1), type(keras.optimizers.SGD(0.1)))
