@@ -1,0 +1,105 @@
+"""Times whole training steps inside `fit`: python benchmarks/bench_fit.py.
+
+Keras's SGD and ours take turns, a `fit` each. The peak of resident memory is that of a
+process for each. Writes a table in Markdown and a JSON file; fails if a floor was
+missed.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER))
+
+from cases import CASES  # noqa: E402
+from children import BACKENDS  # noqa: E402
+from children import call  # noqa: E402
+from children import installed  # noqa: E402
+from floors import MEMORY  # noqa: E402
+from report import finished  # noqa: E402
+from report import keep  # noqa: E402
+
+MODELS = ("mlp", "embedding", "deep", "tiny", "convolution")
+# What is timed where nothing is named: all models plainly, the first with options too.
+OPTIONS = ("accumulation", "global_clipnorm", "all with ema")
+# By backend the ways to compile, and what else the environment says.
+WAYS = {
+    "tensorflow": {"graph": (False, {}), "xla": (True, {})},
+    "jax": {"jit": (True, {})},
+    "torch": {"eager": (False, {})},
+}
+# glibc then keeps what XLA frees, in one arena, so that no page is faulted in again.
+TUNED = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "17179869184",
+}
+WAYS["jax"]["jit, tuned"] = (True, TUNED)
+# Steps of a `fit`: about a second for the large ones.
+STEPS = {"mlp": 24, "embedding": 24, "deep": 100, "tiny": 400, "convolution": 100}
+NOTES = [
+    "Seconds of a step inside fit, at a batch of 8. Ratios are Keras's over ours in "
+    "the same round; the interval is that of their median, of 95 %, by order "
+    "statistics.",
+    "tuned: MALLOC_ARENA_MAX=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 "
+    "for both, so that no page is faulted in twice.",
+    "On JAX, Keras's SGD is patched to survive a second fit with use_ema=True.",
+]
+
+
+def main() -> int:
+    """Run the benchmark as the command line asks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--backend", action="append", choices=BACKENDS)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--options", nargs="+", choices=CASES)
+    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--steps", type=int, help="of each fit")
+    parser.add_argument("--output", type=Path, default=FOLDER / "results" / "fit.json")
+    parser.add_argument("--note", action="append", default=[], help="kept in the file")
+    asked = parser.parse_args()
+    cases = [
+        {"backend": backend, "model": model, "option": option, "way": way}
+        for backend in installed(asked.backend)
+        for model in asked.models
+        for option in asked.options
+        or ["momentum", *(OPTIONS if model == "mlp" else ())]
+        for way in WAYS[backend]
+    ]
+    rows = [timed(case, asked.rounds, asked.steps) for case in cases]
+    result = finished("fit", rows, asked.rounds, [*NOTES, *asked.note])
+    heavy = [line for line in map(heavier, rows) if line]
+    result["missed"] += heavy
+    keep(result, asked.output)
+    return 1 if result["missed"] else 0
+
+
+def timed(case: dict[str, str], rounds: int, steps: int | None) -> dict[str, Any]:
+    """Return the row of a case, with each side's peak of memory."""
+    print(", ".join(case.values()), file=sys.stderr, flush=True)
+    backend, model = case["backend"], case["model"]
+    jit, environment = WAYS[backend][case["way"]]
+    given = {"model": model, "option": case["option"], "jit": jit}
+    given["steps"] = steps or STEPS[model]
+    more = {"way": case["way"], "rounds": rounds}
+    row = call(backend, "fitting", "rows", {**given, **more}, environment)[0]
+    row["peak_bytes"] = {
+        side: call(backend, "fitting", "peak", {**given, "cls": side}, environment)
+        for side in ("keras", "ours")
+    }
+    return row
+
+
+def heavier(row: dict[str, Any]) -> str:
+    """Return a line if our peak of memory is more than it may be, else nothing."""
+    keras, ours = row["peak_bytes"]["keras"], row["peak_bytes"]["ours"]
+    if keras / ours >= MEMORY:
+        return ""
+    case = ", ".join(row[key] for key in ("backend", "way", "model", "option"))
+    return f"fit, {case}: peak memory {ours / keras:.2f} of Keras's, at most 1.10"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

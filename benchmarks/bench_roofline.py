@@ -1,0 +1,133 @@
+"""Times the kernel, called directly, beside a loop written by hand.
+
+python benchmarks/bench_roofline.py compiles that loop, and says how many bytes a second
+each moves, and how many the machine moves at all.
+"""
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER))
+
+import ratios  # noqa: E402
+from report import finished  # noqa: E402
+from report import keep  # noqa: E402
+from tensors import starts  # noqa: E402
+
+from kerasched.kernels import native  # noqa: E402
+from kerasched.kernels.options import Options  # noqa: E402
+
+RATE, MOMENTUM = 0.01, 0.9
+BYTES = {"ours": 20, "loop": 20, "add": 12}  # For each number of float32.
+NOTES = [
+    "loop: the same update in a C++ loop over one array, -O3 -march=native, in place, "
+    "in as many threads; add: an array added to another, the bandwidth there is.",
+]
+
+
+def main() -> int:
+    """Run the benchmark as the command line asks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tensors", nargs="+", default=["resnet"])
+    parser.add_argument("--threads", type=int, default=native.threads())
+    parser.add_argument("--rounds", type=int, default=51)
+    parser.add_argument(
+        "--output", type=Path, default=FOLDER / "results" / "roofline.json"
+    )
+    parser.add_argument("--note", action="append", default=[], help="kept in the file")
+    asked = parser.parse_args()
+    if asked.threads != native.threads():
+        parser.error("set KERASCHED_NUM_THREADS, which the kernel goes by, too")
+    loop = compiled()
+    rows = [measured(loop, t, asked.threads, asked.rounds) for t in asked.tensors]
+    result = finished("roofline", rows, asked.rounds, [*NOTES, *asked.note])
+    keep(result, asked.output)
+    for row in rows:
+        speeds = [f"{name} {speed:.1f}" for name, speed in row["gb_per_s"].items()]
+        print(f"GB/s, {row['model']}: {', '.join(speeds)}")
+    return 1 if result["missed"] else 0
+
+
+def measured(loop: Any, tensors: str, threads: int, rounds: int) -> dict[str, Any]:
+    """Return the row of a set of tensors: the kernel, the loop, the bandwidth."""
+    weights, gradients = starts(tensors)
+    velocities = [np.zeros_like(w) for w in weights]
+    flat = [np.concatenate([a.ravel() for a in x]) for x in (weights, gradients)]
+    flat.append(np.zeros_like(flat[0]))
+    size, at = flat[0].size, [array.ctypes.data for array in flat]
+    sums, terms = np.zeros(size, "float32"), np.ones(size, "float32")
+
+    functions: dict[str, Callable[[], Any]] = {
+        "ours": direct(weights, gradients, velocities),
+        "loop": lambda: loop.momentum(*at, size, threads, RATE, MOMENTUM),
+        "add": lambda: loop.add(sums.ctypes.data, terms.ctypes.data, size, threads),
+    }
+    for name in ("ours", "loop"):
+        functions[name]()
+    ours = np.concatenate([w.ravel() for w in weights])
+    if not np.allclose(ours, flat[0], rtol=0, atol=1e-6):
+        raise SystemExit("The kernel and the loop give other weights")
+    seconds = ratios.taking_turns(functions, rounds)
+    case = {"backend": "direct", "way": "threads", "model": tensors}
+    row = ratios.row({**case, "option": "momentum", "threads": threads}, seconds)
+    del row["ratios"]["add"]  # No peer: it does something else.
+    row["gb_per_s"] = {
+        name: 1e-9 * BYTES[name] * size / row["seconds"][name]["median"]
+        for name in functions
+    }
+    return row
+
+
+def direct(
+    weights: list[Any], gradients: list[Any], velocities: list[Any]
+) -> Callable[[], Any]:
+    """Return the kernel's own entry on these arrays, bound to where they are."""
+    lists = (weights, velocities)
+    places = [[array.ctypes.data for array in arrays] for arrays in lists]
+    update = native.Update(
+        Options(momentum=True),
+        ["float32"] * len(weights),
+        [w.size for w in weights],
+        [False] * len(weights),
+        *places,
+        [],
+        [],
+    )
+    gradients_at = [g.ctypes.data for g in gradients]
+    return lambda: update.run(RATE, MOMENTUM, 0.0, 0, gradients_at)
+
+
+def compiled() -> Any:
+    """Compile roofline.cc in an empty folder and return the module."""
+    folder = Path(tempfile.mkdtemp())
+    target = folder / f"roofline{sysconfig.get_config_var('EXT_SUFFIX')}"
+    includes = subprocess.run(
+        [sys.executable, "-m", "pybind11", "--includes"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    command = [os.environ.get("CXX", "g++"), "-O3", "-march=native", "-std=c++17"]
+    command += ["-shared", "-fPIC", "-pthread", *includes]
+    subprocess.run(
+        [*command, str(FOLDER / "roofline.cc"), "-o", str(target)], check=True
+    )
+    spec = importlib.util.spec_from_file_location("roofline", target)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Times one update of the optimizer alone: python benchmarks/bench_update.py.
+
+All that stand in one row take turns in one process. Writes a table in Markdown to the
+standard output and all numbers to a JSON file; fails if a floor was missed.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER))
+
+from cases import CASES  # noqa: E402
+from children import BACKENDS  # noqa: E402
+from children import call  # noqa: E402
+from children import installed  # noqa: E402
+from report import finished  # noqa: E402
+from report import keep  # noqa: E402
+from tensors import TENSORS  # noqa: E402
+
+FIRST_CALL = "first call"
+NOTES = [
+    "Ratios are another's seconds over ours in the same round; the interval is that of "
+    "their median, of 95 %, by order statistics.",
+    "With accumulation, the seconds of four micro-batches.",
+    "resnet: the 161 tensors of ResNet-50; small: 161 tensors of one number.",
+]
+
+
+def main() -> int:
+    """Run the benchmark as the command line asks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    options = [*CASES, FIRST_CALL]
+    parser.add_argument("--backend", action="append", choices=BACKENDS)
+    parser.add_argument("--options", nargs="+", choices=options, default=options)
+    parser.add_argument("--tensors", nargs="+", default=["resnet", "small"])
+    parser.add_argument("--rounds", type=int, default=31)
+    parser.add_argument(
+        "--output", type=Path, default=FOLDER / "results" / "update.json"
+    )
+    parser.add_argument("--note", action="append", default=[], help="kept in the file")
+    asked = parser.parse_args()
+    unknown = set(asked.tensors) - set(TENSORS)
+    if unknown:
+        parser.error(f"--tensors: choose from {', '.join(TENSORS)}")
+    rows = [
+        row
+        for backend in installed(asked.backend)
+        for option in asked.options
+        for row in rows_of(backend, option, asked.tensors, asked.rounds)
+    ]
+    result = finished("update", rows, asked.rounds, [*NOTES, *asked.note])
+    keep(result, asked.output)
+    return 1 if result["missed"] else 0
+
+
+def rows_of(
+    backend: str, option: str, tensors: list[str], rounds: int
+) -> list[dict[str, object]]:
+    """Return a row for each set of tensors and way to compile."""
+    print(f"{backend}, {option}", file=sys.stderr, flush=True)
+    module = f"update_{backend}"
+    if option == FIRST_CALL:
+        if backend != "tensorflow":
+            return []
+        return [call(backend, module, "first_call", {"rounds": min(rounds, 15)})]
+    rows = []
+    for name in tensors:
+        given = {"option": option, "tensors": name, "rounds": rounds}
+        rows += call(backend, module, "rows", given)
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""The options that the benchmarks turn on, by name."""
+
+from typing import Any
+
+ALL = {"nesterov": True, "weight_decay": 1e-4, "global_clipnorm": 1.0}
+EMA = {"use_ema": True, "ema_momentum": 0.99}
+
+# The arguments of a case, besides a rate of 0.01 and a momentum of 0.9.
+CASES: dict[str, dict[str, Any]] = {
+    "momentum": {},
+    "no momentum": {"momentum": 0.0},
+    "nesterov": {"nesterov": True},
+    "weight_decay": {"weight_decay": 1e-4},
+    "nesterov and decay": {"nesterov": True, "weight_decay": 1e-4},
+    "clipvalue": {"clipvalue": 0.5},
+    "clipnorm": {"clipnorm": 1.0},
+    "global_clipnorm": {"global_clipnorm": 1.0},
+    "ema": EMA,
+    "all": ALL,
+    "all with ema": {**ALL, **EMA},
+    "accumulation": {"gradient_accumulation_steps": 4},
+    "loss scale": {"loss_scale_factor": 128.0},
+}
+# The updates that are timed together: one with its micro-batches.
+REPEATS = {"accumulation": 4}
+
+
+def arguments(option: str) -> dict[str, Any]:
+    """Return the arguments of keras.optimizers.SGD, and of ours, for a case."""
+    return {"learning_rate": 0.01, "momentum": 0.9, **CASES[option]}

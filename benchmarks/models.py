@@ -1,0 +1,84 @@
+"""The models that bench_fit trains, each with a batch of numbers to train on."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+BATCH = 8
+CLASSES = 10
+
+
+def mlp(width: int = 4096) -> Any:
+    """Return two wide layers: 21 million weights with the width of 4096."""
+    return keras.Sequential(
+        [
+            keras.Input((width // 4,)),
+            keras.layers.Dense(width, activation="relu"),
+            keras.layers.Dense(width, activation="relu"),
+            keras.layers.Dense(CLASSES),
+        ]
+    )
+
+
+def embedding() -> Any:
+    """Return a table of 300,000 words, 19 million weights, and a small head."""
+    return keras.Sequential(
+        [
+            keras.Input((32,), dtype="int32"),
+            keras.layers.Embedding(300_000, 64),
+            keras.layers.GlobalAveragePooling1D(),
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.Dense(CLASSES),
+        ]
+    )
+
+
+def deep() -> Any:
+    """Return 81 narrow layers: 162 tensors, a third of a million weights."""
+    layers = [keras.layers.Dense(64, activation="relu") for _ in range(80)]
+    return keras.Sequential([keras.Input((64,)), *layers, keras.layers.Dense(CLASSES)])
+
+
+def tiny() -> Any:
+    """Return three layers of 5,000 weights."""
+    layers = [keras.layers.Dense(48, activation="relu") for _ in range(2)]
+    return keras.Sequential([keras.Input((40,)), *layers, keras.layers.Dense(CLASSES)])
+
+
+def convolution() -> Any:
+    """Return three convolutions of images of 32 by 32."""
+    layers = [
+        keras.layers.Conv2D(n, 3, strides=2, activation="relu") for n in (16, 32, 64)
+    ]
+    pooled = keras.layers.GlobalAveragePooling2D()
+    head = keras.layers.Dense(CLASSES)
+    return keras.Sequential([keras.Input((32, 32, 3)), *layers, pooled, head])
+
+
+MODELS = {
+    "mlp": mlp,
+    "embedding": embedding,
+    "deep": deep,
+    "tiny": tiny,
+    "convolution": convolution,
+}
+
+
+def build(name: str, cls: Any, given: dict[str, Any], jit: bool) -> Any:
+    """Return a compiled model that starts from the same weights each time."""
+    keras.utils.set_random_seed(3)
+    model = MODELS[name]()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(cls(**given), loss, jit_compile=jit)
+    return model
+
+
+def data(model: Any, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs and labels of some batches."""
+    generator = np.random.default_rng(4)
+    shape = (BATCH * steps, *model.input_shape[1:])
+    labels = generator.integers(0, CLASSES, BATCH * steps)
+    if model.inputs[0].dtype == "int32":
+        return generator.integers(0, 300_000, shape, dtype="int32"), labels
+    return generator.standard_normal(shape, dtype="float32"), labels

@@ -1,0 +1,67 @@
+"""How much longer one takes than another, with an interval, and what was promised."""
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+from timing import summary
+
+PAIRS = 15  # The fewest whose interval counts.
+
+
+def taking_turns(
+    functions: Mapping[str, Callable[[], Any]], rounds: int
+) -> dict[str, list[float]]:
+    """Return the seconds of each function in every round, after two that do not count.
+
+    The order turns round from one round to the next, so that none is always first.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for number in range(-2, rounds):
+        order = list(functions) if number % 2 else list(functions)[::-1]
+        for name in order:
+            start = time.perf_counter()
+            functions[name]()
+            if number >= 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def row(case: dict[str, Any], seconds: dict[str, list[float]]) -> dict[str, Any]:
+    """Return what a case says of its seconds: a summary each, and ratios to ours."""
+    ratios = {
+        name: interval([t / o for t, o in zip(times, seconds["ours"], strict=True)])
+        for name, times in seconds.items()
+        if name != "ours"
+    }
+    summaries = {name: summary(times) for name, times in seconds.items()}
+    return {**case, "seconds": summaries, "ratios": ratios}
+
+
+def interval(ratios: list[float]) -> dict[str, float]:
+    """Return the median of paired ratios and the 95 % interval of the median.
+
+    The ends are order statistics: the k-th lowest and highest, k the largest for which
+    as many coin tosses fall below k with a chance of at most 2.5 %. They assume nothing
+    of how times are distributed. With fewer than 6 pairs they are the extremes.
+    """
+    ordered, count = sorted(ratios), len(ratios)
+    k = max(1, _rank(count))
+    return {
+        "median": statistics.median(ordered),
+        "low": ordered[k - 1],
+        "high": ordered[count - k],
+        "pairs": count,
+    }
+
+
+def _rank(count: int) -> int:
+    below, rank = 0.0, 0
+    while True:
+        below += math.comb(count, rank) / 2**count
+        if below > 0.025:
+            return rank
+        rank += 1

@@ -1,0 +1,41 @@
+"""The tensors that are updated, and the check that all who are timed agree."""
+
+from typing import Any
+
+import numpy as np
+import resnet
+
+TENSORS: dict[str, list[tuple[int, ...]]] = {
+    "resnet": resnet.shapes(),
+    "small": [(1,)] * 161,
+    "tiny": [(3, 5), (5,), (5, 2), (2,)],
+}
+
+
+def arrays(name: str, seed: int, scale: float = 1.0) -> list[np.ndarray]:
+    """Return float32 arrays of a set's shapes, normally distributed."""
+    generator = np.random.default_rng(seed)
+    return [
+        scale * generator.standard_normal(shape, dtype="float32")
+        for shape in TENSORS[name]
+    ]
+
+
+def starts(name: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return weights and gradients, these small, as they are in training."""
+    return arrays(name, 1), arrays(name, 2, 0.01)
+
+
+def agree(name: str, found: dict[str, list[Any]]) -> None:
+    """Check that the weights of all equal those of Keras, and that they have moved.
+
+    A dozen updates of 1e-4 may differ by the rounding of weights of a few units.
+    """
+    start, expected = arrays(name, 1), found["keras"]
+    moved = max(np.abs(a - b).max() for a, b in zip(start, expected, strict=True))
+    if not moved > 1e-5:
+        raise SystemExit(f"Keras's own weights moved by {moved} only")
+    for peer, weights in found.items():
+        for ours, theirs in zip(weights, expected, strict=True):
+            if not np.allclose(ours, theirs, rtol=0, atol=1e-5):
+                raise SystemExit(f"{peer} gives other weights than Keras")

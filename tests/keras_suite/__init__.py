@@ -1,0 +1,1 @@
+"""Keras's own tests of its SGD, run on kerasched.SGD."""

@@ -1,0 +1,81 @@
+"""Keras's own test files pass with kerasched.SGD in the place of keras.optimizers.SGD.
+
+By hand: python -m tests.keras_suite sgd_test [-- options of pytest]
+"""
+
+import pytest
+from support import BACKEND
+
+from keras_suite.exceptions import BACKENDS
+from keras_suite.exceptions import EXCEPTIONS
+from keras_suite.run import FILES
+from keras_suite.run import collected
+from keras_suite.run import results
+
+# Three of the five files are of other optimizers for the greater part: what makes no
+# SGD is left to the long sweep, which also shows that nothing was left out by mistake.
+CONCERNED = ["--sgd-only"]
+WAYS = {"auto": [], "fused": ["--sgd-fused"]}
+
+
+@pytest.fixture(scope="module")
+def keras_cases():
+    return collected()
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def cases(request, tmp_path_factory):
+    report = tmp_path_factory.mktemp("suite") / "report.xml"
+    return results(report, options=[*CONCERNED, *WAYS[request.param]])
+
+
+def failures(cases):
+    bad = ("failure", "error")
+    return {name: case.text for name, case in cases.items() if case.outcome in bad}
+
+
+def test_all_cases_of_keras_are_collected(cases, keras_cases):
+    assert set(cases) == keras_cases
+    assert {name.partition(".py::")[0] for name in cases} == set(FILES)
+
+
+def test_no_case_fails(cases):
+    assert failures(cases) == {}
+
+
+def test_every_sgd_is_ours(cases):
+    assert {name for name, case in cases.items() if case.keras} == set()
+
+
+# A file whose every case was skipped, as that of sparse gradients on torch, makes none.
+def test_every_file_makes_our_sgd(cases):
+    for file in FILES:
+        of_file = [case for name, case in cases.items() if name.startswith(file)]
+        run = [case for case in of_file if case.outcome == "passed"]
+        assert sum(case.substitute for case in run) > 0 or not run, file
+        assert run or (BACKEND, file) == ("torch", "optimizer_sparse_test")
+
+
+# The cases of sgd_test that look at a weight after an update, and no other.
+def test_an_sgd_that_climbs_fails(tmp_path):
+    cases = results(tmp_path / "a.xml", ["sgd_test"], sgd="keras_suite.broken:SGD")
+    failed = {name.rpartition("::")[2] for name in failures(cases)}
+    assert failed == {"test_single_step", "test_correctness_with_golden"}
+
+
+def test_every_exception_names_backends_and_a_reason():
+    for case, backends, _, reason in EXCEPTIONS:
+        assert case.count("::") == 2
+        assert set(backends) <= set(BACKENDS)
+        assert reason.endswith(".")
+
+
+# What the quick run skips makes no SGD of any class.
+@pytest.mark.slow
+def test_no_case_but_the_concerned_makes_an_sgd(tmp_path, keras_cases):
+    everything = results(tmp_path / "all.xml")
+    quick = results(tmp_path / "quick.xml", options=CONCERNED)
+    assert set(everything) == keras_cases
+    assert failures(everything) == {}
+    skipped = [n for n, case in quick.items() if "makes no SGD" in case.text]
+    assert {name for name in skipped if everything[name].substitute} == set()

@@ -1,0 +1,92 @@
+"""Fifty steps on a backend, compiled in each way that it has."""
+
+import contextlib
+
+import keras
+import numpy as np
+from support import BACKEND
+
+from optimizers.options import make
+from optimizers.problem import STEPS
+from optimizers.problem import gradients
+from optimizers.problem import noise
+from optimizers.problem import variables
+
+MODES = {
+    "tensorflow": ("eager", "graph", "xla"),
+    "jax": ("eager", "jit"),
+    "torch": ("eager",),
+}[BACKEND]
+
+
+def steps_of(row):
+    """Return how many steps a row is given: fifty, but for what is slow.
+
+    JAX compiles single operations, and each `cond` of Keras anew at every step, and
+    TensorFlow takes 0.1 s for a step of them: six hold an update of accumulated
+    gradients, a part of the next, and the step that overflows.
+    """
+    return STEPS if BACKEND == "torch" or row["mode"] != "eager" else 6
+
+
+def trained(cls, row, **more):
+    """Return the weights and the saved state after the steps of a row, in NumPy."""
+    with precision(row["dtype"]):
+        optimizer, weights = make(cls, row, **more), variables(row["dtype"])
+        optimizer.build(weights)
+        numbers = noise(row)[: steps_of(row)]
+        run = stateless if BACKEND == "jax" else stateful
+        run(optimizer, weights, numbers, row["mode"])
+        store = {}
+        optimizer.save_own_variables(store)
+        return [array(w) for w in weights], {k: array(v) for k, v in store.items()}
+
+
+def array(value):
+    """Return a variable or tensor as an array of its own type."""
+    return np.array(keras.ops.convert_to_numpy(value))
+
+
+def precision(dtype):
+    """Return a context in which JAX has float64 at all."""
+    if BACKEND == "jax" and dtype == "float64":
+        import jax
+
+        return jax.enable_x64(True)
+    return contextlib.nullcontext()
+
+
+def stateful(optimizer, weights, numbers, mode):
+    """Train by `apply`."""
+
+    def step(noises):
+        optimizer.apply(gradients(optimizer, weights, noises), weights)
+
+    if mode != "eager":
+        import tensorflow as tf
+
+        step = tf.function(step, jit_compile=mode == "xla")
+    for noises in numbers:
+        step([keras.ops.convert_to_tensor(x) for x in noises])
+
+
+def stateless(optimizer, weights, numbers, mode):
+    """Train by `stateless_apply`, the state donated where it is compiled."""
+
+    def step(values, state, noises):
+        mapping = zip(optimizer.variables, state, strict=True)
+        with keras.StatelessScope(state_mapping=list(mapping)):
+            found = gradients(optimizer, values, noises)
+        return optimizer.stateless_apply(state, found, values)
+
+    if mode == "jit":
+        import jax
+
+        step = jax.jit(step, donate_argnums=(0, 1))
+    values = [w.value + 0 for w in weights]
+    state = [v.value + 0 for v in optimizer.variables]
+    for noises in numbers:
+        values, state = step(values, state, list(map(keras.ops.array, noises)))
+    trained = zip([*weights, *optimizer.variables], [*values, *state], strict=True)
+    for variable, value in trained:
+        variable.assign(value)
