@@ -1,12 +1,24 @@
 """Writes the generated parts of the README: python docs/tables.py."""
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 from kerasched import list_schedules
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 BEGIN = "<!-- schedules: written by docs/tables.py -->\n"
 END = "<!-- schedules: end -->\n"
+# The speeds of a result file stand after a line that names it.
+SPEEDS = (
+    r"(<!-- speed of (\S+): written by docs/tables.py -->\n).*?(<!-- speed: end -->)"
+)
+SPEED_HEAD = (
+    "| backend | model | options | Keras's SGD | kerasched.SGD | times as fast |"
+)
+EVERYWHERE = 0.97  # The floor of what was promised no gain.
 
 
 def schedule_table() -> str:
@@ -21,11 +33,43 @@ def schedule_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def speed_table(result: dict[str, Any]) -> str:
+    """Return the speeds of a benchmark's result in Markdown, and where they hold.
+
+    Shown is what was promised a gain, and all in which Keras's own was surely faster.
+    """
+    lines = [SPEED_HEAD, "| --- " * (SPEED_HEAD.count("|") - 1) + "|"]
+    for row in result["rows"]:
+        ratio = row["ratios"].get("keras")
+        if ratio and (ratio["floor"] > EVERYWHERE or ratio["high"] < 1):
+            lines.append(_speed(row, ratio))
+    machine, versions = result["machine"], result["versions"]
+    names = ("keras", "tensorflow", "jax", "torch")
+    made_with = ", ".join(f"{name} {versions[name]}" for name in names)
+    where = f"{machine['cpu']}, {machine['cores']} cores; {made_with}; {result['date']}"
+    return "\n".join([*lines, "", f"Measured on {where}."]) + "\n"
+
+
+def _speed(row: dict[str, Any], ratio: dict[str, Any]) -> str:
+    times = [1e3 * row["seconds"][side]["median"] for side in ("keras", "ours")]
+    cells = [f"{row['backend']}, {row['way']}", row["model"], row["option"]]
+    cells += [f"{time:.3g} ms" for time in times]
+    low, high = ratio["low"], ratio["high"]
+    cells.append(f"{ratio['median']:.2f} ({low:.2f} to {high:.2f})")
+    return f"| {' | '.join(cells)} |"
+
+
 def with_table(text: str) -> str:
-    """Return the README's text with its table written anew."""
+    """Return the README's text with its tables written anew."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return before + BEGIN + "\n" + schedule_table() + "\n" + END + after
+    whole = before + BEGIN + "\n" + schedule_table() + "\n" + END + after
+    return re.sub(SPEEDS, _with_speeds, whole, flags=re.DOTALL)
+
+
+def _with_speeds(found: re.Match[str]) -> str:
+    result = json.loads((ROOT / found[2]).read_text(encoding="utf-8"))
+    return f"{found[1]}\n{speed_table(result)}\n{found[3]}"
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def expect_failures(items, reasons):
-    """Mark the cases of the table, each of which must fail for its reason to stand."""
+    """Mark the cases of the table: each must raise an error, or its reason is stale."""
     files = {item.nodeid.partition("::")[0] for item in items}
     of_these = {case for case in reasons if case.partition("::")[0] in files}
     unknown = of_these - {item.nodeid for item in items}
@@ -126,5 +126,6 @@ def expect_failures(items, reasons):
         raise pytest.UsageError(f"No such cases: {', '.join(sorted(unknown))}")
     for item in items:
         if item.nodeid in reasons:
-            mark = pytest.mark.xfail(strict=True, reason=reasons[item.nodeid])
+            reason = reasons[item.nodeid]
+            mark = pytest.mark.xfail(strict=True, raises=RuntimeError, reason=reason)
             item.add_marker(mark)

@@ -1,0 +1,132 @@
+"""The arithmetic of the benchmarks: shapes, intervals, floors, tables."""
+
+import importlib
+import math
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "benchmarks"
+
+
+@pytest.fixture
+def modules(monkeypatch):
+    """Return what imports a module of the benchmarks."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield importlib.import_module
+    for name in ("resnet", "ratios", "floors", "timing"):
+        sys.modules.pop(name, None)
+
+
+# Published: torchvision's ResNet-50 has 25,557,032 parameters, in 161 tensors.
+def test_the_shapes_are_those_of_resnet_50(modules):
+    shapes = modules("resnet").shapes()
+    assert len(shapes) == 161
+    assert sum(map(math.prod, shapes)) == 25_557_032
+
+
+# Of 15 tosses at most 3 are heads with a chance of 576 / 32768 = 1.8 %, and at most 4
+# with 5.9 %: the interval is from the 4th lowest to the 4th highest.
+def test_the_interval_of_15_pairs_is_from_the_4th_to_the_12th(modules):
+    numbers = [float(n) for n in range(15, 0, -1)]
+    found = modules("ratios").interval(numbers)
+    assert found == {"median": 8.0, "low": 4.0, "high": 12.0, "pairs": 15}
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_interval_of_few_pairs_is_all_of_them(modules, count):
+    found = modules("ratios").interval([float(n) for n in range(count)])
+    assert (found["low"], found["high"]) == (0.0, count - 1.0)
+
+
+def test_functions_take_turns(modules):
+    calls = []
+    functions = {name: lambda name=name: calls.append(name) for name in "ab"}
+    seconds = modules("ratios").taking_turns(functions, 3)
+    assert "".join(calls) == "baabbaabba"
+    assert {name: len(times) for name, times in seconds.items()} == {"a": 3, "b": 3}
+
+
+def test_a_row_divides_by_our_time_of_the_same_round(modules):
+    row = modules("ratios").row({"x": 1}, {"keras": [2.0, 9.0], "ours": [1.0, 3.0]})
+    assert row["ratios"]["keras"]["median"] == 2.5
+    assert (row["x"], row["seconds"]["ours"]["max"]) == (1, 3.0)
+
+
+CASE = ("update", "jax", "jit", "resnet", "accumulation")
+
+
+def example(low, high, pairs=15, peer="keras"):
+    keys = ("benchmark", "backend", "way", "model", "option")
+    ratio = {"median": (low + high) / 2, "low": low, "high": high, "pairs": pairs}
+    seconds = dict.fromkeys((peer, "ours"), {"median": 1.0, "min": 0.5, "max": 2.0})
+    row = dict(zip(keys, CASE, strict=True))
+    return {**row, "ratios": {peer: ratio}, "seconds": seconds}
+
+
+# The floor of this case is 8.
+@pytest.mark.parametrize(
+    ("low", "high", "pairs", "verdict"),
+    [
+        (8.0, 9.0, 15, "met"),
+        (7.9, 8.0, 15, "met, within the noise"),
+        (7.0, 7.9, 15, "MISSED"),
+        (7.0, 7.9, 14, "too few pairs"),
+    ],
+)
+def test_a_floor_is_missed_by_a_whole_interval_of_15_pairs(
+    modules, low, high, pairs, verdict
+):
+    floors = modules("floors")
+    rows = floors.judged([example(low, high, pairs)])
+    assert rows[0]["ratios"]["keras"]["verdict"] == verdict
+    missed = floors.missed(rows)
+    assert len(missed) == (verdict == "MISSED")
+    assert all("7.45 (7.00 to 7.90), floor 8.00" in line for line in missed)
+
+
+def test_nothing_is_promised_against_others(modules):
+    rows = modules("floors").judged([example(0.1, 0.2, peer="optax")])
+    assert rows[0]["ratios"]["optax"]["floor"] is None
+    assert len(modules("floors").lost(rows)) == 1
+
+
+def test_every_floor_is_of_a_case_that_is_run(modules):
+    floors, cases = modules("floors"), modules("cases")
+    for benchmark, _, _, model, option, _ in floors.FLOORS:
+        assert option in cases.CASES or option == "first call"
+        source = (FOLDER / f"bench_{benchmark}.py").read_text(encoding="utf-8")
+        assert f'"{model}"' in source
+
+
+def speeds(low, high, floor):
+    row = example(low, high)
+    row["ratios"]["keras"]["floor"] = floor
+    versions = dict.fromkeys(("keras", "tensorflow", "jax", "torch"), "1.0")
+    machine = {"cpu": "A processor", "cores": 2}
+    return {"rows": [row], "machine": machine, "versions": versions, "date": "2026"}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "floor", "shown"),
+    [(2, 3, 1.5, True), (2, 3, 0.97, False), (0.8, 0.9, 0.97, True)],
+)
+def test_the_table_of_speeds_shows_promises_and_losses(low, high, floor, shown):
+    table = runpy.run_path(str(ROOT / "docs" / "tables.py"))["speed_table"]
+    text = table(speeds(low, high, floor))
+    middle = f"{(low + high) / 2:.2f} ({low:.2f} to {high:.2f})"
+    row = f"| jax, jit | resnet | accumulation | 1e+03 ms | 1e+03 ms | {middle} |"
+    assert (row in text) == shown
+    assert "A processor, 2 cores" in text
+
+
+def test_a_table_of_speeds_is_written_after_the_line_that_names_its_file():
+    tables = runpy.run_path(str(ROOT / "docs" / "tables.py"))
+    begin = "<!-- speed of a/b.json: written by docs/tables.py -->\n"
+    text = f"before\n{begin}old\n<!-- speed: end -->\nafter"
+    found = re.search(tables["SPEEDS"], text, re.DOTALL)
+    assert (found[2], found[0][-18:]) == ("a/b.json", "<!-- speed: end -->"[-18:])
