@@ -64,6 +64,10 @@ Status CheckOverlap(const std::vector<Tensor>& tensors);
 Status Update(const Options& options, const Scalars& scalars,
               const std::vector<Tensor>& tensors, const Pool& pool);
 
+// Returns the name of the instruction set that an update uses; an empty text, and why
+// in `error`, where KERASCHED_ISA names none that runs here.
+std::string InstructionSet(std::string* error);
+
 }  // namespace kerasched
 
 #endif  // KERASCHED_SGD_H_
