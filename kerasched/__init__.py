@@ -71,6 +71,9 @@ if TYPE_CHECKING or not _started_as_command():
     from kerasched.schedules import WarmupStableDecay as WarmupStableDecay
     from kerasched.schedules import list_schedules as list_schedules
     from kerasched.schedules import register as register
+    from kerasched.training import copy_optimizer_state as copy_optimizer_state
+    from kerasched.training import load_training_state as load_training_state
+    from kerasched.training import set_schedule as set_schedule
 
 
 def __getattr__(name: str) -> Any:

@@ -9,13 +9,14 @@ PACKAGE = Path(__file__).parents[1] / "kerasched"
 
 # What each part may import of the others. A change here is a change of the design.
 MAY_IMPORT = {
-    "__init__": {"schedules", "plotting", "layerwise"},
+    "__init__": {"schedules", "plotting", "layerwise", "training"},
     "__main__": {"cli"},
     "cli": {"commands", "errors"},
     "commands": {"demo", "schedules", "plotting", "errors"},
     "demo": {"schedules", "plotting", "errors", "__init__"},
     "plotting": {"schedules", "errors"},
     "layerwise": {"schedules", "errors"},
+    "training": {"schedules", "errors"},
     "compat": {"schedules", "errors"},
     "schedules": {"errors"},
     "kernels": {"errors"},
@@ -24,7 +25,9 @@ MAY_IMPORT = {
 
 # Where each foreign package may be imported; all others may be imported nowhere.
 MAY_BE_IMPORTED_IN = {
-    "keras": {"__init__", "commands", "compat", "demo", "schedules", "layerwise"},
+    "keras": {"__init__", "commands", "compat", "demo", "schedules", "layerwise"}
+    | {"training"},
+    "h5py": {"training"},
     "numpy": set(MAY_IMPORT),
     "rich": {"commands", "demo"},
     "matplotlib": {"plotting"},
