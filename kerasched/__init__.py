@@ -77,7 +77,7 @@ if TYPE_CHECKING or not _started_as_command():
 
 
 def __getattr__(name: str) -> Any:
-    """Load `kerasched.compat` when it is first asked for."""
-    if name == "compat":
-        return importlib.import_module("kerasched.compat")
+    """Load `kerasched.compat` or `.callbacks` when it is first asked for."""
+    if name in ("compat", "callbacks"):
+        return importlib.import_module(f"kerasched.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "demo": {"schedules", "plotting", "errors", "__init__"},
     "plotting": {"schedules", "errors"},
     "layerwise": {"schedules", "errors"},
+    "callbacks": {"training", "schedules", "errors"},
     "training": {"schedules", "errors"},
     "compat": {"schedules", "errors"},
     "schedules": {"errors"},
@@ -26,7 +27,7 @@ MAY_IMPORT = {
 # Where each foreign package may be imported; all others may be imported nowhere.
 MAY_BE_IMPORTED_IN = {
     "keras": {"__init__", "commands", "compat", "demo", "schedules", "layerwise"}
-    | {"training"},
+    | {"callbacks", "training"},
     "h5py": {"training"},
     "numpy": set(MAY_IMPORT),
     "rich": {"commands", "demo"},

@@ -26,6 +26,20 @@ def leaves(optimizer: Any) -> list[Any]:
     return [leaf for part in inside for leaf in leaves(part)]
 
 
+def leaves_of(model: keras.Model) -> list[Any]:
+    """Return the leaves of a compiled model's optimizer, none if they are not known.
+
+    A MultiOptimizer may not know its optimizers until it is built, which is done here
+    where the model has weights.
+    """
+    optimizer = model.optimizer
+    if hasattr(optimizer, "optimizers") and not optimizer.built:
+        if not model.built:
+            return []
+        optimizer.build(model.trainable_variables)
+    return leaves(optimizer)
+
+
 def variable_of(optimizer: Any, name: str) -> Any:
     """Return a plain optimizer's own variable of a name, None if there is none."""
     named = (v for v in optimizer.variables if v.name == name)

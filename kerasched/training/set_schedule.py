@@ -13,7 +13,7 @@ from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.constant import Constant
-from kerasched.training.leaves import leaves
+from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import variable_of
 
 
@@ -36,10 +36,12 @@ def set_schedule(model: keras.Model, schedule: Any) -> None:
         ValueError: the model is not compiled, a number is out of range, or the list is
             not as long as there are optimizers.
     """
-    optimizer = optimizer_of(model, "set_schedule")
-    if hasattr(optimizer, "optimizers") and model.built and not optimizer.built:
-        optimizer.build(model.trainable_variables)  # It may not know them before.
-    optimizers = leaves(optimizer)
+    optimizer_of(model, "set_schedule")
+    optimizers = leaves_of(model)
+    if not optimizers:
+        fix = "Call it on data or give it an Input before"
+        what = "a model with weights"
+        raise ValueError(message("set_schedule", "model", what, model, fix))
     rates = [_checked(rate) for rate in _one_each(optimizers, schedule)]
     changes = [_assign(*pair) for pair in zip(optimizers, rates, strict=True)]
     if any(changes):

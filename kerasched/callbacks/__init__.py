@@ -1,0 +1,8 @@
+"""Callbacks for `fit`: on every backend, with a number or a schedule as learning rate.
+
+They know the wrappers LossScaleOptimizer and MultiOptimizer, and read no tensor while a
+batch is trained. One that keeps something for the next epoch has `get_state()`, which
+gives JSON-native values, and `set_state(state)`.
+"""
+
+from kerasched.callbacks.reduce_on_plateau import ReduceOnPlateau as ReduceOnPlateau
