@@ -5,4 +5,8 @@ batch is trained. One that keeps something for the next epoch has `get_state()`,
 gives JSON-native values, and `set_state(state)`.
 """
 
+from kerasched.callbacks.epoch_schedule import EpochSchedule as EpochSchedule
+from kerasched.callbacks.learning_rate_logger import (
+    LearningRateLogger as LearningRateLogger,
+)
 from kerasched.callbacks.reduce_on_plateau import ReduceOnPlateau as ReduceOnPlateau
