@@ -16,7 +16,6 @@ from kerasched.schedules.base import Schedule
 from kerasched.schedules.epochs import StepsPerEpoch
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import variable_of
-from kerasched.training.set_schedule import set_schedule
 
 OWNER = "EpochSchedule"
 
@@ -62,6 +61,7 @@ class EpochSchedule(keras.callbacks.Callback):
         self.schedule = schedule
         self.steps_per_epoch = check(OWNER, "steps_per_epoch", steps_per_epoch)
         self.rate: float | None = None
+        self._variables: list[Any] = []
 
     def rate_at(self, epoch: int, batch: int = 0, batches: int | None = None) -> float:
         """Return the rate of a batch.
@@ -83,7 +83,7 @@ class EpochSchedule(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: refuse what cannot work before the first epoch."""
-        self._refuse_a_schedule()
+        self._variables = _rate_variables(self.model)
         self._refuse_a_plateau()
         self.rate = None
 
@@ -103,25 +103,17 @@ class EpochSchedule(keras.callbacks.Callback):
 
     def _set(self, rate: float) -> None:
         if rate != self.rate:
-            set_schedule(self.model, rate)
+            model = self.model  # On JAX this brings the state back to the variables.
+            if not self._variables:
+                self._variables = _rate_variables(model)
+            for variable in self._variables:
+                variable.assign(rate)
             self.rate = rate
 
     def _scheduled(self, step: int) -> float:
         if isinstance(self.schedule, Schedule):
             return float(self.schedule.evaluate(step))
         return float(keras.ops.convert_to_numpy(self.schedule(step)))
-
-    def _refuse_a_schedule(self) -> None:
-        for optimizer in leaves_of(self.model):
-            if variable_of(optimizer, "learning_rate") is None:
-                what = "one whose learning rate is a number"
-                fix = (
-                    "Leave this callback out and give the schedule to the optimizer: "
-                    "PerEpoch(schedule, steps_per_epoch), or for a smooth curve the "
-                    "class's from_epochs"
-                )
-                name = optimizer.name
-                raise ValueError(message(OWNER, "optimizer", what, name, fix))
 
     def _refuse_a_plateau(self) -> None:
         plateaus = (ReduceOnPlateau, keras.callbacks.ReduceLROnPlateau)
@@ -135,3 +127,19 @@ class EpochSchedule(keras.callbacks.Callback):
                 )
                 name = type(other).__name__
                 raise ValueError(message(OWNER, "callbacks", what, name, fix))
+
+
+def _rate_variables(model: keras.Model) -> list[Any]:
+    """Return what holds the rates of a model, or raise where that is a schedule."""
+    variables = []
+    for optimizer in leaves_of(model):
+        variables.append(variable_of(optimizer, "learning_rate"))
+        if variables[-1] is None:
+            what = "one whose learning rate is a number"
+            fix = (
+                "Leave this callback out and give the schedule to the optimizer: "
+                "PerEpoch(schedule, steps_per_epoch), or for a smooth curve the "
+                "class's from_epochs"
+            )
+            raise ValueError(message(OWNER, "optimizer", what, optimizer.name, fix))
+    return variables

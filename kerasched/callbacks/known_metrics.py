@@ -19,7 +19,7 @@ def known_metrics(model: keras.Model) -> Directions | None:
     """
     try:
         names = set(_names(model.get_metrics_result()))
-    except ValueError:  # Not built.
+    except Exception:  # Not built, or one of the user's that needs a batch before.
         return _as_compiled(model)
     found: Directions = dict.fromkeys(names)
     for metric in _flat(model.metrics):

@@ -31,7 +31,8 @@ class LearningRateLogger(keras.callbacks.Callback):
     where it was, and the rate of an epoch is read before any other callback changes it.
     While batches are trained it reads nothing from the model: schedules are computed on
     the host, from the count at the start of the epoch. A step that LossScaleOptimizer
-    leaves out is noticed at the end of the epoch.
+    leaves out is noticed at the end of the epoch. A schedule of another library is
+    asked for each batch that is shown, when the epoch begins.
 
     Args:
         every: batches from one value in the logs of batches to the next; None for

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasched.training.named import named_variables
 
@@ -16,9 +17,10 @@ class Snapshot:
 
     def take(self, model: keras.Model) -> None:
         """Keep what the model has now, in the host's memory."""
-        self._weights = model.get_weights()
+        # Copies: an array may share its memory with the tensor that it came from.
+        self._weights = [np.array(weight) for weight in model.get_weights()]
         self._slots = {
-            name: keras.ops.convert_to_numpy(variable.value).copy()
+            name: np.array(keras.ops.convert_to_numpy(variable.value))
             for name, variable in _slots_of(model).items()
         }
 

@@ -220,6 +220,16 @@ def test_a_file_without_an_optimizer_is_told(tmp_path):
         load_training_state(model, path)
 
 
+def test_state_in_bfloat16_is_told(tmp_path):
+    model = keras.Sequential([keras.layers.Input((3,))])
+    model.add(keras.layers.Dense(1, dtype="bfloat16"))
+    model.compile(sgd(0.1), "mse", jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    path = saved(model, tmp_path, ".keras")
+    with pytest.raises(ValueError, match="whose optimizer has no bfloat16 variables"):
+        load_training_state(model, path)
+
+
 @pytest.mark.parametrize(
     ("kind", "arguments", "text"),
     [
