@@ -10,7 +10,6 @@ from typing import Any
 import keras
 
 from kerasched.kernels import native
-from kerasched.kernels.options import Options
 from kerasched.kernels.options import Step
 
 # The kernel of each backend; all others go without.
@@ -19,8 +18,6 @@ MODULES = {name: f"kerasched.kernels.{name}" for name in ("tensorflow", "jax", "
 # The number of weights' elements from which the kernel is at least as fast as Keras's
 # own update, by backend.
 MIN_ELEMENTS = {"tensorflow": 1_000_000, "jax": 1_000_000, "torch": 0}
-# The same where an option makes Keras go over memory more often than once.
-MIN_ELEMENTS_WITH_OPTIONS = {"tensorflow": 1_000_000, "jax": 100_000, "torch": 0}
 # The bytes of gradients from which JAX gains by variables that receive them.
 SCRATCH_BYTES = 16 * 2**20
 
@@ -44,7 +41,7 @@ def choose(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
             'Use fused="auto" to train without it'
         )
     if not reason and fused == "auto":
-        reason = slower(backend, step.options, _elements(step))
+        reason = slower(backend, _elements(step))
     return (None, reason) if reason else (_module(backend), "")
 
 
@@ -73,14 +70,11 @@ def unavailable(backend: str) -> str:
     return reason
 
 
-def slower(backend: str, options: Options, elements: int) -> str:
+def slower(backend: str, elements: int) -> str:
     """Return why Keras's own update is as fast for so many elements, or nothing."""
-    many = options.clips_norm or options.use_ema or options.loss_scale_factor
-    many = many or options.gradient_accumulation_steps > 1
-    table = MIN_ELEMENTS_WITH_OPTIONS if many else MIN_ELEMENTS
-    if elements >= table[backend]:
+    if elements >= MIN_ELEMENTS[backend]:
         return ""
-    return f"Keras's own update is as fast below {table[backend]:,} numbers"
+    return f"Keras's own update is as fast below {MIN_ELEMENTS[backend]:,} numbers"
 
 
 def wants_scratch(weights: list[Any], fused: bool | str) -> bool:

@@ -35,15 +35,9 @@ def report() -> dict[str, str]:
 
 
 def _rule(backend: str) -> str:
-    plain = choice.MIN_ELEMENTS[backend]
-    others = choice.MIN_ELEMENTS_WITH_OPTIONS[backend]
-    if plain == others == 0:
-        return "it is as fast as Keras's own operations, or faster, at any size"
-    return (
-        f"it is as fast as Keras's own operations, or faster, for models of {plain:,} "
-        f"numbers and more ({others:,} with clipping by a norm, a moving average, a "
-        "loss scale or accumulation)"
-    )
+    least = choice.MIN_ELEMENTS[backend]
+    of = f"for models of {least:,} numbers and more" if least else "at any size"
+    return f"it is as fast as Keras's own operations, or faster, {of}"
 
 
 def _interface() -> str:
