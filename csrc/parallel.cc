@@ -114,8 +114,12 @@ void ForEach(const Pool& pool, std::int64_t count,
   const auto shared = std::make_shared<Shared>();
   shared->count = count;
   shared->work = &work;
-  for (std::int64_t i = 0; i < helpers; ++i) {
-    pool.schedule([shared] { TakePieces(*shared); });
+  try {
+    for (std::int64_t i = 0; i < helpers; ++i) {
+      pool.schedule([shared] { TakePieces(*shared); });
+    }
+  } catch (...) {
+    // Those that came are at work on the caller's memory, so it must not leave now.
   }
   TakePieces(*shared);
   // A helper has at most one piece left: spin for about as long as one takes, then let

@@ -1,14 +1,15 @@
 // Runs the update in all ways that could go wrong in memory or between threads; built
 // and run by `python -m tests.sanitizers` under a sanitizer, which is what watches it.
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if !defined(_WIN32)
@@ -171,6 +172,18 @@ void HelpersThatStartLate() {
   for (const auto& task : tasks) task();
 }
 
+// The second helper is refused while the first is at work.
+void HelpersThatAreRefused() {
+  const Model model(ScalarType::kFloat32, {200'000});
+  std::vector<std::thread> helpers;
+  const auto schedule = [&helpers](std::function<void()> task) {
+    if (!helpers.empty()) throw std::bad_alloc();
+    helpers.emplace_back(std::move(task));
+  };
+  Run(Everything(), model, 0, {schedule, 4});
+  for (std::thread& helper : helpers) helper.join();
+}
+
 void RefusesWithoutATouch() {
   const Model model(ScalarType::kFloat32, {7});
   const std::string before = model.Written();
@@ -233,6 +246,7 @@ int main(int count, char** words) {
   ManyCallersAtOnce();
   HelpersThatNeverStart();
   HelpersThatStartLate();
+  HelpersThatAreRefused();
   RefusesWithoutATouch();
   AfterAFork();
   std::string error;
