@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "dispatch.h"
 #include "parallel.h"
 #include "sgd.h"
 #if defined(KERASCHED_XLA)
@@ -212,11 +211,11 @@ void BindOptions(py::module_& module) {
            py::arg("loss_scale_factor"));
 }
 
-std::string InstructionSet() {
+std::string InstructionSetOrThrow() {
   std::string error;
-  const Loops* loops = ChooseLoops(&error);
-  if (loops == nullptr) throw py::value_error(error);
-  return loops->name;
+  const std::string name = InstructionSet(&error);
+  if (name.empty()) throw py::value_error(error);
+  return name;
 }
 
 std::int64_t Threads() {
@@ -246,7 +245,7 @@ PYBIND11_MODULE(_native, module) {
            py::arg("shapes"))
       .def("run", &DirectUpdate::Run, py::arg("learning_rate"), py::arg("momentum"),
            py::arg("weight_decay"), py::arg("iterations"), py::arg("gradients"));
-  module.def("instruction_set", &kerasched::InstructionSet);
+  module.def("instruction_set", &kerasched::InstructionSetOrThrow);
   module.def("threads", &kerasched::Threads);
 #if defined(KERASCHED_XLA)
   module.attr("ffi_version") =

@@ -281,4 +281,9 @@ Status Update(const Options& options, const Scalars& scalars,
   return {};
 }
 
+std::string InstructionSet(std::string* error) {
+  const Loops* loops = ChooseLoops(error);
+  return loops == nullptr ? "" : loops->name;
+}
+
 }  // namespace kerasched

@@ -77,6 +77,10 @@ class WrittenBytes {
 Status Update(const Options& options, const Scalars& scalars,
               const std::vector<Tensor>& tensors, const Pool& pool);
 
+// Returns the name of the instruction set that an update uses; an empty text, and why
+// in `error`, where KERASCHED_ISA names none that runs here.
+std::string InstructionSet(std::string* error);
+
 }  // namespace kerasched
 
 #endif  // KERASCHED_SGD_H_

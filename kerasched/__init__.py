@@ -31,10 +31,13 @@ if TYPE_CHECKING or not _started_as_command():
     from kerasched.optimizers import accelerate as accelerate
     from kerasched.plotting import plot as plot
     from kerasched.schedules import *  # noqa: F403
+    from kerasched.training import copy_optimizer_state as copy_optimizer_state
+    from kerasched.training import load_training_state as load_training_state
+    from kerasched.training import set_schedule as set_schedule
 
 
 def __getattr__(name: str) -> Any:
-    """Load `kerasched.compat` when it is first asked for."""
-    if name == "compat":
-        return importlib.import_module("kerasched.compat")
+    """Load `kerasched.compat` or `.callbacks` when it is first asked for."""
+    if name in ("compat", "callbacks"):
+        return importlib.import_module(f"kerasched.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,13 +9,15 @@ PACKAGE = Path(__file__).parents[1] / "kerasched"
 
 # What each part may import of the others. A change here is a change of the design.
 MAY_IMPORT = {
-    "__init__": {"schedules", "plotting", "layerwise", "optimizers"},
+    "__init__": {"schedules", "plotting", "layerwise", "optimizers", "training"},
     "__main__": {"cli"},
     "cli": {"commands", "errors"},
     "commands": {"demo", "schedules", "plotting", "kernels", "errors"},
     "demo": {"schedules", "plotting", "errors", "__init__"},
     "plotting": {"schedules", "errors"},
     "layerwise": {"schedules", "errors"},
+    "callbacks": {"training", "schedules", "errors"},
+    "training": {"schedules", "errors"},
     "compat": {"schedules", "errors"},
     "schedules": {"errors"},
     "optimizers": {"schedules", "kernels", "errors"},
@@ -26,6 +28,7 @@ MAY_IMPORT = {
 # Where each foreign package may be imported; all others may be imported nowhere.
 MAY_BE_IMPORTED_IN = {
     "keras": set(MAY_IMPORT) - {"__main__", "cli", "plotting", "errors"},
+    "h5py": {"training"},
     "numpy": set(MAY_IMPORT),
     "rich": {"commands", "demo"},
     "matplotlib": {"plotting"},

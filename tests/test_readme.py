@@ -15,7 +15,7 @@ SHELL = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert len(PYTHON) == 5
+    assert len(PYTHON) == 8
     done = run_python("\n".join(PYTHON))
     assert "Scale(schedule=Warmup(" in done.stdout
 

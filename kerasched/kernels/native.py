@@ -14,12 +14,15 @@ from kerasched.errors import message
 from kerasched.kernels.options import Options
 
 try:
-    from kerasched import _native
+    import kerasched._native as _native
 
     missing = ""
+except ModuleNotFoundError:
+    _native = None
+    missing = "the compiled extension is not installed"
 except ImportError as error:
     _native = None
-    missing = f"the compiled extension is not installed ({error})"
+    missing = f"the compiled extension cannot be loaded ({error})"
 
 # The types of weights, and their bytes.
 TYPES = {"float32": 4, "float64": 8, "bfloat16": 2}

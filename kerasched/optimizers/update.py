@@ -49,6 +49,8 @@ class UpdatedAtOnce(KerasSGD):
 
     fused: bool | str
     independent_weight_decay: bool
+    # What callbacks ask: Keras's own optimizers let a schedule count micro-batches.
+    schedule_counts_updates = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -8,9 +8,11 @@ compiled anew if they are C++, and the test is run on the copy.
 import contextlib
 import multiprocessing
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -30,10 +32,12 @@ def main() -> int:
         sys.exit("No patch has such a name.")
     fork = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
+        remember_objects(Path(folder))
         extension = build(Path(folder, "sources"), Path(folder, "extension"))
         with fork.Pool(os.cpu_count(), maxtasksperchild=1) as pool:
             work = pool.imap(partial(judge, extension=extension), patches, chunksize=1)
-            pairs = zip(patches, work, strict=True)
+            # A mutant that crashed never answers.
+            pairs = [(patch, work.next(timeout=600)) for patch in patches]
             survivors = [patch.stem for patch, died in pairs if not died]
     print(f"{len(patches) - len(survivors)} mutants died, {len(survivors)} survived")
     for name in survivors:
@@ -86,6 +90,17 @@ def redirected(target: int):
         sys.stdout.flush()
         for stream, copy in zip((1, 2), kept, strict=True):
             os.dup2(copy, stream)
+
+
+def remember_objects(folder: Path) -> None:
+    """Let all builds of this process and its forks share one compiler.py's objects."""
+    compiler = os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++"
+    command = [sys.executable, str(FOLDER / "compiler.py"), str(folder)]
+    script = folder / "compiler"
+    words = shlex.join([*command, *shlex.split(compiler)])
+    script.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    os.environ.update(CC=str(script), CXX=str(script))
 
 
 def build(work: Path, target: Path, sources: Path = ROOT / "csrc") -> Path:

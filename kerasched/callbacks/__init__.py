@@ -1,0 +1,12 @@
+"""Callbacks for `fit`: on every backend, with a number or a schedule as learning rate.
+
+They know the wrappers LossScaleOptimizer and MultiOptimizer, and read no tensor while a
+batch is trained. One that keeps something for the next epoch has `get_state()`, which
+gives JSON-native values, and `set_state(state)`.
+"""
+
+from kerasched.callbacks.epoch_schedule import EpochSchedule as EpochSchedule
+from kerasched.callbacks.learning_rate_logger import (
+    LearningRateLogger as LearningRateLogger,
+)
+from kerasched.callbacks.reduce_on_plateau import ReduceOnPlateau as ReduceOnPlateau

@@ -1,0 +1,145 @@
+"""A settable rate that follows the epochs, wherever a run begins."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kerasched.callbacks.reduce_on_plateau import ReduceOnPlateau
+from kerasched.callbacks.siblings import callback_list_of
+from kerasched.errors import Optional
+from kerasched.errors import message
+from kerasched.schedules.arguments import Rate
+from kerasched.schedules.arguments import check_of
+from kerasched.schedules.base import Schedule
+from kerasched.schedules.epochs import StepsPerEpoch
+from kerasched.training.leaves import leaves_of
+from kerasched.training.leaves import variable_of
+
+OWNER = "EpochSchedule"
+
+
+class EpochSchedule(keras.callbacks.Callback):
+    """Set the learning rate at the start of each epoch, or of each batch.
+
+    rate = schedule(epoch), or schedule(epoch * steps_per_epoch + batch)
+
+    The rate depends on the epoch's number alone, not on the optimizer's count, so that
+    it is right after `initial_epoch` and after a restart. The optimizer's rate must be
+    a number; a schedule as rate is refused before the first epoch. All optimizers in a
+    MultiOptimizer get the same rate.
+
+    To set a rate for each batch costs what assigning a variable costs; on JAX the state
+    is brought back to the model each time. A schedule in the optimizer costs nothing of
+    it: CosineDecay.from_epochs(0.1, decay_epochs=90, steps_per_epoch=391).
+
+    Args:
+        schedule: a schedule, or a function of the epoch. With `steps_per_epoch` the
+            schedule counts steps, and the function is given the epoch with its
+            fraction.
+        steps_per_epoch: None for one rate in each epoch. The steps in an epoch of the
+            schedule, or the dataset that has them as batches, to set the rate before
+            each batch. An epoch of another number of batches is stretched to it. With
+            `steps_per_execution` above 1 a rate holds for all batches of one execution.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: `steps_per_epoch` is not positive, or not known.
+    """
+
+    def __init__(
+        self,
+        schedule: LearningRateSchedule | Callable[[float], float],
+        steps_per_epoch: Any = None,
+    ) -> None:
+        super().__init__()
+        if not callable(schedule):
+            what = "a learning-rate schedule or a function of the epoch"
+            raise TypeError(message(OWNER, "schedule", what, schedule))
+        check = Optional(check_of(StepsPerEpoch))
+        self.schedule = schedule
+        self.steps_per_epoch = check(OWNER, "steps_per_epoch", steps_per_epoch)
+        self.rate: float | None = None
+        self._variables: list[Any] = []
+
+    def rate_at(self, epoch: int, batch: int = 0, batches: int | None = None) -> float:
+        """Return the rate of a batch.
+
+        Args:
+            epoch: the epoch, from 0.
+            batch: the batch within the epoch, from 0.
+            batches: how many batches the epoch has, None for `steps_per_epoch`.
+        """
+        steps = self.steps_per_epoch or 1
+        within = 0.0 if self.steps_per_epoch is None else batch / (batches or steps)
+        if isinstance(self.schedule, LearningRateSchedule):
+            # A quotient that is whole may lie a little below it.
+            whole = int(within * steps + 1e-6)
+            value = self._scheduled(epoch * steps + whole)
+        else:
+            value = self.schedule(epoch + within if self.steps_per_epoch else epoch)
+        return check_of(Rate)(OWNER, "schedule", value)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook: refuse what cannot work before the first epoch."""
+        self._variables = _rate_variables(self.model)
+        self._refuse_a_plateau()
+        self.rate = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        self._epoch = epoch
+        if self.steps_per_epoch is None:
+            self._set(self.rate_at(epoch))
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Keras's hook."""
+        if self.steps_per_epoch is not None:
+            batches = (self.params or {}).get("steps")
+            self._set(self.rate_at(self._epoch, batch, batches))
+
+    def _set(self, rate: float) -> None:
+        if rate != self.rate:
+            model = self.model  # On JAX this brings the state back to the variables.
+            if not self._variables:
+                self._variables = _rate_variables(model)
+            for variable in self._variables:
+                variable.assign(rate)
+            self.rate = rate
+
+    def _scheduled(self, step: int) -> float:
+        if isinstance(self.schedule, Schedule):
+            return float(self.schedule.evaluate(step))
+        return float(keras.ops.convert_to_numpy(self.schedule(step)))
+
+    def _refuse_a_plateau(self) -> None:
+        plateaus = (ReduceOnPlateau, keras.callbacks.ReduceLROnPlateau)
+        siblings = callback_list_of(self)
+        for other in siblings.callbacks if siblings else ():
+            if isinstance(other, plateaus):
+                what = "without a plateau, whose reductions it would undo"
+                fix = (
+                    "Give the schedule to the optimizer instead, and keep "
+                    "ReduceOnPlateau"
+                )
+                name = type(other).__name__
+                raise ValueError(message(OWNER, "callbacks", what, name, fix))
+
+
+def _rate_variables(model: keras.Model) -> list[Any]:
+    """Return what holds the rates of a model, or raise where that is a schedule."""
+    variables = []
+    for optimizer in leaves_of(model):
+        variables.append(variable_of(optimizer, "learning_rate"))
+        if variables[-1] is None:
+            what = "one whose learning rate is a number"
+            fix = (
+                "Leave this callback out and give the schedule to the optimizer: "
+                "PerEpoch(schedule, steps_per_epoch), or for a smooth curve the "
+                "class's from_epochs"
+            )
+            raise ValueError(message(OWNER, "optimizer", what, optimizer.name, fix))
+    return variables

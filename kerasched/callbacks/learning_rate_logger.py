@@ -1,0 +1,168 @@
+"""The learning rate among the logs, so that whatever shows logs shows it."""
+
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasched.callbacks.arguments import POSITIVE_COUNT
+from kerasched.callbacks.epoch_schedule import EpochSchedule
+from kerasched.callbacks.scheduled import Scheduled
+from kerasched.callbacks.scheduled import scheduled_in
+from kerasched.callbacks.siblings import callback_list_of
+from kerasched.errors import Optional
+
+OWNER = "LearningRateLogger"
+
+# Rates that are computed at once, ahead of the batches that they belong to.
+BLOCK = 1024
+
+
+class LearningRateLogger(keras.callbacks.Callback):
+    """Add the learning rate to the logs of each epoch, and of every few batches.
+
+    The progress bar, History, CSVLogger and TensorBoard then show `learning_rate`. It
+    is the rate of the last update: of the epoch, or up to that batch. A momentum or
+    weight decay that is a schedule is added by its name. Of several optimizers the
+    names end in that of the optimizer, as in `learning_rate_adam`.
+
+    It moves itself to the front of the list of callbacks, so that it does not matter
+    where it was, and the rate of an epoch is read before any other callback changes it.
+    While batches are trained it reads nothing from the model: schedules are computed on
+    the host, from the count at the start of the epoch. A step that LossScaleOptimizer
+    leaves out is noticed at the end of the epoch. A schedule of another library is
+    asked for each batch that is shown, when the epoch begins.
+
+    Args:
+        every: batches from one value in the logs of batches to the next; None for
+            epochs only.
+
+    Raises:
+        TypeError: `every` is of the wrong kind.
+        ValueError: `every` is not positive.
+    """
+
+    # Hooks of batches use nothing but their arguments and what the epoch's start left.
+    async_safe = True
+
+    def __init__(self, every: int | None = None) -> None:
+        super().__init__()
+        self.every = Optional(POSITIVE_COUNT)(OWNER, "every", every)
+        self._columns: dict[str, dict[int, float]] = {}
+        self._shown: list[Scheduled] = []
+        self._group, self._until, self._told = 1, 0, False
+        self._setter: EpochSchedule | None = None
+        self._stands_alone = False
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook: take the places in the list that the work needs."""
+        self._group, self._setter = self.model.steps_per_execution or 1, None
+        siblings = callback_list_of(self)
+        self._stands_alone = siblings is None
+        if siblings is None:
+            return
+        others = [
+            other
+            for other in siblings.callbacks
+            if other is not self and not isinstance(other, _AfterAllOthers)
+        ]
+        setters = [other for other in others if isinstance(other, EpochSchedule)]
+        self._setter = next((s for s in setters if s.steps_per_epoch), None)
+        # Another list, as Keras is going through this one.
+        siblings.callbacks = [self, *others, _AfterAllOthers(self)]
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        if self._stands_alone:
+            self.begin_epoch()
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Keras's hook."""
+        if self._stands_alone:
+            self.begin_batch(batch)
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Keras's hook."""
+        for name, column in self._columns.items():
+            if batch in column:
+                logs[name] = column[batch]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        if logs is not None:
+            logs.update({one.name: one.last() for one in scheduled_in(self.model)})
+
+    def begin_epoch(self) -> None:
+        """Read what the rates of the epoch's batches are to be computed from."""
+        self._shown, self._columns, self._until = [], {}, 0
+        steps = (self.params or {}).get("steps")
+        for one in scheduled_in(self.model) if self.every else ():
+            if not (one.on_host or steps):
+                self._tell(one)
+                continue
+            one.start()
+            ends = np.array([] if one.on_host else self._ends(0, steps), "int64")
+            values = zip(ends.tolist(), one.values(ends), strict=True)
+            self._columns[one.name] = dict(values)
+            if one.on_host:
+                self._shown.append(one)
+
+    def begin_batch(self, batch: int) -> None:
+        """See to it that the rates of a batch, or of its group, are there."""
+        if self._shown and batch >= self._until:
+            first, self._until = self._until, batch + BLOCK * self._group
+            ends = self._ends(first, self._until)
+            for one in self._shown:
+                values = zip(ends.tolist(), one.values(ends), strict=True)
+                self._columns[one.name].update(values)
+        if self._setter is not None:
+            self._note(batch + self._group - 1, self._setter.rate)
+
+    def _note(self, batch: int, rate: float) -> None:
+        """Take the rate of a batch from the callback that has set it."""
+        for one in self._shown:
+            column = self._columns[one.name]
+            if one.schedule is None and batch in column:
+                column[batch] = rate
+
+    def _ends(self, first: int, last: int) -> Any:
+        """Return the batches, of those from `first` to before `last`, that are shown.
+
+        Of a group that is executed at once only the last batch has logs.
+        """
+        ends = np.arange(first + self._group - 1, last, self._group)
+        shown = (ends + 1) // self.every > (ends + 1 - self._group) // self.every
+        return ends[shown]
+
+    def _tell(self, one: Scheduled) -> None:
+        if not self._told:
+            self._told = True
+            warnings.warn(
+                f"{OWNER} shows {one.name} for epochs only: its schedule is computed "
+                "on the device, and how many batches an epoch has is not known.",
+                stacklevel=2,
+            )
+
+
+class _AfterAllOthers(keras.callbacks.Callback):
+    """Stands last, for what a logger must do when the others have set their rates."""
+
+    def __init__(self, logger: LearningRateLogger) -> None:
+        super().__init__()
+        self._logger = logger
+        # Only where batches are shown: each hook of a batch takes a moment.
+        if logger.every is not None:
+            self.on_train_batch_begin = self._on_train_batch_begin
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._logger.begin_epoch()
+
+    def _on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        self._logger.begin_batch(batch)

@@ -1,0 +1,63 @@
+"""The metric that a callback watches: whether it is there, and which way is up."""
+
+from typing import Any
+
+import keras
+
+from kerasched.callbacks.known_metrics import known_metrics
+from kerasched.callbacks.siblings import callback_list_of
+from kerasched.errors import message
+
+# What a subclass of Model may override to put other names into the logs.
+OWN_LOGS = ("train_step", "test_step", "compute_metrics", "get_metrics_result", "fit")
+
+
+def check_monitor(callback: Any, monitor: str) -> None:
+    """Raise ValueError if it is certain that no epoch will have the metric.
+
+    It is not where the model or a callback that is neither Keras's nor ours may add
+    names, and whether there will be a validation is not known.
+    """
+    names = _logged_by(callback)
+    name = monitor.removeprefix("val_")
+    if names is None or name in names or monitor.startswith("learning_rate"):
+        return
+    listed = [*sorted(names), *(f"val_{name}" for name in sorted(names))]
+    what = f"one of {', '.join(listed)}"
+    raise ValueError(message(type(callback).__name__, "monitor", what, monitor))
+
+
+def direction_of(callback: Any, monitor: str) -> str:
+    """Return "min" or "max" for a metric, by its name or by the metric itself.
+
+    Raises:
+        ValueError: it cannot be known.
+    """
+    name = monitor.removeprefix("val_")
+    if name == "loss":
+        return "min"
+    direction = (known_metrics(callback.model) or {}).get(name)
+    if direction is None:
+        owner = type(callback).__name__
+        what = f"'min' or 'max', as the direction of {monitor!r} is not known"
+        raise ValueError(message(owner, "mode", what, "auto"))
+    return direction
+
+
+def _logged_by(callback: Any) -> list[str] | None:
+    """Return the names that a training logs, None if they are not known."""
+    cls, base = type(callback.model), keras.Model
+    if any(getattr(cls, name) is not getattr(base, name) for name in OWN_LOGS):
+        return None
+    siblings = callback_list_of(callback)
+    if siblings is None or not all(map(_adds_nothing, siblings.callbacks)):
+        return None
+    known = known_metrics(callback.model)
+    return None if known is None else list(known)
+
+
+def _adds_nothing(callback: Any) -> bool:
+    """Return whether a callback's class is known to write no metric into the logs."""
+    package = type(callback).__module__.partition(".")[0]
+    free = isinstance(callback, keras.callbacks.LambdaCallback)
+    return package in ("keras", "kerasched") and not free

@@ -1,0 +1,130 @@
+"""When a rate is to change because a metric stands still: no framework, no model.
+
+A state is a dict of JSON-native values, a step is a function from a state and a value
+to the next state and what is to be done. Nothing else is kept anywhere.
+"""
+
+import math
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+State = dict[str, Any]
+
+LARGEST = sys.float_info.max
+REDUCE, INCREASE = "reduce", "increase"
+
+
+@dataclass(frozen=True)
+class PlateauRule:
+    """When to reduce a rate, and when to increase it.
+
+    Args:
+        mode: "min" or "max", whether low or high values are good.
+        patience: bad values in a row after which to reduce, and good ones in a row
+            after which to increase. 0 counts as 1.
+        min_delta: absolute difference that a value must be better by.
+        relative_delta: fraction of the best value that it must be better by besides.
+        cooldown: values after a reduction until bad ones count again, that value
+            included; 0 and 1 are the same.
+        increases: whether good values lead to an increase.
+        increase_cooldown: the same as `cooldown`, after an increase.
+        watch_in_cooldown: whether a value within a cooldown may become the best one.
+        window: number of last values whose mean is judged.
+        accumulation_size: number of values whose mean counts as one.
+        on_nan: what a value that is not a number, or infinitely bad, does: "count" as
+            a bad one, "reduce" at once, or "ignore".
+    """
+
+    mode: str = "min"
+    patience: int = 10
+    min_delta: float = 0.0
+    relative_delta: float = 0.0
+    cooldown: int = 0
+    increases: bool = False
+    increase_cooldown: int = 0
+    watch_in_cooldown: bool = True
+    window: int = 1
+    accumulation_size: int = 1
+    on_nan: str = "count"
+
+    def start(self) -> State:
+        """Return the state before the first value."""
+        counts = {"wait": 0, "good": 0, "cooldown": 0, "at_min": 0}
+        return {"best": None, **counts, "recent": [], "pending": []}
+
+    def step(self, state: State, value: float) -> tuple[State, str | None]:
+        """Return the state after a value, and "reduce", "increase" or None."""
+        if self.accumulation_size > 1:
+            pending = [*state["pending"], None if self._broken(value) else value]
+            if len(pending) < self.accumulation_size:
+                return {**state, "pending": pending}, None
+            state, value = {**state, "pending": []}, _mean(pending)
+        if self._broken(value):
+            return self._after_nan(state)
+        recent = [*state["recent"], value][-self.window :] if self.window > 1 else []
+        state = {**state, "recent": recent}
+        return self._judge(state, _mean(recent) if recent else value)
+
+    def better(self, value: float, best: float | None) -> bool:
+        """Return whether a value is better than the best one by enough."""
+        if best is None:
+            return True
+        if self.mode == "min":
+            return value < best * (1.0 - self.relative_delta) - self.min_delta
+        return value > best * (1.0 + self.relative_delta) + self.min_delta
+
+    def _after_nan(self, state: State) -> tuple[State, str | None]:
+        if self.on_nan == "ignore":
+            return state, None
+        if self.on_nan == "reduce":
+            return self._changed(state, self.cooldown), REDUCE
+        return self._judge(state, None)
+
+    def _judge(self, state: State, value: float | None) -> tuple[State, str | None]:
+        """Count a value, None for one that is bad whatever the best is."""
+        cooldown = max(state["cooldown"] - 1, 0)
+        watched = value is not None and (cooldown == 0 or self.watch_in_cooldown)
+        better = watched and self.better(value, state["best"])
+        state = {**state, "cooldown": cooldown}
+        if better:
+            state["best"] = min(max(value, -LARGEST), LARGEST)  # JSON has no infinity.
+        state["wait"] = 0 if better or cooldown else state["wait"] + 1
+        state["good"] = state["good"] + 1 if better and not cooldown else 0
+        patience = max(self.patience, 1)
+        if self.increases and state["good"] >= patience:
+            return {
+                **self._changed(state, self.increase_cooldown),
+                "at_min": 0,
+            }, INCREASE
+        if state["wait"] >= patience:
+            return self._changed(state, self.cooldown), REDUCE
+        return state, None
+
+    def _changed(self, state: State, cooldown: int) -> State:
+        return {**state, "wait": 0, "good": 0, "cooldown": cooldown}
+
+    def _broken(self, value: float) -> bool:
+        worst = math.inf if self.mode == "min" else -math.inf
+        return math.isnan(value) or value == worst
+
+
+def moved(rate: float, factor: float, low: float, high: float, eps: float) -> float:
+    """Return a rate times a factor, not beyond a bound, and as it is if that is near.
+
+    Args:
+        rate: the rate.
+        factor: below 1 to reduce it, above 1 to increase it.
+        low: a reduction stops here.
+        high: an increase stops here.
+        eps: a change of this size or less is left out.
+    """
+    if factor < 1.0:
+        new = min(rate, max(rate * factor, low))
+    else:
+        new = max(rate, min(rate * factor, high))
+    return rate if abs(new - rate) <= eps else new
+
+
+def _mean(values: list[float | None]) -> float:
+    return math.nan if None in values else sum(values) / len(values)

@@ -1,0 +1,257 @@
+"""A rate that falls when a metric stands still, on top of a schedule too."""
+
+import math
+import warnings
+from typing import Any
+
+import keras
+
+from kerasched.callbacks import arguments as check
+from kerasched.callbacks.monitor import check_monitor
+from kerasched.callbacks.monitor import direction_of
+from kerasched.callbacks.plateau_rule import INCREASE
+from kerasched.callbacks.plateau_rule import PlateauRule
+from kerasched.callbacks.plateau_rule import moved
+from kerasched.callbacks.snapshot import Snapshot
+from kerasched.errors import message
+from kerasched.training.levels import Level
+from kerasched.training.levels import levels_of
+from kerasched.training.levels import set_levels
+
+OWNER = "ReduceOnPlateau"
+
+
+class ReduceOnPlateau(keras.callbacks.Callback):
+    """Reduce the learning rate when a metric has stopped improving.
+
+    The first arguments are those of keras.callbacks.ReduceLROnPlateau. A number as rate
+    is assigned. A schedule is replaced by Scale(schedule, factor), which is saved with
+    the model; the step is compiled anew at each such change. Under a MultiOptimizer
+    the rate of each optimizer is changed.
+
+    The counters stay from one fit to the next and are reset for another model; `reset`
+    does it by hand. Optimizer and schedule are checked before the first epoch.
+
+    Args:
+        monitor: name of the metric in the logs.
+        factor: what the rate is multiplied by, above 0 and below 1.
+        patience: epochs without improvement after which the rate is reduced. 0 is as 1.
+        verbose: 1 to print each change.
+        mode: "min" or "max", whether low or high values are good; "auto" to know it
+            from the metric.
+        min_delta: absolute difference that counts as an improvement.
+        cooldown: epochs after a reduction until epochs without improvement count again.
+            As in Keras the last of them counts, so that 0 and 1 are the same.
+        min_lr: the rate is not reduced below it. A schedule may itself go lower later.
+        relative_delta: fraction of the best value that a value must be better by; it
+            adds to `min_delta`. Of a negative best it works the other way round, as in
+            torch, which a warning then says.
+        min_scale: the rate is not reduced below this fraction of what it would be
+            without this callback, 0 to 1.
+        max_lr: the rate is not increased above it; None for no such limit.
+        increase_factor: what the rate is multiplied by, above 1, after `patience`
+            improvements in a row; None for never.
+        increase_cooldown: the same as `cooldown`, after an increase.
+        reset_after: number of reductions at the lower limit after which rate and
+            counters start anew; None for never.
+        eps: a change of the rate by this or less is left out.
+        window: epochs over which the metric is averaged, the latest ones.
+        accumulation_size: epochs whose mean counts as one value, each in one mean only.
+        watch_in_cooldown: whether an epoch within a cooldown may become the best.
+        start_from_epoch: epochs before this index are not looked at.
+        on_nan: what a value that is not a number, or infinitely bad, does: "count" as
+            no improvement, "reduce" the rate at once, or "ignore".
+        restore_best_weights: whether a reduction goes back to the weights of the best
+            epoch, and to the optimizer's momentum of that epoch. They are kept in
+            memory, and not in the state.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument has a wrong value.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        *,
+        relative_delta: float = 0.0,
+        min_scale: float = 0.0,
+        max_lr: float | None = None,
+        increase_factor: float | None = None,
+        increase_cooldown: int = 0,
+        reset_after: int | None = None,
+        eps: float = 0.0,
+        window: int = 1,
+        accumulation_size: int = 1,
+        watch_in_cooldown: bool = True,
+        start_from_epoch: int = 0,
+        on_nan: str = "count",
+        restore_best_weights: bool = False,
+    ) -> None:
+        super().__init__()
+        given = {
+            name: value for name, value in locals().items() if name in check.PLATEAU
+        }
+        for name, value in given.items():
+            setattr(self, name, check.PLATEAU[name](OWNER, name, value))
+        if self.max_lr is not None and self.max_lr < self.min_lr:
+            what = f"at least `min_lr`, which is {self.min_lr!r}"
+            raise ValueError(message(OWNER, "max_lr", what, max_lr))
+        self._of_model: Any = None
+        self._told: set[str] = set()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was seen; the rate stays as it is."""
+        self.rule = self._rule_of(self.mode)
+        self._state = self.rule.start()
+        self._bases: list[float] | None = None
+        self._levels: list[float] | None = None
+        self._restored = False
+        self._best = Snapshot()
+
+    def get_state(self) -> dict[str, Any]:
+        """Return best value, counters and levels of the rate, as JSON-native values."""
+        return {**self._state, "bases": self._bases, "levels": self._levels}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` returned, at the beginning of the next fit.
+
+        Raises:
+            ValueError: it is no such state.
+        """
+        if not isinstance(state, dict) or set(state) != set(self.get_state()):
+            what = f"a dict with {', '.join(self.get_state())}"
+            raise ValueError(message(f"{OWNER}.set_state", "state", what, state))
+        self.reset()
+        state = dict(state)
+        self._bases, self._levels = state.pop("bases"), state.pop("levels")
+        self._state, self._restored = state, True
+
+    def set_model(self, model: keras.Model) -> None:
+        """Keras's hook."""
+        super().set_model(model)
+        if self._of_model not in (None, model):
+            self.reset()
+        self._of_model = model
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook: check all that can be known before the first epoch."""
+        check_monitor(self, self.monitor)
+        if self.mode == "auto":
+            self.rule = self._rule_of(direction_of(self, self.monitor))
+        self._prepare()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        logs = logs or {}
+        if self.monitor not in logs:
+            listed = ", ".join(logs) or "nothing"
+            text = f"finds no {self.monitor!r} in the logs of an epoch, but {listed}"
+            self._tell(f"{text}. It looks again after each epoch")
+        elif epoch >= self.start_from_epoch:
+            self.observe(float(logs[self.monitor]), epoch)
+
+    def observe(self, value: float, epoch: int) -> None:
+        """Take a value of the metric, and change the rate if it is time."""
+        before = self._state["best"]
+        self._state, action = self.rule.step(self._state, value)
+        best = self._state["best"]
+        if self.relative_delta and best is not None and best < 0.0:
+            self._tell(
+                f"compares a negative {self.monitor!r} by a fraction of it, so that "
+                "even a value that is a little worse is better. Use min_delta"
+            )
+        if self.restore_best_weights and best != before:
+            self._best.take(self.model)
+        if action is not None:
+            self._act(action, epoch)
+
+    def _prepare(self) -> list[Level]:
+        """Return the levels, which are known here for the first time or once more."""
+        levels = levels_of(self.model)
+        if not self._bases:
+            self._bases = [level.value for level in levels]
+        if self._restored and levels:
+            self._bring_back(levels)
+            levels = levels_of(self.model)
+        self._levels = [level.value for level in levels]
+        return levels
+
+    def _act(self, action: str, epoch: int) -> None:
+        levels = self._prepare()
+        new = [
+            self._next(action, *pair) for pair in zip(levels, self._bases, strict=True)
+        ]
+        back = self.restore_best_weights and action != INCREASE
+        if back and not self._best.restore(self.model):
+            self._tell("has no best weights to restore since it was restarted")
+        if self._reset_is_due(action, levels, new):
+            waits = {"cooldown": self._state["cooldown"]}
+            new, self._state = list(self._bases), {**self.rule.start(), **waits}
+        set_levels(self.model, new)
+        self._levels = new
+        for level, value in zip(levels, new, strict=True):
+            if self.verbose and value != level.value:
+                rate = f"{value * level.unit:.6g}"
+                what = f"sets the learning rate of {level.name} to {rate}"
+                print(f"\nEpoch {epoch + 1}: {OWNER} {what}.")
+
+    def _next(self, action: str, level: Level, base: float) -> float:
+        """Return the level after a change."""
+        unit = level.unit
+        factor = self.increase_factor if action == INCREASE else self.factor
+        high = math.inf if self.max_lr is None or not unit else self.max_lr / unit
+        eps = self.eps / unit if unit else 0.0
+        return moved(level.value, factor, self._low(level, base), high, eps)
+
+    def _low(self, level: Level, base: float) -> float:
+        by_rate = self.min_lr / level.unit if level.unit else 0.0
+        return max(by_rate, self.min_scale * base)
+
+    def _reset_is_due(self, action: str, levels: list[Level], new: list[float]) -> bool:
+        """Count a reduction that ends at the lower limit of all rates."""
+        if action == INCREASE or self.reset_after is None:
+            return False
+        limits = map(self._low, levels, self._bases)
+        if all(value <= limit for value, limit in zip(new, limits, strict=True)):
+            self._state = {**self._state, "at_min": self._state["at_min"] + 1}
+        return self._state["at_min"] >= self.reset_after
+
+    def _bring_back(self, levels: list[Level]) -> None:
+        """Give the schedules the factors of a state: a model made anew has none."""
+        if len(self._levels) != len(levels):
+            what = f"of a model with {len(self._levels)} optimizers"
+            raise ValueError(message(f"{OWNER}.set_state", "state", what, len(levels)))
+        self._restored = False
+        pairs = zip(levels, self._levels, strict=True)
+        kept = [old if level.schedule else level.value for level, old in pairs]
+        set_levels(self.model, kept)
+
+    def _rule_of(self, mode: str) -> PlateauRule:
+        return PlateauRule(
+            mode="min" if mode == "auto" else mode,
+            patience=self.patience,
+            min_delta=self.min_delta,
+            relative_delta=self.relative_delta,
+            cooldown=self.cooldown,
+            increases=self.increase_factor is not None,
+            increase_cooldown=self.increase_cooldown,
+            watch_in_cooldown=self.watch_in_cooldown,
+            window=self.window,
+            accumulation_size=self.accumulation_size,
+            on_nan=self.on_nan,
+        )
+
+    def _tell(self, text: str) -> None:
+        """Warn, once for each text."""
+        if text not in self._told:
+            self._told.add(text)
+            warnings.warn(f"{OWNER} {text}.", stacklevel=3)

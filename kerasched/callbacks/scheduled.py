@@ -1,0 +1,80 @@
+"""What an optimizer has by a schedule, and its values by the batches of an epoch."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kerasched.schedules.base import Schedule
+from kerasched.training.leaves import leaves_of
+from kerasched.training.leaves import schedule_of
+from kerasched.training.leaves import variable_of
+
+
+class Scheduled:
+    """A rate, momentum or weight decay of one optimizer.
+
+    Args:
+        name: what it is called in the logs.
+        optimizer: the plain optimizer.
+        schedule: its schedule, None for a rate that is a number or a function.
+    """
+
+    def __init__(
+        self, name: str, optimizer: Any, schedule: LearningRateSchedule | None
+    ) -> None:
+        self.name, self.optimizer, self.schedule = name, optimizer, schedule
+        self.on_host = schedule is None or getattr(schedule, "exact", False)
+        self._every = optimizer.gradient_accumulation_steps or 1
+        # An optimizer whose schedules count updates and not batches says so.
+        self._updates = getattr(optimizer, "schedule_counts_updates", False)
+        self._count, self._number = 0, 0.0
+
+    def start(self) -> None:
+        """Read the count, or the number, once for all batches that follow."""
+        if self.schedule is None:
+            self._number = _read(self.optimizer.learning_rate)
+        else:
+            self._count = int(_read(variable_of(self.optimizer, "iteration")))
+
+    def last(self) -> float:
+        """Return the value of the last update before now, which reads the count."""
+        self.start()
+        return self.values(np.array([-1]))[0]
+
+    def values(self, batches: Any) -> list[float]:
+        """Return the values of the last updates up to some batches.
+
+        Args:
+            batches: an array of their numbers, 0 for the first one after `start`.
+        """
+        if self.schedule is None:
+            return [self._number] * len(batches)
+        updates = np.maximum((self._count + batches + 1) // self._every, 1)
+        steps = updates - 1 if self._updates else updates * self._every - 1
+        if isinstance(self.schedule, Schedule):
+            return self.schedule.evaluate(steps).tolist()
+        return [_read(self.schedule(int(step))) for step in steps]
+
+
+def scheduled_in(model: keras.Model) -> list[Scheduled]:
+    """Return the rates of a model's optimizers, and what else is scheduled in them."""
+    optimizers = leaves_of(model)
+    names = [optimizer.name for optimizer in optimizers]
+    found = []
+    for index, optimizer in enumerate(optimizers):
+        name = names[index]
+        ending = f"_{name}" if len(names) > 1 else ""
+        ending += f"_{index}" if names.count(name) > 1 else ""
+        rate = schedule_of(optimizer)
+        found.append(Scheduled(f"learning_rate{ending}", optimizer, rate))
+        for other in ("momentum", "weight_decay"):
+            schedule = getattr(optimizer, other, None)
+            if isinstance(schedule, LearningRateSchedule):
+                found.append(Scheduled(other + ending, optimizer, schedule))
+    return found
+
+
+def _read(value: Any) -> float:
+    return float(keras.ops.convert_to_numpy(value))

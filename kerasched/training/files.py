@@ -1,0 +1,161 @@
+"""The files in which Keras keeps a model, read for what they hold of the optimizer."""
+
+import itertools
+import json
+import shutil
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from typing import Self
+
+import keras
+import numpy as np
+
+from kerasched.errors import message
+from kerasched.training.leaves import leaves
+from kerasched.training.named import SCRATCH
+from kerasched.training.named import is_rate
+from kerasched.training.named import named_variables
+
+WEIGHTS = "model.weights.h5"
+VARIABLES = "optimizer/vars"
+
+
+class Saved:
+    """A `.keras` or `.weights.h5` file, open for reading.
+
+    Args:
+        path: the file.
+        owner: the function in whose name errors are raised.
+    """
+
+    def __init__(self, path: str | Path, owner: str) -> None:
+        if not isinstance(path, (str, Path)):
+            raise TypeError(message(owner, "path", "a path", path))
+        self._path, self._owner = Path(path), owner
+        self._config: dict[str, Any] | None = None
+        if not str(path).endswith((".keras", ".weights.h5")):
+            what = "a `.keras` or a `.weights.h5` file"
+            raise ValueError(message(owner, "path", what, str(path)))
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory()
+        self.weights_file = self._path
+        if self._path.suffix == ".keras":
+            self.weights_file = Path(self._folder.name, WEIGHTS)
+            with zipfile.ZipFile(self._path) as archive:
+                with (
+                    archive.open(WEIGHTS) as source,
+                    self.weights_file.open("wb") as to,
+                ):
+                    shutil.copyfileobj(source, to)
+                config = json.loads(archive.read("config.json"))
+            self._config = (config.get("compile_config") or {}).get("optimizer")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._folder.cleanup()
+
+    def optimizer_values(self, optimizer: Any, trainable: Any) -> dict[str, np.ndarray]:
+        """Return the state of the file's optimizer by the names of `named_variables`.
+
+        Args:
+            optimizer: the built optimizer that the state is for.
+            trainable: the trainable variables of the model.
+        """
+        import h5py  # Keras needs it too, and loads it where it is used.
+
+        with h5py.File(self.weights_file) as file:
+            if VARIABLES not in file or not file[VARIABLES]:
+                what = "a file that holds the state of an optimizer"
+                raise ValueError(message(self._owner, "path", what, str(self._path)))
+            stored = [file[VARIABLES][str(i)] for i in range(len(file[VARIABLES]))]
+            if any("dtype" in dataset.attrs for dataset in stored):
+                what = "a file whose optimizer has no bfloat16 variables"
+                raise ValueError(message(self._owner, "path", what, str(self._path)))
+            arrays = [np.asarray(dataset) for dataset in stored]
+        original = _optimizer_from(self._config)
+        if original is None:
+            return self._known_by_shape(optimizer, trainable, arrays)
+        return self._known_by_config(original, trainable, arrays)
+
+    def _known_by_config(
+        self, original: Any, trainable: Any, arrays: list[np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Let an optimizer like the saved one load the variables, and name them."""
+        original.build(trainable)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            original.load_own_variables({str(i): a for i, a in enumerate(arrays)})
+        if any("Skipping variable loading" in str(one.message) for one in caught):
+            raise self._misfit(len(arrays), len(original.variables))
+        return {
+            name: keras.ops.convert_to_numpy(variable.value)
+            for name, variable in named_variables(original, trainable).items()
+        }
+
+    def _known_by_shape(
+        self, optimizer: Any, trainable: Any, arrays: list[np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Name the variables as those of the optimizer, with or without a rate."""
+        shapes = [array.shape for array in arrays]
+        for names, expected in _layouts(optimizer, trainable):
+            if expected == shapes:
+                known = zip(names, arrays, strict=True)
+                return {name: array for name, array in known if name is not None}
+        raise self._misfit(len(arrays), len(optimizer.variables))
+
+    def _misfit(self, stored: int, expected: int) -> ValueError:
+        return ValueError(
+            f"{self._owner}: the {stored} variables of the optimizer in {self._path} "
+            f"do not fit the {expected} of the model's. Compile the model with an "
+            "optimizer of the same class and options, and with the same layers "
+            "trainable."
+        )
+
+
+def _layouts(optimizer: Any, trainable: Any) -> Iterator[tuple[list[Any], list[Any]]]:
+    """Return names and shapes in a file of this optimizer, or one a little different.
+
+    Its rates may have been numbers or schedules, and it may have had no slots, or no
+    room to work in. What is in the file and no state has the name None.
+    """
+    named = named_variables(optimizer, trainable)
+    of_variable = {id(variable): name for name, variable in named.items()}
+    firsts = {id(leaf.variables[0]) for leaf in leaves(optimizer)}
+    for slots, rates, scratch in itertools.product((True, False), repeat=3):
+        layout: list[tuple[Any, Any]] = []
+        for variable in optimizer.variables:
+            name = of_variable.get(id(variable))
+            if name is None and (scratch or not variable.name.endswith(SCRATCH)):
+                layout.append((None, tuple(variable.shape)))
+            elif name and not is_rate(name) and (slots or " of " not in name):
+                layout.append((name, tuple(variable.shape)))
+            if id(variable) in firsts and rates:  # Keras puts the rate after the count.
+                layout.append((name.replace("iteration", "learning_rate"), ()))
+        yield [name for name, _ in layout], [shape for _, shape in layout]
+
+
+def _optimizer_from(config: dict[str, Any] | None) -> Any:
+    """Return an optimizer as the config describes it, None where that cannot be."""
+    if config is None:
+        return None
+    try:
+        return keras.saving.deserialize_keras_object(_of_any_backend(config))
+    except (TypeError, ValueError, ImportError):
+        return None  # A function as its map, or a class that is not there.
+
+
+def _of_any_backend(config: Any) -> Any:
+    """Return a config in which torch's own optimizers are those of Keras."""
+    if isinstance(config, list):
+        return [_of_any_backend(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    config = {key: _of_any_backend(value) for key, value in config.items()}
+    if ".torch.optimizers" in str(config.get("module")):
+        config = {**config, "module": "keras.optimizers", "registered_name": None}
+    return config

@@ -1,0 +1,60 @@
+"""The optimizers that hold a rate, wherever they are wrapped, and what they hold.
+
+A LossScaleOptimizer has one optimizer inside, a MultiOptimizer several; the rate, the
+step count and the slots are those of the inner ones, the leaves.
+"""
+
+from typing import Any
+
+import keras
+from keras.optimizers.schedules import LearningRateSchedule
+
+
+def parts(optimizer: Any) -> list[Any]:
+    """Return the optimizers directly inside another one, none for a plain one."""
+    inner = getattr(optimizer, "inner_optimizer", None)
+    if inner is not None:
+        return [inner]
+    return list(getattr(optimizer, "optimizers", ()))
+
+
+def leaves(optimizer: Any) -> list[Any]:
+    """Return the plain optimizers of which an optimizer is made, in its order."""
+    inside = parts(optimizer)
+    if not inside:
+        return [optimizer]
+    return [leaf for part in inside for leaf in leaves(part)]
+
+
+def leaves_of(model: keras.Model) -> list[Any]:
+    """Return the leaves of a compiled model's optimizer, none if they are not known.
+
+    A MultiOptimizer may not know its optimizers until it is built, which is done here
+    where the model has weights.
+    """
+    optimizer = model.optimizer
+    if hasattr(optimizer, "optimizers") and not optimizer.built:
+        if not model.built:
+            return []
+        optimizer.build(model.trainable_variables)
+    return leaves(optimizer)
+
+
+def variable_of(optimizer: Any, name: str) -> Any:
+    """Return a plain optimizer's own variable of a name, None if there is none."""
+    named = (v for v in optimizer.variables if v.name == name)
+    return next(named, None)
+
+
+def schedule_of(optimizer: Any) -> LearningRateSchedule | None:
+    """Return a plain optimizer's schedule, None if its rate is no schedule.
+
+    The config would give a copy, and none at all of a class that is not registered,
+    so that the private attribute is looked at where it is there.
+    """
+    held = getattr(optimizer, "_learning_rate", None)
+    if held is None:
+        config = optimizer.get_config()["learning_rate"]
+        if isinstance(config, dict):
+            held = keras.saving.deserialize_keras_object(config)
+    return held if isinstance(held, LearningRateSchedule) else None

@@ -1,0 +1,76 @@
+"""What a callback changes of a rate: a number itself, or a factor before a schedule."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kerasched.schedules.combine import Scale
+from kerasched.training.leaves import leaves_of
+from kerasched.training.leaves import schedule_of
+from kerasched.training.leaves import variable_of
+from kerasched.training.set_schedule import set_schedule
+
+
+@dataclass(frozen=True)
+class Level:
+    """The part of one optimizer's rate that can be changed.
+
+    Args:
+        name: the optimizer's name.
+        value: the rate if it is a number, else the factor before the schedule.
+        schedule: the schedule without the factor, None for a number.
+        unit: the rate that a value of 1 gives now.
+    """
+
+    name: str
+    value: float
+    schedule: LearningRateSchedule | None
+    unit: float
+
+    def rate_at(self, value: float) -> Any:
+        """Return what to give to the optimizer for another value."""
+        if self.schedule is None:
+            return value
+        return self.schedule if value == 1.0 else Scale(self.schedule, value)
+
+
+def levels_of(model: keras.Model) -> list[Level]:
+    """Return the level of each optimizer of a model, which reads its rate.
+
+    There is none as long as a MultiOptimizer does not know its optimizers.
+
+    Raises:
+        TypeError: a rate is neither a number nor a schedule.
+        ValueError: a schedule is of a class that is not registered with Keras.
+    """
+    return [_level_of(leaf) for leaf in leaves_of(model)]
+
+
+def set_levels(model: keras.Model, values: Sequence[float]) -> None:
+    """Give each optimizer of a model a level; what stays as it is costs nothing."""
+    levels = levels_of(model)
+    pairs = list(zip(levels, values, strict=True))
+    if any(level.value != value for level, value in pairs):
+        set_schedule(model, [level.rate_at(value) for level, value in pairs])
+
+
+def _level_of(optimizer: Any) -> Level:
+    schedule = schedule_of(optimizer)
+    if schedule is None:
+        if variable_of(optimizer, "learning_rate") is None:
+            raise TypeError(
+                f"The learning rate of {optimizer.name} must be a number or a "
+                "learning-rate schedule to be changed by a callback. Make one of a "
+                "function with FromFunction."
+            )
+        return Level(optimizer.name, _rate_of(optimizer), None, 1.0)
+    scaled = schedule if type(schedule) is Scale else Scale(schedule, 1.0)
+    unit = _rate_of(optimizer) / scaled.factor if scaled.factor else 0.0
+    return Level(optimizer.name, scaled.factor, scaled.schedule, unit)
+
+
+def _rate_of(optimizer: Any) -> float:
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))

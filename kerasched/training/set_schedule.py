@@ -1,0 +1,83 @@
+"""A new rate for a model whose step is already compiled.
+
+A compiled step holds the schedule that it was traced with, so that assigning another
+one to the optimizer changes what is read and not what is done. Only a new step helps.
+"""
+
+from typing import Any
+
+import keras
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kerasched.errors import message
+from kerasched.schedules.arguments import Rate
+from kerasched.schedules.arguments import check_of
+from kerasched.schedules.constant import Constant
+from kerasched.training.leaves import leaves_of
+from kerasched.training.leaves import variable_of
+
+
+def set_schedule(model: keras.Model, schedule: Any) -> None:
+    """Give a compiled model another learning rate, from its next update on.
+
+    The optimizer keeps its state. The step is compiled anew at the next update, except
+    where a number replaces a number. It may be called before, between and within
+    calls of fit.
+
+    Args:
+        model: a compiled model.
+        schedule: a schedule or a number, 0 or more. A number that follows a schedule
+            becomes a Constant, as Keras has no way back to a settable rate. Under a
+            MultiOptimizer: one for all its optimizers, or a list or tuple with one for
+            each, in the order of `optimizer.optimizers`.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: the model is not compiled, a number is out of range, or the list is
+            not as long as there are optimizers.
+    """
+    optimizer_of(model, "set_schedule")
+    optimizers = leaves_of(model)
+    if not optimizers:
+        fix = "Call it on data or give it an Input before"
+        what = "a model with weights"
+        raise ValueError(message("set_schedule", "model", what, model, fix))
+    rates = [_checked(rate) for rate in _one_each(optimizers, schedule)]
+    changes = [_assign(*pair) for pair in zip(optimizers, rates, strict=True)]
+    if any(changes):
+        model.make_train_function(force=True)
+
+
+def optimizer_of(model: Any, owner: str) -> Any:
+    """Return a compiled model's optimizer, or raise in the name of `owner`."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(message(owner, "model", "a keras.Model", model))
+    if getattr(model, "optimizer", None) is None:
+        fix = "Call model.compile(optimizer, ...) before"
+        raise ValueError(message(owner, "model", "a compiled model", model, fix))
+    return model.optimizer
+
+
+def _one_each(optimizers: list[Any], schedule: Any) -> list[Any]:
+    if not isinstance(schedule, (list, tuple)):
+        return [schedule] * len(optimizers)
+    if len(schedule) != len(optimizers):
+        what = f"one for each of the {len(optimizers)} optimizers"
+        raise ValueError(message("set_schedule", "schedule", what, schedule))
+    return list(schedule)
+
+
+def _checked(rate: Any) -> Any:
+    if isinstance(rate, LearningRateSchedule):
+        return rate
+    return check_of(Rate)("set_schedule", "schedule", rate)
+
+
+def _assign(optimizer: Any, rate: Any) -> bool:
+    """Assign a rate, and return whether the compiled step must be made anew."""
+    variable = variable_of(optimizer, "learning_rate")
+    if variable is not None and isinstance(rate, float):
+        variable.assign(rate)
+        return False
+    optimizer.learning_rate = Constant(rate) if isinstance(rate, float) else rate
+    return True

@@ -1,0 +1,1 @@
+"""Tests of kerasched.compat, and the traces that they share."""

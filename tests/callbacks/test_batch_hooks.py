@@ -1,0 +1,127 @@
+"""While a batch is trained, callbacks read nothing and take almost no time."""
+
+import time
+
+import keras
+import numpy as np
+import pytest
+from one_weight import compiled
+from one_weight import fit
+from one_weight import sgd
+
+from kerasched import LinearDecay
+from kerasched import MultiStepDecay
+from kerasched.callbacks import EpochSchedule
+from kerasched.callbacks import LearningRateLogger
+from kerasched.callbacks import ReduceOnPlateau
+
+STEPS = 100_000
+SCHEDULE = LinearDecay(1.0, 10**6)
+
+# Callbacks that may stand together, and the rate that they need.
+TOGETHER = {
+    "schedule": (SCHEDULE, lambda: [LearningRateLogger(every=10), plateau()]),
+    "number": (0.5, lambda: [LearningRateLogger(every=10), plateau()]),
+    "every batch": (SCHEDULE, lambda: [LearningRateLogger(every=1)]),
+    "epochs": (0.5, lambda: [LearningRateLogger(every=10), by_epoch()]),
+}
+each_set = pytest.mark.parametrize("names", TOGETHER)
+
+
+def plateau():
+    return ReduceOnPlateau("loss")
+
+
+def by_epoch():
+    return EpochSchedule(MultiStepDecay(0.5, (1, 3), 0.5))
+
+
+class ReadsTheCount(keras.callbacks.Callback):
+    """What the tests must notice."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        float(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+
+
+def begun(rate, callbacks):
+    """Return a list of callbacks within an epoch of a model that has its state."""
+    model = compiled(sgd(rate))
+    fit(model, 1)
+    steps = {"steps": STEPS, "epochs": 1, "verbose": 0}
+    listed = keras.callbacks.CallbackList(callbacks, model=model, **steps)
+    listed.on_train_begin()
+    listed.on_epoch_begin(0)
+    return listed
+
+
+def reads(monkeypatch, callbacks, batches=3000):
+    """Return how often hooks of batches touch a variable, a tensor or the model."""
+    touched = []
+
+    def counted(original, name):
+        def wrapper(*arguments, **options):
+            touched.append(name)
+            return original(*arguments, **options)
+
+        return wrapper
+
+    value = keras.Variable.value
+    spied = {
+        (keras.Variable, "value"): property(counted(value.fget, "value")),
+        (keras.Variable, "numpy"): counted(keras.Variable.numpy, "numpy"),
+        (keras.ops, "convert_to_numpy"): counted(keras.ops.convert_to_numpy, "numpy"),
+        (keras.callbacks.Callback, "model"): property(
+            counted(keras.callbacks.Callback.model.fget, "model")
+        ),
+    }
+    with monkeypatch.context() as patch:
+        for (owner, name), spy in spied.items():
+            patch.setattr(owner, name, spy)
+        for batch in range(batches):
+            callbacks.on_train_batch_begin(batch)
+            callbacks.on_train_batch_end(batch, {})
+    return len(touched)
+
+
+@each_set
+def test_a_batch_reads_nothing(names, monkeypatch):
+    rate, make = TOGETHER[names]
+    assert reads(monkeypatch, begun(rate, make())) == 0
+
+
+def test_a_read_in_a_batch_would_be_noticed(monkeypatch):
+    assert reads(monkeypatch, begun(SCHEDULE, [ReadsTheCount()]), 10) >= 10
+
+
+def seconds(callbacks):
+    """Return the processor's time for the hooks of batches, called in turn."""
+    members = callbacks.callbacks
+    start = time.process_time()
+    for batch in range(STEPS):
+        for member in members:
+            member.on_train_batch_begin(batch)
+        logs = {}
+        for member in members:
+            member.on_train_batch_end(batch, logs)
+    return time.process_time() - start
+
+
+@pytest.mark.host
+@each_set
+def test_a_batch_takes_at_most_5_microseconds_for_each_callback(names):
+    rate, make = TOGETHER[names]
+    count, best = len(make()), np.inf
+    for _ in range(5):  # What else runs can only add to it.
+        none = seconds(begun(rate, []))
+        best = min(best, seconds(begun(rate, make())) - none)
+        if best <= 5e-6 * STEPS * count:
+            return
+    pytest.fail(f"{best / STEPS * 1e6:.1f} microseconds for {count} callbacks")
+
+
+def test_no_callback_keeps_keras_from_working_beside_the_batches():
+    # A hook of batches that is not `async_safe` makes JAX and torch wait for each.
+    assert LearningRateLogger.async_safe
+    inherited = keras.callbacks.Callback.on_train_batch_end
+    for kind in (ReduceOnPlateau, EpochSchedule):
+        assert kind.on_train_batch_end is inherited

@@ -1,0 +1,142 @@
+"""A number as rate follows the epochs, or the batches, wherever a run begins."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+from one_weight import Rates
+from one_weight import compiled
+from one_weight import fit
+from one_weight import fitted
+from one_weight import next_update
+from one_weight import sgd
+
+from kerasched import LinearDecay
+from kerasched import MultiStepDecay
+from kerasched.callbacks import EpochSchedule
+from kerasched.callbacks import ReduceOnPlateau
+
+BY_EPOCH = MultiStepDecay(0.5, (1, 3), 0.5)
+
+
+def rates_of(callback, steps=2, epochs=4, optimizer=None, **options):
+    rates = Rates()
+    model = compiled(optimizer or sgd(9.0))
+    fit(model, steps, epochs=epochs, callbacks=[callback, rates], **options)
+    return rates.taken
+
+
+def test_each_epoch_has_its_rate():
+    expected = np.repeat([0.5, 0.25, 0.25, 0.125], 2)
+    np.testing.assert_allclose(rates_of(EpochSchedule(BY_EPOCH)), expected)
+
+
+def test_a_run_that_begins_later_has_the_rates_of_its_epochs():
+    taken = rates_of(EpochSchedule(BY_EPOCH), initial_epoch=2)
+    np.testing.assert_allclose(taken, [0.25, 0.25, 0.125, 0.125])
+
+
+def test_a_restart_has_the_rates_of_its_epochs(tmp_path):
+    model = compiled(sgd(9.0))
+    fit(model, 2, epochs=3, callbacks=[EpochSchedule(BY_EPOCH)])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    rates = Rates()
+    callbacks = [EpochSchedule(BY_EPOCH), rates]
+    fit(loaded, 2, epochs=4, initial_epoch=3, callbacks=callbacks)
+    np.testing.assert_allclose(rates.taken, [0.125, 0.125])
+
+
+def test_each_batch_has_its_rate():
+    # 1 - step / 8, two steps an epoch.
+    taken = rates_of(EpochSchedule(LinearDecay(1.0, 8), 2), initial_epoch=1, epochs=3)
+    np.testing.assert_allclose(taken, [0.75, 0.625, 0.5, 0.375], rtol=1e-6)
+
+
+def test_an_epoch_of_other_length_is_stretched():
+    # Four steps an epoch of the schedule, two batches: steps 0, 2, 4, 6.
+    taken = rates_of(EpochSchedule(LinearDecay(1.0, 8), 4), epochs=2)
+    np.testing.assert_allclose(taken, [1.0, 0.75, 0.5, 0.25], rtol=1e-6)
+
+
+def test_every_step_of_an_epoch_is_met():
+    for steps in (3, 7, 49, 391):
+        callback = EpochSchedule(LinearDecay(1.0, 10 * steps), steps)
+        rates = [callback.rate_at(2, batch, steps) for batch in range(steps)]
+        expected = LinearDecay(1.0, 10 * steps).evaluate(2 * steps + np.arange(steps))
+        np.testing.assert_array_equal(rates, expected)
+
+
+def test_a_function_is_given_the_epoch_or_its_fraction():
+    taken = rates_of(EpochSchedule(lambda epoch: 0.5 / (1 + epoch)), epochs=2)
+    np.testing.assert_allclose(taken, [0.5, 0.5, 0.25, 0.25])
+    taken = rates_of(EpochSchedule(lambda epoch: 0.25 * (1 + epoch), 2), epochs=2)
+    np.testing.assert_allclose(taken, [0.25, 0.375, 0.5, 0.625])
+
+
+def test_a_schedule_of_keras_is_followed():
+    theirs = keras.optimizers.schedules.PiecewiseConstantDecay(
+        [0, 2], [0.5, 0.25, 0.125]
+    )
+    taken = rates_of(EpochSchedule(theirs), steps=1)
+    np.testing.assert_allclose(taken, [0.5, 0.25, 0.25, 0.125])
+
+
+def test_wrapped_optimizers_are_set():
+    scaled = keras.optimizers.LossScaleOptimizer(sgd(9.0), 1.0)
+    taken = rates_of(EpochSchedule(BY_EPOCH), steps=1, optimizer=scaled)
+    np.testing.assert_allclose(taken, [0.5, 0.25, 0.25, 0.125])
+    turn = iter([sgd(9.0), sgd(8.0)])
+    model = compiled(keras.optimizers.MultiOptimizer(lambda v: next(turn)), layers=2)
+    fit(model, 1, epochs=2, callbacks=[EpochSchedule(BY_EPOCH)])
+    np.testing.assert_allclose(next_update(model), [0.25, 0.25])
+
+
+def test_nothing_is_compiled_anew():
+    model = fitted(sgd(9.0))
+    step = model.train_function
+    fit(model, 2, epochs=4, callbacks=[EpochSchedule(BY_EPOCH)])
+    assert model.train_function is step
+
+
+def test_a_schedule_as_rate_is_refused_before_the_first_epoch():
+    model = compiled(sgd(LinearDecay(1.0, 8), name="plain"))
+    text = (
+        "Argument `optimizer` of EpochSchedule must be one whose learning rate is a "
+        "number. Received: optimizer='plain'. Leave this callback out and give the "
+        "schedule to the optimizer: PerEpoch(schedule, steps_per_epoch), or for a "
+        "smooth curve the class's from_epochs"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        fit(model, 1, callbacks=[EpochSchedule(BY_EPOCH)])
+    assert int(model.optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize(
+    "plateau", [ReduceOnPlateau("loss"), keras.callbacks.ReduceLROnPlateau("loss")]
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_plateau_beside_it_is_refused_in_any_order(plateau, order):
+    # It would set the rate anew in each epoch, and undo what the plateau does.
+    callbacks = [EpochSchedule(BY_EPOCH), plateau][::order]
+    with pytest.raises(ValueError, match="must be without a plateau, whose reductions"):
+        fit(compiled(sgd(9.0)), 1, callbacks=callbacks)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "text"),
+    [
+        (TypeError, (0.1,), "Argument `schedule` of EpochSchedule must be a learning-"),
+        (ValueError, (BY_EPOCH, 0), "Argument `steps_per_epoch` of EpochSchedule must"),
+        (TypeError, (BY_EPOCH, 1.5), "Argument `steps_per_epoch` of EpochSchedule mus"),
+    ],
+)
+def test_what_is_wrong_is_told(kind, arguments, text):
+    with pytest.raises(kind, match=re.escape(text)):
+        EpochSchedule(*arguments)
+
+
+def test_a_rate_out_of_range_is_told():
+    with pytest.raises(ValueError, match="must be a non-negative finite number"):
+        fit(compiled(sgd(9.0)), 1, callbacks=[EpochSchedule(lambda epoch: -1.0)])

@@ -1,0 +1,231 @@
+"""What the logger shows is the rate that was used, whoever shows the logs."""
+
+import csv
+import re
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from one_weight import Metric
+from one_weight import Rates
+from one_weight import compiled
+from one_weight import fit
+from one_weight import sgd
+from support import BACKEND
+
+from kerasched import LinearDecay
+from kerasched import StepDecay
+from kerasched.callbacks import EpochSchedule
+from kerasched.callbacks import LearningRateLogger
+from kerasched.callbacks import ReduceOnPlateau
+
+SCHEDULE = LinearDecay(1.0, 16)
+THEIRS = keras.optimizers.schedules.PolynomialDecay(1.0, 16, 0.0)
+WRAPPERS = {
+    "plain": lambda optimizer: optimizer,
+    "loss scale": lambda optimizer: keras.optimizers.LossScaleOptimizer(optimizer, 1.0),
+    "multi": lambda optimizer: keras.optimizers.MultiOptimizer(lambda v: optimizer),
+}
+
+
+class Unregistered(keras.optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 1.0 - keras.ops.cast(step, "float32") / 16.0
+
+
+class Batches(keras.callbacks.Callback):
+    """Keeps what the logs of batches show, and has no say in when it is called."""
+
+    async_safe = True
+
+    def __init__(self, name="learning_rate"):
+        super().__init__()
+        self.name, self.seen = name, {}
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.name in logs:
+            self.seen.setdefault(batch, []).append(logs[self.name])
+
+
+def logged(optimizer, callbacks=(), steps=2, epochs=3, every=None, **options):
+    """Return the rates in History, and those that the updates had."""
+    rates, logger = Rates(), LearningRateLogger(every)
+    model = compiled(optimizer, **options)
+    history = fit(model, steps, epochs=epochs, callbacks=[rates, *callbacks, logger])
+    return history.history["learning_rate"], rates.taken
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize(
+    "rate",
+    [0.5, SCHEDULE, THEIRS, Unregistered(), lambda: 0.5],
+    ids=["number", "ours", "Keras's", "unregistered", "function"],
+)
+def test_an_epoch_shows_the_rate_of_its_last_update(rate, wrapper):
+    shown, taken = logged(WRAPPERS[wrapper](sgd(rate)))
+    np.testing.assert_allclose(shown, taken[1::2], rtol=1e-6)
+
+
+def test_several_optimizers_are_shown_by_their_names():
+    optimizers = [sgd(0.5, name="a"), sgd(SCHEDULE, name="b"), sgd(0.25, name="b")]
+    turn = iter(optimizers)
+    model = compiled(keras.optimizers.MultiOptimizer(lambda v: next(turn)), layers=3)
+    history = fit(model, 2, callbacks=[LearningRateLogger()]).history
+    shown = {name: values for name, values in history.items() if "rate" in name}
+    assert shown == {
+        "learning_rate_a": [0.5],
+        "learning_rate_b_1": [1 - 1 / 16],
+        "learning_rate_b_2": [0.25],
+    }
+
+
+def test_a_scheduled_momentum_is_shown():
+    model, callback, logs = compiled(sgd(0.5)), LearningRateLogger(), {}
+    fit(model, 2)
+    # What a class that takes schedules for them has as its attributes.
+    model.optimizer.momentum = model.optimizer.weight_decay = SCHEDULE
+    callback.set_model(model)
+    callback.on_train_begin()
+    callback.on_epoch_end(0, logs)
+    value = 1 - 1 / 16
+    assert logs == {"learning_rate": 0.5, "momentum": value, "weight_decay": value}
+
+
+@pytest.mark.parametrize("steps", [4, 5, 6, 7])
+def test_accumulated_gradients_count_as_keras_counts_them(steps):
+    # The schedule sees batches; an update has the rate of the last one of three.
+    optimizer = sgd(SCHEDULE, gradient_accumulation_steps=3)
+    shown, taken = logged(optimizer, steps=steps, epochs=2)
+    used = [[rate for rate in taken[: steps * n] if rate][-1] for n in (1, 2)]
+    np.testing.assert_allclose(shown, used, rtol=1e-5)
+
+
+class CountsUpdates(keras.optimizers.SGD):
+    """Gives the schedule updates, and says so."""
+
+    schedule_counts_updates = True
+
+
+def test_an_optimizer_whose_schedules_count_updates_is_believed():
+    model = compiled(CountsUpdates(SCHEDULE, gradient_accumulation_steps=3))
+    history = fit(model, 7, callbacks=[LearningRateLogger()]).history
+    assert history["learning_rate"] == [1 - 1 / 16]  # Updates 0 and 1 are done.
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras refuses it on torch")
+@pytest.mark.parametrize("rate", [SCHEDULE, THEIRS])
+def test_several_steps_in_one_execution_are_counted(rate):
+    model, batches = compiled(sgd(rate), steps_per_execution=2), Batches()
+    logger = LearningRateLogger(every=4)
+    history = fit(model, 8, callbacks=[batches, logger]).history
+    np.testing.assert_allclose(history["learning_rate"], [1 - 7 / 16], rtol=1e-6)
+    assert list(batches.seen) == [3, 7]
+    np.testing.assert_allclose(batches.seen[3], 1 - 3 / 16, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "rate", [SCHEDULE, THEIRS, Unregistered()], ids=["ours", "Keras's", "unregistered"]
+)
+def test_every_few_batches_are_shown(rate):
+    model, batches = compiled(sgd(rate)), Batches()
+    fit(model, 7, epochs=2, callbacks=[batches, LearningRateLogger(every=3)])
+    assert list(batches.seen) == [2, 5]
+    expected = [[1 - step / 16 for step in (b, b + 7)] for b in (2, 5)]
+    np.testing.assert_allclose(list(batches.seen.values()), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_rates_set_for_each_batch_are_shown(order):
+    model, batches, rates = compiled(sgd(9.0)), Batches(), Rates()
+    setter = EpochSchedule(LinearDecay(1.0, 8), 4)
+    callbacks = [LearningRateLogger(every=1), batches, rates, setter][::order]
+    history = fit(model, 4, epochs=2, callbacks=callbacks).history
+    shown = np.array([batches.seen[b] for b in range(4)]).T.reshape(-1)
+    np.testing.assert_allclose(shown, rates.taken, rtol=1e-6)
+    np.testing.assert_allclose(history["learning_rate"], [0.625, 0.125], rtol=1e-6)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_rates_set_for_each_epoch_are_shown_for_batches(order):
+    batches = Batches()
+    setter = keras.callbacks.LearningRateScheduler(lambda epoch: 0.5 / (1 + epoch))
+    callbacks = [LearningRateLogger(every=1), batches, setter][::order]
+    fit(compiled(sgd(9.0)), 2, epochs=2, callbacks=callbacks)
+    assert batches.seen == {0: [0.5, 0.25], 1: [0.5, 0.25]}
+
+
+@pytest.mark.parametrize("rate", [0.5, StepDecay(0.5, 99)])
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_plateau_before_or_after_it_makes_no_difference(order, rate):
+    rates = Rates()
+    plateau = ReduceOnPlateau("metric", 0.5, 1, mode="min")
+    callbacks = [Metric([1.0] * 3), *[plateau, LearningRateLogger()][::order], rates]
+    history = fit(compiled(sgd(rate)), 1, epochs=3, callbacks=callbacks).history
+    np.testing.assert_allclose(history["learning_rate"], [0.5, 0.5, 0.25])
+    np.testing.assert_allclose(rates.taken, [0.5, 0.5, 0.25], rtol=1e-6)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_file_of_logs_has_it_in_any_order(order, tmp_path):
+    path = str(tmp_path / "log.csv")
+    callbacks = [LearningRateLogger(), keras.callbacks.CSVLogger(path)][::order]
+    fit(compiled(sgd(SCHEDULE)), 2, epochs=2, callbacks=callbacks)
+    with open(path, newline="") as file:
+        rows = [float(row["learning_rate"]) for row in csv.DictReader(file)]
+    np.testing.assert_allclose(rows, [1 - 1 / 16, 1 - 3 / 16])
+
+
+@pytest.mark.parametrize("every", [None, 1])
+def test_the_progress_bar_shows_it(every, capsys):
+    model = compiled(sgd(SCHEDULE))
+    data = np.ones((4, 1), "float32")
+    callbacks = [LearningRateLogger(every)]
+    model.fit(data, data, batch_size=1, verbose=1, callbacks=callbacks)
+    shown = re.findall(r"learning_rate: (\S+)", capsys.readouterr().out)
+    # The bar averages what it is shown of batches, and ends with the epoch's value.
+    assert float(shown[-1]) == pytest.approx(1 - 3 / 16, abs=1e-4)
+    assert len(shown) == 1 if every is None else len(shown) > 1
+
+
+def test_a_callback_list_of_the_user_is_ordered_once_in_each_fit():
+    model = compiled(sgd(SCHEDULE))
+    history, logger = keras.callbacks.History(), LearningRateLogger(every=1)
+    mine = keras.callbacks.CallbackList([history, logger], model=model)
+    for epochs in (1, 2):
+        data = np.ones((2, 1), "float32")
+        options = {"batch_size": 1, "verbose": 0, "callbacks": mine}
+        model.fit(data, data, epochs=epochs, initial_epoch=epochs - 1, **options)
+        assert [type(one).__name__ for one in mine.callbacks] == [
+            "LearningRateLogger",
+            "History",
+            "_AfterAllOthers",
+        ]
+    np.testing.assert_allclose(history.history["learning_rate"], [15 / 16, 13 / 16])
+
+
+def test_an_epoch_of_unknown_length_is_shown_for_schedules_of_ours():
+    for rate, expected in ((SCHEDULE, [0, 1, 2]), (THEIRS, [])):
+        model, seen = compiled(sgd(rate)), Batches()
+        logger = LearningRateLogger(every=1)
+        logger.set_model(model)
+        logger.set_params({"steps": None})
+        logger.on_train_begin()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            logger.on_epoch_begin(0)
+        for batch in range(3):
+            logs = {}
+            logger.on_train_batch_begin(batch)
+            logger.on_train_batch_end(batch, logs)
+            seen.on_train_batch_end(batch, logs)
+        assert list(seen.seen) == expected
+        text = "LearningRateLogger shows learning_rate for epochs only"
+        told = [one for one in caught if str(one.message).startswith(text)]
+        assert len(told) == (not expected)
+
+
+@pytest.mark.parametrize(("kind", "every"), [(ValueError, 0), (TypeError, 1.5)])
+def test_what_is_wrong_is_told(kind, every):
+    with pytest.raises(kind, match="Argument `every` of LearningRateLogger must be"):
+        LearningRateLogger(every)

@@ -1,0 +1,93 @@
+"""Runs the kernel under sanitizers: python -m tests.sanitizers [address] [thread].
+
+`address` is AddressSanitizer with UndefinedBehaviorSanitizer, `thread` is
+ThreadSanitizer; both where none is named. stress.cc and all of csrc/ that needs no
+Python and no XLA become one program. It must finish without a report; and it must be
+reported when it makes a mistake on purpose, or nothing was watching.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+CSRC = FOLDER.parents[1] / "csrc"
+SOURCES = [
+    path
+    for path in sorted(CSRC.glob("*.cc"))
+    if path.name not in ("module.cc", "xla_handler.cc")
+]
+
+# The compiler's flags, a mistake on purpose, and what its report says.
+SANITIZERS = {
+    "address": (
+        ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+        "write-past-the-end",
+        "AddressSanitizer: heap-buffer-overflow",
+    ),
+    "thread": (["-fsanitize=thread"], "race", "ThreadSanitizer: data race"),
+}
+# The first race is enough: to tell all of them takes minutes.
+OPTIONS = {"TSAN_OPTIONS": "halt_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(SANITIZERS)
+    unknown = [name for name in names if name not in SANITIZERS]
+    if unknown:
+        sys.exit(f"No such sanitizer: {', '.join(unknown)}")
+    verdicts = [clean(name) for name in names]
+    return 0 if all(verdicts) else 1
+
+
+def clean(name: str) -> bool:
+    """Return whether the program passes, and its mistake does not; and print both."""
+    flags, mistake, report = SANITIZERS[name]
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        program = build(Path(folder), flags)
+        done = run(program)
+        caught = run(program, mistake)
+    passed = done.returncode == 0
+    awake = caught.returncode != 0 and report in caught.stderr
+    print(f"{name}: {done.stdout.strip()} {done.stderr[-4000:]}".strip())
+    print(f"{name}: {mistake} was {'caught' if awake else 'NOT caught'}")
+    if not awake:
+        print(caught.stdout, caught.stderr[-4000:])
+    verdict = "clean" if passed and awake else "FAILED"
+    print(f"{name}: {verdict} after {time.monotonic() - start:.0f} s", flush=True)
+    return passed and awake
+
+
+def build(folder: Path, flags: list[str]) -> Path:
+    """Compile the program, its sources at once, and return it."""
+    compiler = os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++"
+    command = [*shlex.split(compiler), "-std=c++17", "-O1", "-g", "-pthread"]
+    command += ["-ffp-contract=off", "-fno-omit-frame-pointer", *flags, f"-I{CSRC}"]
+    sources = [FOLDER / "stress.cc", *SOURCES]
+    objects = [folder / f"{source.stem}.o" for source in sources]
+    started = [
+        subprocess.Popen([*command, "-c", source, "-o", target])
+        for source, target in zip(sources, objects, strict=True)
+    ]
+    codes = [process.wait() for process in started]
+    if any(codes):
+        sys.exit("The sources do not compile.")
+    subprocess.run([*command, *objects, "-o", folder / "stress"], check=True)
+    return folder / "stress"
+
+
+def run(program: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **OPTIONS}
+    return subprocess.run(
+        [program, *words], env=environment, capture_output=True, text=True, timeout=120
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
