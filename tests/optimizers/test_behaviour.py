@@ -1,0 +1,260 @@
+"""kerasched.SGD does within Keras what Keras's own SGD does."""
+
+import keras
+import numpy as np
+import pytest
+from support import BACKEND
+
+import kerasched
+from kerasched.kernels import choice
+from optimizers.small_model import FLOAT32
+from optimizers.small_model import X
+from optimizers.small_model import Y
+from optimizers.small_model import arrays
+from optimizers.small_model import assert_same
+from optimizers.small_model import both
+from optimizers.small_model import compiled
+from optimizers.small_model import fit
+from optimizers.small_model import fitted
+from optimizers.small_model import model
+
+LossScale = keras.optimizers.LossScaleOptimizer
+# A half number has 11 bits, a bfloat16 8: gradients made in them differ by as much
+# where a step is compiled another way.
+POLICIES = {"mixed_float16": 5e-3, "mixed_bfloat16": 3e-2}
+
+
+@pytest.fixture(params=["auto", True, *["scratch"] * (BACKEND == "jax")])
+def fused(request, monkeypatch):
+    """Return how to run: as a small model does, by the kernel, also with scratch.
+
+    Scratch variables, which only JAX has, are otherwise for large models.
+    """
+    if request.param == "scratch":
+        monkeypatch.setattr(choice, "SCRATCH_BYTES", 0)
+    return True if request.param == "scratch" else request.param
+
+
+def test_fit_gives_the_weights_of_keras(fused):
+    ours, theirs = map(fitted, both(fused, nesterov=True, weight_decay=0.01))
+    assert_same(ours, theirs, **FLOAT32)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_mixed_policy_gives_the_weights_of_keras(fused, policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        ours, theirs = map(fitted, both(fused))
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert isinstance(ours.optimizer, LossScale) == (policy == "mixed_float16")
+    assert_same(ours, theirs, rtol=POLICIES[policy], atol=POLICIES[policy])
+
+
+def test_a_loss_scale_optimizer_scales_as_with_keras(fused):
+    wrapped = [LossScale(o, 2.0**10, dynamic_growth_steps=5) for o in both(fused)]
+    ours, theirs = map(fitted, wrapped)
+    assert_same(ours, theirs, **FLOAT32)
+    scales = [float(m.optimizer.dynamic_scale) for m in (ours, theirs)]
+    assert scales == [2.0**12] * 2  # Twelve steps hold two times five.
+
+
+def test_a_loss_that_overflows_skips_the_update(fused):
+    ours = compiled(LossScale(both(fused)[0], 2.0**10))
+    before = arrays(ours.trainable_variables)
+    ours.train_on_batch(np.full_like(X, np.inf), Y)
+    after = arrays(ours.trainable_variables)
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    assert int(ours.optimizer.iterations) == 0
+    assert float(ours.optimizer.dynamic_scale) == 2.0**9
+
+
+def test_two_in_a_multi_optimizer_share_the_layers(fused):
+    def multi(number):
+        chosen = [both(fused, learning_rate=rate)[number] for rate in (0.05, 0.01)]
+        table = keras.optimizers.OptimizerMap(chosen[0])
+        table[".*kernel"] = chosen[1]
+        return keras.optimizers.MultiOptimizer(table)
+
+    ours, theirs = fitted(multi(0)), fitted(multi(1))
+    assert_same(ours, theirs, **FLOAT32)
+
+
+def test_a_frozen_layer_stays(fused):
+    trained = []
+    for optimizer in both(fused, weight_decay=0.01):
+        made = model()
+        made.layers[0].trainable = False
+        made.compile(optimizer, "mse")
+        fit(made, 3)
+        trained.append(made)
+    assert_same(*trained, **FLOAT32)
+    start = model().layers[0].get_weights()
+    frozen = zip(arrays(trained[0].layers[0].weights), start, strict=True)
+    assert all(np.array_equal(a, b) for a, b in frozen)
+
+
+@pytest.mark.parametrize("options", [{}, {"use_ema": True}, {"weight_decay": 0.1}])
+def test_a_missing_gradient_is_warned_of_and_left_out(fused, options):
+    found = []
+    for optimizer in both(fused, **options):
+        weights = [keras.Variable(np.ones(n, "float32")) for n in (3, 7)]
+        optimizer.build(weights)
+        for _ in range(3):
+            with pytest.warns(UserWarning, match="Gradients do not exist"):
+                optimizer.apply([None, keras.ops.ones(7)], weights)
+        found.append(arrays([*weights, *optimizer.variables]))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    assert found[0][0].tolist() == [1.0] * 3
+
+
+@pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2}])
+def test_a_variable_is_overwritten_with_its_gradient(fused, options):
+    found = []
+    for optimizer in both(fused, **options):
+        weights = [keras.Variable(np.ones(n, "float32")) for n in (3, 7)]
+        weights[0].overwrite_with_gradient = True
+        optimizer.build(weights)
+        for number in (5.0, 2.0, 3.0):
+            gradients = [keras.ops.full(w.shape, number) for w in weights]
+            optimizer.apply(gradients, weights)
+        found.append(arrays(weights))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    assert found[0][0].tolist() == [5.0 if options else 3.0] * 3
+
+
+def test_a_constraint_holds_after_every_step(fused):
+    limit = keras.constraints.MaxNorm(0.5)
+    ours, theirs = (fitted(o, constraint=limit) for o in both(fused))
+    assert_same(ours, theirs, **FLOAT32)
+    norms = np.linalg.norm(ours.layers[0].get_weights()[0], axis=0)
+    assert norms.max() <= 0.5 + 1e-6
+
+
+def test_train_on_batch_gives_the_weights_of_keras(fused):
+    trained = [compiled(optimizer) for optimizer in both(fused)]
+    for made in trained:
+        for _ in range(5):
+            made.train_on_batch(X, Y)
+    assert_same(*trained, **FLOAT32)
+
+
+# Keras 3.15.1 gives a weight and its average the same array on JAX, and the second fit
+# donates it twice: its own are given arrays of their own here.
+def test_a_second_fit_with_averages_goes_on(fused):
+    given = {"use_ema": True, "ema_momentum": 0.9}
+    ours, theirs = map(compiled, both(fused, **given))
+    for made in (ours, theirs):
+        fit(made)
+        if BACKEND == "jax" and made is theirs:
+            for average in made.optimizer._model_variables_moving_average:
+                average.assign(keras.ops.copy(average.value))
+        fit(made)
+    assert_same(ours, theirs, **FLOAT32)
+
+
+def custom_loop(optimizer, steps=5):
+    """Train in a loop of the backend's own, and return the model."""
+    made = model()
+    weights = made.trainable_variables
+    optimizer.build(weights)
+    mse = keras.losses.MeanSquaredError()
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        @tf.function
+        def step():
+            with tf.GradientTape() as tape:
+                loss = optimizer.scale_loss(mse(Y, made(X, training=True)))
+            gradients = tape.gradient(loss, [w.value for w in weights])
+            optimizer.apply_gradients(zip(gradients, weights, strict=True))
+
+        for _ in range(steps):
+            step()
+    elif BACKEND == "torch":
+        for _ in range(steps):
+            made.zero_grad()
+            optimizer.scale_loss(mse(Y, made(X, training=True))).backward()
+            optimizer.apply([w.value.grad for w in weights], weights)
+    else:
+        jax_loop(made, optimizer, mse, steps)
+    return made
+
+
+def jax_loop(made, optimizer, mse, steps):
+    import jax
+
+    def loss(weights, others):
+        outputs, others = made.stateless_call(weights, others, X, training=True)
+        return optimizer.scale_loss(mse(Y, outputs)), others
+
+    @jax.jit
+    def step(weights, others, state):
+        gradient = jax.value_and_grad(loss, has_aux=True)
+        (_, others), gradients = gradient(weights, others)
+        weights, state = optimizer.stateless_apply(state, gradients, weights)
+        return weights, others, state
+
+    variables = made.trainable_variables, made.non_trainable_variables
+    values = [[v.value for v in group] for group in (*variables, optimizer.variables)]
+    for _ in range(steps):
+        values = step(*values)
+    for group, found in zip((*variables, optimizer.variables), values, strict=True):
+        for variable, value in zip(group, found, strict=True):
+            variable.assign(value)
+
+
+@pytest.mark.parametrize("options", [{}, {"global_clipnorm": 0.1}])
+def test_a_loop_of_ones_own_gives_the_weights_of_keras(fused, options):
+    ours, theirs = map(custom_loop, both(fused, **options))
+    assert_same(ours, theirs, **FLOAT32)
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras on torch exports in another way")
+def test_a_trained_model_is_exported(fused, tmp_path):
+    made = fitted(both(fused)[0], epochs=1)
+    made.export(tmp_path / "exported", verbose=False)
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(tmp_path / "exported")
+    served = loaded.serve(X)
+    np.testing.assert_allclose(served, made.predict(X, verbose=0), **FLOAT32)
+
+
+def sparse():
+    """Return a gradient of rows 1 and 3 of five, of which row 1 comes twice."""
+    numbers = np.arange(9, dtype="float32").reshape(3, 3) + 1
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.IndexedSlices(tf.constant(numbers), tf.constant([1, 3, 1]), (5, 3))
+    from jax.experimental import sparse as jax_sparse
+
+    places = np.array([[1], [3], [1]])
+    return jax_sparse.BCOO((keras.ops.array(numbers), places), shape=(5, 3))
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras has no sparse tensors on torch")
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_sparse_gradient_gives_the_weights_of_keras(momentum):
+    found = []
+    for optimizer in both("auto", momentum=momentum):
+        weight = keras.Variable(np.ones((5, 3), "float32"))
+        optimizer.build([weight])
+        for _ in range(3):
+            optimizer.apply([sparse()], [weight])
+        found.append(arrays([weight, *optimizer.variables]))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras has no sparse tensors on torch")
+def test_a_sparse_gradient_is_refused_where_the_kernel_must_run():
+    weight = keras.Variable(np.ones((5, 3), "float32"))
+    optimizer = kerasched.SGD(0.1, fused=True)
+    optimizer.build([weight])
+    with pytest.raises(RuntimeError, match="a gradient is sparse"):
+        optimizer.apply([sparse()], [weight])

@@ -1,0 +1,132 @@
+"""Files of kerasched.SGD: whole, on every backend, and interchangeable with Keras's."""
+
+import keras
+import numpy as np
+import pytest
+from support import BACKEND
+from support import INSTALLED
+from support import run_json
+
+from kerasched.kernels import choice
+from optimizers.small_model import FLOAT32
+from optimizers.small_model import X
+from optimizers.small_model import Y
+from optimizers.small_model import arrays
+from optimizers.small_model import both
+from optimizers.small_model import compiled
+
+# Five micro-batches: an update of four, and a sum of one that is saved.
+STEPS = 5
+OPTIONS = {
+    "plain": {},
+    "every variable": {"use_ema": True, "gradient_accumulation_steps": 4},
+}
+each_option = pytest.mark.parametrize("name", OPTIONS)
+
+
+SIZES = ["as it is", *["scratch"] * (BACKEND == "jax")]
+
+
+@pytest.fixture(params=SIZES, autouse=True)
+def scratch(request, monkeypatch):
+    """Give also the small model its scratch variables, which only JAX knows."""
+    if request.param == "scratch":
+        monkeypatch.setattr(choice, "SCRATCH_BYTES", 0)
+
+
+def pair(name):
+    return both(True, nesterov=True, **OPTIONS[name])
+
+
+def stepped(made, steps=STEPS):
+    for _ in range(steps):
+        made.train_on_batch(X, Y)
+    return made
+
+
+def saved(optimizer):
+    """Return what an optimizer writes to a file, by key."""
+    store = {}
+    optimizer.save_own_variables(store)
+    return {key: np.array(value) for key, value in store.items()}
+
+
+@each_option
+def test_a_file_has_the_keys_and_numbers_of_keras(name):
+    ours, theirs = (saved(stepped(compiled(o)).optimizer) for o in pair(name))
+    assert list(ours) == list(theirs)
+    for key, value in theirs.items():
+        np.testing.assert_allclose(ours[key], value, **FLOAT32)
+
+
+def test_a_partial_sum_is_saved_and_a_whole_one_is_not():
+    made = stepped(compiled(pair("every variable")[0]), 4)
+    names = [variable.name for variable in made.optimizer.variables]
+    places = [n for n, name in enumerate(names) if "accumulator" in name]
+    after = saved(made.optimizer)
+    assert len(places) == 6
+    assert not any(after[str(place)].any() for place in places)
+    stepped(made, 1)
+    partial = saved(made.optimizer)
+    assert all(partial[str(place)].any() for place in places[-2:])
+
+
+@each_option
+@pytest.mark.parametrize("way", ["to keras", "from keras"])
+def test_the_other_class_goes_on_from_a_file(name, way, tmp_path):
+    first, second = pair(name)[:: 1 if way == "to keras" else -1]
+    made = stepped(compiled(first))
+    made.save_weights(tmp_path / "a.weights.h5")
+    other = compiled(second)
+    other.optimizer.build(other.trainable_variables)
+    other.load_weights(tmp_path / "a.weights.h5")
+    assert int(other.optimizer._iterations) == STEPS
+    for a, b in zip(arrays(made.weights), arrays(other.weights), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for each in (made, other):
+        stepped(each, 4)
+    for a, b in zip(arrays(made.weights), arrays(other.weights), strict=True):
+        np.testing.assert_allclose(a, b, **FLOAT32)
+
+
+@each_option
+def test_a_loaded_model_goes_on_as_if_it_had_not_been_saved(name, tmp_path):
+    made = stepped(compiled(pair(name)[0]))
+    made.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded.optimizer) is type(made.optimizer)
+    assert loaded.optimizer.get_config() == made.optimizer.get_config()
+    for each in (made, loaded):
+        stepped(each, 4)
+    for a, b in zip(arrays(made.weights), arrays(loaded.weights), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+LOAD = """
+import json, sys
+import keras, kerasched, numpy as np
+path, rows = sys.argv[1:]
+model = keras.saving.load_model(path)
+assert type(model.optimizer) is kerasched.SGD, type(model.optimizer)
+rows = np.load(rows)
+before = int(model.optimizer._iterations)
+for _ in range(4):
+    model.train_on_batch(rows["x"], rows["y"])
+weights = [w.tolist() for w in model.get_weights()]
+print(json.dumps({"before": before, "weights": weights}))
+"""
+
+
+@pytest.mark.parametrize("other", [name for name in INSTALLED if name != BACKEND])
+def test_a_model_goes_on_on_another_backend(other, tmp_path):
+    made = compiled(both("auto", nesterov=True, **OPTIONS["every variable"])[0])
+    # Saved too; torch would compile for a minute.
+    made.compile(made.optimizer, "mse", jit_compile=False)
+    stepped(made).save(tmp_path / "model.keras")
+    np.savez(tmp_path / "rows.npz", x=X, y=Y)
+    given = (tmp_path / "model.keras", tmp_path / "rows.npz")
+    facts = run_json(LOAD, other, given)
+    stepped(made, 4)
+    assert facts["before"] == STEPS
+    for here, there in zip(made.get_weights(), facts["weights"], strict=True):
+        np.testing.assert_allclose(here, there, rtol=1e-4, atol=1e-5)
