@@ -1,5 +1,8 @@
 """Fifty steps of kerasched.SGD equal those of keras.optimizers.SGD."""
 
+from itertools import combinations
+from itertools import product
+
 import keras
 import numpy as np
 import pytest
@@ -15,31 +18,50 @@ from optimizers.training import MODES
 from optimizers.training import steps_of
 from optimizers.training import trained
 
-ROWS = pairwise({"mode": MODES, "dtype": DTYPES, **OPTIONS})
+
+def in_branches(row):
+    """Return whether Keras puts the update into branches, which JAX compiles anyway.
+
+    Outside of jit it compiles them anew at every step.
+    """
+    branches = row["accumulation"] != "none" or row["scale"] == "dynamic"
+    return BACKEND == "jax" and branches
+
+
+def distinct(rows):
+    """Return rows with the mode in which they are run, each once."""
+    run = [{**row, "mode": MODES[-1]} if in_branches(row) else row for row in rows]
+    return list({label(row): row for row in run}.values())
+
+
+ROWS = distinct(pairwise({"mode": MODES, "dtype": DTYPES, **OPTIONS}))
 PLAIN = dict.fromkeys(OPTIONS, "none") | {"rate": "constant", "nesterov": "no"}
 PLAIN |= {"momentum": "0.9", "mode": MODES[0], "dtype": "float32"}
 
 # Every way to compile, type and kind of momentum with every pair of the other options.
 OTHERS = {name: levels for name, levels in OPTIONS.items() if name != "nesterov"}
-SWEEP = [
+SWEEP = distinct(
     {"mode": mode, "dtype": dtype, "nesterov": nesterov, **row}
     for row in pairwise(OTHERS)
     for mode in MODES
     for dtype in DTYPES
     for nesterov in OPTIONS["nesterov"]
-]
+)
 
 
 def exact(row):
     """Return whether the numbers must be the same, bit by bit.
 
     XLA joins a product and a sum into one operation that is rounded once, and so do
-    torch's `_foreach` operations, which Keras's class uses. The order in which a norm
-    is summed is nobody's promise.
+    torch's `_foreach` operations, which Keras's class uses. TensorFlow's optimizer of
+    graphs multiplies the constant decay and the rate first, so that Keras's own decay
+    differs by a unit from what it is outside of a graph. The order in which a norm is
+    summed is nobody's promise.
     """
+    if row["mode"] == "graph" and row["decay"] != "none":
+        return False
     unjitted = BACKEND != "torch" and row["mode"] in ("eager", "graph")
-    inside = BACKEND == "jax" and row["scale"] == "dynamic"  # A compiled branch.
-    return unjitted and not inside and row["clip"] not in ("norm", "global")
+    return unjitted and not in_branches(row) and row["clip"] not in ("norm", "global")
 
 
 def check(row, **more):
@@ -137,22 +159,16 @@ def test_fifty_steps_of_every_kind_equal_those_of_keras(row):
 
 
 def test_the_rows_hold_every_pair_of_levels():
-    options = {"mode": MODES, "dtype": DTYPES, **OPTIONS}
-    pairs = {
-        (one, a, other, b)
-        for one in options
-        for other in options
-        if one != other
-        for a in options[one]
-        for b in options[other]
-    }
-    held = {
-        (one, row[one], other, row[other])
-        for row in ROWS
-        for one in row
-        for other in row
-    }
-    assert pairs <= held
+    def pairs(row):
+        return {(one, row[one], other, row[other]) for one in row for other in row}
+
+    levels = {"mode": MODES, "dtype": DTYPES, **OPTIONS}
+    held = set().union(*map(pairs, ROWS))
+    for one, other in combinations(levels, 2):
+        for a, b in product(levels[one], levels[other]):
+            row = {**PLAIN, one: a, other: b}
+            if not (one == "mode" and a == "eager" and in_branches(row)):
+                assert (one, a, other, b) in held
 
 
 # An option that did nothing would be equal too. `nesterov` needs a momentum, a decay

@@ -22,9 +22,9 @@ MODES = {
 def steps_of(row):
     """Return how many steps a row is given: fifty, but for what is slow.
 
-    JAX compiles single operations, and each `cond` of Keras anew at every step, and
-    TensorFlow takes 0.1 s for a step of them: six hold an update of accumulated
-    gradients, a part of the next, and the step that overflows.
+    JAX compiles single operations, and TensorFlow takes 0.1 s for a step of them: six
+    hold an update of accumulated gradients, a part of the next, and the step that
+    overflows.
     """
     return STEPS if BACKEND == "torch" or row["mode"] != "eager" else 6
 
