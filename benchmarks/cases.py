@@ -21,8 +21,16 @@ CASES: dict[str, dict[str, Any]] = {
     "accumulation": {"gradient_accumulation_steps": 4},
     "loss scale": {"loss_scale_factor": 128.0},
 }
-# The updates that are timed together: one with its micro-batches.
-REPEATS = {"accumulation": 4}
+
+
+def repeats(option: str, tensors: str) -> int:
+    """Return the steps that are timed together.
+
+    An update with its micro-batches; and ten of tensors so small that the clock and the
+    caches that others have emptied would count for as much as the step.
+    """
+    micro_batches = 4 if option == "accumulation" else 1
+    return micro_batches * (10 if tensors == "small" else 1)
 
 
 def arguments(option: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import optax
 import ratios
-from cases import REPEATS
+from cases import repeats
 from cases import arguments
 from tensors import agree
 from tensors import starts
@@ -29,9 +29,9 @@ class Trained:
         self.gradients = [jax.numpy.array(g) for g in gradients]
         self.state = state
 
-    def __call__(self, repeats: int) -> None:
+    def __call__(self, times: int) -> None:
         """Do some steps and wait for them."""
-        for _ in range(repeats):
+        for _ in range(times):
             self.weights, self.state = self.step(
                 self.weights, self.state, self.gradients
             )
@@ -43,8 +43,8 @@ def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
     steps = {name: _keras(cls, option, tensors) for name, cls in CLASSES.items()}
     if option in ("no momentum", "momentum", "nesterov"):
         steps["optax"] = _optax(option, tensors)
-    repeats = REPEATS.get(option, 1)
-    functions = {n: lambda step=step: step(repeats) for n, step in steps.items()}
+    times = repeats(option, tensors)
+    functions = {n: lambda step=step: step(times) for n, step in steps.items()}
     for function in functions.values():
         for _ in range(CHECKED):
             function()

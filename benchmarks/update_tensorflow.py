@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import ratios
 import tensorflow as tf
-from cases import REPEATS
+from cases import repeats
 from cases import arguments
 from tensors import TENSORS
 from tensors import agree
@@ -34,8 +34,8 @@ def _row(option: str, tensors: str, rounds: int, way: str) -> dict[str, Any]:
         name = "ResourceApplyKerasMomentum"
         nesterov = option == "nesterov"
         weights[name], steps[name] = _operation(nesterov, tensors, sources)
-    repeats = REPEATS.get(option, 1)
-    functions = {name: _repeated(step, repeats) for name, step in steps.items()}
+    times = repeats(option, tensors)
+    functions = {name: _repeated(step, times) for name, step in steps.items()}
     for function in functions.values():
         for _ in range(CHECKED):
             function()
@@ -44,9 +44,9 @@ def _row(option: str, tensors: str, rounds: int, way: str) -> dict[str, Any]:
     return ratios.row(case, ratios.taking_turns(functions, rounds))
 
 
-def _repeated(step: Callable[[], Any], repeats: int) -> Callable[[], Any]:
+def _repeated(step: Callable[[], Any], times: int) -> Callable[[], Any]:
     def run() -> None:
-        for _ in range(repeats):
+        for _ in range(times):
             step()
 
     return run

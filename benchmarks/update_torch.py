@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import ratios
 import torch
-from cases import REPEATS
+from cases import repeats
 from cases import arguments
 from tensors import agree
 from tensors import starts
@@ -27,8 +27,8 @@ def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
     if option in ("no momentum", "momentum", "nesterov"):
         for name, way in WAYS.items():
             weights[name], steps[name] = _torch(option, tensors, way)
-    repeats = REPEATS.get(option, 1)
-    functions = {name: _repeated(step, repeats) for name, step in steps.items()}
+    times = repeats(option, tensors)
+    functions = {name: _repeated(step, times) for name, step in steps.items()}
     for function in functions.values():
         for _ in range(CHECKED):
             function()
@@ -38,9 +38,9 @@ def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
     return [ratios.row(case, ratios.taking_turns(functions, rounds))]
 
 
-def _repeated(step: Callable[[], Any], repeats: int) -> Callable[[], Any]:
+def _repeated(step: Callable[[], Any], times: int) -> Callable[[], Any]:
     def run() -> None:
-        for _ in range(repeats):
+        for _ in range(times):
             step()
 
     return run

@@ -57,7 +57,8 @@ def compute(
 
 
 def _accumulated(arrays: Arrays, gradients: list[Any]) -> Arrays:
-    sums = [g + s for g, s in zip(gradients, arrays.sums, strict=True)]
+    pairs = zip(gradients, arrays.sums, strict=True)
+    sums = [ops.cast(g + s, s.dtype) for g, s in pairs]
     return Arrays(arrays.weights, arrays.velocities, sums, arrays.averages)
 
 

@@ -36,16 +36,19 @@ class Scratch:
             self._hidden = False
 
 
-def called_by_another(optimizer: Any) -> bool:
-    """Return whether another optimizer is what calls a method of this one.
+def called_by_a_model(optimizer: Any) -> bool:
+    """Return whether a model calls a method of an optimizer, not through another one.
 
-    One that wraps others gives their variables out as its own, and saves them: there
-    can be no scratch among them. Nothing else tells who builds an optimizer.
+    Only a model's own step is sure to make gradients where they are applied. And an
+    optimizer that wraps others gives their variables out as its own, and saves them, so
+    that there can be no scratch among them. Nothing else tells who builds an optimizer.
     """
     frame = inspect.currentframe()
     while frame is not None:
         owner = frame.f_locals.get("self")
-        if isinstance(owner, keras.optimizers.Optimizer) and owner is not optimizer:
+        if isinstance(owner, keras.Model):
             return True
+        if isinstance(owner, keras.optimizers.Optimizer) and owner is not optimizer:
+            return False
         frame = frame.f_back
     return False

@@ -19,7 +19,7 @@ from kerasched.kernels.options import Step
 from kerasched.optimizers.arguments import is_schedule
 from kerasched.optimizers.repeated import RepeatedStep
 from kerasched.optimizers.scratch import Scratch
-from kerasched.optimizers.scratch import called_by_another
+from kerasched.optimizers.scratch import called_by_a_model
 
 if TYPE_CHECKING:
     KerasSGD = keras.optimizers.SGD
@@ -61,9 +61,9 @@ class UpdatedAtOnce(KerasSGD):
         """Make the optimizer's variables, one set for each of the model's."""
         if self.built:
             return
-        inner = called_by_another(self)
+        in_a_model = called_by_a_model(self)
         super().build(variables)
-        if not inner and choice.wants_scratch(variables, self.fused):
+        if in_a_model and choice.wants_scratch(variables, self.fused):
             # The last of all, so that the others have the places that Keras gives them.
             made = self.add_optimizer_variables(variables, "scratch")
             self._scratch.variables = made

@@ -14,6 +14,10 @@ from kerasched import LinearDecay
 from kerasched import PerUpdate
 from kerasched import StepDecay
 from kerasched.kernels import choice
+from kerasched.kernels import reference
+from kerasched.kernels.options import Arrays
+from kerasched.kernels.options import Options
+from kerasched.kernels.options import Scalars
 
 BACKEND = keras.backend.backend()
 SHAPES = [(3, 5), (7,), (), (65,), (1000,)]
@@ -193,6 +197,17 @@ def test_a_type_that_the_kernel_lacks_goes_without():
     assert ops.convert_to_numpy(weight.value).tolist() == [0.5] * 3
     with pytest.raises(RuntimeError, match="a weight is of float16"):
         SGD(0.5, fused=True).apply([ops.ones(3, "float16")], [weight])
+
+
+def test_a_sum_keeps_its_type_where_gradients_are_wider():
+    arrays = Arrays([ops.ones(3, "float16")], [], [ops.ones(3, "float16")], [])
+    options = Options(gradient_accumulation_steps=2)
+    for iterations in (0, 1):
+        scalars = Scalars(0.5, 0.0, 0.0, ops.convert_to_tensor(iterations))
+        gradients = [ops.ones(3, "float32")]
+        new = reference.compute(options, (True,), scalars, arrays, gradients)
+        types = [keras.backend.standardize_dtype(x.dtype) for x in new.flat()]
+        assert types == ["float16", "float16"]
 
 
 def test_the_rate_is_computed_once_a_step():
