@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import optax
 import ratios
-from cases import repeats
 from cases import arguments
+from cases import repeats
 from tensors import agree
 from tensors import starts
 

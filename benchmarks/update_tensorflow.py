@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import ratios
 import tensorflow as tf
-from cases import repeats
 from cases import arguments
+from cases import repeats
 from tensors import TENSORS
 from tensors import agree
 from tensors import starts

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import ratios
 import torch
-from cases import repeats
 from cases import arguments
+from cases import repeats
 from tensors import agree
 from tensors import starts
 
