@@ -50,6 +50,7 @@ BEFORE_KERAS += tuple(
         "info",
         "loading",
         "numbers",
+        "quiet",
         "schedules",
     )
 )

@@ -3,6 +3,7 @@
 import os
 import sys
 
+from kerasched.commands.quiet import without_chatter
 from kerasched.demo.settings import any_backend
 from kerasched.errors import UserError
 
@@ -17,7 +18,10 @@ def load_keras(backend: str) -> None:
 
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with Console(stderr=True).status(f"Loading Keras with {backend} ..."):
+    with (
+        without_chatter() as errors,
+        Console(file=errors).status(f"Loading Keras with {backend} ..."),
+    ):
         import keras
     if keras.backend.backend() != backend:
         raise UserError(

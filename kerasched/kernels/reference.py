@@ -58,7 +58,7 @@ def compute(
 
 def _accumulated(arrays: Arrays, gradients: list[Any]) -> Arrays:
     pairs = zip(gradients, arrays.sums, strict=True)
-    sums = [ops.cast(g + s, s.dtype) for g, s in pairs]
+    sums = [ops.cast(ops.add(g, s), s.dtype) for g, s in pairs]
     return Arrays(arrays.weights, arrays.velocities, sums, arrays.averages)
 
 
@@ -72,7 +72,7 @@ def _updated(
     steps = options.gradient_accumulation_steps
     if steps > 1:
         pairs = zip(gradients, arrays.sums, strict=True)
-        gradients = [(g + s) / steps for g, s in pairs]
+        gradients = [ops.add(g, s) / steps for g, s in pairs]
     gradients = _clipped(options, gradients)
     velocities = arrays.velocities or [None] * len(arrays.weights)
     moved = [
