@@ -111,10 +111,11 @@ class Schedule(LearningRateSchedule):
             ValueError: a step is 2**31 or more, or not a number.
         """
         time = HostMath.time(steps)
+        flat = time.reshape(-1)  # One number is rounded otherwise than one of an array.
         with np.errstate(all="ignore"):
-            if time.size <= BLOCK:
-                return HostMath.fill(self.value(time, HostMath), time)
-            flat = time.reshape(-1)
+            if flat.size <= BLOCK:
+                result = HostMath.fill(self.value(flat, HostMath), flat)
+                return result.reshape(time.shape)[()]
             result = np.empty(flat.shape)
             for start in range(0, flat.size, BLOCK):
                 block = slice(start, start + BLOCK)
