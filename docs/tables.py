@@ -53,7 +53,7 @@ def speed_table(result: dict[str, Any]) -> str:
 def _speed(row: dict[str, Any], ratio: dict[str, Any]) -> str:
     times = [1e3 * row["seconds"][side]["median"] for side in ("keras", "ours")]
     cells = [f"{row['backend']}, {row['way']}", row["model"], row["option"]]
-    cells += [f"{time:.3g} ms" for time in times]
+    cells += [f"{t:,.0f} ms" if t >= 100 else f"{t:.3g} ms" for t in times]
     low, high = ratio["low"], ratio["high"]
     cells.append(f"{ratio['median']:.2f} ({low:.2f} to {high:.2f})")
     return f"| {' | '.join(cells)} |"

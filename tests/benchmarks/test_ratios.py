@@ -119,7 +119,7 @@ def test_the_table_of_speeds_shows_promises_and_losses(low, high, floor, shown):
     table = runpy.run_path(str(ROOT / "docs" / "tables.py"))["speed_table"]
     text = table(speeds(low, high, floor))
     middle = f"{(low + high) / 2:.2f} ({low:.2f} to {high:.2f})"
-    row = f"| jax, jit | resnet | accumulation | 1e+03 ms | 1e+03 ms | {middle} |"
+    row = f"| jax, jit | resnet | accumulation | 1,000 ms | 1,000 ms | {middle} |"
     assert (row in text) == shown
     assert "A processor, 2 cores" in text
 
