@@ -192,7 +192,11 @@ void RefusesWithoutATouch() {
   Check(!Update(Everything(), {}, tensors, PrivatePool()).ok(), "null is refused");
   tensors = model.tensors();
   tensors[0].gradient = static_cast<char*>(tensors[0].average) + 4;
-  Check(!CheckOverlap(tensors).ok(), "overlap is refused");
+  WrittenBytes places;
+  Check(places.Set(tensors).ok(), "what is written does not overlap");
+  Check(!places.CheckGradients(tensors).ok(), "a gradient there is refused");
+  tensors[0].velocity = static_cast<char*>(tensors[0].average) + 4;
+  Check(!places.Set(tensors).ok(), "overlap is refused");
   for (const char* name : {"KERASCHED_ISA", "KERASCHED_NUM_THREADS"}) {
     setenv(name, "none", 1);
     Check(!Update(Everything(), {}, model.tensors(), PrivatePool()).ok(), name);
