@@ -14,7 +14,7 @@ PAGE = (ROOT / "docs" / "adding_a_schedule.md").read_text(encoding="utf-8")
 # The text before a block ends with what it goes into: a table of a file, or a file.
 BLOCK = re.compile(r"^(.+?)^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.search(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
-PARTS = ("kerasched", "tests", "docs", "README.md", "pyproject.toml")
+PARTS = ("kerasched", "tests", "benchmarks", "docs", "README.md", "pyproject.toml")
 
 # A test of each kind that a registered schedule must pass.
 TESTS = ["tests/test_layers.py", "tests/test_readme.py", "tests/test_gallery.py"]
