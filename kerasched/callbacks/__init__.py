@@ -5,6 +5,7 @@ batch is trained. One that keeps something for the next epoch has `get_state()`,
 gives JSON-native values, and `set_state(state)`.
 """
 
+from kerasched.callbacks.backup_and_restore import BackupAndRestore as BackupAndRestore
 from kerasched.callbacks.epoch_schedule import EpochSchedule as EpochSchedule
 from kerasched.callbacks.learning_rate_logger import (
     LearningRateLogger as LearningRateLogger,

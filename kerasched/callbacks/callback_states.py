@@ -1,0 +1,93 @@
+"""What the callbacks of a run keep from one epoch to the next.
+
+A callback that keeps something has `get_state()` and `set_state(state)`, for values of
+JSON, and `get_arrays()` and `set_arrays(arrays)` if it keeps arrays too. Those of Keras
+have none of them, and are known by the attributes below.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from kerasched.training.encoding import decode
+from kerasched.training.encoding import encode
+
+# The private ones have no other way; a test tells when Keras changes them.
+ATTRIBUTES: dict[type, tuple[str, ...]] = {
+    keras.callbacks.History: ("epoch", "history"),
+    keras.callbacks.EarlyStopping: (
+        *("best", "wait", "best_epoch", "best_weights", "stopped_epoch"),
+    ),
+    keras.callbacks.ReduceLROnPlateau: ("best", "wait", "cooldown_counter"),
+    keras.callbacks.ModelCheckpoint: (
+        *("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
+    ),
+    keras.callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
+}
+
+
+def states_of(callbacks: Sequence[Any], arrays: dict[str, Any]) -> dict[str, Any]:
+    """Return the states by names, and add what is an array to `arrays`."""
+    return {
+        name: encode(_get(callback), arrays, f"callback:{name}")
+        for name, callback in _stateful(callbacks)
+    }
+
+
+def set_states(
+    callbacks: Sequence[Any], states: dict[str, Any], arrays: dict[str, Any]
+) -> list[str]:
+    """Give the callbacks what `states_of` returned.
+
+    A callback that is new starts as it is. The names of those that are no longer there
+    are returned.
+    """
+    named = dict(_stateful(callbacks))
+    for name, state in states.items():
+        if name in named:
+            _set(named[name], decode(state, arrays))
+    return [name for name in states if name not in named]
+
+
+def _stateful(callbacks: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """Return callbacks with a state, by class and number within the class.
+
+    The place in the list may change from run to run.
+    """
+    seen: dict[str, int] = {}
+    for callback in callbacks:
+        if _has_protocol(callback) or _attributes(callback):
+            kind = type(callback).__name__
+            number = seen[kind] = seen.get(kind, 0) + 1
+            yield kind if number == 1 else f"{kind}#{number}", callback
+
+
+def _has_protocol(callback: Any) -> bool:
+    return hasattr(callback, "get_state") and hasattr(callback, "set_state")
+
+
+def _attributes(callback: Any) -> tuple[str, ...]:
+    kinds = (names for kind, names in ATTRIBUTES.items() if isinstance(callback, kind))
+    return next(kinds, ())
+
+
+def _get(callback: Any) -> dict[str, Any]:
+    if not _has_protocol(callback):
+        names = _attributes(callback)
+        return {name: getattr(callback, name) for name in names}
+    state = {"state": callback.get_state()}
+    if hasattr(callback, "get_arrays"):
+        state["arrays"] = callback.get_arrays()
+    return state
+
+
+def _set(callback: Any, state: dict[str, Any]) -> None:
+    if not _has_protocol(callback):
+        for name, value in state.items():
+            setattr(callback, name, value)
+        return
+    callback.set_state(state["state"])
+    if "arrays" in state:
+        callback.set_arrays(state["arrays"])

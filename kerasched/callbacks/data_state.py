@@ -1,0 +1,196 @@
+"""Where the data of a run stand: what is kept of them, and what cannot be.
+
+Arrays come in the order of a generator whose state is kept with the run. A PyDataset is
+asked for its state; one that has none to give is looked at: what an epoch changes among
+its attributes is its state. Of all other sources nothing is known.
+"""
+
+import hashlib
+import pickle
+import random
+import sys
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasched.training.encoding import Arrays
+from kerasched.training.encoding import decode
+from kerasched.training.encoding import encode
+
+# Of an array above this size only as many bytes are looked at, evenly spread.
+LOOKED_AT = 2**22
+
+
+class DataState:
+    """The state of what `fit` draws its batches from.
+
+    Args:
+        x: the first argument of `fit`.
+        others: what else is data, such as the targets.
+        shuffle: the argument of `fit`.
+    """
+
+    def __init__(self, x: Any, others: tuple[Any, ...], shuffle: Any) -> None:
+        self._x, self._others, self._shuffle = x, others, shuffle
+        self._dataset = x if isinstance(x, keras.utils.PyDataset) else None
+        self._arrays = [] if self._dataset is not None else _arrays(x, others)
+        self._at_start = self._digests()
+        self._changing: set[str] = set()
+        self._told: set[str] = set()
+
+    def doubt(self) -> str | None:
+        """Return why a run on these data may go on otherwise, None for no reason."""
+        if self._dataset is not None:
+            return self._doubt_of_dataset()
+        if self._arrays is None:
+            kind = type(self._x)
+            return (
+                f"draws from a {kind.__module__}.{kind.__qualname__}, whose order it "
+                "cannot see: the run goes on exactly only if that gives the same "
+                "batches in every epoch. Use arrays or a keras.utils.PyDataset, or "
+                "pass check_data=False if it does"
+            )
+        if self._shuffle and _tensorflow_has_no_seed():
+            return (
+                "cannot repeat the order in which TensorFlow shuffles without a seed. "
+                "Call keras.utils.set_random_seed before fit"
+            )
+        return None
+
+    def fingerprint(self) -> str | None:
+        """Return what tells arrays from others, None for a source without arrays."""
+        if not self._arrays:
+            return None
+        return _digest([_seen(array) for array in self._arrays])
+
+    def get(self, arrays: Arrays, name: str) -> Any:
+        """Return the state as values of JSON, and add its arrays to `arrays`."""
+        if self._dataset is None:
+            return None
+        if _has_protocol(self._dataset):
+            return encode(self._dataset.get_state(), arrays, name)
+        return self._changed(arrays, name)
+
+    def set(self, state: Any, arrays: Arrays) -> None:
+        """Give a PyDataset what `get` returned."""
+        if self._dataset is None or state is None:
+            return
+        if _has_protocol(self._dataset):
+            self._dataset.set_state(decode(state, arrays))
+            return
+        for name, value in state.items():
+            _put(self._dataset, name, decode(value, arrays))
+            self._changing.add(name)
+
+    def _doubt_of_dataset(self) -> str | None:
+        kind = type(self._dataset).__name__
+        for name in () if _has_protocol(self._dataset) else vars(self._dataset):
+            if hasattr(getattr(self._dataset, name), "__next__"):
+                return (
+                    f"cannot save `{name}` of {kind}, an iterator: the run does not go "
+                    f"on exactly. Give {kind} the methods get_state() and "
+                    "set_state(state), with values of JSON"
+                )
+        return None
+
+    def _changed(self, arrays: Arrays, prefix: str) -> dict[str, Any]:
+        """Return the attributes that are not as they were when the run began."""
+        digests = self._digests()
+        self._changing |= {
+            name
+            for name in {*digests, *self._at_start}
+            if digests.get(name) != self._at_start.get(name)
+        }
+        state = {}
+        for name in sorted(self._changing & set(vars(self._dataset))):
+            try:
+                value = vars(self._dataset)[name]
+                state[name] = encode(value, arrays, f"{prefix}:{name}")
+            except TypeError:
+                self._tell(name)
+        return state
+
+    def _tell(self, name: str) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            kind = type(self._dataset).__name__
+            warnings.warn(
+                f"BackupAndRestore cannot save `{name}` of {kind}, which changes from "
+                f"epoch to epoch: the run does not go on exactly. Give {kind} the "
+                "methods get_state() and set_state(state), with values of JSON.",
+                stacklevel=2,
+            )
+
+    def _digests(self) -> dict[str, str | None]:
+        if self._dataset is None or _has_protocol(self._dataset):
+            return {}
+        return {name: _digest(value) for name, value in vars(self._dataset).items()}
+
+
+def _arrays(x: Any, others: tuple[Any, ...]) -> list[Any] | None:
+    """Return the arrays that data consist of, None if they are something else."""
+    leaves = [leaf for leaf in keras.tree.flatten((x, others)) if leaf is not None]
+    return leaves if all(hasattr(leaf, "shape") for leaf in leaves) else None
+
+
+def _digest(value: Any) -> str | None:
+    """Return what changes with a value, None for one that cannot be looked into."""
+    seen = hashlib.blake2b(digest_size=16)
+    large: list[pickle.PickleBuffer] = []
+    try:
+        # Not to be read again: the way to walk through any value.
+        seen.update(pickle.dumps(value, protocol=5, buffer_callback=large.append))
+        for buffer in large:
+            seen.update(_spread(np.frombuffer(buffer.raw(), np.uint8)))
+    except Exception:  # Whatever the user's classes raise.
+        return None
+    return seen.hexdigest()
+
+
+def _seen(array: Any) -> Any:
+    """Return a part of an array on the host, in rows that are evenly spread."""
+    rows = array.shape[0] if len(array.shape) else 1
+    size = int(np.prod(array.shape)) * 8
+    step = max(1, size // LOOKED_AT) if rows > 1 else 1
+    part = array.iloc[::step] if hasattr(array, "iloc") else array[::step]
+    return np.asarray(part), tuple(array.shape)
+
+
+def _spread(content: np.ndarray) -> Any:
+    if content.size <= LOOKED_AT:
+        return content.tobytes()
+    return np.ascontiguousarray(content[:: content.size // LOOKED_AT]).tobytes()
+
+
+def _put(dataset: Any, name: str, value: Any) -> None:
+    """Set an attribute; a generator stays the one that others may hold too."""
+    held = vars(dataset).get(name)
+    if type(held) is not type(value):
+        setattr(dataset, name, value)
+    elif isinstance(value, np.random.Generator):
+        held.bit_generator.state = value.bit_generator.state
+    elif isinstance(value, np.random.RandomState):
+        held.set_state(value.get_state())
+    elif isinstance(value, random.Random):
+        held.setstate(value.getstate())
+    else:
+        setattr(dataset, name, value)
+
+
+def _has_protocol(dataset: Any) -> bool:
+    return hasattr(dataset, "get_state") and hasattr(dataset, "set_state")
+
+
+def _tensorflow_has_no_seed() -> bool:
+    """Return whether TensorFlow would shuffle in an order of chance."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    tf = sys.modules["tensorflow"]
+    found: list[Any] = []
+    # In a graph, as in eager mode each question would change what is drawn next.
+    tf.function(
+        lambda: found.append(tf.compat.v1.get_seed(None)[0])
+    ).get_concrete_function()
+    return found[0] is None

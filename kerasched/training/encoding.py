@@ -1,0 +1,88 @@
+"""Values of Python as values of JSON, with the arrays among them apart.
+
+Nothing is pickled: reading a file never runs code.
+"""
+
+import random
+from typing import Any
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+def encode(value: Any, arrays: Arrays, name: str) -> Any:
+    """Return a value as one of JSON, and add its arrays to `arrays`.
+
+    Args:
+        value: None, a number, a string, an array, a generator of random numbers of
+            NumPy or Python, or a list, tuple or dict of such.
+        arrays: gets each array, under a name that begins with `name`.
+        name: where the value belongs.
+
+    Raises:
+        TypeError: the value is of another kind.
+    """
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, (np.bool_, np.integer, np.floating)):
+        return encode(value.item(), arrays, name)
+    if isinstance(value, (list, tuple)):
+        inside = [encode(v, arrays, f"{name}/{i}") for i, v in enumerate(value)]
+        return inside if type(value) is list else {"tuple": inside}
+    if type(value) is dict:
+        pairs = enumerate(value.items())
+        return {
+            "dict": [
+                [encode(k, arrays, name), encode(v, arrays, f"{name}/{i}")]
+                for i, (k, v) in pairs
+            ]
+        }
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        arrays[name] = np.array(value)
+        return {"array": name}
+    for kind, (get, _) in GENERATORS.items():
+        if type(value).__name__ == kind:
+            return {kind: encode(get(value), arrays, name)}
+    raise TypeError(f"{name} is of {type(value)}, which cannot be saved")
+
+
+def decode(value: Any, arrays: Arrays) -> Any:
+    """Return what `encode` was given."""
+    if isinstance(value, list):
+        return [decode(v, arrays) for v in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, inside),) = value.items()
+    if kind == "array":
+        return arrays[inside]
+    if kind == "dict":
+        return {decode(k, arrays): decode(v, arrays) for k, v in inside}
+    if kind == "tuple":
+        return tuple(decode(v, arrays) for v in inside)
+    return GENERATORS[kind][1](decode(inside, arrays))
+
+
+def _random_state(state: dict[str, Any]) -> np.random.RandomState:
+    made = np.random.RandomState()
+    made.set_state(state)
+    return made
+
+
+def _generator(state: dict[str, Any]) -> np.random.Generator:
+    bits = getattr(np.random, state["bit_generator"])()
+    bits.state = state
+    return np.random.Generator(bits)
+
+
+def _python_random(state: tuple[Any, ...]) -> random.Random:
+    made = random.Random()
+    made.setstate(state)
+    return made
+
+
+GENERATORS = {
+    "RandomState": (lambda made: made.get_state(legacy=False), _random_state),
+    "Generator": (lambda made: made.bit_generator.state, _generator),
+    "Random": (lambda made: made.getstate(), _python_random),
+}

@@ -1,0 +1,65 @@
+"""All variables of a model and its optimizer, by their paths.
+
+No file of Keras holds them all: the states of dropout's seeds are in none.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasched.training.encoding import Arrays
+
+
+# What the names of arrays begin with.
+OWNERS = ("model:", "optimizer:")
+
+
+def arrays_of(model: keras.Model) -> Arrays:
+    """Return copies of what a model and its optimizer hold now."""
+    return {
+        name: np.array(keras.ops.convert_to_numpy(variable.value))
+        for name, variable in _named(model)
+    }
+
+
+def set_arrays(model: keras.Model, arrays: Arrays) -> None:
+    """Give a model and its optimizer what `arrays_of` returned.
+
+    Raises:
+        ValueError: the variables are not the same ones, which is found before any is
+            assigned.
+    """
+    named = dict(_named(model))
+    for name in [*arrays, *named]:
+        there = _shape(named.get(name)), _shape(arrays.get(name))
+        if there[0] != there[1]:
+            raise ValueError(
+                f"The model is not the one that was saved: {name} is {there[0]} in the "
+                f"model and {there[1]} in the file."
+            )
+    for name, variable in named.items():
+        variable.assign(arrays[name])
+
+
+def build_optimizer(model: keras.Model) -> None:
+    """Build a compiled model's optimizer if it is not yet."""
+    if model.optimizer is not None and not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+
+
+def _named(model: keras.Model) -> Iterator[tuple[str, Any]]:
+    optimizer = () if model.optimizer is None else model.optimizer.variables
+    for owner, variables in zip(OWNERS, (model.variables, optimizer), strict=True):
+        seen: dict[str, int] = {}
+        for variable in variables:
+            number = seen[variable.path] = seen.get(variable.path, 0) + 1
+            ending = f"#{number}" if number > 1 else ""
+            yield f"{owner}{variable.path}{ending}", variable
+
+
+def _shape(value: Any) -> str:
+    if value is None:
+        return "not there"
+    return f"{tuple(value.shape)} {keras.backend.standardize_dtype(value.dtype)}"
