@@ -250,7 +250,9 @@ class BackupAndRestore(keras.callbacks.Callback):
         steps = (self.params or {}).get("steps")
         for optimizer in leaves_of(self.model) if steps else ():
             variable = variable_of(optimizer, "iteration") if optimizer.built else None
-            count = int(keras.ops.convert_to_numpy(variable)) if variable else 0
+            count = 0
+            if variable is not None:
+                count = int(keras.ops.convert_to_numpy(variable.value))
             expected = epoch * steps
             # Steps without a finite gradient are not counted, and data may end early.
             fewer = self._fit.goes_on_within_data or optimizer is not (

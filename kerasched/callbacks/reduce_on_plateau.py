@@ -12,6 +12,7 @@ from kerasched.callbacks.monitor import direction_of
 from kerasched.callbacks.plateau_rule import INCREASE
 from kerasched.callbacks.plateau_rule import PlateauRule
 from kerasched.callbacks.plateau_rule import moved
+from kerasched.callbacks.siblings import callback_list_of
 from kerasched.callbacks.snapshot import Snapshot
 from kerasched.errors import message
 from kerasched.training.levels import Level
@@ -105,6 +106,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             what = f"at least `min_lr`, which is {self.min_lr!r}"
             raise ValueError(message(OWNER, "max_lr", what, max_lr))
         self._of_model: Any = None
+        self._training = False
         self._told: set[str] = set()
         self.reset()
 
@@ -122,7 +124,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         return {**self._state, "bases": self._bases, "levels": self._levels}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` returned, at the beginning of the next fit.
+        """Go on from what `get_state` returned, now or when the next fit begins.
 
         Raises:
             ValueError: it is no such state.
@@ -134,6 +136,17 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         state = dict(state)
         self._bases, self._levels = state.pop("bases"), state.pop("levels")
         self._state, self._restored = state, True
+        self._of_model = None
+        if callback_list_of(self) is not None:
+            self._begin()
+
+    def get_arrays(self) -> dict[str, Any]:
+        """Return the best weights that are kept, none if there are none."""
+        return self._best.get_arrays()
+
+    def set_arrays(self, arrays: dict[str, Any]) -> None:
+        """Go on from what `get_arrays` returned, after `set_state`."""
+        self._best.set_arrays(arrays)
 
     def set_model(self, model: keras.Model) -> None:
         """Keras's hook."""
@@ -145,9 +158,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: check all that can be known before the first epoch."""
         check_monitor(self, self.monitor)
-        if self.mode == "auto":
-            self.rule = self._rule_of(direction_of(self, self.monitor))
-        self._prepare()
+        self._begin()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
@@ -173,6 +184,11 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             self._best.take(self.model)
         if action is not None:
             self._act(action, epoch)
+
+    def _begin(self) -> None:
+        if self.mode == "auto":
+            self.rule = self._rule_of(direction_of(self, self.monitor))
+        self._prepare()
 
     def _prepare(self) -> list[Level]:
         """Return the levels, which are known here for the first time or once more."""

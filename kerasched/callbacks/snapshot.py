@@ -34,6 +34,21 @@ class Snapshot:
                 variable.assign(self._slots[name])
         return True
 
+    def get_arrays(self) -> dict[str, Any]:
+        """Return what is kept as arrays by their names."""
+        weights = enumerate(self._weights or ())
+        kept = {f"weights/{number}": weight for number, weight in weights}
+        return {**kept, **{f"slots/{name}": a for name, a in self._slots.items()}}
+
+    def set_arrays(self, arrays: dict[str, Any]) -> None:
+        """Keep what `get_arrays` returned."""
+        kinds: dict[str, dict[str, Any]] = {"weights": {}, "slots": {}}
+        for name, array in arrays.items():
+            kind, _, rest = name.partition("/")
+            kinds[kind][rest] = array
+        self._weights = list(kinds["weights"].values()) or None
+        self._slots = kinds["slots"]
+
 
 def _slots_of(model: keras.Model) -> dict[str, Any]:
     """Return the optimizer's variables that belong to one of the model's weights."""

@@ -11,33 +11,34 @@ import numpy as np
 
 from kerasched.training.encoding import Arrays
 
-
 # What the names of arrays begin with.
 OWNERS = ("model:", "optimizer:")
 
 
 def arrays_of(model: keras.Model) -> Arrays:
     """Return copies of what a model and its optimizer hold now."""
-    return {
-        name: np.array(keras.ops.convert_to_numpy(variable.value))
-        for name, variable in _named(model)
-    }
+    return {name: _copy(variable) for name, variable in _named(model)}
 
 
 def set_arrays(model: keras.Model, arrays: Arrays) -> None:
     """Give a model and its optimizer what `arrays_of` returned.
+
+    Variables are known by their paths. Where these are others, as those of a model
+    that is made a second time in a process, they are known by their places.
 
     Raises:
         ValueError: the variables are not the same ones, which is found before any is
             assigned.
     """
     named = dict(_named(model))
+    if set(named) != set(arrays) and len(named) == len(arrays):
+        arrays = dict(zip(named, arrays.values(), strict=True))
     for name in [*arrays, *named]:
-        there = _shape(named.get(name)), _shape(arrays.get(name))
-        if there[0] != there[1]:
+        now, then = _kind(named.get(name)), _kind(arrays.get(name))
+        if now != then:
             raise ValueError(
-                f"The model is not the one that was saved: {name} is {there[0]} in the "
-                f"model and {there[1]} in the file."
+                f"The model is not the one that was saved: {name} is {now} in the "
+                f"model and {then} in the file."
             )
     for name, variable in named.items():
         variable.assign(arrays[name])
@@ -59,7 +60,13 @@ def _named(model: keras.Model) -> Iterator[tuple[str, Any]]:
             yield f"{owner}{variable.path}{ending}", variable
 
 
-def _shape(value: Any) -> str:
+def _copy(variable: Any) -> np.ndarray:
+    value = np.array(keras.ops.convert_to_numpy(variable.value))
+    # A step on JAX makes an int32 of the uint32 that a seed is.
+    return value.astype(variable.dtype) if value.dtype.kind in "iu" else value
+
+
+def _kind(value: Any) -> str:
     if value is None:
         return "not there"
     return f"{tuple(value.shape)} {keras.backend.standardize_dtype(value.dtype)}"

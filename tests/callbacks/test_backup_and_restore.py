@@ -1,0 +1,321 @@
+"""What BackupAndRestore keeps, refuses and warns of; tests/resuming has whole runs."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from support import BACKEND
+
+from kerasched.callbacks import BackupAndRestore
+from kerasched.callbacks.callback_states import ATTRIBUTES
+from kerasched.callbacks.callback_states import set_states
+from kerasched.callbacks.callback_states import states_of
+from kerasched.training.encoding import decode
+from kerasched.training.encoding import encode
+
+X = np.arange(24.0, dtype="float32").reshape(12, 2)
+Y = X.sum(axis=1, keepdims=True)
+
+
+def compiled(units=1):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(units)])
+    model.compile(keras.optimizers.SGD(1e-3, momentum=0.9), "mse")
+    return model
+
+
+def fit(model, *callbacks, epochs=3, **arguments):
+    data = {"x": X, "y": Y, "batch_size": 4, **arguments}
+    return model.fit(epochs=epochs, verbose=0, callbacks=list(callbacks), **data)
+
+
+def kept(folder, **arguments):
+    return BackupAndRestore(folder, delete_checkpoint=False, **arguments)
+
+
+class Dataset(keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return X[4 * index : 4 * index + 4], Y[4 * index : 4 * index + 4]
+
+
+class Asked(Dataset):
+    """Has a state of its own to give."""
+
+    def __init__(self):
+        super().__init__()
+        self.ends, self.given = 0, None
+
+    def get_state(self):
+        return {"ends": self.ends, "order": np.arange(3)}
+
+    def set_state(self, state):
+        self.given = state
+
+    def on_epoch_end(self):
+        self.ends += 1
+
+
+class Iterates(Dataset):
+    def __init__(self):
+        super().__init__()
+        self.numbers = iter(range(99))
+
+
+class Opaque(Dataset):
+    def __init__(self):
+        super().__init__()
+        self.past = {0}
+
+    def on_epoch_end(self):
+        self.past = {*self.past, len(self.past)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"backup_dir": ""}, ValueError, "`backup_dir` of BackupAndRestore must be no"),
+        ({"backup_dir": 3}, TypeError, "must be a path. Received: backup_dir=3"),
+        ({"save_freq": 10}, ValueError, "give fit a steps_per_epoch"),
+        ({"save_freq": "batch"}, ValueError, "save_freq='batch'"),
+        ({"delete_checkpoint": "yes"}, TypeError, "must be True or False"),
+    ],
+)
+def test_arguments(arguments, error, text, tmp_path):
+    with pytest.raises(error, match=text):
+        BackupAndRestore(**{"backup_dir": tmp_path, **arguments})
+
+
+def test_the_files_are_deleted_at_the_end_and_nothing_else(tmp_path):
+    folder = tmp_path / "run"
+    fit(compiled(), BackupAndRestore(folder))
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "notes.txt").touch()
+    fit(compiled(), BackupAndRestore(folder))
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(("double", "names"), [(True, [3, 2]), (False, [3])])
+def test_the_last_files_are_kept(double, names, tmp_path):
+    fit(compiled(), kept(tmp_path, double_checkpoint=double))
+    found = sorted((path.name for path in tmp_path.iterdir()), reverse=True)
+    assert found == [f"epoch-{number:06d}.run" for number in names]
+
+
+def test_the_record_is_of_all_epochs_with_their_rates(tmp_path):
+    fit(compiled(), kept(tmp_path), epochs=1)
+    backup = kept(tmp_path)
+    history = fit(compiled(), backup)
+    assert [one["epoch"] for one in backup.record] == [0, 1, 2]
+    assert [one["logs"]["loss"] for one in backup.record] == history.history["loss"]
+    assert all(list(one["rates"]) == ["learning_rate"] for one in backup.record)
+    assert history.epoch == [0, 1, 2]
+
+
+def test_the_next_fit_begins_where_it_says(tmp_path):
+    fit(compiled(), kept(tmp_path), epochs=2)
+    model = compiled()
+    fit(model, kept(tmp_path), epochs=3)
+    assert fit(model, epochs=2).epoch == [0, 1]
+    model = compiled()
+    fit(model, kept(tmp_path), epochs=3)  # Has no epoch left.
+    assert fit(model, epochs=2).epoch == [0, 1]
+
+
+def test_a_run_that_was_stopped_stays_so(tmp_path):
+    results = []
+    for _ in range(2):
+        stopping = keras.callbacks.EarlyStopping(
+            "loss", baseline=-1.0, patience=2, restore_best_weights=True
+        )
+        model = compiled()
+        history = fit(model, stopping, kept(tmp_path), epochs=9)
+        results.append((history.epoch, [w.tolist() for w in model.get_weights()]))
+    assert results[0][0] == [0, 1]
+    assert results[1] == results[0]
+
+
+def test_another_model_is_refused_and_left_alone(tmp_path):
+    fit(compiled(), kept(tmp_path))
+    model = compiled(units=2)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="The model is not the one that was saved: "):
+        fit(model, kept(tmp_path))
+    np.testing.assert_equal(model.get_weights(), before)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="others build before")
+def test_a_model_without_weights_is_refused(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="must be a model with weights"):
+        fit(model, kept(tmp_path))
+
+
+def test_a_callback_that_is_gone_is_named(tmp_path):
+    fit(compiled(), kept(tmp_path), keras.callbacks.EarlyStopping("loss"))
+    with pytest.warns(UserWarning, match="callback EarlyStopping which is not there"):
+        fit(compiled(), kept(tmp_path), epochs=4)
+
+
+def test_other_data_are_noticed(tmp_path):
+    fit(compiled(), kept(tmp_path), epochs=1)
+    with pytest.warns(UserWarning, match="finds other data in fit"):
+        fit(compiled(), kept(tmp_path), epochs=2, x=X + 1.0)
+
+
+def warnings_of(tmp_path, **arguments):
+    """Return what is warned of on two runs, the second of which goes on."""
+    data = arguments.pop("data", {})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for epochs in (2, 4):
+            backup = kept(tmp_path, **arguments)
+            fit(compiled(), backup, epochs=epochs, **data())
+    texts = (str(one.message) for one in caught)
+    return [text for text in texts if text.startswith("BackupAndRestore")]
+
+
+SOURCE = {"y": None, "batch_size": None}
+
+
+def test_nothing_is_warned_of_where_all_is_known(tmp_path):
+    assert not warnings_of(tmp_path / "arrays", data=dict)
+    assert not warnings_of(tmp_path / "set", data=lambda: {"x": Dataset(), **SOURCE})
+    asked = Asked()
+    assert not warnings_of(tmp_path / "asked", data=lambda: {"x": asked, **SOURCE})
+    assert asked.given["order"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "times"),
+    [
+        (Iterates, "cannot save `numbers` of Iterates, an iterator", 2),
+        (Opaque, "cannot save `past` of Opaque, which changes", 2),
+        (lambda: (pair for pair in [(X, Y)] * 99), "draws from a builtins.gen", 2),
+    ],
+)
+def test_a_source_that_cannot_be_seen_into_is_named_once(source, text, times, tmp_path):
+    steps = {} if isinstance(source, type) else {"steps_per_epoch": 3}
+    told = warnings_of(tmp_path, data=lambda: {"x": source(), **SOURCE, **steps})
+    assert len(told) == times  # Once in each of the two runs.
+    assert all(text in one for one in told)
+
+
+def test_the_check_of_the_data_can_be_left_out(tmp_path):
+    source = lambda: {"x": Iterates(), **SOURCE}  # noqa: E731
+    assert not warnings_of(tmp_path, data=source, check_data=False)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="others draw from a saved state")
+def test_an_order_without_a_seed_is_told_of_on_tensorflow(tmp_path):
+    import tensorflow
+
+    model = compiled()
+    tensorflow.random.set_seed(None)
+    with pytest.warns(UserWarning, match="Call keras.utils.set_random_seed before"):
+        fit(model, kept(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("steps", "initial_epoch", "told"),
+    [(0, 0, False), (0, 2, True), (6, 2, False), (6, 0, True), (5, 2, True)],
+)
+def test_a_count_that_does_not_fit_the_epoch_is_told_of(
+    steps, initial_epoch, told, tmp_path
+):
+    model = compiled()
+    for _ in range(steps):
+        model.train_on_batch(X[:4], Y[:4])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(model, kept(tmp_path), initial_epoch=initial_epoch)
+    texts = [str(one.message) for one in caught if "is step" in str(one.message)]
+    assert len(texts) == told
+    if told:
+        expected = f"begins at epoch {initial_epoch}, which is step {3 * initial_epoch}"
+        assert expected in texts[0]
+        assert f"has done {steps} steps" in texts[0]
+
+
+def test_an_own_callback_is_asked_for_its_state():
+    class Own(keras.callbacks.Callback):
+        count, sums = 0, None
+
+        def get_state(self):
+            return {"count": self.count}
+
+        def set_state(self, state):
+            self.count = state["count"]
+
+        def get_arrays(self):
+            return {"sums": self.sums}
+
+        def set_arrays(self, arrays):
+            self.sums = arrays["sums"]
+
+    first, second = Own(), Own()
+    first.count, first.sums = 3, np.arange(2.0)
+    second.count, second.sums = 4, np.arange(3.0)
+    arrays = {}
+    states = states_of([first, second, keras.callbacks.Callback()], arrays)
+    assert list(states) == ["Own", "Own#2"]
+    others = [Own(), Own()]
+    assert set_states(others, {**states, "Gone": {"dict": []}}, arrays) == ["Gone"]
+    assert [one.count for one in others] == [3, 4]
+    assert others[1].sums.tolist() == [0.0, 1.0, 2.0]
+
+
+def test_values_are_the_same_when_encoded_and_decoded():
+    import random
+
+    value = {
+        "numbers": [1, 0.1, None, True, (2, "a")],
+        3: {"nested": np.arange(3, dtype="int8")},
+        "python": random.Random(3),
+        "new": np.random.default_rng(3),
+        "old": np.random.RandomState(3),
+    }
+    arrays = {}
+    found = decode(encode(value, arrays, "value"), arrays)
+    assert found["numbers"] == value["numbers"]
+    assert found[3]["nested"].dtype == "int8"
+    assert found["python"].random() == value["python"].random()
+    assert found["new"].random() == value["new"].random()
+    assert found["old"].rand() == value["old"].rand()
+    with pytest.raises(TypeError, match="value/1 is of <class 'set'>"):
+        encode([1, {2}], {}, "value")
+
+
+def test_keras_has_the_attributes_that_are_its_state(tmp_path):
+    made = {
+        keras.callbacks.EarlyStopping: {},
+        keras.callbacks.History: {},
+        keras.callbacks.ReduceLROnPlateau: {},
+        keras.callbacks.ModelCheckpoint: {"filepath": tmp_path / "m.keras"},
+        keras.callbacks.SwapEMAWeights: {},
+    }
+    assert set(made) == set(ATTRIBUTES)
+    for kind, arguments in made.items():
+        callback = kind(**arguments)
+        callback.set_model(compiled())
+        if kind is not keras.callbacks.SwapEMAWeights:
+            callback.on_train_begin()
+        for name in ATTRIBUTES[kind]:
+            assert hasattr(callback, name), (kind, name)
+
+
+def test_keras_has_the_private_names_that_are_used(tmp_path):
+    class Look(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            fit = next(o for o in others if isinstance(o, BackupAndRestore))._fit
+            assert hasattr(self.model, "_initial_epoch")
+            for name in ("_steps_seen", "_current_iterator", "_get_iterator"):
+                assert hasattr(fit._iterator, name), name
+
+    others = [kept(tmp_path)]
+    fit(compiled(), *others, Look(), steps_per_epoch=3)

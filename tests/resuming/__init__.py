@@ -1,0 +1,1 @@
+"""Runs that die and go on, against runs that do not."""

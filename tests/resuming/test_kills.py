@@ -1,0 +1,106 @@
+"""A training that is killed, again and again, ends with the bits of one that is not."""
+
+import json
+import multiprocessing
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+from support import BACKEND
+
+from resuming.training import EPOCHS
+from resuming.training import KINDS
+from resuming.training import main
+
+TESTS = str(Path(__file__).parents[1])
+AVAILABLE = [kind for kind in KINDS if BACKEND == "tensorflow" or kind != "tf.data"]
+PATIENCE = 120.0
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Processes that begin with Keras loaded, forked from one that did no more."""
+    context = multiprocessing.get_context("forkserver")
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [TESTS, before]))
+    context.set_forkserver_preload(["conftest", "resuming.training"])
+    yield context
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before
+
+
+class Training:
+    """A training in a process of its own, always begun by the same call."""
+
+    def __init__(self, context, kind, folder, epochs):
+        self.files, self.result = folder / "backup", folder / "result.json"
+        self.begun = folder / "begun"
+        self.begun.unlink(missing_ok=True)
+        arguments = (kind, str(self.files), str(self.result), epochs, str(self.begun))
+        self.process = context.Process(target=main, args=arguments)
+        self.process.start()
+
+    def wait_until(self, what):
+        """Wait for something, and return whether it came before the end."""
+        until = time.monotonic() + PATIENCE
+        while not what():
+            assert time.monotonic() < until
+            if not self.process.is_alive():
+                return what()
+            time.sleep(0.001)
+        return True
+
+    def saves(self):
+        return any(self.files.glob("*.part"))
+
+    def kill(self):
+        """Kill the process with SIGKILL, and return whether that fell into a save."""
+        self.process.kill()
+        self.process.join()
+        return self.saves()
+
+    def ended(self):
+        self.process.join(PATIENCE)
+        assert self.process.exitcode == 0
+        return json.loads(self.result.read_text(encoding="utf-8"))
+
+
+def killed(context, kind, folder, epochs, kills, moments):
+    """Return what comes out in the end, and how many kills fell into a save."""
+    inside = 0
+    for number in range(kills):
+        training = Training(context, kind, folder, epochs)
+        if number % 5 == 0:  # Within a save for certain, and some others perhaps.
+            assert training.wait_until(training.saves)
+        elif number % 5 != 1:  # Or else while it starts.
+            assert training.wait_until(training.begun.exists)
+        time.sleep(moments.uniform(0.0, 0.02 if number % 5 == 0 else 0.3))
+        assert not training.result.exists(), "it ended before it was killed"
+        inside += training.kill()
+    return Training(context, kind, folder, epochs).ended(), inside
+
+
+def check(processes, folder, kind, kills, epochs):
+    for name in ("whole", "killed"):
+        (folder / name).mkdir()
+    whole = Training(processes, kind, folder / "whole", epochs).ended()
+    moments = random.Random(kind)
+    after, inside = killed(processes, kind, folder / "killed", epochs, kills, moments)
+    assert after == whole
+    assert inside > 0
+    assert len(whole["record"]) == epochs
+
+
+@pytest.mark.parametrize("kind", AVAILABLE)
+def test_five_kills_change_nothing(kind, processes, tmp_path):
+    check(processes, tmp_path, kind, 5, 2 * EPOCHS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", AVAILABLE)
+def test_twenty_kills_change_nothing(kind, processes, tmp_path):
+    check(processes, tmp_path, kind, 20, 8 * EPOCHS)
