@@ -29,6 +29,7 @@ MAY_IMPORT = {
 MAY_BE_IMPORTED_IN = {
     "keras": set(MAY_IMPORT) - {"__main__", "cli", "plotting", "errors"},
     "h5py": {"training"},
+    "ml_dtypes": {"training"},
     "numpy": set(MAY_IMPORT),
     "rich": {"commands", "demo"},
     "matplotlib": {"plotting"},

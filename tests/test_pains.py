@@ -35,6 +35,7 @@ from kerasched import StepDecay
 from kerasched import copy_optimizer_state
 from kerasched import load_training_state
 from kerasched import set_schedule
+from kerasched.callbacks import BackupAndRestore
 from kerasched.callbacks import EpochSchedule
 from kerasched.callbacks import LearningRateLogger
 from kerasched.callbacks import ReduceOnPlateau
@@ -116,6 +117,36 @@ def test_pain_5_initial_epoch_and_compile_leave_the_schedule_at_its_start():
     model.compile(sgd(theirs), model.loss, jit_compile=model.jit_compile)
     copy_optimizer_state(old, model)
     np.testing.assert_allclose(next_update(model), 6 / 8, rtol=1e-6)
+
+
+class Crash(keras.callbacks.Callback):
+    """Dies in the sixth batch of the fourth epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == 3 and batch == 5:
+            raise InterruptedError
+
+
+def steps_after_a_crash(backup, folder, **options):
+    """Return the steps counted by a run of 6 epochs of 8 that died and went on."""
+    model, callbacks = compiled(sgd(0.5)), [backup(folder, **options), Crash()]
+    with pytest.raises(InterruptedError):
+        fit(model, 8, epochs=6, callbacks=callbacks)
+    model = compiled(sgd(0.5))
+    fit(model, 8, epochs=6, callbacks=[backup(folder, **options)])
+    return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+
+
+def test_pain_6_a_backup_within_an_epoch_counts_steps_twice(tmp_path):
+    theirs = keras.callbacks.BackupAndRestore
+    counted = steps_after_a_crash(theirs, str(tmp_path / "theirs"), save_freq=1)
+    assert counted > 48  # The fourth epoch anew, with the steps of its first part.
+    assert steps_after_a_crash(BackupAndRestore, tmp_path / "ours") == 48
+    with pytest.raises(ValueError, match="give fit a steps_per_epoch"):
+        BackupAndRestore(tmp_path, save_freq=1)
 
 
 def test_pain_7_a_restart_forgets_what_a_plateau_has_counted():

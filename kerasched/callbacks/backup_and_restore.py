@@ -1,19 +1,14 @@
 """A run that goes on after a crash as if there had been none."""
 
-import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasched.callbacks.callback_states import set_states
-from kerasched.callbacks.callback_states import states_of
-from kerasched.callbacks.data_state import DataState
-from kerasched.callbacks.fit_call import FitCall
 from kerasched.callbacks.fit_call import fit_call_of
+from kerasched.callbacks.run_state import RunState
 from kerasched.callbacks.scheduled import scheduled_in
 from kerasched.callbacks.siblings import callback_list_of
 from kerasched.errors import Choice
@@ -22,12 +17,6 @@ from kerasched.errors import message
 from kerasched.training.encoding import Arrays
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import variable_of
-from kerasched.training.model_state import OWNERS
-from kerasched.training.model_state import arrays_of
-from kerasched.training.model_state import build_optimizer
-from kerasched.training.model_state import set_arrays
-from kerasched.training.random_states import random_states
-from kerasched.training.random_states import set_random_states
 from kerasched.training.run_file import RunFiles
 from kerasched.training.run_file import read
 
@@ -108,27 +97,28 @@ class BackupAndRestore(keras.callbacks.Callback):
             fix = "Call it on data or give it an Input before fit"
             what = "a model with weights"
             raise ValueError(message(OWNER, "model", what, self.model, fix))
-        self._fit = fit_call_of(self.model)
-        self._data = _data_of(self._fit)
-        self._start, self._skipped, self.record = None, 0, []
-        self._saved = self._last_whole_file()
-        self._others = self._surround()
+        self._fit, self._begun = fit_call_of(self.model), False
+        self._state = RunState(self._fit, self._surround())
+        self._saved, self.record = self._last_whole_file(), []
         if self._saved is not None:
-            self._restore_model(*self._saved)
+            self._go_back(*self._saved)
         self._compare_counts(self._fit.first_epoch())
-        if self.check_data:
-            for doubt in filter(None, (data.doubt() for data in self._data)):
-                warnings.warn(f"{OWNER} {doubt}.", stacklevel=2)
+        for doubt in self._state.doubts() if self.check_data else ():
+            warnings.warn(f"{OWNER} {doubt}.", stacklevel=2)
 
-    def begin_epoch(self) -> None:
+    def begin(self) -> None:
         """Bring back, before the first epoch, what other callbacks may have changed."""
+        if self._begun:
+            return
+        self._begun = True
         self._fit.has_begun()
-        if self._saved is not None:
-            self._restore_rest(*self._saved)
-        elif self._start is None:
-            if self._fit.goes_on_within_data:
-                self._fit.open_data()
-            self._start = self._here()
+        if self._saved is None:
+            self._state.begin()
+            return
+        for name in self._state.set_callbacks(*self._saved):
+            text = f"has the state of a callback {name} which is not there now"
+            warnings.warn(f"{OWNER} {text}.", stacklevel=3)
+        self._state.set_data(*self._saved)
         self._saved = None
 
     def end_epoch(self, epoch: int, logs: dict[str, Any] | None) -> None:
@@ -136,18 +126,9 @@ class BackupAndRestore(keras.callbacks.Callback):
         values = {name: np.asarray(v).tolist() for name, v in (logs or {}).items()}
         rates = {one.name: one.last() for one in scheduled_in(self.model)}
         self.record.append({"epoch": epoch, "logs": values, "rates": rates})
-        self._skipped += 1
-        if self._fit.at_start_of_data():
-            self._start, self._skipped = self._here(), 0
-        state, arrays = self._content(epoch + 1)
-        self._files.write(epoch + 1, state, arrays)
-
-    def end_training(self) -> None:
-        """Bring back the callbacks where no epoch was left, before they end."""
-        if self._saved is not None:
-            self._fit.has_begun()
-            self._restore_callbacks(*self._saved)
-            self._saved = None
+        state, arrays = self._state.get()
+        about = {"format": FORMAT, "epoch": epoch + 1, "record": self.record}
+        self._files.write(epoch + 1, {**state, **about}, arrays)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
@@ -169,35 +150,6 @@ class BackupAndRestore(keras.callbacks.Callback):
         siblings.callbacks = [_Before(self), *others, _Behind(self)]
         return [other for other in others if other is not self]
 
-    def _content(self, epoch: int) -> tuple[dict[str, Any], Arrays]:
-        """Return all that is saved: values of JSON, and arrays by their names."""
-        here, arrays = self._here()
-        start, start_arrays = self._start
-        arrays.update(arrays_of(self.model))
-        arrays.update({f"start:{name}": a for name, a in start_arrays.items()})
-        return {
-            **here,
-            "format": FORMAT,
-            "epoch": epoch,
-            "stopped": bool(self.model.stop_training),
-            "start": start,
-            "skipped": self._skipped,
-            "callbacks": states_of(self._others, arrays),
-            "record": self.record,
-            "fingerprints": [data.fingerprint() for data in self._data],
-        }, arrays
-
-    def _here(self) -> tuple[dict[str, Any], Arrays]:
-        """Return what the next batches depend on."""
-        arrays: Arrays = {}
-        states = [data.get(arrays, f"data:{i}") for i, data in enumerate(self._data)]
-        return {"random": random_states(), "data": states}, arrays
-
-    def _go_to(self, state: dict[str, Any], arrays: Arrays) -> None:
-        for data, one in zip(self._data, state["data"], strict=False):
-            data.set(one, arrays)
-        set_random_states(state["random"])
-
     def _last_whole_file(self) -> tuple[dict[str, Any], Arrays] | None:
         for path in self._files.all():
             try:
@@ -212,38 +164,16 @@ class BackupAndRestore(keras.callbacks.Callback):
             return state, arrays
         return None
 
-    def _restore_model(self, state: dict[str, Any], arrays: Arrays) -> None:
-        build_optimizer(self.model)
-        set_arrays(self.model, _beginning(OWNERS, arrays))
+    def _go_back(self, state: dict[str, Any], arrays: Arrays) -> None:
+        """Bring back the model, and begin where the saved run has ended."""
+        self._state.set_model(arrays)
         self.record = list(state["record"])
         # A run that a callback has stopped has no epochs left.
         epochs = (self.params or {}).get("epochs") or state["epoch"]
         self._fit.begin_at(epochs if state["stopped"] else state["epoch"])
-        for data, before in zip(self._data, state["fingerprints"], strict=False):
-            if self.check_data and before != data.fingerprint():
-                warnings.warn(
-                    f"{OWNER} finds other data in fit than those with which the run "
-                    "began, and goes on with them.",
-                    stacklevel=3,
-                )
-
-    def _restore_rest(self, state: dict[str, Any], arrays: Arrays) -> None:
-        self._restore_callbacks(state, arrays)
-        starts = {name[6:]: a for name, a in _beginning("start:", arrays).items()}
-        self._start, self._skipped = (state["start"], starts), state["skipped"]
-        if self._fit.goes_on_within_data:
-            self._fit.open_data()
-            self._go_to(state["start"], starts)
-            for _ in _shown(range(state["skipped"])):
-                self._fit.skip_epoch()
-        self._go_to(state, arrays)
-
-    def _restore_callbacks(self, state: dict[str, Any], arrays: Arrays) -> None:
-        for name in set_states(self._others, state["callbacks"], arrays):
-            warnings.warn(
-                f"{OWNER} has the state of a callback {name} which is not there now.",
-                stacklevel=3,
-            )
+        if self.check_data and self._state.has_other_data(state):
+            text = "finds other data in fit than those with which the run began"
+            warnings.warn(f"{OWNER} {text}, and goes on with them.", stacklevel=3)
 
     def _compare_counts(self, epoch: int) -> None:
         """Warn where the schedule would not be at the epoch at which fit begins."""
@@ -277,10 +207,10 @@ class _Before(keras.callbacks.Callback):
         self._owner = owner
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._owner.begin_epoch()
+        self._owner.begin()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._owner.end_training()
+        self._owner.begin()  # Where no epoch was left.
 
 
 class _Behind(keras.callbacks.Callback):
@@ -292,29 +222,3 @@ class _Behind(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._owner.end_epoch(epoch, logs)
-
-
-def _data_of(fit: FitCall) -> list[DataState]:
-    """Return the data of training and of validation, which may have a state too."""
-    others = (fit.argument("y"), fit.argument("sample_weight"))
-    training = DataState(fit.argument("x"), others, fit.argument("shuffle", True))
-    validation = fit.argument("validation_data")
-    if isinstance(validation, keras.utils.PyDataset):
-        return [training, DataState(validation, (), False)]
-    return [training]
-
-
-def _beginning(start: str | tuple[str, ...], arrays: Arrays) -> Arrays:
-    return {name: a for name, a in arrays.items() if name.startswith(start)}
-
-
-def _shown(epochs: range) -> Iterator[int]:
-    """Go through epochs whose data are skipped, with a bar once it takes a while."""
-    began, bar = time.monotonic(), None
-    for epoch in epochs:
-        yield epoch
-        if bar is None and time.monotonic() - began > 2.0:
-            print(f"\n{OWNER} skips the data of {len(epochs)} epochs.")
-            bar = keras.utils.Progbar(len(epochs), unit_name="epoch")
-        if bar is not None:
-            bar.update(epoch + 1)

@@ -120,7 +120,7 @@ def callbacks_for(folder):
         "backup": BackupAndRestore(folder, delete_checkpoint=False, check_data=False),
         "plateau": ReduceOnPlateau("loss", patience=2, factor=0.5, cooldown=4),
         "logger": LearningRateLogger(),
-        "stopping": keras.callbacks.EarlyStopping("loss", patience=50, mode="max"),
+        "stopping": keras.callbacks.EarlyStopping("loss", patience=50, baseline=-1.0),
         "draws": Draws(),
     }
 

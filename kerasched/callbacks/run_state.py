@@ -1,0 +1,134 @@
+"""All that the rest of a run depends on, to save it and to go back to it."""
+
+import time
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from kerasched.callbacks.callback_states import set_states
+from kerasched.callbacks.callback_states import states_of
+from kerasched.callbacks.data_state import DataState
+from kerasched.callbacks.fit_call import FitCall
+from kerasched.training.encoding import Arrays
+from kerasched.training.model_state import OWNERS
+from kerasched.training.model_state import arrays_of
+from kerasched.training.model_state import build_optimizer
+from kerasched.training.model_state import set_arrays
+from kerasched.training.random_states import random_states
+from kerasched.training.random_states import set_random_states
+
+START = "start:"
+
+
+class RunState:
+    """The state of a run: model, optimizer, generators, data and callbacks.
+
+    An epoch of `steps_per_epoch` may begin within the data. The place is found again
+    by drawing the batches since their beginning, so that what those depend on is kept.
+
+    Args:
+        fit: the call that trains.
+        callbacks: those whose states belong to it.
+    """
+
+    def __init__(self, fit: FitCall, callbacks: Sequence[Any]) -> None:
+        self._fit, self._model, self._callbacks = fit, fit.model, callbacks
+        self._data = _data_of(fit)
+        self._start: tuple[dict[str, Any], Arrays] = ({}, {})
+        self._since_start = 0
+
+    def doubts(self) -> list[str]:
+        """Return why the run may not go on exactly, nothing for no reason."""
+        return [doubt for data in self._data if (doubt := data.doubt())]
+
+    def begin(self) -> None:
+        """Note where the data begin, before the first epoch of a new run."""
+        if self._fit.goes_on_within_data:
+            self._fit.open_data()
+        self._start = self._here()
+
+    def get(self) -> tuple[dict[str, Any], Arrays]:
+        """Return the state after an epoch: values of JSON, and arrays by names."""
+        self._since_start += 1
+        if self._fit.at_start_of_data():
+            self._start, self._since_start = self._here(), 0
+        here, arrays = self._here()
+        start, start_arrays = self._start
+        arrays.update(arrays_of(self._model))
+        arrays.update({f"{START}{name}": a for name, a in start_arrays.items()})
+        return {
+            **here,
+            "start": start,
+            "since_start": self._since_start,
+            "stopped": bool(self._model.stop_training),
+            "callbacks": states_of(self._callbacks, arrays),
+            "fingerprints": [data.fingerprint() for data in self._data],
+        }, arrays
+
+    def set_model(self, arrays: Arrays) -> None:
+        """Bring back the variables.
+
+        Raises:
+            ValueError: the model has others.
+        """
+        build_optimizer(self._model)
+        set_arrays(self._model, _beginning(OWNERS, arrays))
+
+    def set_callbacks(self, state: dict[str, Any], arrays: Arrays) -> list[str]:
+        """Bring back the callbacks, and return the names of those that are gone."""
+        return set_states(self._callbacks, state["callbacks"], arrays)
+
+    def set_data(self, state: dict[str, Any], arrays: Arrays) -> None:
+        """Bring back data and generators, last of all, as others may draw."""
+        starts = _beginning(START, arrays)
+        starts = {name.removeprefix(START): a for name, a in starts.items()}
+        self._start, self._since_start = (state["start"], starts), state["since_start"]
+        if self._fit.goes_on_within_data:
+            self._fit.open_data()
+            self._go_to(state["start"], starts)
+            for _ in _shown(range(self._since_start)):
+                self._fit.skip_epoch()
+        self._go_to(state, arrays)
+
+    def has_other_data(self, state: dict[str, Any]) -> bool:
+        """Return whether the arrays are others than those of the saved run."""
+        return state["fingerprints"] != [data.fingerprint() for data in self._data]
+
+    def _here(self) -> tuple[dict[str, Any], Arrays]:
+        """Return what the next batches depend on."""
+        arrays: Arrays = {}
+        states = [data.get(arrays, f"data:{i}") for i, data in enumerate(self._data)]
+        return {"random": random_states(), "data": states}, arrays
+
+    def _go_to(self, state: dict[str, Any], arrays: Arrays) -> None:
+        for data, one in zip(self._data, state["data"], strict=False):
+            data.set(one, arrays)
+        set_random_states(state["random"])
+
+
+def _data_of(fit: FitCall) -> list[DataState]:
+    """Return the data of training and of validation, which may have a state too."""
+    others = (fit.argument("y"), fit.argument("sample_weight"))
+    training = DataState(fit.argument("x"), others, fit.argument("shuffle", True))
+    validation = fit.argument("validation_data")
+    if isinstance(validation, keras.utils.PyDataset):
+        return [training, DataState(validation, (), False)]
+    return [training]
+
+
+def _beginning(start: str | tuple[str, ...], arrays: Arrays) -> Arrays:
+    return {name: a for name, a in arrays.items() if name.startswith(start)}
+
+
+def _shown(epochs: range) -> Iterator[int]:
+    """Go through epochs whose data are skipped, with a bar once it takes a while."""
+    began, bar = time.monotonic(), None
+    for epoch in epochs:
+        yield epoch
+        if bar is None and time.monotonic() - began > 2.0:
+            print(f"\nSkipping the data of {len(epochs)} epochs:")
+            bar = keras.utils.Progbar(len(epochs), unit_name="epoch")
+        if bar is not None:
+            bar.update(epoch + 1)
