@@ -95,7 +95,15 @@ def _keep_unbuilt(model: Any, stack: contextlib.ExitStack) -> None:
 
 def _keep_torch_modules(model: Any, stack: contextlib.ExitStack) -> None:
     """Keep what modules of torch have besides Keras's variables."""
-    for module in model.modules():
-        stack.callback(setattr, module, "training", module.training)
-    for buffer in model.buffers():
-        stack.callback(buffer.copy_, buffer.clone())
+    for layer in _layers_in(model):
+        for module in layer.modules():
+            stack.callback(setattr, module, "training", module.training)
+        for buffer in layer.buffers():
+            stack.callback(buffer.copy_, buffer.clone())
+
+
+def _layers_in(layer: Any) -> Iterator[Any]:
+    """Return a layer and those of a model, which torch does not know as its modules."""
+    yield layer
+    for inner in getattr(layer, "layers", ()):
+        yield from _layers_in(inner)

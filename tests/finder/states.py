@@ -60,8 +60,13 @@ def everything(model):
         "step": model.train_function,
         "stop": getattr(model, "stop_training", None),
         "history": getattr(model, "history", None),
-        "modes": [m.training for m in model.modules()] if BACKEND == "torch" else [],
+        "modes": modes_of(model) if BACKEND == "torch" else [],
     }
+
+
+def modes_of(model):
+    """Return whether torch takes a model and its layers to be in training."""
+    return [model.training, *(layer.training for layer in model.layers)]
 
 
 def end_of(model):
