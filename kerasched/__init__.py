@@ -26,6 +26,7 @@ def _started_as_command() -> bool:
 
 
 if TYPE_CHECKING or not _started_as_command():
+    from kerasched.finder import find_learning_rate as find_learning_rate
     from kerasched.layerwise import layerwise as layerwise
     from kerasched.optimizers import SGD as SGD
     from kerasched.optimizers import accelerate as accelerate

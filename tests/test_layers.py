@@ -9,14 +9,22 @@ PACKAGE = Path(__file__).parents[1] / "kerasched"
 
 # What each part may import of the others. A change here is a change of the design.
 MAY_IMPORT = {
-    "__init__": {"schedules", "plotting", "layerwise", "optimizers", "training"},
+    "__init__": {
+        "schedules",
+        "plotting",
+        "layerwise",
+        "optimizers",
+        "training",
+        "finder",
+    },
     "__main__": {"cli"},
     "cli": {"commands", "errors"},
     "commands": {"demo", "schedules", "plotting", "kernels", "errors"},
     "demo": {"schedules", "plotting", "errors", "__init__"},
     "plotting": {"schedules", "errors"},
     "layerwise": {"schedules", "errors"},
-    "callbacks": {"training", "schedules", "errors"},
+    "callbacks": {"finder", "training", "schedules", "errors"},
+    "finder": {"training", "schedules", "plotting", "errors"},
     "training": {"schedules", "errors"},
     "compat": {"schedules", "errors"},
     "schedules": {"errors"},

@@ -7,6 +7,9 @@ gives JSON-native values, and `set_state(state)`.
 
 from kerasched.callbacks.backup_and_restore import BackupAndRestore as BackupAndRestore
 from kerasched.callbacks.epoch_schedule import EpochSchedule as EpochSchedule
+from kerasched.callbacks.learning_rate_finder import (
+    LearningRateFinder as LearningRateFinder,
+)
 from kerasched.callbacks.learning_rate_logger import (
     LearningRateLogger as LearningRateLogger,
 )

@@ -46,6 +46,18 @@ def variable_of(optimizer: Any, name: str) -> Any:
     return next(named, None)
 
 
+def held_rate_of(optimizer: Any) -> Any:
+    """Return what a plain optimizer has as rate: a variable, schedule or function.
+
+    The public attribute gives a schedule's or function's value, so that the private one
+    is looked at where it is there.
+    """
+    held = getattr(optimizer, "_learning_rate", None)
+    if held is not None:
+        return held
+    return schedule_of(optimizer) or variable_of(optimizer, "learning_rate")
+
+
 def schedule_of(optimizer: Any) -> LearningRateSchedule | None:
     """Return a plain optimizer's schedule, None if its rate is no schedule.
 

@@ -1,0 +1,100 @@
+"""A learning rate that is found when training begins."""
+
+import inspect
+import warnings
+from typing import Any
+
+import keras
+
+from kerasched.errors import Choice
+from kerasched.errors import Flag
+from kerasched.errors import message
+from kerasched.finder import LearningRateSweep
+from kerasched.finder import find_learning_rate
+from kerasched.finder.arguments import SWEEP
+from kerasched.finder.arguments import checked
+from kerasched.finder.suggestions import RULES
+from kerasched.training.leaves import leaves_of
+from kerasched.training.leaves import variable_of
+from kerasched.training.set_schedule import set_schedule
+
+OWNER = "LearningRateFinder"
+
+
+class LearningRateFinder(keras.callbacks.Callback):
+    """Find a learning rate before the first epoch of `fit`, and train with it.
+
+    What `kerasched.find_learning_rate` does, at the start of each call of `fit`, with
+    data of its own: a callback is not told what `fit` was given. It comes first in the
+    list of callbacks, so that the others see the rate that it sets.
+
+    A rate that is a schedule is not set: which of its rates the suggestion is, only its
+    user knows. Call find_learning_rate before, and give the schedule what it suggests,
+    or find out with `update=False`.
+
+    Args:
+        x: arrays or a dataset, as in find_learning_rate.
+        y: the targets of arrays.
+        update: whether to set the suggested rate; the optimizer's must be a number. All
+            optimizers in a MultiOptimizer are given the same.
+        suggestion: the rule whose suggestion is set: "valley", "steepest", "minimum" or
+            "slide". Where it has none, the rate stays, with a warning.
+        **options: the other arguments of find_learning_rate.
+
+    Attributes:
+        result: the LearningRateSweep of the last call of `fit`, None before.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of its range; when `fit` begins, `update` and a
+            rate that is a schedule.
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        update: bool = True,
+        suggestion: str = "valley",
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self.update = Flag()(OWNER, "update", update)
+        self.suggestion = Choice(tuple(RULES))(OWNER, "suggestion", suggestion)
+        self.result: LearningRateSweep | None = None
+        self._call = inspect.signature(find_learning_rate).bind(None, x, y, **options)
+        self._call.apply_defaults()
+        checked(OWNER, **{name: self._call.arguments[name] for name in SWEEP})
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook: do the sweep, and set the rate that it suggests."""
+        model = self.model
+        if self.update:
+            _refuse_schedules(model)
+        self._call.arguments["model"] = model
+        self.result = find_learning_rate(*self._call.args, **self._call.kwargs)
+        self._call.arguments["model"] = None
+        if self.update:
+            self._set(model, self.result)
+
+    def _set(self, model: keras.Model, result: LearningRateSweep) -> None:
+        rate = result.suggestions[self.suggestion]
+        if rate is not None:
+            set_schedule(model, rate)
+            return
+        warnings.warn(
+            f"{OWNER} leaves the learning rate as it is: {self.suggestion!r} suggests "
+            f"none after {len(result.rates)} steps.",
+            stacklevel=3,
+        )
+
+
+def _refuse_schedules(model: keras.Model) -> None:
+    for optimizer in leaves_of(model):
+        if variable_of(optimizer, "learning_rate") is None:
+            what = "one whose learning rate is a number"
+            fix = (
+                "Call find_learning_rate before and give the schedule the rate that it "
+                "suggests, or pass update=False"
+            )
+            raise ValueError(message(OWNER, "optimizer", what, optimizer.name, fix))

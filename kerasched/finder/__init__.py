@@ -1,0 +1,5 @@
+"""The learning-rate range test: a sweep that leaves no trace in the model."""
+
+from kerasched.finder.find import find_learning_rate as find_learning_rate
+from kerasched.finder.result import LearningRateSweep as LearningRateSweep
+from kerasched.finder.suggestions import suggest as suggest

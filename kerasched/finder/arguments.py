@@ -1,0 +1,36 @@
+"""The arguments of a sweep, which the function and the callback share."""
+
+from typing import Any
+
+from kerasched.errors import Check
+from kerasched.errors import Choice
+from kerasched.errors import Flag
+from kerasched.errors import Integer
+from kerasched.errors import Number
+from kerasched.errors import Optional
+from kerasched.errors import message
+
+POSITIVE = Number("a positive finite number", minimum=0.0, exclusive=True)
+
+SWEEP: dict[str, Check] = {
+    "batch_size": Optional(Integer("a positive integer", minimum=1)),
+    "shuffle": Flag(),
+    "min_lr": POSITIVE,
+    "max_lr": POSITIVE,
+    "steps": Integer("an integer of at least 2", minimum=2),
+    "mode": Choice(("exponential", "linear")),
+    "smoothing": Number("a number from 0 to below 1", 0.0, below=1.0),
+    "divergence": Optional(Number("a finite number above 1", 1.0, True)),
+    "verbose": Integer("0 or 1", minimum=0),
+}
+
+
+def checked(owner: str, **arguments: Any) -> dict[str, Any]:
+    """Return the arguments of a sweep as plain values, or raise in the owner's name."""
+    values = {
+        name: SWEEP[name](owner, name, value) for name, value in arguments.items()
+    }
+    if values["max_lr"] <= values["min_lr"]:
+        what = f"above min_lr={values['min_lr']!r}"
+        raise ValueError(message(owner, "max_lr", what, arguments["max_lr"]))
+    return values

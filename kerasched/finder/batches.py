@@ -1,0 +1,158 @@
+"""Batches without end of what `fit` takes as data, which is left as it is."""
+
+import itertools
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasched.errors import message
+from kerasched.finder.generators import resets_of
+from kerasched.finder.tensorflow_data import apart
+
+OWNER = "find_learning_rate"
+SEED = 0  # The order of the batches is the same in each sweep.
+
+
+class Batches:
+    """The batches of some data, begun anew as often as it takes.
+
+    Smaller ones than the first are left out: a step would have to be compiled anew.
+
+    Args:
+        x: arrays as `fit` takes them, or a dataset.
+        y: the targets of arrays.
+        batch_size: samples in a batch of arrays, None for 32.
+        sample_weight: the weights of arrays.
+        shuffle: whether arrays, or the batches of a PyDataset, come in another order.
+
+    Raises:
+        TypeError: the data cannot be read a second time, or is no data.
+        ValueError: a dataset comes with what only arrays have, arrays differ in length,
+            or there is no batch.
+    """
+
+    def __init__(
+        self, x: Any, y: Any, batch_size: int | None, sample_weight: Any, shuffle: bool
+    ) -> None:
+        self._random = np.random.default_rng(SEED) if shuffle else None
+        self.resets: list[Callable[[], Any]] = []
+        if isinstance(x, keras.utils.PyDataset) or _is_iterable(x):
+            arguments = {
+                "y": y,
+                "batch_size": batch_size,
+                "sample_weight": sample_weight,
+            }
+            _refuse_besides_a_dataset(arguments)
+            self._epoch = self._of_dataset(x)
+        else:
+            self._epoch = self._of_arrays((x, y, sample_weight), batch_size or 32)
+
+    def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
+        first = None
+        for _ in itertools.count():
+            for batch in self._epoch():
+                x, y, sample_weight = _unpacked(batch)
+                size = keras.tree.flatten(x)[0].shape[0]
+                first = first or size
+                if size >= first:
+                    yield x, y, sample_weight
+            if first is None:
+                raise ValueError(f"Argument `x` of {OWNER} must have a batch.")
+
+    def _of_arrays(self, data: Any, batch_size: int) -> Callable[[], Iterator[Any]]:
+        x, *others = data
+        arrays = keras.tree.map_structure(_array, (x,))
+        arrays += keras.tree.map_structure(
+            lambda value: None if value is None else _array(value), tuple(others)
+        )
+        lengths = {
+            len(array) for array in keras.tree.flatten(arrays) if array is not None
+        }
+        if len(lengths) != 1:
+            raise ValueError(
+                f"The arrays given to {OWNER} must have one length. "
+                f"Received: {sorted(lengths)}"
+            )
+        length = lengths.pop()
+
+        def epoch() -> Iterator[Any]:
+            order = self._order(length)
+            for start in range(0, length, batch_size):
+                rows = order[start : start + batch_size]
+                yield keras.tree.map_structure(
+                    lambda array, rows=rows: None if array is None else array[rows],
+                    arrays,
+                )
+
+        return epoch
+
+    def _of_dataset(self, dataset: Any) -> Callable[[], Iterator[Any]]:
+        inside = [
+            getattr(dataset, n, None) for n in ("dataset", "sampler", "batch_sampler")
+        ]
+        self.resets = resets_of(dataset, *inside)
+        if isinstance(dataset, keras.utils.PyDataset):
+            # By index: the hooks at the ends of its epochs are not called.
+            count = dataset.num_batches
+            return lambda: (
+                dataset[int(i)]
+                for i in (itertools.count() if count is None else self._order(count))
+            )
+        if hasattr(dataset, "element_spec"):
+            copy = apart(dataset)
+            return lambda: iter(copy)
+        return lambda: iter(dataset)
+
+    def _order(self, count: int) -> Any:
+        if self._random is None:
+            return np.arange(count)
+        return self._random.permutation(count)
+
+
+def _is_iterable(x: Any) -> bool:
+    """Return whether data is a dataset, and raise where it can be read only once."""
+    if hasattr(x, "__next__"):
+        what = "arrays or a dataset that can be read a second time"
+        fix = (
+            "A generator or iterator cannot be put back to where it was: give the "
+            "dataset behind it, a keras.utils.PyDataset, or arrays"
+        )
+        raise TypeError(message(OWNER, "x", what, x, fix))
+    is_array = hasattr(x, "shape") or isinstance(x, (dict, list, tuple, str))
+    return hasattr(x, "__iter__") and not is_array
+
+
+def _refuse_besides_a_dataset(arguments: dict[str, Any]) -> None:
+    for name, value in arguments.items():
+        if value is not None:
+            what = "None beside a dataset, whose batches have it"
+            raise ValueError(message(OWNER, name, what, value))
+
+
+def _array(value: Any) -> Any:
+    """Return an array as fit would make it: in memory, floating numbers as floatx."""
+    if not hasattr(value, "shape") or not value.shape:
+        what = "arrays, or structures of arrays, of one length"
+        raise TypeError(message(OWNER, "x", what, value))
+    array = _in_memory(value)
+    if np.issubdtype(array.dtype, np.floating):
+        return array.astype(keras.config.floatx(), copy=False)
+    return array
+
+
+def _in_memory(value: Any) -> Any:
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+
+
+def _unpacked(batch: Any) -> tuple[Any, Any, Any]:
+    """Return inputs, targets and weights of a batch, as any backend takes them."""
+    batch = tuple(batch) if isinstance(batch, list) else batch
+    own = hasattr(keras.tree.flatten(batch)[0], "numpy")
+    if not (own and keras.backend.backend() == "tensorflow"):
+        batch = keras.tree.map_structure(
+            lambda value: None if value is None else _in_memory(value), batch
+        )
+    return keras.utils.unpack_x_y_sample_weight(batch)

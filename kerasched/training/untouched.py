@@ -1,0 +1,109 @@
+"""A model that may be trained for a while and is then as it was, whatever happens."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasched.training.leaves import held_rate_of
+from kerasched.training.leaves import leaves_of
+
+
+@contextlib.contextmanager
+def untouched(model: keras.Model) -> Iterator[None]:
+    """Put a model back to what it is now, however the block ends.
+
+    Its variables, those of its optimizer and metrics, the optimizer's rates and the
+    compiled step. An interrupt by Ctrl-C waits until all is back.
+
+    Args:
+        model: a compiled model that is built, as is its optimizer.
+    """
+    stack = contextlib.ExitStack()
+    # What comes last here is put back first: values go into the variables that the
+    # optimizer had, and no state that JAX keeps apart replaces them afterwards.
+    stack.callback(_assign, _copies(model))
+    _keep_unbuilt(model, stack)
+    stack.callback(model.reset_metrics)
+    stack.callback(setattr, model, "train_function", model.train_function)
+    for optimizer in leaves_of(model):
+        held = held_rate_of(optimizer)
+        if not isinstance(held, keras.Variable):
+            stack.callback(setattr, optimizer, "learning_rate", held)
+    if keras.backend.backend() == "torch":
+        _keep_torch_modules(model, stack)
+    if keras.backend.backend() == "jax":
+        # Between two steps JAX's trainer holds the state here, and a next call of fit
+        # that is interrupted would take it for its own. fit itself ends like this.
+        stack.callback(setattr, model, "_jax_state", None)
+    try:
+        yield
+    finally:
+        with uninterrupted():
+            stack.close()
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let an interrupt by Ctrl-C wait for the end of the block."""
+    before = signal.getsignal(signal.SIGINT)
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or not callable(before):
+        yield
+        return
+    waiting: list[Any] = []
+    signal.signal(signal.SIGINT, lambda *call: waiting.append(call))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if waiting:
+            before(*waiting[0])
+
+
+def _copies(model: keras.Model) -> list[tuple[Any, np.ndarray]]:
+    """Return each variable with its value, in the host's memory."""
+    every = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
+    once = {id(variable): variable for variable in every}.values()
+    # Copies: an array may share its memory with the tensor that it came from.
+    return [(v, np.array(keras.ops.convert_to_numpy(v.value))) for v in once]
+
+
+def _assign(copies: list[tuple[Any, np.ndarray]]) -> None:
+    for variable, value in copies:
+        variable.assign(value)
+
+
+def _keep_unbuilt(model: Any, stack: contextlib.ExitStack) -> None:
+    """Let what the first call of fit builds be built by it.
+
+    It looks at a batch for it, and so draws an order of the data once more. What is
+    compiled of the metrics and the loss has no public name.
+    """
+    metrics = getattr(model, "_compile_metrics", None)
+    loss = getattr(model, "_compile_loss", None)
+    for compiled in (metrics, loss):
+        if compiled is not None and not compiled.built:
+            stack.callback(setattr, compiled, "built", False)
+    if loss is not None and not loss.built:
+        stack.callback(loss.metrics.clear)  # Made anew as it is built.
+
+
+def _keep_torch_modules(model: Any, stack: contextlib.ExitStack) -> None:
+    """Keep what modules of torch have besides Keras's variables."""
+    for layer in _layers_in(model):
+        for module in layer.modules():
+            stack.callback(setattr, module, "training", module.training)
+        for buffer in layer.buffers():
+            stack.callback(buffer.copy_, buffer.clone())
+
+
+def _layers_in(layer: Any) -> Iterator[Any]:
+    """Return a layer and those of a model, which torch does not know as its modules."""
+    yield layer
+    for inner in getattr(layer, "layers", ()):
+        yield from _layers_in(inner)

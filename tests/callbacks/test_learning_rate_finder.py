@@ -1,0 +1,119 @@
+"""The rate is found when `fit` begins, and the epochs are trained with it."""
+
+import keras
+import numpy as np
+import pytest
+from one_weight import JIT
+from one_weight import compiled
+from one_weight import fit
+from one_weight import sgd
+from support import BACKEND
+
+from kerasched import LinearDecay
+from kerasched import find_learning_rate
+from kerasched.callbacks import LearningRateFinder
+from kerasched.callbacks import LearningRateLogger
+
+X = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
+Y = X[:, :1] - X[:, 1:2]
+OPTIONS = {"steps": 40, "verbose": 0}
+
+
+def trained(rate, *callbacks, **options):
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(rate), "mse", jit_compile=JIT)
+    model.fit(X, Y, verbose=0, epochs=2, callbacks=list(callbacks), **options)
+    return model
+
+
+@pytest.mark.parametrize("suggestion", ["valley", "steepest"])
+def test_fit_trains_with_the_suggested_rate(suggestion):
+    finder = LearningRateFinder(X, Y, suggestion=suggestion, **OPTIONS)
+    model = trained(0.5, finder, LearningRateLogger())
+    rate = finder.result.suggestions[suggestion]
+    # 1e-6: the optimizer holds its rate in float32.
+    shown = model.history.history["learning_rate"]
+    np.testing.assert_allclose(shown, [rate, rate], rtol=1e-6)
+    expected = trained(rate)
+    for one, other in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_it_finds_what_the_function_finds():
+    finder = LearningRateFinder(X, Y, batch_size=16, mode="linear", **OPTIONS)
+    trained(0.5, finder)
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.5), "mse", jit_compile=JIT)
+    expected = find_learning_rate(model, X, Y, batch_size=16, mode="linear", **OPTIONS)
+    assert finder.result == expected
+
+
+@pytest.mark.parametrize("rate", [0.05, LinearDecay(0.05, 100)])
+def test_without_an_update_fit_is_as_without_the_callback(rate):
+    finder = LearningRateFinder(X, Y, update=False, **OPTIONS)
+    models = trained(rate, finder), trained(rate)
+    assert finder.result.suggestion is not None
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
+    histories = [model.history.history for model in models]
+    assert histories[0] == histories[1]
+
+
+def test_an_update_of_a_schedule_is_refused_before_anything_is_done():
+    finder = LearningRateFinder(X, Y, **OPTIONS)
+    text = (
+        "Argument `optimizer` of LearningRateFinder must be one whose learning rate "
+        "is a number. Received: optimizer='sgd.*'. Call find_learning_rate before and "
+        "give the schedule the rate that it suggests, or pass update=False"
+    )
+    with pytest.raises(ValueError, match=text):
+        trained(LinearDecay(0.1, 100), finder)
+    assert finder.result is None
+
+
+def test_all_optimizers_are_given_the_rate():
+    optimizers = [sgd(0.5), sgd(0.25)]
+    turn = iter(optimizers)
+    model = compiled(keras.optimizers.MultiOptimizer(lambda v: next(turn)), layers=2)
+    ones = np.ones((4, 1), "float32")
+    finder = LearningRateFinder(ones, ones, divergence=None, **OPTIONS)
+    fit(model, 1, callbacks=[finder])
+    rates = [float(keras.ops.convert_to_numpy(o.learning_rate)) for o in optimizers]
+    np.testing.assert_allclose(rates, finder.result.suggestion, rtol=1e-6)
+
+
+def test_the_rate_stays_where_nothing_is_suggested():
+    finder = LearningRateFinder(X, Y, steps=20, suggestion="slide", verbose=0)
+    with pytest.warns(UserWarning, match="leaves the learning rate as it is: 'slide'"):
+        model = trained(0.05, finder)
+    assert finder.result.suggestions["slide"] is None
+    rate = keras.ops.convert_to_numpy(model.optimizer.learning_rate)
+    assert rate == np.float32(0.05)
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras has one step on torch")
+def test_it_works_where_several_steps_are_executed_at_once():
+    model = compiled(sgd(0.5), steps_per_execution=2)
+    ones = np.ones((4, 1), "float32")
+    finder = LearningRateFinder(ones, ones, divergence=None, **OPTIONS)
+    fit(model, 4, callbacks=[finder])
+    taken = -model.get_weights()[0]
+    np.testing.assert_allclose(taken, 4 * finder.result.suggestion, rtol=1e-5)
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("options", "kind", "text"),
+    [
+        ({"update": 1}, TypeError, "`update` of LearningRateFinder must be True or F"),
+        ({"suggestion": "best"}, ValueError, "`suggestion` .* must be one of 'valley'"),
+        ({"steps": 0}, ValueError, "`steps` of LearningRateFinder must be an integer"),
+        ({"min_lr": 20.0}, ValueError, "`max_lr` of LearningRateFinder must be above"),
+        ({"rates": 3}, TypeError, "unexpected keyword argument 'rates'"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(options, kind, text):
+    with pytest.raises(kind, match=text):
+        LearningRateFinder(X, Y, **options)

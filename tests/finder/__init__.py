@@ -1,0 +1,1 @@
+"""Tests of kerasched.finder, and the rules that they compare with."""

@@ -1,0 +1,88 @@
+"""The suggestions are those of fastai, index for index."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finder import slow_rules
+from kerasched.finder import suggest
+
+CURVES = json.loads(
+    (Path(__file__).parents[1] / "data" / "lr_find.json").read_text(encoding="utf-8")
+)["curves"]
+THEIR_NAMES = {
+    "valley": "valley",
+    "steepest": "steep",
+    "minimum": "minimum",
+    "slide": "slide",
+}
+
+pytestmark = pytest.mark.host
+
+
+def rates_of(count):
+    return np.geomspace(1e-7, 10.0, max(count, 2))[:count]
+
+
+@pytest.mark.parametrize("rule", THEIR_NAMES)
+@pytest.mark.parametrize("name", CURVES)
+def test_fastai_suggests_the_same(name, rule):
+    curve = CURVES[name]
+    found = suggest(curve["rates"], curve["losses"], curve["num_it"])[rule]
+    # 1e-6: fastai holds rates in float32.
+    expected = curve["suggestions"][THEIR_NAMES[rule]]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    rates = np.array(curve["rates"]) / (10 if rule == "minimum" else 1)
+    nearest = [np.abs(np.log(rates / value)).argmin() for value in (found, expected)]
+    assert nearest[0] == nearest[1]
+
+
+# Multiples of 1/64, among which ties are frequent, and any other numbers.
+LOSSES = st.integers(-64, 640).map(lambda n: n / 64) | st.floats(-1e3, 1e3, width=32)
+WILD = st.sampled_from([math.inf, -math.inf, math.nan])
+WALKS = st.lists(st.integers(-8, 6), min_size=10, max_size=140).map(
+    lambda steps: (8 + np.cumsum(steps) / 64).tolist()
+)
+
+
+@given(
+    WALKS | st.lists(LOSSES, max_size=140) | st.lists(LOSSES | WILD, max_size=60),
+    st.integers(0, 150),
+)
+@example([2.3 - 0.02 * step for step in range(100)], 100)
+@example([1.0] * 40, 40)
+@example([2.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0], 7)
+def test_the_slow_rules_suggest_the_same(losses, steps):
+    rates = rates_of(len(losses))
+    found = suggest(rates, losses, steps)
+    assert found == slow_rules.suggestions(rates, losses, steps)
+
+
+@pytest.mark.parametrize(
+    ("count", "rules"),
+    [
+        (0, set()),
+        (5, set()),
+        (6, {"valley", "minimum"}),
+        (7, {"valley", "minimum", "steepest"}),
+        (20, {"valley", "minimum", "steepest"}),
+        (21, {"valley", "minimum", "steepest", "slide"}),
+    ],
+)
+def test_a_rule_without_enough_losses_suggests_nothing(count, rules):
+    # Of fewer than 10 steps nothing is left out in front, the last five always are.
+    found = suggest(rates_of(count), np.arange(count, 0, -1), 1)
+    assert {name for name, rate in found.items() if rate is not None} == rules
+
+
+def test_what_follows_a_loss_that_is_not_a_number_is_not_seen():
+    losses = np.linspace(3.0, 1.0, 60)
+    cut = suggest(rates_of(100)[:45], losses[:45], 100)
+    losses[40] = math.nan  # The 45 above end in five that are left out.
+    assert suggest(rates_of(100)[:60], losses, 100) == cut

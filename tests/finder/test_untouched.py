@@ -1,0 +1,266 @@
+"""After a sweep all is as before, bit for bit, however it ended."""
+
+import random
+import signal
+
+import keras
+import numpy as np
+import pytest
+from support import BACKEND
+
+import kerasched
+from finder.states import FEW
+from finder.states import JIT
+from finder.states import X
+from finder.states import Y
+from finder.states import end_of
+from finder.states import everything
+from finder.states import fit
+from finder.states import model_with
+from kerasched import LinearDecay
+from kerasched import find_learning_rate
+from kerasched.training.untouched import uninterrupted
+from kerasched.training.untouched import untouched
+
+
+def multi():
+    optimizers = [keras.optimizers.SGD(0.1), keras.optimizers.Adam(LinearDecay(0.1, 9))]
+    places = iter(range(99))
+    return keras.optimizers.MultiOptimizer(lambda v: optimizers[next(places) % 2])
+
+
+OPTIMIZERS = {
+    "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+    "adamw, schedule": lambda: keras.optimizers.AdamW(LinearDecay(0.1, 30)),
+    "function": lambda: keras.optimizers.RMSprop(lambda: 0.01),
+    "averages": lambda: kerasched.SGD(0.1, use_ema=True),
+    "accumulation": lambda: keras.optimizers.Adam(
+        LinearDecay(0.1, 30), gradient_accumulation_steps=4
+    ),
+    "loss scale": lambda: keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.Adam(LinearDecay(0.1, 30))
+    ),
+    "multi": multi,
+    "fused": lambda: kerasched.SGD(0.1, momentum=0.9, weight_decay=1e-3),
+    "fused, schedule": lambda: kerasched.SGD(LinearDecay(0.1, 30), momentum=0.9),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs"), [(name, 1) for name in OPTIMIZERS] + [("sgd", 0), ("fused", 0)]
+)
+def test_what_follows_is_as_without_a_sweep(name, epochs):
+    ends = []
+    for sweeps in (True, False):
+        model = model_with(OPTIMIZERS[name]())
+        if epochs:
+            fit(model, epochs)
+        if sweeps:
+            before = everything(model)
+            result = find_learning_rate(model, X, Y, **FEW)
+            assert len(set(result.losses)) > 1
+            after = everything(model)
+            # What was not built before is there, as it begins.
+            values = {place: after["values"][place] for place in before["values"]}
+            assert {**after, "values": values} == before
+        ends.append(end_of(model))
+    assert ends[0] == ends[1]
+
+
+class Failing(keras.utils.PyDataset):
+    """Draws from all generators, and raises when some batches were given."""
+
+    def __init__(self, error, after=5):
+        super().__init__()
+        self.error, self.left = error, after
+
+    @property
+    def num_batches(self):
+        return None
+
+    def __getitem__(self, index):
+        self.left -= 1
+        if self.left < 0:
+            raise self.error
+        noise = random.random() + np.random.normal()
+        noise += keras.ops.convert_to_numpy(keras.random.normal(()))
+        return X[:8] + np.float32(noise), Y[:8]
+
+
+@keras.saving.register_keras_serializable("finder_tests")
+class FailingMetric(keras.metrics.Mean):
+    """Raises at some call, where steps run eagerly."""
+
+    left = 10**6
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        FailingMetric.left -= 1
+        if FailingMetric.left < 0:
+            raise ArithmeticError("a metric fails")
+        return super().update_state(y_pred)
+
+
+def loss_that_fails(y_true, y_pred):
+    FailingMetric.left -= 1
+    if FailingMetric.left < 0:
+        raise ArithmeticError("a loss fails")
+    return keras.ops.mean(y_pred - y_true, axis=-1)
+
+
+SCHEDULED = OPTIMIZERS["adamw, schedule"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no data"), KeyboardInterrupt()])
+def test_all_is_as_before_where_the_data_fail(error):
+    model = model_with(SCHEDULED())
+    fit(model)
+    before = everything(model)
+    with pytest.raises(type(error)):
+        find_learning_rate(model, Failing(error), verbose=0)
+    assert everything(model) == before
+
+
+@pytest.mark.parametrize("part", ["metric", "loss"])
+def test_all_is_as_before_where_a_metric_or_loss_fails(part):
+    model = model_with(SCHEDULED())
+    loss = loss_that_fails if part == "loss" else "mse"
+    metrics = [FailingMetric()] if part == "metric" else []
+    model.compile(
+        model.optimizer, loss, metrics=metrics, run_eagerly=True, jit_compile=False
+    )
+    fit(model)
+    before = everything(model)
+    FailingMetric.left = 6
+    try:
+        with pytest.raises(ArithmeticError, match=f"a {part} fails"):
+            find_learning_rate(model, X, Y, **FEW)
+    finally:
+        FailingMetric.left = 10**6
+    assert everything(model) == before
+    fit(model)
+
+
+class Interrupted(keras.Sequential):
+    """Is interrupted when a step has run, before its results have come back."""
+
+    after = 10**6
+
+    def make_train_function(self, force=False):
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force)
+        inner = self.train_function
+
+        def step(*arguments):
+            outputs = inner(*arguments)
+            self.after -= 1
+            if self.after == 0:
+                raise KeyboardInterrupt
+            return outputs
+
+        self.train_function = step
+
+
+def interrupted(optimizer):
+    layers = model_with(optimizer).layers
+    model = Interrupted([keras.layers.Input((4,)), *layers])
+    model.compile(optimizer, "mse", metrics=["accuracy"], jit_compile=JIT)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("name", "after"),
+    [("sgd", 1), ("adamw, schedule", 4), ("fused", 4), ("multi", 4)],
+)
+def test_all_is_as_before_where_a_step_is_interrupted(name, after):
+    ends = []
+    for sweeps in (True, False):
+        model = interrupted(OPTIMIZERS[name]())
+        fit(model)
+        if sweeps:
+            before, model.after = everything(model), after
+            with pytest.raises(KeyboardInterrupt):
+                find_learning_rate(model, X, Y, **FEW)
+            assert everything(model) == before
+        ends.append(end_of(model))
+    assert ends[0] == ends[1]
+
+
+def test_a_model_that_was_not_built_starts_as_if_there_had_been_no_sweep():
+    ends = []
+    for sweeps in (True, False):
+        keras.utils.set_random_seed(5)
+        layers = [keras.layers.Dense(8, "relu"), keras.layers.Dense(1)]
+        model = keras.Sequential(layers)
+        model.compile(keras.optimizers.Adam(0.1), "mse", jit_compile=JIT)
+        if sweeps:
+            find_learning_rate(model, X, Y, **FEW)
+        ends.append(end_of(model))
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras has one step on torch")
+def test_several_steps_in_one_execution_go_on_as_before():
+    ends = []
+    for sweeps in (True, False):
+        model = model_with(SCHEDULED(), steps_per_execution=4)
+        fit(model)
+        if sweeps:
+            find_learning_rate(model, X, Y, **FEW)
+        ends.append(end_of(model))
+    assert ends[0] == ends[1]
+
+
+def test_an_interrupt_while_all_is_put_back_waits(monkeypatch):
+    model = model_with(keras.optimizers.SGD(0.1))
+    fit(model)
+    before = everything(model)
+    first = model.variables[0]
+    assign = first.assign
+
+    def interrupted_assign(value):
+        signal.raise_signal(signal.SIGINT)
+        return assign(value)
+
+    def train():
+        with untouched(model):
+            model.set_weights([weight + 1 for weight in model.get_weights()])
+            monkeypatch.setattr(first, "assign", interrupted_assign)
+
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    assert everything(model) == before
+
+
+def test_an_interrupt_in_the_middle_comes_at_the_end():
+    done = []
+
+    def work():
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            done.append("the rest")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["the rest"]
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="modules of torch")
+def test_modules_of_torch_are_as_before():
+    import torch
+
+    norm = torch.nn.BatchNorm1d(4)
+    layers = [keras.layers.TorchModuleWrapper(norm), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.layers.Input((4,)), *layers])
+    model.compile("sgd", "mse")
+    fit(model)
+    norm.eval()
+    before = norm.running_mean.clone(), norm.running_var.clone()
+    count = int(norm.num_batches_tracked)
+    find_learning_rate(model, X, Y, **FEW)
+    assert torch.equal(norm.running_mean, before[0])
+    assert torch.equal(norm.running_var, before[1])
+    assert int(norm.num_batches_tracked) == count
+    assert not norm.training
