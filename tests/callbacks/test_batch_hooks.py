@@ -14,6 +14,7 @@ from kerasched import MultiStepDecay
 from kerasched.callbacks import EpochSchedule
 from kerasched.callbacks import LearningRateLogger
 from kerasched.callbacks import ReduceOnPlateau
+from kerasched.callbacks import WeightAveraging
 
 STEPS = 100_000
 SCHEDULE = LinearDecay(1.0, 10**6)
@@ -23,6 +24,7 @@ TOGETHER = {
     "schedule": (SCHEDULE, lambda: [LearningRateLogger(every=10), plateau()]),
     "number": (0.5, lambda: [LearningRateLogger(every=10), plateau()]),
     "every batch": (SCHEDULE, lambda: [LearningRateLogger(every=1)]),
+    "average": (SCHEDULE, lambda: [WeightAveraging(0), plateau()]),
     "epochs": (0.5, lambda: [LearningRateLogger(every=10), by_epoch()]),
 }
 each_set = pytest.mark.parametrize("names", TOGETHER)
@@ -123,5 +125,5 @@ def test_no_callback_keeps_keras_from_working_beside_the_batches():
     # A hook of batches that is not `async_safe` makes JAX and torch wait for each.
     assert LearningRateLogger.async_safe
     inherited = keras.callbacks.Callback.on_train_batch_end
-    for kind in (ReduceOnPlateau, EpochSchedule):
+    for kind in (ReduceOnPlateau, EpochSchedule, WeightAveraging):
         assert kind.on_train_batch_end is inherited
