@@ -8,6 +8,7 @@ import pytest
 from one_weight import compiled
 from one_weight import fit
 from one_weight import sgd
+from support import BACKEND
 
 from kerasched import LinearDecay
 from kerasched import MultiStepDecay
@@ -119,6 +120,17 @@ def test_a_batch_takes_at_most_5_microseconds_for_each_callback(names):
         if best <= 5e-6 * STEPS * count:
             return
     pytest.fail(f"{best / STEPS * 1e6:.1f} microseconds for {count} callbacks")
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="takes longer on the others")
+def test_a_rate_for_each_batch_takes_at_most_5_microseconds_on_torch():
+    best = np.inf
+    for _ in range(5):
+        none = seconds(begun(0.5, []))
+        best = min(best, seconds(begun(0.5, [EpochSchedule(SCHEDULE, STEPS)])) - none)
+        if best <= 5e-6 * STEPS:
+            return
+    pytest.fail(f"{best / STEPS * 1e6:.1f} microseconds")
 
 
 def test_no_callback_keeps_keras_from_working_beside_the_batches():
