@@ -5,6 +5,7 @@ there, and the row can go.
 """
 
 import re
+import time
 from pathlib import Path
 
 import keras
@@ -314,6 +315,37 @@ def test_pain_15_reading_the_optimizer_in_a_batch_fails_or_waits():
     assert few <= many < syncs_of([]) + 8
 
 
+class TheirSubclass(keras.optimizers.SGD):
+    """Changes nothing."""
+
+
+class OurSubclass(kerasched.SGD):
+    """Changes nothing."""
+
+
+def seconds_of_update(optimizer):
+    """Return the processor's least time for an update of 50 variables."""
+    variables = [keras.Variable(np.ones(8, "float32")) for _ in range(50)]
+    gradients = [keras.ops.ones(8) for _ in variables]
+    optimizer.build(variables)
+    times = []
+    for _ in range(30):
+        start = time.process_time()
+        optimizer.apply(gradients)
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="torch has an optimizer of its own")
+def test_pain_16_a_subclass_of_sgd_is_several_times_slower():
+    plain = seconds_of_update(sgd(0.1, momentum=0.9))
+    assert seconds_of_update(TheirSubclass(0.1, momentum=0.9)) > 2 * plain
+
+    assert seconds_of_update(OurSubclass(0.1, momentum=0.9)) < 1.2 * plain
+    fused = OurSubclass(0.1, momentum=0.9, fused=True)  # Or else an error.
+    assert seconds_of_update(fused) < 1.2 * plain
+
+
 @keras.saving.register_keras_serializable("pains")
 def falling(step):
     return 1.0 - step / 8.0
@@ -368,6 +400,23 @@ def test_pain_20_lengths_are_in_steps_where_epochs_were_meant():
 
     with pytest.raises(ValueError, match="A tf.data.Dataset of unknown cardinality"):
         CosineDecay.from_epochs(0.5, decay_epochs=30, steps_per_epoch=Unknown())
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of buffers that are given away")
+def test_pain_29_a_second_fit_with_an_average_of_the_weights_crashes():
+    options = {"momentum": 0.5, "use_ema": True}
+    with pytest.raises((TypeError, ValueError)) as caught:
+        next_update(fitted(sgd(0.5, **options)))
+    # What fit does at its end fails too, on what the first error has left.
+    first = caught.value.__context__ or caught.value
+    assert "donate the same buffer twice" in str(first)
+
+    model = fitted(kerasched.SGD(0.5, **options))
+    weight = model.get_weights()[0]
+    # At its end fit gives the model the average; the velocity is 0.75 by then.
+    np.testing.assert_allclose(weight, 0.99 * -0.5 + 0.01 * -1.25, rtol=1e-6)
+    fit(model, 1)
+    assert int(model.optimizer.iterations) == 3
 
 
 def rows():

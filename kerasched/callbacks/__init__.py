@@ -14,3 +14,4 @@ from kerasched.callbacks.learning_rate_logger import (
     LearningRateLogger as LearningRateLogger,
 )
 from kerasched.callbacks.reduce_on_plateau import ReduceOnPlateau as ReduceOnPlateau
+from kerasched.callbacks.weight_averaging import WeightAveraging as WeightAveraging

@@ -1,5 +1,7 @@
 """The kinds of arguments that callbacks have, by name."""
 
+from typing import Any
+
 from kerasched.errors import Check
 from kerasched.errors import Choice
 from kerasched.errors import Flag
@@ -7,6 +9,8 @@ from kerasched.errors import Integer
 from kerasched.errors import Number
 from kerasched.errors import Optional
 from kerasched.errors import Text
+from kerasched.errors import message
+from kerasched.errors import scalar
 
 NON_NEGATIVE = Number("a non-negative finite number", minimum=0.0)
 ABOVE_0_BELOW_1 = Number("a number above 0 and below 1", 0.0, True, 1.0)
@@ -37,4 +41,31 @@ PLATEAU: dict[str, Check] = {
     "start_from_epoch": COUNT,
     "on_nan": Choice(("count", "reduce", "ignore")),
     "restore_best_weights": Flag(),
+}
+
+
+class EpochOrFraction:
+    """The index of an epoch, or a float as a part of all epochs."""
+
+    requirement = "an epoch from 0 as an integer, or a float from 0 to below 1"
+
+    def __call__(self, owner: str, argument: str, value: Any) -> int | float:
+        """Return the value to keep."""
+        value = scalar(value)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(message(owner, argument, self.requirement, value))
+        if value < 0 or (isinstance(value, float) and not value < 1.0):
+            raise ValueError(message(owner, argument, self.requirement, value))
+        return value
+
+
+AVERAGING: dict[str, Check] = {
+    "start_from_epoch": EpochOrFraction(),
+    "until_epoch": Optional(EpochOrFraction()),
+    "every": POSITIVE_COUNT,
+    "decay": Optional(ABOVE_0_BELOW_1),
+    "batch_size": Optional(POSITIVE_COUNT),
+    "steps": Optional(POSITIVE_COUNT),
+    "swap_in_validation": Flag(),
+    "assign_at_end": Flag(),
 }

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasched.callbacks.rate_writer import RateWriter
 from kerasched.callbacks.reduce_on_plateau import ReduceOnPlateau
 from kerasched.callbacks.siblings import callback_list_of
 from kerasched.errors import Optional
@@ -19,6 +21,9 @@ from kerasched.training.leaves import variable_of
 
 OWNER = "EpochSchedule"
 
+# Rates of batches that are computed at once, ahead of them.
+BLOCK = 1024
+
 
 class EpochSchedule(keras.callbacks.Callback):
     """Set the learning rate at the start of each epoch, or of each batch.
@@ -30,9 +35,10 @@ class EpochSchedule(keras.callbacks.Callback):
     a number; a schedule as rate is refused before the first epoch. All optimizers in a
     MultiOptimizer get the same rate.
 
-    To set a rate for each batch costs what assigning a variable costs; on JAX the state
-    is brought back to the model each time. A schedule in the optimizer costs nothing of
-    it: CosineDecay.from_epochs(0.1, decay_epochs=90, steps_per_epoch=391).
+    A rate that changes with each batch is written with each batch, and on JAX all
+    variables of the model are brought back from the compiled step for it.
+    docs/callbacks.md has measured it. A schedule in the optimizer costs nothing of it:
+    CosineDecay.from_epochs(0.1, decay_epochs=90, steps_per_epoch=391).
 
     Args:
         schedule: a schedule, or a function of the epoch. With `steps_per_epoch` the
@@ -62,6 +68,8 @@ class EpochSchedule(keras.callbacks.Callback):
         self.steps_per_epoch = check(OWNER, "steps_per_epoch", steps_per_epoch)
         self.rate: float | None = None
         self._variables: list[Any] = []
+        self._writer: RateWriter | None = None
+        self._forget_block()
 
     def rate_at(self, epoch: int, batch: int = 0, batches: int | None = None) -> float:
         """Return the rate of a batch.
@@ -74,9 +82,7 @@ class EpochSchedule(keras.callbacks.Callback):
         steps = self.steps_per_epoch or 1
         within = 0.0 if self.steps_per_epoch is None else batch / (batches or steps)
         if isinstance(self.schedule, LearningRateSchedule):
-            # A quotient that is whole may lie a little below it.
-            whole = int(within * steps + 1e-6)
-            value = self._scheduled(epoch * steps + whole)
+            value = self._scheduled(epoch * steps + int(_whole(within * steps)))
         else:
             value = self.schedule(epoch + within if self.steps_per_epoch else epoch)
         return check_of(Rate)(OWNER, "schedule", value)
@@ -89,7 +95,8 @@ class EpochSchedule(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        self._epoch = epoch
+        self._epoch, self._writer = epoch, None
+        self._forget_block()
         if self.steps_per_epoch is None:
             self._set(self.rate_at(epoch))
 
@@ -98,17 +105,49 @@ class EpochSchedule(keras.callbacks.Callback):
     ) -> None:
         """Keras's hook."""
         if self.steps_per_epoch is not None:
-            batches = (self.params or {}).get("steps")
-            self._set(self.rate_at(self._epoch, batch, batches))
+            index = batch - self._first
+            if not 0 <= index < len(self._rates):
+                self._look_ahead(batch)
+                index = 0
+            self._set(self._rates[index], self._values[index])
 
-    def _set(self, rate: float) -> None:
+    def _set(self, rate: float, value: Any = None) -> None:
+        """Set a rate, given besides as the writer has prepared it."""
         if rate != self.rate:
-            model = self.model  # On JAX this brings the state back to the variables.
-            if not self._variables:
-                self._variables = _rate_variables(model)
-            for variable in self._variables:
-                variable.assign(rate)
+            _ = self.model  # On JAX this brings the state back to the variables.
+            self._writer_of_now().write(rate if value is None else value)
             self.rate = rate
+
+    def _writer_of_now(self) -> RateWriter:
+        """Return the epoch's writer; the optimizers may not be known at first."""
+        if self._writer is None or not self._variables:
+            self._variables = self._variables or _rate_variables(self.model)
+            self._writer = RateWriter(self._variables)
+        return self._writer
+
+    def _look_ahead(self, batch: int) -> None:
+        """Compute the rates of a batch and of those that follow, where that is cheap.
+
+        A function, or a schedule of another library, is asked for each batch.
+        """
+        batches = (self.params or {}).get("steps")
+        self._first = batch
+        if isinstance(self.schedule, Schedule):
+            end = min(batch + BLOCK, max(batches or batch + BLOCK, batch + 1))
+            self._rates = self._block(np.arange(batch, end), batches)
+        else:
+            self._rates = [self.rate_at(self._epoch, batch, batches)]
+        self._values = self._writer_of_now().prepared(self._rates)
+
+    def _block(self, numbers: Any, batches: int | None) -> list[float]:
+        """Return the rates of some batches, as `rate_at` gives them."""
+        steps = self.steps_per_epoch
+        wholes = _whole(numbers / (batches or steps) * steps).astype("int64")
+        rates = self.schedule.evaluate(self._epoch * steps + wholes).tolist()
+        return [check_of(Rate)(OWNER, "schedule", rate) for rate in rates]
+
+    def _forget_block(self) -> None:
+        self._first, self._rates, self._values = 0, [], []
 
     def _scheduled(self, step: int) -> float:
         if isinstance(self.schedule, Schedule):
@@ -127,6 +166,11 @@ class EpochSchedule(keras.callbacks.Callback):
                 )
                 name = type(other).__name__
                 raise ValueError(message(OWNER, "callbacks", what, name, fix))
+
+
+def _whole(steps: Any) -> Any:
+    """Return the whole steps; a quotient that is whole may lie a little below it."""
+    return np.floor(steps + 1e-6)
 
 
 def _rate_variables(model: keras.Model) -> list[Any]:

@@ -22,10 +22,11 @@ BLOCK = 1024
 class LearningRateLogger(keras.callbacks.Callback):
     """Add the learning rate to the logs of each epoch, and of every few batches.
 
-    The progress bar, History, CSVLogger and TensorBoard then show `learning_rate`. It
-    is the rate of the last update: of the epoch, or up to that batch. A momentum or
-    weight decay that is a schedule is added by its name. Of several optimizers the
-    names end in that of the optimizer, as in `learning_rate_adam`.
+    The progress bar, History and CSVLogger then show `learning_rate`, and TensorBoard
+    the `batch_learning_rate`; its number of the epoch is Keras's own, the rate of the
+    next update. Here it is that of the last one: of the epoch, or up to that batch. A
+    momentum or weight decay that is a schedule is added by its name. Of several
+    optimizers the names end in that of the optimizer, as in `learning_rate_adam`.
 
     It moves itself to the front of the list of callbacks, so that it does not matter
     where it was, and the rate of an epoch is read before any other callback changes it.

@@ -16,6 +16,7 @@ from kerasched import LinearDecay
 from kerasched import MultiStepDecay
 from kerasched.callbacks import EpochSchedule
 from kerasched.callbacks import ReduceOnPlateau
+from kerasched.callbacks import epoch_schedule
 
 BY_EPOCH = MultiStepDecay(0.5, (1, 3), 0.5)
 
@@ -66,6 +67,33 @@ def test_every_step_of_an_epoch_is_met():
         rates = [callback.rate_at(2, batch, steps) for batch in range(steps)]
         expected = LinearDecay(1.0, 10 * steps).evaluate(2 * steps + np.arange(steps))
         np.testing.assert_array_equal(rates, expected)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_rates_that_are_computed_ahead_are_those_of_the_batches(known, monkeypatch):
+    monkeypatch.setattr(epoch_schedule, "BLOCK", 3)
+    callback, one = EpochSchedule(LinearDecay(1.0, 32), 8), np.ones((1, 1), "float32")
+    model, rates = compiled(sgd(9.0)), Rates()
+
+    def batches():
+        for _ in range(100):
+            yield one, one
+
+    if known:
+        fit(model, 8, epochs=2, callbacks=[rates, callback])
+    else:
+        model.fit(batches(), verbose=0, epochs=1, callbacks=[rates, callback])
+    expected = LinearDecay(1.0, 32).evaluate(np.arange(len(rates.taken)))
+    np.testing.assert_allclose(rates.taken, expected, rtol=1e-5, atol=1e-6)
+    assert len(rates.taken) == (16 if known else 100)
+
+
+def test_each_of_several_optimizers_has_the_rate_of_the_batch():
+    turn = iter([sgd(9.0), sgd(8.0)])
+    model = compiled(keras.optimizers.MultiOptimizer(lambda v: next(turn)), layers=2)
+    fit(model, 4, callbacks=[EpochSchedule(LinearDecay(1.0, 8), 4)])
+    taken = 1 + 7 / 8 + 6 / 8 + 5 / 8
+    np.testing.assert_allclose(model.get_weights(), [-taken, -taken], rtol=1e-6)
 
 
 def test_a_function_is_given_the_epoch_or_its_fraction():

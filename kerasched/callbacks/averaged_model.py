@@ -1,0 +1,100 @@
+"""The average of a model's weights, and the model with it for a while."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasched.callbacks.average import RunningAverage
+from kerasched.callbacks.statistics import Refresher
+from kerasched.callbacks.statistics import statistics_of
+from kerasched.callbacks.swap import Swap
+from kerasched.callbacks.swap import read
+from kerasched.callbacks.swap import write
+
+
+class AveragedModel:
+    """Averages the trainable weights of a model, and swaps them with the average.
+
+    Args:
+        decay: as that of RunningAverage.
+        data: what is passed through the model for its statistics; the batch size and
+            the number of batches may follow, all as in `predict`.
+    """
+
+    def __init__(self, decay: float | None, *data: Any) -> None:
+        self.average = RunningAverage(decay)
+        self._data = data
+        self._statistics: list[np.ndarray] | None = None
+        self._swap: Swap | None = None
+        self._refresher: Refresher | None = None
+
+    @property
+    def is_swapped(self) -> bool:
+        """Whether the model has the average now."""
+        return self._swap is not None
+
+    def take(self, model: keras.Model) -> bool:
+        """Add the weights of now; False if they are not finite and were left out."""
+        taken = self.average.take(read(_weights_of(model)))
+        self._statistics = None if taken else self._statistics
+        return taken
+
+    def swap_in(self, model: keras.Model) -> None:
+        """Give the model the average, and statistics that belong to it."""
+        weights, statistics = _weights_of(model), statistics_of(model)
+        self.average.check(weights)
+        self._swap = Swap([*weights, *statistics])
+        try:
+            write(weights, self.average.values)
+            if statistics and self._statistics is None:
+                self._refresher = self._refresher or Refresher(model)
+                self._refresher(*self._data)
+                self._statistics = read(statistics)
+            write(statistics, self._statistics or [])
+        except BaseException:
+            self.swap_back()
+            raise
+
+    def swap_back(self) -> None:
+        """Give the model what it had before, if it has the average."""
+        if self._swap is not None:
+            self._swap.back()
+            self._swap = None
+
+    def settle(self) -> None:
+        """Leave the model with what it has now."""
+        self._swap = None
+
+    def release(self) -> None:
+        """Let go of what was compiled for a model."""
+        self._refresher = None
+
+    def get_arrays(self) -> dict[str, np.ndarray]:
+        """Return averages and statistics by their places."""
+        named = {"average": self.average.values, "statistic": self._statistics or []}
+        return {
+            f"{kind} of {place}": array
+            for kind, arrays in named.items()
+            for place, array in enumerate(arrays)
+        }
+
+    def set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
+        """Go on from what `get_arrays` returned."""
+        self.average.values = _in_places("average", arrays)
+        self._statistics = _in_places("statistic", arrays) or None
+
+
+def _weights_of(model: keras.Model) -> list[Any]:
+    """Return the variables that are averaged."""
+    return [
+        variable
+        for variable in model.trainable_variables
+        if keras.backend.is_float_dtype(variable.dtype)
+    ]
+
+
+def _in_places(kind: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Return copies of the arrays of one kind, in the order of their places."""
+    names = [name for name in arrays if name.startswith(f"{kind} of ")]
+    return [np.array(arrays[f"{kind} of {place}"]) for place in range(len(names))]

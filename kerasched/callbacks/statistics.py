@@ -1,0 +1,130 @@
+"""The statistics of batch normalisation, made anew for weights that no batch has seen.
+
+What the layers kept while they were trained belongs to the weights of that time. Here
+one pass over data sets each statistic to the mean of what the batches give.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from kerasched.callbacks.swap import Swap
+from kerasched.training.random_states import random_states
+from kerasched.training.random_states import set_random_states
+
+# What a layer of Keras keeps; the last three only with `renorm`.
+KEPT = ("moving_mean", "moving_variance", "moving_stddev", "renorm_mean")
+KEPT += ("renorm_stddev",)
+MOMENTA = ("momentum", "renorm_momentum")
+
+
+def normalizations(model: keras.Model) -> list[Any]:
+    """Return the layers that keep statistics of batches; those that are frozen do not.
+
+    A layer of another package is known by what it has: `momentum`, `moving_mean` and
+    `moving_variance`.
+    """
+    needed = ("momentum", "moving_mean", "moving_variance")
+    return [
+        layer
+        for layer in _layers(model)
+        if layer.trainable and all(hasattr(layer, name) for name in needed)
+    ]
+
+
+def statistics_of(model: keras.Model) -> list[Any]:
+    """Return the variables of the statistics, in the order of the layers."""
+    found = (
+        getattr(layer, name, None) for layer in normalizations(model) for name in KEPT
+    )
+    return [variable for variable in found if variable is not None]
+
+
+class Refresher:
+    """Passes data through a model as in training, for the statistics alone.
+
+    Each batch counts the same, as with torch's update_bn. All that is not a statistic
+    is put back: the seeds of dropout, and the global random generators.
+
+    Args:
+        model: a model that is built.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._pass = StatisticsPass(model)
+
+    def __call__(self, data: Any, batch_size: int | None, steps: int | None) -> None:
+        """Make the statistics anew; the arguments are those of `predict`."""
+        statistics = statistics_of(self._model)
+        kept = {id(variable) for variable in statistics}
+        others = [v for v in self._model.non_trainable_variables if id(v) not in kept]
+        before, states = Swap(others), random_states()
+        for variable in statistics:
+            variable.assign(keras.ops.zeros_like(variable.value))
+        self._pass.count.assign(0.0)
+        try:
+            self._pass.predict(data, batch_size=batch_size, steps=steps, verbose=0)
+        finally:
+            before.back()
+            # On torch even a loader that does not shuffle draws a number.
+            set_random_states(states)
+
+
+class StatisticsPass(keras.Model):
+    """Calls a model in its training mode in the place where Keras predicts.
+
+    So each form of data that Keras knows can be given, and the pass is compiled.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(dtype=model.dtype_policy, autocast=False)
+        self.training_mode = TrainingMode(model)
+        # On torch nothing can be assigned to a variable that is cast by itself.
+        exact = {"dtype": "float32", "autocast": False}
+        self.count = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, **exact
+        )
+        self.jit_compile, self.run_eagerly = model.jit_compile, model.run_eagerly
+
+    def call(self, inputs: Any) -> Any:
+        """Take one batch into the means, and return next to nothing."""
+        share = self.count / (self.count + 1.0)
+        with _momentum(normalizations(self.training_mode.model), share):
+            self.training_mode(inputs, training=True)
+        self.count.assign_add(1.0)
+        return keras.ops.zeros((1,))
+
+
+class TrainingMode(keras.layers.Layer):
+    """Passes its mode on to a model, whether or not that has an argument for it."""
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(dtype=model.dtype_policy, autocast=False)
+        self.model = model
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Call the model."""
+        return self.model(inputs)
+
+
+@contextmanager
+def _momentum(layers: list[Any], value: Any) -> Iterator[None]:
+    """Give layers another momentum, while their step is traced or run."""
+    pairs = [(one, name) for one in layers for name in MOMENTA if hasattr(one, name)]
+    before = [getattr(layer, name) for layer, name in pairs]
+    try:
+        for layer, name in pairs:
+            setattr(layer, name, value)
+        yield
+    finally:
+        for (layer, name), old in zip(pairs, before, strict=True):
+            setattr(layer, name, old)
+
+
+def _layers(model: keras.Model) -> list[Any]:
+    # There is no public way to the layers inside a layer that is no model.
+    flatten = getattr(model, "_flatten_layers", None)
+    return list(flatten()) if flatten is not None else list(model.layers)

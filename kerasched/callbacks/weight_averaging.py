@@ -1,0 +1,265 @@
+"""The average of the weights of several epochs: SWA, or exponential."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasched.callbacks.arguments import AVERAGING
+from kerasched.callbacks.averaged_model import AveragedModel
+from kerasched.callbacks.guard import guard
+from kerasched.callbacks.guard import release
+from kerasched.callbacks.siblings import callback_list_of
+from kerasched.callbacks.statistics import normalizations
+from kerasched.callbacks.window import window_of
+from kerasched.errors import message
+from kerasched.training.leaves import leaves_of
+
+OWNER = "WeightAveraging"
+
+
+class WeightAveraging(keras.callbacks.Callback):
+    """Average the weights over epochs, validate with the average, and end with it.
+
+    average + (weights - average) / (count + 1), or with `decay` in the place of that
+    average + (weights - average) * (1 - decay)
+
+    The trainable weights are taken as each epoch's training leaves them, the first
+    time whole, and averaged on the host in their own type, float32 at least. While fit
+    validates, the model has the average, so that `val_` metrics are those of the
+    average; after it, and after an exception in it, the model has the weights of
+    training again, which is what other callbacks save. When fit ends the model gets
+    the average. Weights that are not finite are left out, which a warning says.
+
+    Batch normalisation needs statistics that belong to the average. They are made anew
+    from `data`, before each validation with a new average and at the end, as the equal
+    mean over the batches of one pass in training mode. All else that such a pass
+    changes is put back.
+
+    Nothing is done while batches are trained. For an exponential average over updates
+    give `use_ema=True` to the optimizer in the place of this callback; both together
+    are refused. The learning rate is a matter of the optimizer: see SWALR.
+
+    The average goes on in the next fit of the same model, until it was assigned at
+    the end of one; then, and for another model, a new one begins.
+
+    Args:
+        start_from_epoch: the first epoch whose weights are taken: its index, or as a
+            float the part of all epochs before it, from 0 to below 1.
+        until_epoch: the epoch from which on no more are taken, in the same form; None
+            for no such epoch.
+        every: epochs from one that is taken to the next.
+        decay: None for the equal average, or the weight of the past at each epoch
+            taken, above 0 and below 1.
+        data: inputs to make statistics from, as `x` of `predict`: arrays, or a dataset
+            of inputs alone or with targets. Needed for a model with batch
+            normalisation that is trained.
+        batch_size: samples in a batch of `data`, as that of `predict`.
+        steps: batches of `data` to use, None for all.
+        swap_in_validation: whether fit validates with the average.
+        assign_at_end: whether the model gets the average when fit ends.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument has a wrong value.
+    """
+
+    def __init__(
+        self,
+        start_from_epoch: int | float = 0.75,
+        until_epoch: int | float | None = None,
+        every: int = 1,
+        decay: float | None = None,
+        *,
+        data: Any = None,
+        batch_size: int | None = None,
+        steps: int | None = None,
+        swap_in_validation: bool = True,
+        assign_at_end: bool = True,
+    ) -> None:
+        super().__init__()
+        given = {name: value for name, value in locals().items() if name in AVERAGING}
+        for name, value in given.items():
+            setattr(self, name, AVERAGING[name](OWNER, name, value))
+        self.data = data
+        self._of_model: Any = None
+        self._fit: Any = None
+        self._window = range(0)
+        self._validates, self._warned = False, False
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the average; the weights stay as they are."""
+        given = (self.data, self.batch_size, self.steps)
+        self._averaged = AveragedModel(self.decay, *given)
+        self._epoch, self._taken, self._finished = 0, -1, False
+
+    @property
+    def count(self) -> int:
+        """How many epochs were averaged."""
+        return self._averaged.average.count
+
+    def get_state(self) -> dict[str, Any]:
+        """Return how many epochs were averaged, as a JSON-native value.
+
+        What was averaged is in `get_arrays`.
+        """
+        return {"count": self.count}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` returned; `set_arrays` is needed besides.
+
+        Raises:
+            ValueError: it is no such state.
+        """
+        if not isinstance(state, dict) or set(state) != {"count"}:
+            what = "a dict with count"
+            raise ValueError(message(f"{OWNER}.set_state", "state", what, state))
+        self._averaged.average.count = int(state["count"])
+        self._expect_restored()
+
+    def get_arrays(self) -> dict[str, np.ndarray]:
+        """Return the averages, by the places of the weights among the trainable ones.
+
+        The statistics made from `data` are there too, by their places.
+        """
+        return self._averaged.get_arrays()
+
+    def set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
+        """Go on from what `get_arrays` returned."""
+        self._averaged.set_arrays(arrays)
+        self._expect_restored()
+
+    def set_model(self, model: keras.Model) -> None:
+        """Keras's hook."""
+        super().set_model(model)
+        if self._of_model not in (None, model):
+            self.reset()
+        self._of_model = model
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook: refuse what cannot work, and take the first place."""
+        if self._finished:
+            self.reset()
+        epochs = (self.params or {}).get("epochs") or 1
+        ends = (self.start_from_epoch, self.until_epoch)
+        self._window = window_of(OWNER, *ends, self.every, epochs)
+        self._check(self.model)
+        self._fit = callback_list_of(self)
+        if self._fit is not None:
+            others = [other for other in self._fit.callbacks if other is not self]
+            self._refuse_others(others)
+            # Another list, as Keras is going through this one.
+            self._fit.callbacks = [self, *others]
+        self._averaged.release()
+        guard(self.model, self._end_validation)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        self._epoch, self._taken = epoch, -1
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        self._take(epoch)
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook, which an `evaluate` outside of fit calls too."""
+        if self._fit is not None and callback_list_of(self) is self._fit:
+            self._take(self._epoch)
+            if self.swap_in_validation and self.count:
+                self._averaged.swap_in(self.model)
+                self._validates = True
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        self._end_validation()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        release(self.model)
+        self._fit = None
+        if self.assign_at_end and self.count:
+            self._averaged.swap_in(self.model)
+            self._averaged.settle()
+            self._finished = True
+        elif not self.count:
+            self._warn(
+                f"has averaged nothing: of the epochs that were trained none is at or "
+                f"after {self._window.start}, counted from 0"
+            )
+        self._averaged.release()
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Give the model the average within a `with` block, to evaluate or save it.
+
+        Raises:
+            ValueError: nothing was averaged yet.
+        """
+        if not self.count:
+            raise ValueError(
+                f"{OWNER}.averaged has nothing to give to the model, as no epoch was "
+                f"averaged yet. The first one is {self._window.start}, counted from 0."
+            )
+        if self._averaged.is_swapped:
+            yield
+            return
+        self._averaged.swap_in(self.model)
+        try:
+            yield
+        finally:
+            _ = self.model
+            self._averaged.swap_back()
+
+    def _take(self, epoch: int) -> None:
+        """Add the weights of an epoch, once."""
+        if epoch not in self._window or epoch == self._taken:
+            return
+        self._taken, model = epoch, self.model
+        self._of_model = model
+        if not self.count:
+            self._check(model)  # A model may be built by its first batch.
+        if not self._averaged.take(model):
+            self._warn(f"leaves out epoch {epoch}, whose weights are not finite")
+
+    def _end_validation(self) -> None:
+        if self._validates:
+            self._validates = False
+            # On JAX what an evaluation left is to be brought back before, not after.
+            _ = self.model
+            self._averaged.swap_back()
+
+    def _check(self, model: keras.Model) -> None:
+        """Refuse a model or an optimizer that this callback cannot work with."""
+        for optimizer in leaves_of(model):
+            if getattr(optimizer, "use_ema", False):
+                what = "one without `use_ema`, which averages the same weights"
+                raise ValueError(message(OWNER, "optimizer", what, optimizer.name))
+        if self.data is None and normalizations(model):
+            what = "inputs for the statistics of the model's batch normalisation"
+            fix = "Give what fit is given as `x`, and `steps` to use a part of it"
+            raise ValueError(message(OWNER, "data", what, self.data, fix))
+
+    def _refuse_others(self, others: list[Any]) -> None:
+        for other in others:
+            name = type(other).__name__
+            if isinstance(other, WeightAveraging):
+                what = "with no second callback that swaps the weights"
+                raise ValueError(message(OWNER, "callbacks", what, name))
+            stops = isinstance(other, keras.callbacks.EarlyStopping)
+            if stops and other.restore_best_weights and self.assign_at_end:
+                what = "without one that gives the model other weights at the end"
+                fix = f"Use {name} with restore_best_weights=False"
+                raise ValueError(message(OWNER, "callbacks", what, name, fix))
+
+    def _expect_restored(self) -> None:
+        """Keep what was restored, whatever model or fit comes next."""
+        self._of_model, self._finished = None, False
+
+    def _warn(self, text: str) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(f"{OWNER} {text}.", stacklevel=3)
