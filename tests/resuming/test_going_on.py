@@ -94,8 +94,8 @@ def test_fit_shuffles_arrays_anew_in_each_epoch_but_on_tensorflow(whole):
 
 @pytest.mark.parametrize("order", ["backup first", "backup last"])
 def test_the_place_in_the_list_does_not_matter(order, whole, tmp_path):
-    names = ["plateau", "logger", "stopping", "draws"]
-    names.insert(0 if order == "backup first" else 4, "backup")
+    names = ["averaging", "plateau", "logger", "stopping", "draws"]
+    names.insert(0 if order == "backup first" else 5, "backup")
     with pytest.raises(CrashError):
         train("arrays", tmp_path, also=[Crash(4)], order=names)
     assert train("arrays", tmp_path, order=names) == whole("arrays")
@@ -153,6 +153,7 @@ ITEMS += ["array seed_generator_state", "array iteration", "array momentum"]
 ITEMS += ["generator python", "generator numpy", "generator keras"]
 ITEMS += [f"generator {BACKEND}"] * (BACKEND != "jax")
 ITEMS += ["callback ReduceOnPlateau", "callback EarlyStopping", "callback History"]
+ITEMS += ["callback WeightAveraging"]
 ITEMS += ["record", "data"]
 
 

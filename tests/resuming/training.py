@@ -15,6 +15,7 @@ import kerasched
 from kerasched.callbacks import BackupAndRestore
 from kerasched.callbacks import LearningRateLogger
 from kerasched.callbacks import ReduceOnPlateau
+from kerasched.callbacks import WeightAveraging
 
 EXAMPLES, BATCH, EPOCHS = 44, 8, 8
 X = np.random.default_rng(0).normal(size=(EXAMPLES, 3)).astype("float32")
@@ -119,6 +120,10 @@ def callbacks_for(folder):
     return {
         "backup": BackupAndRestore(folder, delete_checkpoint=False, check_data=False),
         "plateau": ReduceOnPlateau("loss", patience=2, factor=0.5, cooldown=4),
+        # Without the swap, so that validation sees the moving statistics.
+        "averaging": WeightAveraging(
+            3, data=X, batch_size=BATCH, swap_in_validation=False
+        ),
         "logger": LearningRateLogger(),
         "stopping": keras.callbacks.EarlyStopping("loss", patience=50, baseline=-1.0),
         "draws": Draws(),
@@ -140,7 +145,11 @@ def train(kind, folder, epochs=EPOCHS, also=(), order=None):
     callbacks = callbacks_for(folder)
     listed = [callbacks[name] for name in order or callbacks]
     history = model.fit(
-        epochs=epochs, verbose=0, callbacks=[*also, *listed], **data_of(kind)
+        epochs=epochs,
+        verbose=0,
+        callbacks=[*also, *listed],
+        validation_data=(X, Y),
+        **data_of(kind),
     )
     stopping = callbacks["stopping"]
     return {
@@ -150,6 +159,7 @@ def train(kind, folder, epochs=EPOCHS, also=(), order=None):
         "history": {name: list(map(float, v)) for name, v in history.history.items()},
         "epochs": history.epoch,
         "plateau": callbacks["plateau"].get_state(),
+        "averaging": callbacks["averaging"].get_state(),
         "stopping": [stopping.wait, float(stopping.best), stopping.best_epoch],
     }
 
