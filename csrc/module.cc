@@ -133,25 +133,9 @@ class DirectUpdate {
 
 void BindOptions(py::module_& module) {
   py::class_<Options>(module, "Options")
-      .def(py::init([](bool momentum, bool nesterov, bool weight_decay,
-                       bool independent_weight_decay, double clipvalue, double clipnorm,
-                       double global_clipnorm, bool use_ema, double ema_momentum,
-                       std::int64_t ema_overwrite_frequency,
-                       std::int64_t gradient_accumulation_steps,
-                       double loss_scale_factor) {
-             return Options{momentum,
-                            nesterov,
-                            weight_decay,
-                            independent_weight_decay,
-                            clipvalue,
-                            clipnorm,
-                            global_clipnorm,
-                            use_ema,
-                            ema_momentum,
-                            ema_overwrite_frequency,
-                            gradient_accumulation_steps,
-                            loss_scale_factor};
-           }),
+      // Made in braces, in the order of the fields.
+      .def(py::init<bool, bool, bool, bool, double, double, double, bool, double,
+                    std::int64_t, std::int64_t, double>(),
            py::kw_only(), py::arg("momentum"), py::arg("nesterov"),
            py::arg("weight_decay"), py::arg("independent_weight_decay"),
            py::arg("clipvalue"), py::arg("clipnorm"), py::arg("global_clipnorm"),

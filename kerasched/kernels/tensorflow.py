@@ -59,18 +59,11 @@ def unsuited(step: Step) -> str:
 @functools.cache
 def unavailable() -> str:
     """Return why the kernel cannot run in this process, or an empty text."""
-    if native.missing:
-        return native.missing
-    if native.ffi_version() is None:
-        return "the extension was built without XLA's headers"
-    try:
-        reason = native.register_in_tensorflow(_library())
-        if reason:
-            return reason
-        with tf.init_scope():
-            return trial.failure(_on_trial)
-    except Exception as error:
-        return f"TensorFlow refused it ({type(error).__name__}: {error})"
+    return trial.refusal("TensorFlow", _register, _on_trial)
+
+
+def _register() -> str:
+    return native.register_in_tensorflow(_library())
 
 
 def _library() -> str:
@@ -86,7 +79,7 @@ def _library() -> str:
 def _on_trial(
     options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
 ) -> list[np.ndarray]:
-    with tf.device("CPU:0"):
+    with tf.init_scope(), tf.device("CPU:0"):
         variables = arrays.like([tf.Variable(x) for x in arrays.flat()])
         there = [tf.constant(g) for g in gradients]
         update(Step(options, scalars, there, variables, (True,) * len(gradients)))
