@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "parallel.h"
+#include "python_arrays.h"
 #include "sgd.h"
 #if defined(KERASCHED_XLA)
 #include "xla_handler.h"
@@ -27,63 +28,9 @@ ScalarType TypeNamed(const std::string& name) {
                         name);
 }
 
-// A reference that goes with its owner. pybind11's own object does more than is needed
-// in the loops below, which run for every weight at every step.
-class Reference {
- public:
-  explicit Reference(PyObject* object) : object_(object) {
-    if (object == nullptr) throw py::error_already_set();
-  }
-  ~Reference() { Py_DECREF(object_); }
-  Reference(const Reference&) = delete;
-  Reference& operator=(const Reference&) = delete;
-  PyObject* get() const { return object_; }
-
- private:
-  PyObject* const object_;
-};
-
-// Names that live as long as Python.
-PyObject* Name(const char* name) { return PyUnicode_InternFromString(name); }
-
-// Calls a method without arguments. `method` is that of the first object's class, kept
-// so that it is not looked up again; an object of another kind makes it raise
-// TypeError.
-PyObject* Call(PyObject*& method, const char* name, PyObject* object) {
-  if (method == nullptr) {
-    method = PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(object)), name);
-    if (method == nullptr) throw py::error_already_set();
-  }
-  return PyObject_CallOneArg(method, object);
-}
-
-// Returns the address of an array: a number, or a tensor that is asked for it. Asking
-// here takes half the time that a loop in Python takes, which for a model of many small
-// weights is most of an update.
-std::uintptr_t AddressOf(py::handle array) {
-  static PyObject* data_ptr = nullptr;
-  if (PyLong_Check(array.ptr())) return array.cast<std::uintptr_t>();
-  const Reference address(Call(data_ptr, "data_ptr", array.ptr()));
-  const auto number = PyLong_AsUnsignedLongLong(address.get());
-  if (PyErr_Occurred() != nullptr) throw py::error_already_set();
-  return static_cast<std::uintptr_t>(number);
-}
-
-// Whether a tensor of torch is in this computer's memory, of a type and a shape, and
-// contiguous, as every tensor of one number is.
-bool IsLike(PyObject* tensor, py::handle dtype, py::handle shape, std::int64_t size) {
-  static PyObject* const kDtype = Name("dtype");
-  static PyObject* const kShape = Name("shape");
-  static PyObject* const kIsCpu = Name("is_cpu");
-  static PyObject* is_contiguous = nullptr;
-  if (Reference(PyObject_GetAttr(tensor, kDtype)).get() != dtype.ptr()) return false;
-  if (Reference(PyObject_GetAttr(tensor, kIsCpu)).get() != Py_True) return false;
-  const Reference found(PyObject_GetAttr(tensor, kShape));
-  const int equal = PyObject_RichCompareBool(found.get(), shape.ptr(), Py_EQ);
-  if (equal < 0) throw py::error_already_set();
-  if (equal == 0) return false;
-  if (size == 1) return true;
-  return Reference(Call(is_contiguous, "is_contiguous", tensor)).get() == Py_True;
+// A borrowed item of a list that is long enough.
+PyObject* At(const py::list& list, std::size_t i) {
+  return PyList_GET_ITEM(list.ptr(), static_cast<Py_ssize_t>(i));
 }
 
 // An update of arrays that stay where they are; their gradients come with each step.
@@ -116,13 +63,13 @@ class DirectUpdate {
   // addresses that the constructor was given, in its order. A loop in Python takes
   // twice as long, and this is asked at every step.
   bool Holds(const py::list& variables, const py::list& tensors) const {
-    static PyObject* const kValue = Name("_value");
+    static PyObject* const kValue = PyUnicode_InternFromString("_value");
     const std::size_t count = addresses_.size();
     if (variables.size() != count || tensors.size() != count) return false;
     for (std::size_t i = 0; i < count; ++i) {
-      const Reference value(PyObject_GetAttr(variables[i].ptr(), kValue));
-      if (value.get() != tensors[i].ptr()) return false;
-      if (AddressOf(tensors[i]) != addresses_[i]) return false;
+      const Reference value(PyObject_GetAttr(At(variables, i), kValue));
+      if (value.get() != At(tensors, i)) return false;
+      if (AddressOf(At(tensors, i)) != addresses_[i]) return false;
     }
     return true;
   }
@@ -135,7 +82,9 @@ class DirectUpdate {
       return false;
     }
     for (std::size_t i = 0; i < count; ++i) {
-      if (!IsLike(gradients[i].ptr(), dtypes[i], shapes[i], tensors_[i].size)) {
+      PyObject* const shape = At(shapes, i);
+      if (!PyTuple_Check(shape) ||
+          !IsLike(At(gradients, i), At(dtypes, i), shape, tensors_[i])) {
         return false;
       }
     }
@@ -146,7 +95,7 @@ class DirectUpdate {
            std::int64_t iterations, const py::list& gradients) {
     if (gradients.size() != tensors_.size()) throw WrongCount("gradients", gradients);
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
-      tensors_[i].gradient = reinterpret_cast<const void*>(AddressOf(gradients[i]));
+      tensors_[i].gradient = reinterpret_cast<const void*>(AddressOf(At(gradients, i)));
     }
     const Scalars scalars = {learning_rate, momentum, weight_decay, iterations};
     Status status;
@@ -170,7 +119,7 @@ class DirectUpdate {
     if (!needed) return;
     if (arrays.size() != tensors_.size()) throw WrongCount(name, arrays);
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
-      const std::uintptr_t address = AddressOf(arrays[i]);
+      const std::uintptr_t address = AddressOf(At(arrays, i));
       addresses_.push_back(address);
       tensors_[i].*field = reinterpret_cast<void*>(address);
     }
@@ -184,25 +133,9 @@ class DirectUpdate {
 
 void BindOptions(py::module_& module) {
   py::class_<Options>(module, "Options")
-      .def(py::init([](bool momentum, bool nesterov, bool weight_decay,
-                       bool independent_weight_decay, double clipvalue, double clipnorm,
-                       double global_clipnorm, bool use_ema, double ema_momentum,
-                       std::int64_t ema_overwrite_frequency,
-                       std::int64_t gradient_accumulation_steps,
-                       double loss_scale_factor) {
-             return Options{momentum,
-                            nesterov,
-                            weight_decay,
-                            independent_weight_decay,
-                            clipvalue,
-                            clipnorm,
-                            global_clipnorm,
-                            use_ema,
-                            ema_momentum,
-                            ema_overwrite_frequency,
-                            gradient_accumulation_steps,
-                            loss_scale_factor};
-           }),
+      // Made in braces, in the order of the fields.
+      .def(py::init<bool, bool, bool, bool, double, double, double, bool, double,
+                    std::int64_t, std::int64_t, double>(),
            py::kw_only(), py::arg("momentum"), py::arg("nesterov"),
            py::arg("weight_decay"), py::arg("independent_weight_decay"),
            py::arg("clipvalue"), py::arg("clipnorm"), py::arg("global_clipnorm"),

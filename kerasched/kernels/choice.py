@@ -26,7 +26,8 @@ def choose(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
     """Return the kernel's module for a step, or None; and why.
 
     Args:
-        step: what is to be done.
+        step: what is to be done. Its gradients are cast to the types of their weights
+            where Keras, too, does nothing to them before.
         fused: True to insist on the kernel, False to forbid it, "auto" to go by
             what was measured to be faster.
 
@@ -34,7 +35,10 @@ def choose(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
         RuntimeError: `fused` is True, and the kernel cannot do this step.
     """
     backend = keras.backend.backend()
-    reason = forbidden(fused) or unavailable(backend) or _unsuited(backend, step)
+    reason = forbidden(fused) or unavailable(backend)
+    if not reason:
+        step.gradients = _in_types_of_weights(step)
+        reason = _unsuited(backend, step)
     if reason and fused is True:
         raise RuntimeError(
             f"SGD(fused=True) cannot use the compiled kernel: {reason}. "
@@ -92,6 +96,23 @@ def wants_scratch(weights: list[Any], fused: bool | str) -> bool:
     return (
         sum(n * width for n, width in zip(sizes, widths, strict=True)) > SCRATCH_BYTES
     )
+
+
+def _in_types_of_weights(step: Step) -> list[Any]:
+    """Return gradients as the kernel takes them, if the results stay those of Keras.
+
+    A gradient of bfloat16 is float32 once a LossScaleOptimizer has divided it.
+    """
+    if step.options.changes_gradients:
+        return step.gradients
+
+    def cast(gradient: Any, weight: Any) -> Any:
+        dtype = keras.backend.standardize_dtype(weight.dtype)
+        unlike = keras.backend.standardize_dtype(gradient.dtype) != dtype
+        dense = keras.ops.is_tensor(gradient) and dtype in native.TYPES
+        return keras.ops.cast(gradient, dtype) if unlike and dense else gradient
+
+    return list(map(cast, step.gradients, step.variables.weights))
 
 
 def _unsuited(backend: str, step: Step) -> str:

@@ -4,6 +4,7 @@ One program holds both, and XLA keeps the one for the device it compiles for. It
 partitioned like an elementwise operation, so that sharded weights stay where they are.
 """
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -28,11 +29,7 @@ SCALARS = 4  # Operands before the arrays; csrc/xla_handler.h lists them.
 def update(step: Step) -> None:
     """Do one step on variables, by assigning their new values."""
     gradients = _kept(step.scratch, step.gradients)
-    variables = step.variables.flat()
-    values = step.variables.like([v.value for v in variables])
-    new = compute(step.options, step.decays, step.scalars, values, gradients)
-    for variable, value in zip(variables, new.flat(), strict=True):
-        variable.assign(value)
+    reference.assign(dataclasses.replace(step, gradients=gradients), compute)
 
 
 def compute(
@@ -72,23 +69,20 @@ def unsuited(step: Step) -> str:
 @functools.cache
 def unavailable() -> str:
     """Return why the kernel cannot run in this process, or an empty text."""
-    if native.missing:
-        return native.missing
-    if native.ffi_version() is None:
-        return "the extension was built without XLA's headers"
-    try:
-        target, handler = native.ffi_target(), native.ffi_handler()
-        jax.ffi.register_ffi_target(target, handler, platform="cpu")
-        with jax.ensure_compile_time_eval():
-            return trial.failure(_on_trial)
-    except Exception as error:
-        return f"JAX refused it ({type(error).__name__}: {error})"
+    return trial.refusal("JAX", _register, _on_trial)
+
+
+def _register() -> str:
+    target, handler = native.ffi_target(), native.ffi_handler()
+    jax.ffi.register_ffi_target(target, handler, platform="cpu")
+    return ""
 
 
 def _on_trial(
     options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
 ) -> list[np.ndarray]:
-    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+    cpu = jax.local_devices(backend="cpu")[0]
+    with jax.ensure_compile_time_eval(), jax.default_device(cpu):
         given = arrays.like([jnp.asarray(x) for x in arrays.flat()])
         there = [jnp.asarray(g) for g in gradients]
         decays = (True,) * len(gradients)

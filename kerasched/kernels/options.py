@@ -30,6 +30,13 @@ class Options:
         """Whether all gradients must exist before the first weight can be changed."""
         return self.clipnorm > 0 or self.global_clipnorm > 0
 
+    @property
+    def changes_gradients(self) -> bool:
+        """Whether gradients are changed, in their own type, before they are used."""
+        accumulates = self.gradient_accumulation_steps > 1
+        scales = self.loss_scale_factor != 0
+        return self.clips_norm or self.clipvalue > 0 or accumulates or scales
+
 
 @dataclasses.dataclass
 class Scalars:

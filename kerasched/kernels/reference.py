@@ -5,6 +5,7 @@ for a GPU, and what the kernel is tested against. The formulas are those of
 csrc/sgd_rule.h, in the same order, so that both round alike.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
@@ -17,6 +18,16 @@ from kerasched.kernels.options import Step
 
 def update(step: Step) -> None:
     """Do one step on variables, by assigning their new values."""
+    assign(step, compute)
+
+
+def assign(step: Step, compute: Callable[..., Arrays]) -> None:
+    """Do one step on variables, by assigning what `compute` makes of their values.
+
+    Args:
+        step: what is to be done.
+        compute: a function like the one below.
+    """
     variables = step.variables.flat()
     values = step.variables.like([ops.convert_to_tensor(v) for v in variables])
     new = compute(step.options, step.decays, step.scalars, values, step.gradients)

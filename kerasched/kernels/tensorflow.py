@@ -44,7 +44,8 @@ def unsuited(step: Step) -> str:
     """Return why the kernel cannot do a step, or an empty text."""
     if tf.distribute.has_strategy():
         return "a tf.distribute strategy is in use"
-    if any(not isinstance(g, tf.Tensor) for g in step.gradients):
+    taken = (tf.Tensor, tf.IndexedSlices) if _makes_dense(step) else tf.Tensor
+    if not all(isinstance(g, taken) for g in step.gradients):
         return "a gradient is sparse"
     pairs = zip(step.gradients, step.variables.weights, strict=True)
     if not all(g.shape.is_compatible_with(w.shape) for g, w in pairs):
@@ -58,18 +59,11 @@ def unsuited(step: Step) -> str:
 @functools.cache
 def unavailable() -> str:
     """Return why the kernel cannot run in this process, or an empty text."""
-    if native.missing:
-        return native.missing
-    if native.ffi_version() is None:
-        return "the extension was built without XLA's headers"
-    try:
-        reason = native.register_in_tensorflow(_library())
-        if reason:
-            return reason
-        with tf.init_scope():
-            return trial.failure(_on_trial)
-    except Exception as error:
-        return f"TensorFlow refused it ({type(error).__name__}: {error})"
+    return trial.refusal("TensorFlow", _register, _on_trial)
+
+
+def _register() -> str:
+    return native.register_in_tensorflow(_library())
 
 
 def _library() -> str:
@@ -85,7 +79,7 @@ def _library() -> str:
 def _on_trial(
     options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
 ) -> list[np.ndarray]:
-    with tf.device("CPU:0"):
+    with tf.init_scope(), tf.device("CPU:0"):
         variables = arrays.like([tf.Variable(x) for x in arrays.flat()])
         there = [tf.constant(g) for g in gradients]
         update(Step(options, scalars, there, variables, (True,) * len(gradients)))
@@ -107,9 +101,39 @@ def _numbers(step: Step) -> list[tf.Tensor]:
 
 
 def _shaped(step: Step) -> list[tf.Tensor]:
-    """Return gradients that have their weights' static shapes."""
+    """Return dense gradients that have their weights' static shapes."""
     pairs = zip(step.gradients, step.variables.weights, strict=True)
-    return [tf.ensure_shape(g, w.shape) for g, w in pairs]
+    return [tf.ensure_shape(tf.convert_to_tensor(g), w.shape) for g, w in pairs]
+
+
+def _makes_dense(step: Step) -> bool:
+    """Return whether sparse gradients may be made dense, as Keras makes them.
+
+    Keras does so where there is a momentum: every row moves by its velocity. Without
+    one it touches only the rows that the gradient has. It clips before, a row that
+    comes twice as two; so nothing may be clipped here. Outside of XLA the order of the
+    product with the rate and the sum of rows shows in the last bits.
+    """
+    options = step.options
+    clips = options.clips_norm or options.clipvalue > 0
+    return options.momentum and not clips and _under_xla()
+
+
+def _under_xla() -> bool:
+    """Return whether XLA compiles what is traced now.
+
+    Nothing public tells. Where TensorFlow moves what does, Keras updates models with
+    sparse gradients again, and tests/kernels/test_tensorflow.py fails.
+    """
+    if tf.executing_eagerly():
+        return False
+    try:
+        from tensorflow.python.ops import control_flow_util
+
+        graph = tf.compat.v1.get_default_graph()
+        return control_flow_util.GraphOrParentsInXlaContext(graph)
+    except (ImportError, AttributeError):
+        return False
 
 
 def _program(step: Step, variables: list[tf.Variable]) -> Callable[..., None]:

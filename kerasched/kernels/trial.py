@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kerasched.kernels import native
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
@@ -13,6 +14,24 @@ Run = Callable[[Options, Scalars, Arrays, list[np.ndarray]], list[np.ndarray]]
 
 RATE, MOMENTUM, DECAY = 0.25, 0.5, 0.125
 OPTIONS = Options(momentum=True, nesterov=True, weight_decay=True)
+
+
+def refusal(framework: str, register: Callable[[], str], run: Run) -> str:
+    """Return why the XLA of a framework cannot run the kernel, or an empty text.
+
+    Args:
+        framework: its name, for the text.
+        register: registers the handler there; returns why not, or an empty text.
+        run: calls it.
+    """
+    if native.missing:
+        return native.missing
+    if native.ffi_version() is None:
+        return "the extension was built without XLA's headers"
+    try:
+        return register() or failure(run)
+    except Exception as error:
+        return f"{framework} refused it ({type(error).__name__}: {error})"
 
 
 def failure(run: Run) -> str:

@@ -16,26 +16,11 @@ SPARSE = tuple(
     for what in ("gradients", "correctness")
     for name in OPTIMIZERS
 )
-# Where NumPy's arrays of float64 are tensors of float64; JAX makes float32 of them.
-FLOAT64 = (
-    "sgd_test.py::SGDTest::test_correctness_with_golden",
-    "optimizer_test.py::OptimizerTest::test_constraints_are_applied",
-)
-
 # (case, backends, whether fused is forced or None for both, reason)
 EXCEPTIONS: tuple[tuple[str, tuple[str, ...], bool | None, str], ...] = (
     *(
         (case, ("tensorflow", "jax"), True, "fused=True refuses a sparse gradient.")
         for case in SPARSE
-    ),
-    *(
-        (
-            case,
-            ("tensorflow", "torch"),
-            True,
-            "fused=True refuses a gradient of another type than its weight.",
-        )
-        for case in FLOAT64
     ),
 )
 

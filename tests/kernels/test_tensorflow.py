@@ -99,6 +99,65 @@ def test_without_a_norm_and_without_xla_results_are_keras_s_to_the_bit(mode):
     assert all(map(np.array_equal, *(model.get_weights() for model in models)))
 
 
+WORDS = np.array([[1, 2, 2, 0], [5, 1, 1, 1], [3, 3, 2, 4]], "int32")
+LABELS = np.array([0, 2, 1])
+
+
+def of_words(optimizer, mode):
+    """Train a table of words, whose gradient has rows that come several times."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Input((4,), dtype="int32"), keras.layers.Embedding(9, 8)]
+    layers += [keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(3)]
+    model = keras.Sequential(layers)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, **mode)
+    model.fit(WORDS, LABELS, batch_size=2, epochs=5, shuffle=False, verbose=0)
+    return model
+
+
+DENSE = {
+    "plain": {},
+    "nesterov": {"nesterov": True},
+    "decay and average": {"weight_decay": 0.01, "use_ema": True},
+    "accumulation": {"gradient_accumulation_steps": 2},
+}
+
+
+@pytest.mark.parametrize("options", DENSE.values(), ids=DENSE)
+def test_under_xla_a_sparse_gradient_goes_to_the_kernel(options):
+    given = {"learning_rate": 0.1, "momentum": 0.9, **options}
+    ours = of_words(SGD(**given, fused=True), MODES["xla"])
+    theirs = of_words(keras.optimizers.SGD(**given), MODES["xla"])
+    assert ours.optimizer._now.path == ("kernel", "")
+    pairs = zip(ours.weights, theirs.weights, strict=True)
+    # Ten steps of float32; XLA contracts products and sums, the kernel does not.
+    assert all(np.allclose(a, b, atol=2e-6) for a, b in pairs)
+
+
+def test_outside_of_xla_a_sparse_gradient_goes_keras_s_way():
+    ours = of_words(SGD(0.1, momentum=0.9), MODES["graph"])
+    theirs = of_words(keras.optimizers.SGD(0.1, momentum=0.9), MODES["graph"])
+    assert ours.optimizer._now.path == ("keras", "a gradient is sparse")
+    assert all(map(np.array_equal, ours.get_weights(), theirs.get_weights()))
+
+
+# Keras touches only the rows that came, or clips them before they are added up.
+ROWS = {
+    "no momentum": {},
+    "clipvalue": {"momentum": 0.9, "clipvalue": 0.01},
+    "clipnorm": {"momentum": 0.9, "clipnorm": 0.1},
+    "global_clipnorm": {"momentum": 0.9, "global_clipnorm": 0.1},
+}
+
+
+@pytest.mark.parametrize("options", ROWS.values(), ids=ROWS)
+def test_a_sparse_gradient_that_keras_leaves_sparse_goes_keras_s_way(options):
+    ours = of_words(SGD(0.1, **options), MODES["xla"])
+    theirs = of_words(keras.optimizers.SGD(0.1, **options), MODES["xla"])
+    assert ours.optimizer._now.path == ("keras", "a gradient is sparse")
+    assert all(map(np.array_equal, ours.get_weights(), theirs.get_weights()))
+
+
 def test_a_model_that_ran_the_kernel_can_be_exported(tmp_path):
     import tensorflow as tf
 

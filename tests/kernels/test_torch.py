@@ -78,6 +78,67 @@ def test_a_repeated_step_may_be_given_without_its_variables():
     assert np.array_equal(weight.numpy(), np.zeros((4, 6)))
 
 
+def others(kind, plain):
+    """Return a gradient with the numbers of `plain` that the kernel cannot take."""
+    import torch
+
+    if kind == "strides":
+        return plain.T.contiguous().T
+    if kind == "type":
+        return plain.to(torch.float64)
+    if kind == "half":
+        return plain.to(torch.bfloat16)
+    if kind == "sparse":
+        return plain.to_sparse()
+    if kind == "shape":
+        return plain[:1]
+    return plain.to("meta")
+
+
+def unlisted(tensor):
+    """Return a tensor of a type without DLPack's table of functions."""
+    import torch
+
+    class Unlisted(torch.Tensor):
+        __dlpack_c_exchange_api__ = None
+
+    # One without strides can be of no such type, and DLPack has no words for it.
+    return tensor if tensor.is_sparse else tensor.as_subclass(Unlisted)
+
+
+each_kind = pytest.mark.parametrize(
+    "kind", ["strides", "type", "half", "sparse", "shape", "meta"]
+)
+
+
+@each_kind
+@pytest.mark.parametrize("way", [lambda tensor: tensor, unlisted], ids=["dlpack", "no"])
+def test_a_step_with_another_kind_of_gradient_is_no_repeated_one(kind, way):
+    optimizer, weight = one()
+    optimizer.apply([ones(4, 6)], [weight])
+    repeated = optimizer._now.repeated
+    assert repeated.fits([way(ones(4, 6))], [weight])
+    assert not repeated.fits([way(others(kind, ones(4, 6)))], [weight])
+
+
+def test_a_tensor_of_a_type_that_tells_nothing_of_itself_is_asked_by_names():
+    optimizer, weight = one(momentum=0.5, fused=True)
+    for _ in range(3):
+        optimizer.apply([unlisted(ones(4, 6))], [weight])
+        assert optimizer._now.repeated is not None
+    # 0.5 * (1 + 1.5 + 1.75) is taken from 1.
+    assert np.array_equal(weight.numpy(), np.full((4, 6), 1 - 0.5 * 4.25))
+
+
+def test_a_dimension_of_one_may_have_any_stride():
+    import torch
+
+    optimizer, weight = one((4, 1))
+    optimizer.apply([ones(4, 1)], [weight])
+    strided = torch.as_strided(ones(4), (4, 1), (1, 7))
+    assert optimizer._now.repeated.fits([strided], [weight])
+
+
 def test_a_constraint_is_applied_at_every_step():
     weight = keras.Variable(np.ones(3, "float32"))
     weight.constraint = keras.constraints.NonNeg()

@@ -142,13 +142,28 @@ def test_fifty_steps_equal_those_of_keras(row):
 
 
 def kernel_cannot(row):
-    """Return whether the kernel refuses: it has no float16, and no unlike types."""
+    """Return whether the kernel refuses: it has no float16, and no unlike types.
+
+    A gradient of another type is cast to that of its weight, unless it is changed
+    before.
+    """
     unlike = row["scale"] == "dynamic" and row["dtype"] == "bfloat16"
-    return row["dtype"] == "float16" or unlike
+    changed = row["clip"] != "none" or row["accumulation"] != "none"
+    return row["dtype"] == "float16" or (unlike and changed)
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if not kernel_cannot(r)], ids=label)
 def test_fifty_fused_steps_equal_those_of_keras(row):
+    check(row, fused=True)
+
+
+# A LossScaleOptimizer makes float32 of gradients of bfloat16.
+CAST = {"dtype": "bfloat16", "scale": "dynamic", "nesterov": "nesterov"}
+CAST |= {"decay": "0.01", "ema": "ema"}
+
+
+@pytest.mark.parametrize("row", distinct({**PLAIN, **CAST, "mode": m} for m in MODES))
+def test_fused_steps_with_gradients_of_another_type_equal_those_of_keras(row):
     check(row, fused=True)
 
 

@@ -20,7 +20,7 @@ CSRC = FOLDER.parents[1] / "csrc"
 SOURCES = [
     path
     for path in sorted(CSRC.glob("*.cc"))
-    if path.name not in ("module.cc", "xla_handler.cc")
+    if path.name not in ("module.cc", "python_arrays.cc", "xla_handler.cc")
 ]
 
 # The compiler's flags, a mistake on purpose, and what its report says.

@@ -1,0 +1,122 @@
+#include "python_arrays.h"
+
+#include "dlpack.h"
+
+namespace py = pybind11;
+
+namespace kerasched {
+namespace {
+
+// How the tensors of one type are looked at by DLPack, in one call for all that there
+// is to know. For a model of many small weights such questions are most of an update.
+class Looker {
+ public:
+  // Returns whether the tensor could be looked at; never with an error of Python.
+  bool Look(PyObject* tensor, dlpack::Tensor& found) {
+    if (Py_TYPE(tensor) != type_) Meet(Py_TYPE(tensor));
+    if (look_ == nullptr) return false;
+    if (look_(tensor, &found) == 0) return true;
+    PyErr_Clear();
+    return false;
+  }
+
+ private:
+  void Meet(PyTypeObject* type) {
+    Py_INCREF(type);  // So that no other type can come to be at its place.
+    Py_XDECREF(type_);
+    type_ = type;
+    look_ = nullptr;
+    PyObject* capsule =
+        PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), dlpack::kAttribute);
+    const auto* functions = capsule == nullptr
+                                ? nullptr
+                                : static_cast<const dlpack::Functions*>(
+                                      PyCapsule_GetPointer(capsule, dlpack::kCapsule));
+    if (functions != nullptr && functions->version.major == dlpack::kMajor) {
+      look_ = functions->look;
+    }
+    PyErr_Clear();
+    Py_XDECREF(capsule);
+  }
+
+  PyTypeObject* type_ = nullptr;
+  int (*look_)(void*, dlpack::Tensor*) = nullptr;
+};
+
+// All of it is under Python's lock.
+Looker looker;
+
+// Calls a method without arguments. `method` is that of the first object's class, kept
+// so that it is not looked up again; an object of another kind makes it raise
+// TypeError.
+PyObject* Call(PyObject*& method, const char* name, PyObject* object) {
+  if (method == nullptr) {
+    method = PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(object)), name);
+    if (method == nullptr) throw py::error_already_set();
+  }
+  return PyObject_CallOneArg(method, object);
+}
+
+bool SameType(const dlpack::Tensor& tensor, ScalarType type) {
+  const bool half = type == ScalarType::kBFloat16;
+  return tensor.dtype.code == (half ? dlpack::kBFloat : dlpack::kFloat) &&
+         tensor.dtype.bits == 8 * BytesOf(type) && tensor.dtype.lanes == 1;
+}
+
+bool SameShape(const dlpack::Tensor& tensor, PyObject* shape) {
+  if (PyTuple_GET_SIZE(shape) != tensor.dimensions) return false;
+  for (std::int32_t i = 0; i < tensor.dimensions; ++i) {
+    if (PyLong_AsLongLong(PyTuple_GET_ITEM(shape, i)) != tensor.shape[i]) return false;
+  }
+  return true;
+}
+
+// Whether elements follow one another; a dimension of one may have any stride.
+bool Contiguous(const dlpack::Tensor& tensor) {
+  if (tensor.strides == nullptr) return true;
+  std::int64_t expected = 1;
+  for (std::int32_t i = tensor.dimensions - 1; i >= 0; --i) {
+    if (tensor.shape[i] != 1 && tensor.strides[i] != expected) return false;
+    expected *= tensor.shape[i];
+  }
+  return true;
+}
+
+// Asks a tensor of a type without DLPack's table, attribute by attribute.
+bool IsLikeByNames(PyObject* tensor, PyObject* dtype, PyObject* shape) {
+  static PyObject* is_contiguous = nullptr;
+  const auto get = [tensor](const char* name) {
+    return PyObject_GetAttrString(tensor, name);
+  };
+  if (Reference(get("dtype")).get() != dtype) return false;
+  if (Reference(get("is_cpu")).get() != Py_True) return false;
+  const Reference found(get("shape"));
+  const int equal = PyObject_RichCompareBool(found.get(), shape, Py_EQ);
+  if (equal < 0) throw py::error_already_set();
+  return equal != 0 &&
+         Reference(Call(is_contiguous, "is_contiguous", tensor)).get() == Py_True;
+}
+
+}  // namespace
+
+std::uintptr_t AddressOf(PyObject* array) {
+  static PyObject* data_ptr = nullptr;
+  dlpack::Tensor tensor;
+  if (PyLong_Check(array)) return py::handle(array).cast<std::uintptr_t>();
+  if (looker.Look(array, tensor)) {
+    return reinterpret_cast<std::uintptr_t>(tensor.data) + tensor.byte_offset;
+  }
+  const Reference address(Call(data_ptr, "data_ptr", array));
+  const auto number = PyLong_AsUnsignedLongLong(address.get());
+  if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+  return static_cast<std::uintptr_t>(number);
+}
+
+bool IsLike(PyObject* tensor, PyObject* dtype, PyObject* shape, const Tensor& weight) {
+  dlpack::Tensor found;
+  if (!looker.Look(tensor, found)) return IsLikeByNames(tensor, dtype, shape);
+  return found.device.type == dlpack::kCpu && SameType(found, weight.type) &&
+         SameShape(found, shape) && Contiguous(found);
+}
+
+}  // namespace kerasched
