@@ -30,10 +30,14 @@ class DataState:
         x: the first argument of `fit`.
         others: what else is data, such as the targets.
         shuffle: the argument of `fit`.
+        goes_on: whether an epoch begins where the one before has ended.
     """
 
-    def __init__(self, x: Any, others: tuple[Any, ...], shuffle: Any) -> None:
+    def __init__(
+        self, x: Any, others: tuple[Any, ...], shuffle: Any, goes_on: bool = False
+    ) -> None:
         self._x, self._others, self._shuffle = x, others, shuffle
+        self._goes_on = goes_on
         self._dataset = x if isinstance(x, keras.utils.PyDataset) else None
         self._arrays = [] if self._dataset is not None else _arrays(x, others)
         self._at_start = self._digests()
@@ -86,6 +90,12 @@ class DataState:
 
     def _doubt_of_dataset(self) -> str | None:
         kind = type(self._dataset).__name__
+        if self._goes_on and self._changes_in_use():
+            return (
+                f"cannot repeat which batches of {kind} are drawn before the end of an "
+                "epoch of `steps_per_epoch` and which after it, as they are drawn "
+                f"ahead. Leave steps_per_epoch out, or on_epoch_end of {kind}"
+            )
         for name in () if _has_protocol(self._dataset) else vars(self._dataset):
             if hasattr(getattr(self._dataset, name), "__next__"):
                 return (
@@ -94,6 +104,15 @@ class DataState:
                     "set_state(state), with values of JSON"
                 )
         return None
+
+    def _changes_in_use(self) -> bool:
+        """Return whether the dataset may change while batches are drawn ahead."""
+        dataset, base = self._dataset, keras.utils.PyDataset
+        ahead = keras.backend.backend() == "tensorflow" or dataset.workers > 1
+        return (ahead or dataset.use_multiprocessing) and any(
+            getattr(type(dataset), name) is not getattr(base, name)
+            for name in ("on_epoch_begin", "on_epoch_end")
+        )
 
     def _changed(self, arrays: Arrays, prefix: str) -> dict[str, Any]:
         """Return the attributes that are not as they were when the run began."""

@@ -111,7 +111,8 @@ class RunState:
 def _data_of(fit: FitCall) -> list[DataState]:
     """Return the data of training and of validation, which may have a state too."""
     others = (fit.argument("y"), fit.argument("sample_weight"))
-    training = DataState(fit.argument("x"), others, fit.argument("shuffle", True))
+    shuffle, goes_on = fit.argument("shuffle", True), fit.goes_on_within_data
+    training = DataState(fit.argument("x"), others, shuffle, goes_on)
     validation = fit.argument("validation_data")
     if isinstance(validation, keras.utils.PyDataset):
         return [training, DataState(validation, (), False)]

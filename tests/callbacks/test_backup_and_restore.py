@@ -211,6 +211,27 @@ def test_the_check_of_the_data_can_be_left_out(tmp_path):
     assert not warnings_of(tmp_path, data=source, check_data=False)
 
 
+class Counting(Dataset):
+    """Changes at the end of an epoch, and is drawn from by two threads."""
+
+    def __init__(self):
+        super().__init__(workers=2)
+        self.ends = 0
+
+    def on_epoch_end(self):
+        self.ends += 1
+
+
+def test_a_dataset_that_changes_while_it_is_drawn_from_ahead_is_told_of(tmp_path):
+    data = {"x": Counting(), **SOURCE}
+    assert not warnings_of(tmp_path / "whole", data=lambda: data)
+    told = warnings_of(
+        tmp_path / "by steps", data=lambda: {**data, "steps_per_epoch": 2}
+    )
+    assert len(told) == 2
+    assert "cannot repeat which batches of Counting are drawn" in told[0]
+
+
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="others draw from a saved state")
 def test_an_order_without_a_seed_is_told_of_on_tensorflow(tmp_path):
     import tensorflow

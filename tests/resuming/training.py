@@ -81,7 +81,7 @@ def first_column(y_true, y_pred):
     return keras.ops.square(y_true[:, :1] - y_pred)
 
 
-def make_model(peak=0.1):
+def make_model(peak=0.02):
     """Return a compiled model, as it is at the beginning."""
     schedule = kerasched.Warmup(kerasched.CosineDecay(peak, 60), 6)
     model = keras.Sequential(
@@ -119,7 +119,9 @@ def callbacks_for(folder):
     """Return the callbacks with a state, by their names."""
     return {
         "backup": BackupAndRestore(folder, delete_checkpoint=False, check_data=False),
-        "plateau": ReduceOnPlateau("loss", patience=2, factor=0.5, cooldown=4),
+        "plateau": ReduceOnPlateau(
+            "loss", patience=2, factor=0.5, cooldown=4, min_delta=9.0
+        ),
         # Without the swap, so that validation sees the moving statistics.
         "averaging": WeightAveraging(
             3, data=X, batch_size=BATCH, swap_in_validation=False
@@ -149,6 +151,7 @@ def train(kind, folder, epochs=EPOCHS, also=(), order=None):
         verbose=0,
         callbacks=[*also, *listed],
         validation_data=(X, Y),
+        validation_batch_size=BATCH,
         **data_of(kind),
     )
     stopping = callbacks["stopping"]
