@@ -27,13 +27,13 @@ def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
     if option in ("no momentum", "momentum", "nesterov"):
         for name, way in WAYS.items():
             weights[name], steps[name] = _torch(option, tensors, way)
-    times = repeats(option, tensors)
-    functions = {name: _repeated(step, times) for name, step in steps.items()}
-    for function in functions.values():
+    for step in steps.values():
         for _ in range(CHECKED):
-            function()
+            step()
     found = {n: [np.array(w.detach()) for w in ws] for n, ws in weights.items()}
     agree(tensors, found)
+    times = repeats(option, tensors)
+    functions = {name: _repeated(step, times) for name, step in steps.items()}
     case = {"backend": "torch", "way": "eager", "model": tensors, "option": option}
     return [ratios.row(case, ratios.taking_turns(functions, rounds))]
 

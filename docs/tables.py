@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 BEGIN = "<!-- schedules: written by docs/tables.py -->\n"
 END = "<!-- schedules: end -->\n"
-# The speeds of a result file stand after a line that names it.
+# The speeds of result files stand after a line that names them.
 SPEEDS = (
-    r"(<!-- speed of (\S+): written by docs/tables.py -->\n).*?(<!-- speed: end -->)"
+    r"(<!-- speed of ([^:]+): written by docs/tables.py -->\n).*?(<!-- speed: end -->)"
 )
 SPEED_HEAD = (
     "| backend | model | options | Keras's SGD | kerasched.SGD | times as fast |"
@@ -33,21 +33,26 @@ def schedule_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def speed_table(result: dict[str, Any]) -> str:
-    """Return the speeds of a benchmark's result in Markdown, and where they hold.
+def speed_table(*results: dict[str, Any]) -> str:
+    """Return the speeds of benchmarks' results in Markdown, and where they hold.
 
     Shown is what was promised a gain, and all in which Keras's own was surely faster.
     """
     lines = [SPEED_HEAD, "| --- " * (SPEED_HEAD.count("|") - 1) + "|"]
-    for row in result["rows"]:
+    for row in (row for result in results for row in result["rows"]):
         ratio = row["ratios"].get("keras")
         if ratio and (ratio["floor"] > EVERYWHERE or ratio["high"] < 1):
             lines.append(_speed(row, ratio))
+    where = dict.fromkeys(_where(result) for result in results)
+    return "\n".join([*lines, "", *where]) + "\n"
+
+
+def _where(result: dict[str, Any]) -> str:
     machine, versions = result["machine"], result["versions"]
     names = ("keras", "tensorflow", "jax", "torch")
     made_with = ", ".join(f"{name} {versions[name]}" for name in names)
-    where = f"{machine['cpu']}, {machine['cores']} cores; {made_with}; {result['date']}"
-    return "\n".join([*lines, "", f"Measured on {where}."]) + "\n"
+    where = f"{machine['cpu']}, {machine['cores']} cores; {made_with}"
+    return f"Measured on {where}; {result['date']}."
 
 
 def _speed(row: dict[str, Any], ratio: dict[str, Any]) -> str:
@@ -68,8 +73,9 @@ def with_table(text: str) -> str:
 
 
 def _with_speeds(found: re.Match[str]) -> str:
-    result = json.loads((ROOT / found[2]).read_text(encoding="utf-8"))
-    return f"{found[1]}\n{speed_table(result)}\n{found[3]}"
+    paths = [ROOT / name for name in found[2].split(", ")]
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return f"{found[1]}\n{speed_table(*results)}\n{found[3]}"
 
 
 if __name__ == "__main__":

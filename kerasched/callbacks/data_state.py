@@ -51,15 +51,16 @@ class DataState:
         if self._arrays is None:
             kind = type(self._x)
             return (
-                f"draws from a {kind.__module__}.{kind.__qualname__}, whose order it "
-                "cannot see: the run goes on exactly only if that gives the same "
-                "batches in every epoch. Use arrays or a keras.utils.PyDataset, or "
-                "pass check_data=False if it does"
+                f"cannot see the order of a {kind.__module__}.{kind.__qualname__}: the "
+                "run is not exactly resumable unless that gives the same batches in "
+                "every epoch. Use arrays or a keras.utils.PyDataset, or pass "
+                "check_data=False if it does"
             )
         if self._shuffle and _tensorflow_has_no_seed():
             return (
-                "cannot repeat the order in which TensorFlow shuffles without a seed. "
-                "Call keras.utils.set_random_seed before fit"
+                "cannot repeat the order in which TensorFlow shuffles without a seed: "
+                "the run is not exactly resumable. Call keras.utils.set_random_seed "
+                "before fit"
             )
         return None
 
@@ -94,13 +95,14 @@ class DataState:
             return (
                 f"cannot repeat which batches of {kind} are drawn before the end of an "
                 "epoch of `steps_per_epoch` and which after it, as they are drawn "
-                f"ahead. Leave steps_per_epoch out, or on_epoch_end of {kind}"
+                "ahead: the run is not exactly resumable. Leave steps_per_epoch out, "
+                f"or on_epoch_end of {kind}"
             )
         for name in () if _has_protocol(self._dataset) else vars(self._dataset):
             if hasattr(getattr(self._dataset, name), "__next__"):
                 return (
-                    f"cannot save `{name}` of {kind}, an iterator: the run does not go "
-                    f"on exactly. Give {kind} the methods get_state() and "
+                    f"cannot save `{name}` of {kind}, an iterator: the run is not "
+                    f"exactly resumable. Give {kind} the methods get_state() and "
                     "set_state(state), with values of JSON"
                 )
         return None
@@ -137,7 +139,7 @@ class DataState:
             kind = type(self._dataset).__name__
             warnings.warn(
                 f"BackupAndRestore cannot save `{name}` of {kind}, which changes from "
-                f"epoch to epoch: the run does not go on exactly. Give {kind} the "
+                f"epoch to epoch: the run is not exactly resumable. Give {kind} the "
                 "methods get_state() and set_state(state), with values of JSON.",
                 stacklevel=2,
             )

@@ -12,6 +12,7 @@ from support import BACKEND
 
 from kerasched import LinearDecay
 from kerasched import MultiStepDecay
+from kerasched.callbacks import BackupAndRestore
 from kerasched.callbacks import EpochSchedule
 from kerasched.callbacks import LearningRateLogger
 from kerasched.callbacks import ReduceOnPlateau
@@ -28,6 +29,13 @@ TOGETHER = {
     "average": (SCHEDULE, lambda: [WeightAveraging(0), plateau()]),
     "epochs": (0.5, lambda: [LearningRateLogger(every=10), by_epoch()]),
 }
+TOGETHER["all"] = (
+    SCHEDULE,
+    lambda: [
+        BackupAndRestore("never written", check_data=False),
+        *(WeightAveraging(0), LearningRateLogger(every=10), plateau()),
+    ],
+)
 each_set = pytest.mark.parametrize("names", TOGETHER)
 
 
@@ -137,5 +145,5 @@ def test_no_callback_keeps_keras_from_working_beside_the_batches():
     # A hook of batches that is not `async_safe` makes JAX and torch wait for each.
     assert LearningRateLogger.async_safe
     inherited = keras.callbacks.Callback.on_train_batch_end
-    for kind in (ReduceOnPlateau, EpochSchedule, WeightAveraging):
+    for kind in (ReduceOnPlateau, EpochSchedule, WeightAveraging, BackupAndRestore):
         assert kind.on_train_batch_end is inherited

@@ -8,14 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from support import BACKEND
 
 from resuming.training import EPOCHS
 from resuming.training import KINDS
 from resuming.training import main
 
 TESTS = str(Path(__file__).parents[1])
-AVAILABLE = [kind for kind in KINDS if BACKEND == "tensorflow" or kind != "tf.data"]
 PATIENCE = 120.0
 
 
@@ -25,7 +23,7 @@ def processes():
     context = multiprocessing.get_context("forkserver")
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [TESTS, before]))
-    context.set_forkserver_preload(["conftest", "resuming.training"])
+    context.set_forkserver_preload(["conftest", "resuming.training", "tensorflow"])
     yield context
     if before is None:
         del os.environ["PYTHONPATH"]
@@ -95,12 +93,12 @@ def check(processes, folder, kind, kills, epochs):
     assert len(whole["record"]) == epochs
 
 
-@pytest.mark.parametrize("kind", AVAILABLE)
+@pytest.mark.parametrize("kind", KINDS)
 def test_five_kills_change_nothing(kind, processes, tmp_path):
     check(processes, tmp_path, kind, 5, 2 * EPOCHS)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", AVAILABLE)
+@pytest.mark.parametrize("kind", KINDS)
 def test_twenty_kills_change_nothing(kind, processes, tmp_path):
     check(processes, tmp_path, kind, 20, 8 * EPOCHS)
