@@ -170,7 +170,11 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.record = list(state["record"])
         # A run that a callback has stopped has no epochs left.
         epochs = (self.params or {}).get("epochs") or state["epoch"]
-        self._fit.begin_at(epochs if state["stopped"] else state["epoch"])
+        first = epochs if state["stopped"] else state["epoch"]
+        self._fit.begin_at(first)
+        if first >= epochs:
+            # The end comes next, and others may stand before what stands first here.
+            self._state.set_callbacks(state, arrays)
         if self.check_data and self._state.has_other_data(state):
             text = "finds other data in fit than those with which the run began"
             warnings.warn(f"{OWNER} {text}, and goes on with them.", stacklevel=3)

@@ -99,6 +99,24 @@ def test_the_place_in_the_list_does_not_matter(order, whole, tmp_path):
     assert train("arrays", tmp_path, order=names) == whole("arrays")
 
 
+class CrashAtTheEnd(keras.callbacks.Callback):
+    """Die when all epochs are saved, before the run has ended."""
+
+    def on_train_end(self, logs=None):
+        raise CrashError
+
+
+@pytest.mark.parametrize("order", ["backup first", "backup last"])
+def test_a_run_that_dies_after_its_last_epoch_ends_with_the_same_bits(
+    order, whole, tmp_path
+):
+    names = ["plateau", "logger", "stopping", "draws", "averaging"]
+    names.insert(0 if order == "backup first" else 5, "backup")
+    with pytest.raises(CrashError):
+        train("arrays", tmp_path, also=[CrashAtTheEnd()], order=names)
+    assert train("arrays", tmp_path, order=names) == whole("arrays")
+
+
 @pytest.fixture(scope="module")
 def died(tmp_path_factory):
     """The folder of a run that died in its fifth epoch, by the kind of its data."""
