@@ -126,9 +126,9 @@ class DataState:
         }
         state = {}
         for name in sorted(self._changing & set(vars(self._dataset))):
+            value = vars(self._dataset)[name]
             try:
-                value = vars(self._dataset)[name]
-                state[name] = encode(value, arrays, f"{prefix}:{name}")
+                state[name] = encode(_content(value), arrays, f"{prefix}:{name}")
             except TypeError:
                 self._tell(name)
         return state
@@ -158,6 +158,7 @@ def _arrays(x: Any, others: tuple[Any, ...]) -> list[Any] | None:
 
 def _digest(value: Any) -> str | None:
     """Return what changes with a value, None for one that cannot be looked into."""
+    value = _content(value)
     seen = hashlib.blake2b(digest_size=16)
     large: list[pickle.PickleBuffer] = []
     try:
@@ -168,6 +169,23 @@ def _digest(value: Any) -> str | None:
     except Exception:  # Whatever the user's classes raise.
         return None
     return seen.hexdigest()
+
+
+def _variables_of(value: Any) -> list[Any] | None:
+    """Return the variables of a layer or of a generator of seeds, None for others."""
+    if isinstance(value, keras.layers.Layer):
+        return value.variables
+    if isinstance(value, keras.random.SeedGenerator):
+        return [value.state]
+    return None
+
+
+def _content(value: Any) -> Any:
+    """Return a value, or in the place of a layer what it holds."""
+    variables = _variables_of(value)
+    if variables is None:
+        return value
+    return [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
 
 
 def _seen(array: Any) -> Any:
@@ -188,7 +206,11 @@ def _spread(content: np.ndarray) -> Any:
 def _put(dataset: Any, name: str, value: Any) -> None:
     """Set an attribute; a generator stays the one that others may hold too."""
     held = vars(dataset).get(name)
-    if type(held) is not type(value):
+    variables = _variables_of(held)
+    if variables is not None:
+        for variable, array in zip(variables, value, strict=True):
+            variable.assign(array)
+    elif type(held) is not type(value):
         setattr(dataset, name, value)
     elif isinstance(value, np.random.Generator):
         held.bit_generator.state = value.bit_generator.state

@@ -263,6 +263,34 @@ def test_the_check_of_the_data_can_be_left_out(tmp_path):
     assert not warnings_of(tmp_path, data=source, check_data=False)
 
 
+class Augmented(Dataset):
+    """Drops numbers by a layer, and adds some of a generator of seeds."""
+
+    def __init__(self):
+        super().__init__()
+        self.dropout = keras.layers.Dropout(0.5, seed=3)
+        self.scale = keras.layers.Rescaling(0.5)
+        self.seeds = keras.random.SeedGenerator(5)
+
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        noise = keras.random.uniform(x.shape, seed=self.seeds)
+        x = self.scale(self.dropout(x, training=True)) + noise
+        return keras.ops.convert_to_numpy(x), y
+
+
+def test_layers_and_seeds_of_a_dataset_go_on(tmp_path):
+    ends = []
+    for folder, epochs in (("whole", 4), ("died", 2), ("died", 4)):
+        model = compiled()
+        data = {"x": Augmented(), **SOURCE}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", ".*BackupAndRestore")
+            fit(model, kept(tmp_path / folder), epochs=epochs, **data)
+        ends.append(np.concatenate([w.ravel() for w in model.get_weights()]).tolist())
+    assert ends[2] == ends[0] != ends[1]
+
+
 class Counting(Dataset):
     """Changes at the end of an epoch, and is drawn from by two threads."""
 
