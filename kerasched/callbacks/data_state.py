@@ -189,12 +189,17 @@ def _content(value: Any) -> Any:
 
 
 def _seen(array: Any) -> Any:
-    """Return a part of an array on the host, in rows that are evenly spread."""
-    rows = array.shape[0] if len(array.shape) else 1
-    size = int(np.prod(array.shape)) * 8
-    step = max(1, size // LOOKED_AT) if rows > 1 else 1
-    part = array.iloc[::step] if hasattr(array, "iloc") else array[::step]
-    return np.asarray(part), tuple(array.shape)
+    """Return a part of an array on the host, in rows that are evenly spread.
+
+    Of what has no rows to be taken, as some sparse tensors, there is the shape alone.
+    """
+    shape = tuple(array.shape)
+    step = max(1, 8 * int(np.prod(shape)) // LOOKED_AT) if shape and shape[0] > 1 else 1
+    try:
+        part = array.iloc[::step] if hasattr(array, "iloc") else array[::step]
+        return np.asarray(part.cpu() if hasattr(part, "cpu") else part), shape
+    except Exception:  # Whatever the many kinds of arrays raise.
+        return None, shape
 
 
 def _spread(content: np.ndarray) -> Any:

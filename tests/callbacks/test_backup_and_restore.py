@@ -13,6 +13,7 @@ from kerasched.callbacks import BackupAndRestore
 from kerasched.callbacks.callback_states import ATTRIBUTES
 from kerasched.callbacks.callback_states import set_states
 from kerasched.callbacks.callback_states import states_of
+from kerasched.callbacks.data_state import DataState
 from kerasched.training.encoding import decode
 from kerasched.training.encoding import encode
 
@@ -218,6 +219,24 @@ def test_other_data_are_noticed(tmp_path):
     fit(compiled(), kept(tmp_path), epochs=1)
     with pytest.warns(UserWarning, match="finds other data in fit"):
         fit(compiled(), kept(tmp_path), epochs=2, x=X + 1.0)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "tensor", "lists", "scalar"])
+def test_any_kind_of_array_has_a_fingerprint(kind):
+    import tensorflow
+
+    class Unreadable:
+        shape = (3, 2)
+
+    made = {
+        "sparse": lambda: tensorflow.sparse.from_dense(X),
+        "tensor": lambda: keras.ops.convert_to_tensor(X),
+        "lists": lambda: {"a": [X, Y]},
+        "scalar": Unreadable,
+    }[kind]
+    state = DataState(made(), (Y, None), True)
+    assert state.fingerprint() == DataState(made(), (Y, None), True).fingerprint()
+    assert state.fingerprint() != DataState(made(), (Y + 1.0, None), True).fingerprint()
 
 
 def warnings_of(tmp_path, **arguments):
