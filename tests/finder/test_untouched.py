@@ -211,7 +211,15 @@ def test_several_steps_in_one_execution_go_on_as_before():
     assert ends[0] == ends[1]
 
 
-def test_an_interrupt_while_all_is_put_back_waits(monkeypatch):
+@pytest.fixture
+def interrupts():
+    """Python's answer to Ctrl-C, which a process in the background begins without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_while_all_is_put_back_waits(monkeypatch, interrupts):
     model = model_with(keras.optimizers.SGD(0.1))
     fit(model)
     before = everything(model)
@@ -232,7 +240,7 @@ def test_an_interrupt_while_all_is_put_back_waits(monkeypatch):
     assert everything(model) == before
 
 
-def test_an_interrupt_in_the_middle_comes_at_the_end():
+def test_an_interrupt_in_the_middle_comes_at_the_end(interrupts):
     done = []
 
     def work():
