@@ -127,7 +127,7 @@ def callbacks_for(folder):
             3, data=X, batch_size=BATCH, swap_in_validation=False
         ),
         "logger": LearningRateLogger(),
-        "stopping": keras.callbacks.EarlyStopping("loss", patience=50, baseline=-1.0),
+        "stopping": keras.callbacks.EarlyStopping("loss", patience=1000, baseline=-1.0),
         "draws": Draws(),
     }
 
