@@ -5,6 +5,7 @@ asked for its state; one that has none to give is looked at: what an epoch chang
 its attributes is its state. Of all other sources nothing is known.
 """
 
+import functools
 import hashlib
 import pickle
 import random
@@ -64,8 +65,9 @@ class DataState:
             )
         return None
 
+    @functools.cached_property
     def fingerprint(self) -> str | None:
-        """Return what tells arrays from others, None for a source without arrays."""
+        """What tells arrays from others, None for a source without arrays."""
         if not self._arrays:
             return None
         return _digest([_seen(array) for array in self._arrays])

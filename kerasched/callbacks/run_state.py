@@ -52,9 +52,9 @@ class RunState:
     def get(self) -> tuple[dict[str, Any], Arrays]:
         """Return the state after an epoch: values of JSON, and arrays by names."""
         self._since_start += 1
-        if self._fit.at_start_of_data():
-            self._start, self._since_start = self._here(), 0
         here, arrays = self._here()
+        if self._fit.at_start_of_data():
+            self._start, self._since_start = (here, dict(arrays)), 0
         start, start_arrays = self._start
         arrays.update(arrays_of(self._model))
         arrays.update({f"{START}{name}": a for name, a in start_arrays.items()})
@@ -64,7 +64,7 @@ class RunState:
             "since_start": self._since_start,
             "stopped": bool(self._model.stop_training),
             "callbacks": states_of(self._callbacks, arrays),
-            "fingerprints": [data.fingerprint() for data in self._data],
+            "fingerprints": [data.fingerprint for data in self._data],
         }, arrays
 
     def set_model(self, arrays: Arrays) -> None:
@@ -94,7 +94,7 @@ class RunState:
 
     def has_other_data(self, state: dict[str, Any]) -> bool:
         """Return whether the arrays are others than those of the saved run."""
-        return state["fingerprints"] != [data.fingerprint() for data in self._data]
+        return state["fingerprints"] != [data.fingerprint for data in self._data]
 
     def _here(self) -> tuple[dict[str, Any], Arrays]:
         """Return what the next batches depend on."""

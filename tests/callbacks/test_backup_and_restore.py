@@ -235,8 +235,8 @@ def test_any_kind_of_array_has_a_fingerprint(kind):
         "scalar": Unreadable,
     }[kind]
     state = DataState(made(), (Y, None), True)
-    assert state.fingerprint() == DataState(made(), (Y, None), True).fingerprint()
-    assert state.fingerprint() != DataState(made(), (Y + 1.0, None), True).fingerprint()
+    assert state.fingerprint == DataState(made(), (Y, None), True).fingerprint
+    assert state.fingerprint != DataState(made(), (Y + 1.0, None), True).fingerprint
 
 
 def warnings_of(tmp_path, **arguments):
