@@ -37,7 +37,7 @@ def main() -> None:
     """Run the benchmark as the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--calls", type=int, default=20_000)
+    parser.add_argument("--calls", type=int, default=100_000)
     output = FOLDER / "results" / "callbacks.json"
     parser.add_argument("--output", type=Path, default=output)
     options = parser.parse_args()

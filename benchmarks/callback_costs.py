@@ -1,7 +1,9 @@
 """What callbacks cost on the backend of this process."""
 
 import statistics
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,9 +13,11 @@ from kerasched import Constant
 from kerasched import CosineDecay
 from kerasched import StepDecay
 from kerasched import set_schedule
+from kerasched.callbacks import BackupAndRestore
 from kerasched.callbacks import EpochSchedule
 from kerasched.callbacks import LearningRateLogger
 from kerasched.callbacks import ReduceOnPlateau
+from kerasched.callbacks import WeightAveraging
 
 SCHEDULE = CosineDecay(0.01, 10**6)
 
@@ -44,8 +48,8 @@ def recompile(rounds: int) -> dict[str, Any]:
     }
 
 
-def in_fit(rounds: int, batches: int = 100) -> dict[str, Any]:
-    """Return the ratio of an epoch with the callbacks to one without, in turn."""
+def in_fit(rounds: int, batches: int = 1000) -> dict[str, Any]:
+    """Return the ratio of an epoch with all callbacks to one without, in turn."""
     model = mlp(3, 256, SCHEDULE)
     data = np.ones((32 * batches, 256), "float32")
 
@@ -53,15 +57,23 @@ def in_fit(rounds: int, batches: int = 100) -> dict[str, Any]:
         options = {"batch_size": 32, "verbose": 0, "shuffle": False}
         return _seconds(lambda: model.fit(data, data, callbacks=callbacks, **options))
 
-    def ours() -> list[Any]:
-        return [LearningRateLogger(every=10), ReduceOnPlateau("loss")]
-
-    epoch(ours())
-    ratios = [_pair(epoch, ours, index % 2 == 0) for index in range(rounds)]
+    with tempfile.TemporaryDirectory() as folder:
+        epoch(_together(folder))
+        ratios = [_pair(epoch, folder, index % 2 == 0) for index in range(rounds)]
     draws = np.random.default_rng(0).choice(ratios, (2000, len(ratios)))
     low, high = np.percentile(np.median(draws, axis=1), [2.5, 97.5])
     middle = statistics.median(ratios)
     return {"batches": batches, "ratio": middle, "low": float(low), "high": float(high)}
+
+
+def _together(folder: str) -> list[Any]:
+    """Return all callbacks that may stand together over a whole training."""
+    return [
+        BackupAndRestore(Path(folder) / "run"),
+        WeightAveraging(0),
+        LearningRateLogger(every=10),
+        ReduceOnPlateau("loss"),
+    ]
 
 
 def hooks(calls: int) -> list[dict[str, Any]]:
@@ -71,6 +83,11 @@ def hooks(calls: int) -> list[dict[str, Any]]:
         "LearningRateLogger(every=10)": (SCHEDULE, lambda: LearningRateLogger(10)),
         "LearningRateLogger(every=1)": (SCHEDULE, lambda: LearningRateLogger(1)),
         "ReduceOnPlateau()": (SCHEDULE, lambda: ReduceOnPlateau("loss")),
+        "WeightAveraging()": (SCHEDULE, lambda: WeightAveraging(0)),
+        "BackupAndRestore()": (
+            SCHEDULE,
+            lambda: BackupAndRestore("never written", check_data=False),
+        ),
         "EpochSchedule(schedule)": (0.01, lambda: EpochSchedule(number)),
         "EpochSchedule(schedule, steps)": (
             0.01,
@@ -103,11 +120,11 @@ def _hooks(rate: Any, callbacks: list[Any], calls: int) -> float:
     return time.process_time() - start
 
 
-def _pair(epoch: Any, ours: Any, ours_first: bool) -> float:
+def _pair(epoch: Any, folder: str, ours_first: bool) -> float:
     if ours_first:
-        with_ours, without = epoch(ours()), epoch([])
+        with_ours, without = epoch(_together(folder)), epoch([])
     else:
-        without, with_ours = epoch([]), epoch(ours())
+        without, with_ours = epoch([]), epoch(_together(folder))
     return with_ours / without
 
 

@@ -98,7 +98,9 @@ class EpochSchedule(keras.callbacks.Callback):
         self._epoch, self._writer = epoch, None
         self._forget_block()
         if self.steps_per_epoch is None:
-            self._set(self.rate_at(epoch))
+            self.rate = self.rate_at(epoch)
+            _ = self.model  # On JAX this brings the state back to the variables.
+            self._writer_of_now().write(self.rate)
 
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None
@@ -109,14 +111,11 @@ class EpochSchedule(keras.callbacks.Callback):
             if not 0 <= index < len(self._rates):
                 self._look_ahead(batch)
                 index = 0
-            self._set(self._rates[index], self._values[index])
-
-    def _set(self, rate: float, value: Any = None) -> None:
-        """Set a rate, given besides as the writer has prepared it."""
-        if rate != self.rate:
-            _ = self.model  # On JAX this brings the state back to the variables.
-            self._writer_of_now().write(rate if value is None else value)
-            self.rate = rate
+            rate = self._rates[index]
+            if rate != self.rate:
+                _ = self.model  # On JAX this brings the state back to the variables.
+                self._writer_of_now().write_prepared(self._values[index])
+                self.rate = rate
 
     def _writer_of_now(self) -> RateWriter:
         """Return the epoch's writer; the optimizers may not be known at first."""
@@ -143,8 +142,10 @@ class EpochSchedule(keras.callbacks.Callback):
         """Return the rates of some batches, as `rate_at` gives them."""
         steps = self.steps_per_epoch
         wholes = _whole(numbers / (batches or steps) * steps).astype("int64")
-        rates = self.schedule.evaluate(self._epoch * steps + wholes).tolist()
-        return [check_of(Rate)(OWNER, "schedule", rate) for rate in rates]
+        rates = self.schedule.evaluate(self._epoch * steps + wholes)
+        for extreme in (np.min(rates), np.max(rates)):  # NaN is both.
+            check_of(Rate)(OWNER, "schedule", extreme)
+        return rates.tolist()
 
     def _forget_block(self) -> None:
         self._first, self._rates, self._values = 0, [], []

@@ -7,11 +7,15 @@ write into what the variable holds.
 
 from collections.abc import Callable
 from collections.abc import Sequence
+from functools import cache
 from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
+
+# How many numbers are taken apart at once on JAX: more compile for longer.
+PART = 16
 
 
 class RateWriter:
@@ -23,29 +27,63 @@ class RateWriter:
     """
 
     def __init__(self, variables: Sequence[Any]) -> None:
+        self._variables = list(variables)
         self._dtypes = {str(variable.dtype) for variable in variables}
         self._writes = [_write_of(variable) for variable in variables]
 
     def prepared(self, numbers: Sequence[float]) -> list[Any]:
-        """Return numbers as `write` takes them fastest; it takes numbers too."""
+        """Return numbers as `write_prepared` takes them."""
         backend = keras.backend.backend()
         # JAX's compiled step takes over what a variable holds: no two may share it.
         shared = backend == "jax" and len(self._writes) > 1
         if backend == "torch" or shared or len(self._dtypes) != 1:
             return list(numbers)
         (dtype,) = self._dtypes
-        tensor = keras.ops.convert_to_tensor(np.array(numbers), dtype=dtype)
-        return keras.ops.unstack(tensor) if backend == "tensorflow" else list(tensor)
+        if backend == "jax":
+            return _jax_parted(np.array(numbers, dtype))
+        return keras.ops.unstack(keras.ops.convert_to_tensor(np.array(numbers), dtype))
 
-    def write(self, value: Any) -> None:
-        """Give the variables a number, or what `prepared` returned for it."""
+    def write(self, number: float) -> None:
+        """Give the variables a number."""
+        for variable in self._variables:
+            variable.assign(number)
+
+    def write_prepared(self, value: Any) -> None:
+        """Give the variables one of what `prepared` returned."""
         for write in self._writes:
             write(value)
 
 
+@cache
+def _jax_parter() -> Callable[[Any], Any]:
+    """Return what takes PART numbers apart in one call."""
+    import jax
+
+    return jax.jit(tuple)
+
+
+def _jax_parted(numbers: Any) -> list[Any]:
+    """Return JAX's scalars of some numbers; list() of an array compiles for seconds."""
+    padded = np.pad(numbers, (0, -len(numbers) % PART))
+    part = _jax_parter()
+    parts = [part(padded[i : i + PART]) for i in range(0, len(padded), PART)]
+    return [number for part in parts for number in part][: len(numbers)]
+
+
 def _write_of(variable: Any) -> Callable[[Any], Any]:
-    if keras.backend.backend() == "torch":
+    backend = keras.backend.backend()
+    if backend == "torch":
         return variable.value.detach().fill_
-    if keras.backend.backend() == "tensorflow":
-        return partial(variable.value.assign, read_value=False)
+    if backend == "tensorflow":
+        return _tensorflow_write_of(variable.value)
     return variable.assign
+
+
+def _tensorflow_write_of(held: Any) -> Callable[[Any], Any]:
+    """Return one operation that writes, where the variable lies on one device."""
+    import tensorflow as tf
+
+    if isinstance(held, tf.distribute.DistributedValues):
+        return partial(held.assign, read_value=False)
+    handle, assign = held.handle, tf.raw_ops.AssignVariableOp
+    return lambda value: assign(resource=handle, value=value)

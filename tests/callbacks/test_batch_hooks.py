@@ -17,6 +17,7 @@ from kerasched.callbacks import EpochSchedule
 from kerasched.callbacks import LearningRateLogger
 from kerasched.callbacks import ReduceOnPlateau
 from kerasched.callbacks import WeightAveraging
+from kerasched.callbacks.rate_writer import RateWriter
 
 STEPS = 100_000
 SCHEDULE = LinearDecay(1.0, 10**6)
@@ -130,15 +131,28 @@ def test_a_batch_takes_at_most_5_microseconds_for_each_callback(names):
     pytest.fail(f"{best / STEPS * 1e6:.1f} microseconds for {count} callbacks")
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="takes longer on the others")
-def test_a_rate_for_each_batch_takes_at_most_5_microseconds_on_torch():
+def test_a_rate_for_each_batch_takes_at_most_5_microseconds_beside_its_write():
+    # An operation of TensorFlow that does nothing takes almost 5 by itself.
+    allowed = 5e-6 * STEPS
     best = np.inf
     for _ in range(5):
+        write = 0.0 if BACKEND == "torch" else seconds_of_writes()
         none = seconds(begun(0.5, []))
-        best = min(best, seconds(begun(0.5, [EpochSchedule(SCHEDULE, STEPS)])) - none)
-        if best <= 5e-6 * STEPS:
+        taken = seconds(begun(0.5, [EpochSchedule(SCHEDULE, STEPS)]))
+        best = min(best, taken - none - write)
+        if best <= allowed:
             return
     pytest.fail(f"{best / STEPS * 1e6:.1f} microseconds")
+
+
+def seconds_of_writes():
+    """Return the processor's time for as many writes of the fastest kind."""
+    writer = RateWriter([keras.Variable(0.5)])
+    values = writer.prepared([0.25, 0.5])
+    start = time.process_time()
+    for batch in range(STEPS):
+        writer.write_prepared(values[batch % 2])
+    return time.process_time() - start
 
 
 def test_no_callback_keeps_keras_from_working_beside_the_batches():
