@@ -27,6 +27,9 @@ bool Always() { return true; }
   target double SquaresBFloat16(const Work& w, const Range<BFloat16>& r) {             \
     return SquaresOfRange(w, r);                                                       \
   }                                                                                    \
+  target bool FiniteFloat(const Range<float>& r) { return FiniteRange(r); }            \
+  target bool FiniteDouble(const Range<double>& r) { return FiniteRange(r); }          \
+  target bool FiniteBFloat16(const Range<BFloat16>& r) { return FiniteRange(r); }      \
   }
 
 #define KERASCHED_ROW(name, supported) \
@@ -37,7 +40,10 @@ bool Always() { return true; }
    name::UpdateBFloat16,               \
    name::SquaresFloat,                 \
    name::SquaresDouble,                \
-   name::SquaresBFloat16}
+   name::SquaresBFloat16,              \
+   name::FiniteFloat,                  \
+   name::FiniteDouble,                 \
+   name::FiniteBFloat16}
 
 KERASCHED_LOOPS(baseline, )
 

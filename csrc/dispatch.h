@@ -18,6 +18,9 @@ struct Loops {
   double (*squares_float)(const Work&, const Range<float>&);
   double (*squares_double)(const Work&, const Range<double>&);
   double (*squares_bfloat16)(const Work&, const Range<BFloat16>&);
+  bool (*finite_float)(const Range<float>&);
+  bool (*finite_double)(const Range<double>&);
+  bool (*finite_bfloat16)(const Range<BFloat16>&);
 
   void Update(const Work& work, const Range<float>& r) const { update_float(work, r); }
   void Update(const Work& work, const Range<double>& r) const {
@@ -35,6 +38,9 @@ struct Loops {
   double Squares(const Work& work, const Range<BFloat16>& r) const {
     return squares_bfloat16(work, r);
   }
+  bool Finite(const Range<float>& r) const { return finite_float(r); }
+  bool Finite(const Range<double>& r) const { return finite_double(r); }
+  bool Finite(const Range<BFloat16>& r) const { return finite_bfloat16(r); }
 };
 
 // Returns the loops of the best instruction set that this processor has, or those that

@@ -91,13 +91,15 @@ class DirectUpdate {
     return true;
   }
 
-  void Run(double learning_rate, double momentum, double weight_decay,
-           std::int64_t iterations, const py::list& gradients) {
+  // Returns whether the step was done: false where the options skip it.
+  bool Run(double learning_rate, double momentum, double weight_decay,
+           double loss_scale, std::int64_t iterations, const py::list& gradients) {
     if (gradients.size() != tensors_.size()) throw WrongCount("gradients", gradients);
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
       tensors_[i].gradient = reinterpret_cast<const void*>(AddressOf(At(gradients, i)));
     }
-    const Scalars scalars = {learning_rate, momentum, weight_decay, iterations};
+    const Scalars scalars = {learning_rate, momentum, weight_decay, loss_scale,
+                             iterations};
     Status status;
     {
       const py::gil_scoped_release unlocked;
@@ -105,6 +107,7 @@ class DirectUpdate {
       if (status.ok()) status = Update(options_, scalars, tensors_, PrivatePool());
     }
     if (!status.ok()) throw py::value_error(status.error);
+    return !status.skipped;
   }
 
  private:
@@ -135,13 +138,13 @@ void BindOptions(py::module_& module) {
   py::class_<Options>(module, "Options")
       // Made in braces, in the order of the fields.
       .def(py::init<bool, bool, bool, bool, double, double, double, bool, double,
-                    std::int64_t, std::int64_t, double>(),
+                    std::int64_t, std::int64_t, bool, bool>(),
            py::kw_only(), py::arg("momentum"), py::arg("nesterov"),
            py::arg("weight_decay"), py::arg("independent_weight_decay"),
            py::arg("clipvalue"), py::arg("clipnorm"), py::arg("global_clipnorm"),
            py::arg("use_ema"), py::arg("ema_momentum"),
            py::arg("ema_overwrite_frequency"), py::arg("gradient_accumulation_steps"),
-           py::arg("loss_scale_factor"));
+           py::arg("unscales"), py::arg("skips_nonfinite"));
 }
 
 std::string InstructionSetOrThrow() {
@@ -177,7 +180,8 @@ PYBIND11_MODULE(_native, module) {
       .def("takes", &DirectUpdate::Takes, py::arg("gradients"), py::arg("dtypes"),
            py::arg("shapes"))
       .def("run", &DirectUpdate::Run, py::arg("learning_rate"), py::arg("momentum"),
-           py::arg("weight_decay"), py::arg("iterations"), py::arg("gradients"));
+           py::arg("weight_decay"), py::arg("loss_scale"), py::arg("iterations"),
+           py::arg("gradients"));
   module.def("instruction_set", &kerasched::InstructionSetOrThrow);
   module.def("threads", &kerasched::Threads);
 #if defined(KERASCHED_XLA)

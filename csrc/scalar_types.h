@@ -114,6 +114,23 @@ struct SumOf<double> {
   using Type = double;
 };
 
+// The bits of T in memory, and those of its exponent.
+template <typename T>
+struct BitsOf {
+  using Type = std::uint32_t;
+  static constexpr Type kExponent = 0x7f800000u;
+};
+template <>
+struct BitsOf<double> {
+  using Type = std::uint64_t;
+  static constexpr Type kExponent = 0x7ff0000000000000u;
+};
+template <>
+struct BitsOf<BFloat16> {
+  using Type = std::uint16_t;
+  static constexpr Type kExponent = 0x7f80u;
+};
+
 inline std::int64_t BytesOf(ScalarType type) {
   return type == ScalarType::kFloat64 ? 8 : type == ScalarType::kFloat32 ? 4 : 2;
 }

@@ -57,8 +57,8 @@ Work WorkOf(const Options& options, const Scalars& scalars) {
   work.accumulates = steps > 1;
   work.steps = static_cast<double>(steps);
   work.updates = (scalars.iterations + 1) % steps == 0;
-  work.unscales = options.loss_scale_factor != 0;
-  work.loss_scale = options.loss_scale_factor;
+  work.unscales = options.unscales;
+  work.loss_scale = scalars.loss_scale;
   work.clamps = options.clipvalue > 0;
   work.bound = options.clipvalue;
   SetAverage(options, scalars.iterations / steps, work);
@@ -103,25 +103,44 @@ struct Step {
   }
 };
 
-std::vector<double> SquaresOfChunks(const Step& step) {
-  std::vector<double> squares(step.chunks.size());
-  ForEach(
-      step.pool, static_cast<std::int64_t>(step.chunks.size()), [&](std::int64_t i) {
-        const Chunk& chunk = step.chunks[static_cast<std::size_t>(i)];
-        squares[static_cast<std::size_t>(i)] =
-            InType(step.TensorOf(chunk), chunk,
-                   [&](auto range) { return step.loops.Squares(step.work, range); });
-      });
-  return squares;
+// Returns what function(range) gives for each chunk.
+template <typename Result, typename Function>
+std::vector<Result> OfChunks(const Step& step, Function function) {
+  std::vector<Result> results(step.chunks.size());
+  ForEach(step.pool, static_cast<std::int64_t>(results.size()), [&](std::int64_t i) {
+    const Chunk& chunk = step.chunks[static_cast<std::size_t>(i)];
+    results[static_cast<std::size_t>(i)] =
+        InType(step.TensorOf(chunk), chunk, function);
+  });
+  return results;
 }
 
-// Returns how each tensor's gradient is clipped; nothing where no norm is clipped.
-std::vector<Clipping> ClippingOf(const Step& step) {
-  const Options& options = step.options;
-  if (!step.work.updates || !(options.clipnorm > 0 || options.global_clipnorm > 0)) {
-    return {};
+// Returns the sum of squares of each chunk; nothing where no norm is clipped.
+std::vector<double> SquaresOfChunks(const Step& step) {
+  const bool clips = step.options.clipnorm > 0 || step.options.global_clipnorm > 0;
+  if (!step.work.updates || !clips) return {};
+  return OfChunks<double>(
+      step, [&](auto range) { return step.loops.Squares(step.work, range); });
+}
+
+// Returns whether all gradients are finite. Where their squares have a finite sum, they
+// are; a sum that is not may come of large ones.
+bool AllFinite(const Step& step, const std::vector<double>& squares) {
+  const auto finite = [](double sum) { return std::isfinite(sum); };
+  if (!squares.empty() && std::all_of(squares.begin(), squares.end(), finite)) {
+    return true;
   }
-  const std::vector<double> of_chunks = SquaresOfChunks(step);
+  // Not bool, whose vector packs several into a byte that threads would share.
+  const std::vector<char> found = OfChunks<char>(
+      step, [&](auto range) { return static_cast<char>(step.loops.Finite(range)); });
+  return std::all_of(found.begin(), found.end(), [](char one) { return one != 0; });
+}
+
+// Returns how each tensor's gradient is clipped, by the sums of squares of all chunks.
+std::vector<Clipping> ClippingOf(const Step& step,
+                                 const std::vector<double>& of_chunks) {
+  if (of_chunks.empty()) return {};
+  const Options& options = step.options;
   std::vector<double> of_tensors(step.tensors.size());
   double of_all = 0;
   for (std::size_t i = 0; i < of_chunks.size(); ++i) {
@@ -160,9 +179,10 @@ Work WorkOn(const Step& step, const Chunk& chunk,
 
 void UpdateChunks(const Step& step, const std::vector<Clipping>& clipping) {
   const auto count = static_cast<std::int64_t>(step.chunks.size());
+  const bool reads_twice = !clipping.empty() || step.options.skips_nonfinite;
   ForEach(step.pool, count, [&](std::int64_t i) {
-    // After a pass for the norms the last chunks are those still in the cache.
-    const std::int64_t place = clipping.empty() ? i : count - 1 - i;
+    // After a first pass the last chunks are those still in the cache.
+    const std::int64_t place = reads_twice ? count - 1 - i : i;
     const Chunk& chunk = step.chunks[static_cast<std::size_t>(place)];
     const Tensor& tensor = step.TensorOf(chunk);
     if (clipping.empty() && tensor.decays) {
@@ -277,8 +297,10 @@ Status Update(const Options& options, const Scalars& scalars,
                      {pool.schedule, alone ? 1 : threads},
                      WorkOf(options, scalars),
                      Partition(sizes)};
-  UpdateChunks(step, ClippingOf(step));
-  return {};
+  const std::vector<double> squares = SquaresOfChunks(step);
+  status.skipped = options.skips_nonfinite && !AllFinite(step, squares);
+  if (!status.skipped) UpdateChunks(step, ClippingOf(step, squares));
+  return status;
 }
 
 std::string InstructionSet(std::string* error) {

@@ -15,6 +15,7 @@ namespace kerasched {
 // What became of a call: an empty text if it was done, else why it was not.
 struct Status {
   std::string error;
+  bool skipped = false;  // A gradient was not finite, so that nothing was touched.
   bool ok() const { return error.empty(); }
 };
 
@@ -32,7 +33,8 @@ struct Options {
   double ema_momentum = 0;
   std::int64_t ema_overwrite_frequency = 0;
   std::int64_t gradient_accumulation_steps = 0;
-  double loss_scale_factor = 0;
+  bool unscales = false;         // The loss had been multiplied by a number.
+  bool skips_nonfinite = false;  // One gradient that is not finite stops the step.
 };
 
 // What may differ at each step. `iterations` counts micro-batches, as in Keras.
@@ -40,6 +42,7 @@ struct Scalars {
   double learning_rate = 0;
   double momentum = 0;
   double weight_decay = 0;
+  double loss_scale = 1;
   std::int64_t iterations = 0;
 };
 
@@ -73,7 +76,8 @@ class WrittenBytes {
 
 // Does one step on all tensors, in place; of the gradients nothing is written. Where
 // something is wrong with what it is given, nothing is touched and the status says
-// what. Thread-safe on tensors that do not meet.
+// what. So it is, without an error, where the options have the step skipped.
+// Thread-safe on tensors that do not meet.
 Status Update(const Options& options, const Scalars& scalars,
               const std::vector<Tensor>& tensors, const Pool& pool);
 

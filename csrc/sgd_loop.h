@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "inlining.h"
 #include "scalar_types.h"
@@ -231,6 +232,25 @@ KERASCHED_INLINE double SquaresOfRange(const Work& work, const Range<T>& range) 
     }
   }
   return total;
+}
+
+// Returns whether all numbers of a range's gradient are finite: one that is not has all
+// bits of its exponent set. Bytes moved for each float32: 4 read.
+template <typename T>
+KERASCHED_INLINE bool FiniteRange(const Range<T>& range) {
+  using Bits = typename BitsOf<T>::Type;
+  constexpr Bits kExponent = BitsOf<T>::kExponent;
+  for (std::int64_t start = 0; start < range.size; start += kSquares) {
+    const Range<T> r = range.Part(start, std::min(kSquares, range.size - start));
+    Bits found = 0;
+    for (std::int64_t i = 0; i < r.size; ++i) {
+      Bits bits;
+      std::memcpy(&bits, r.gradient + i, sizeof bits);
+      found |= static_cast<Bits>((bits & kExponent) == kExponent);
+    }
+    if (found != 0) return false;
+  }
+  return true;
 }
 
 }  // namespace kerasched

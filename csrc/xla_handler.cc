@@ -21,6 +21,7 @@ enum Place : std::size_t {
   kLearningRate,
   kMomentum,
   kWeightDecay,
+  kLossScale,
   kIterations,
   kFirstArray
 };
@@ -83,7 +84,9 @@ class Operands {
  public:
   Operands(const Options& options, ffi::RemainingArgs arguments,
            ffi::RemainingRets results)
-      : arguments_(arguments), results_(results) {
+      : arguments_(arguments),
+        results_(results),
+        says_if_done_(options.skips_nonfinite) {
     fields_.push_back(&Tensor::weight);
     if (options.momentum) fields_.push_back(&Tensor::velocity);
     if (options.gradient_accumulation_steps > 1) fields_.push_back(&Tensor::sum);
@@ -94,14 +97,18 @@ class Operands {
               std::vector<Tensor>& tensors) {
     const std::size_t count = decays.size();
     if (arguments_.size() != kFirstArray + count * (fields_.size() + 1) ||
-        results_.size() != count * fields_.size()) {
+        results_.size() != count * fields_.size() + (says_if_done_ ? 1 : 0)) {
       return {"as many operands and results as the options ask for are needed"};
     }
     if (!ReadReal(Argument(kLearningRate), scalars.learning_rate) ||
         !ReadReal(Argument(kMomentum), scalars.momentum) ||
         !ReadReal(Argument(kWeightDecay), scalars.weight_decay) ||
+        !ReadReal(Argument(kLossScale), scalars.loss_scale) ||
         !ReadInteger(Argument(kIterations), scalars.iterations)) {
       return {"a scalar has a wrong type or shape"};
+    }
+    if (says_if_done_ && Last().element_type() != ffi::PRED) {
+      return {"the last result must be a pred"};
     }
     tensors.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -114,7 +121,16 @@ class Operands {
     return {};
   }
 
+  // Tells the program whether the step was done, where its options ask for that.
+  void SayIfDone(bool done) const {
+    if (says_if_done_) *static_cast<bool*>(Last().untyped_data()) = done;
+  }
+
  private:
+  ffi::AnyBuffer Last() const {
+    return *results_.get<ffi::AnyBuffer>(results_.size() - 1).value();
+  }
+
   ffi::AnyBuffer Argument(std::size_t i) const {
     return arguments_.get<ffi::AnyBuffer>(i).value();
   }
@@ -151,6 +167,7 @@ class Operands {
   ffi::RemainingArgs arguments_;
   ffi::RemainingRets results_;
   std::vector<void* Tensor::*> fields_;
+  const bool says_if_done_;
 };
 
 // No exception may cross the interface: only memory that runs out could throw one.
@@ -158,9 +175,9 @@ ffi::Error Sgd(ffi::ThreadPool pool, bool momentum, bool nesterov, bool weight_d
                bool independent_weight_decay, double clipvalue, double clipnorm,
                double global_clipnorm, bool use_ema, double ema_momentum,
                std::int64_t ema_overwrite_frequency,
-               std::int64_t gradient_accumulation_steps, double loss_scale_factor,
-               ffi::Span<const std::int64_t> decays, ffi::RemainingArgs arguments,
-               ffi::RemainingRets results) {
+               std::int64_t gradient_accumulation_steps, bool unscales,
+               bool skips_nonfinite, ffi::Span<const std::int64_t> decays,
+               ffi::RemainingArgs arguments, ffi::RemainingRets results) {
   const Options options = {momentum,
                            nesterov,
                            weight_decay,
@@ -172,13 +189,15 @@ ffi::Error Sgd(ffi::ThreadPool pool, bool momentum, bool nesterov, bool weight_d
                            ema_momentum,
                            ema_overwrite_frequency,
                            gradient_accumulation_steps,
-                           loss_scale_factor};
+                           unscales,
+                           skips_nonfinite};
   try {
     Scalars scalars;
     std::vector<Tensor> tensors;
-    Status status =
-        Operands(options, arguments, results).Read(decays, scalars, tensors);
+    Operands operands(options, arguments, results);
+    Status status = operands.Read(decays, scalars, tensors);
     if (status.ok()) status = Update(options, scalars, tensors, PoolOf(pool));
+    if (status.ok()) operands.SayIfDone(!status.skipped);
     return status.ok() ? ffi::Error::Success() : Refuse(status.error);
   } catch (...) {
     return ffi::Error(ffi::ErrorCode::kResourceExhausted,
@@ -202,7 +221,8 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(SgdHandler, Sgd,
                                   .Attr<double>("ema_momentum")
                                   .Attr<std::int64_t>("ema_overwrite_frequency")
                                   .Attr<std::int64_t>("gradient_accumulation_steps")
-                                  .Attr<double>("loss_scale_factor")
+                                  .Attr<bool>("unscales")
+                                  .Attr<bool>("skips_nonfinite")
                                   .Attr<ffi::Span<const std::int64_t>>("decays")
                                   .RemainingArgs()
                                   .RemainingRets());

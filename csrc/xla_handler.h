@@ -8,11 +8,12 @@ namespace kerasched {
 
 // The handler that a framework registers under the name kSgdTarget.
 //
-// Operands: learning_rate, momentum, weight_decay (scalars, all float32 or all
-// float64), iterations (an int32 or int64 scalar), then all weights, all velocities,
-// sums and averages as far as the options have them, and last the gradients. Results:
-// the weights, velocities, sums and averages, each aliased to its operand. Attributes:
-// the options, and `decays`, one 0 or 1 for each weight.
+// Operands: learning_rate, momentum, weight_decay, loss_scale (scalars, all float32 or
+// all float64), iterations (an int32 or int64 scalar), then all weights, all
+// velocities, sums and averages as far as the options have them, and last the
+// gradients. Results: the weights, velocities, sums and averages, each aliased to its
+// operand; then, where the options skip steps, a pred: whether this one was done.
+// Attributes: the options, and `decays`, one 0 or 1 for each weight.
 XLA_FFI_DECLARE_HANDLER_SYMBOL(SgdHandler);
 
 constexpr char kSgdTarget[] = "kerasched_sgd";

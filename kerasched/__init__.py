@@ -29,6 +29,7 @@ if TYPE_CHECKING or not _started_as_command():
     from kerasched.finder import find_learning_rate as find_learning_rate
     from kerasched.layerwise import layerwise as layerwise
     from kerasched.optimizers import SGD as SGD
+    from kerasched.optimizers import LossScaleOptimizer as LossScaleOptimizer
     from kerasched.optimizers import accelerate as accelerate
     from kerasched.plotting import plot as plot
     from kerasched.schedules import *  # noqa: F403

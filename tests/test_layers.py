@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "demo": {"schedules", "plotting", "errors", "__init__"},
     "plotting": {"schedules", "errors"},
     "layerwise": {"schedules", "errors"},
-    "callbacks": {"finder", "training", "schedules", "errors"},
+    "callbacks": {"finder", "training", "schedules", "kernels", "errors"},
     "finder": {"training", "schedules", "plotting", "errors"},
     "training": {"schedules", "errors"},
     "compat": {"schedules", "errors"},

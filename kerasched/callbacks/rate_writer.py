@@ -2,20 +2,15 @@
 
 A Keras variable converts and checks what it is given, which takes ten times as long as
 to write one number. Here numbers are converted many at once, and TensorFlow and torch
-write into what the variable holds.
+write into what the variable holds. What needs a framework itself is in kernels.
 """
 
 from collections.abc import Callable
 from collections.abc import Sequence
-from functools import cache
-from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
-
-# How many numbers are taken apart at once on JAX: more compile for longer.
-PART = 16
 
 
 class RateWriter:
@@ -29,7 +24,8 @@ class RateWriter:
     def __init__(self, variables: Sequence[Any]) -> None:
         self._variables = list(variables)
         self._dtypes = {str(variable.dtype) for variable in variables}
-        self._writes = [_write_of(variable) for variable in variables]
+        alike = len(self._dtypes) == 1  # Or each must convert the number itself.
+        self._writes = [_write_of(v) if alike else v.assign for v in variables]
 
     def prepared(self, numbers: Sequence[float]) -> list[Any]:
         """Return numbers as `write_prepared` takes them."""
@@ -40,7 +36,9 @@ class RateWriter:
             return list(numbers)
         (dtype,) = self._dtypes
         if backend == "jax":
-            return _jax_parted(np.array(numbers, dtype))
+            from kerasched.kernels import jax
+
+            return jax.parted(np.array(numbers, dtype))
         return keras.ops.unstack(keras.ops.convert_to_tensor(np.array(numbers), dtype))
 
     def write(self, number: float) -> None:
@@ -54,36 +52,12 @@ class RateWriter:
             write(value)
 
 
-@cache
-def _jax_parter() -> Callable[[Any], Any]:
-    """Return what takes PART numbers apart in one call."""
-    import jax
-
-    return jax.jit(tuple)
-
-
-def _jax_parted(numbers: Any) -> list[Any]:
-    """Return JAX's scalars of some numbers; list() of an array compiles for seconds."""
-    padded = np.pad(numbers, (0, -len(numbers) % PART))
-    part = _jax_parter()
-    parts = [part(padded[i : i + PART]) for i in range(0, len(padded), PART)]
-    return [number for part in parts for number in part][: len(numbers)]
-
-
 def _write_of(variable: Any) -> Callable[[Any], Any]:
     backend = keras.backend.backend()
     if backend == "torch":
         return variable.value.detach().fill_
     if backend == "tensorflow":
-        return _tensorflow_write_of(variable.value)
+        from kerasched.kernels import tensorflow
+
+        return tensorflow.write_of(variable.value)
     return variable.assign
-
-
-def _tensorflow_write_of(held: Any) -> Callable[[Any], Any]:
-    """Return one operation that writes, where the variable lies on one device."""
-    import tensorflow as tf
-
-    if isinstance(held, tf.distribute.DistributedValues):
-        return partial(held.assign, read_value=False)
-    handle, assign = held.handle, tf.raw_ops.AssignVariableOp
-    return lambda value: assign(resource=handle, value=value)

@@ -23,13 +23,19 @@ from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
 
-SCALARS = 4  # Operands before the arrays; csrc/xla_handler.h lists them.
+# How many numbers are taken apart at once: more compile for longer.
+PART = 16
+SCALARS = 5  # Operands before the arrays; csrc/xla_handler.h lists them.
 
 
-def update(step: Step) -> None:
-    """Do one step on variables, by assigning their new values."""
+def update(step: Step) -> Any:
+    """Do one step on variables, by assigning their new values.
+
+    Returns:
+        Whether it was done: True, or a tensor where the options may skip it.
+    """
     gradients = _kept(step.scratch, step.gradients)
-    reference.assign(dataclasses.replace(step, gradients=gradients), compute)
+    return reference.assign(dataclasses.replace(step, gradients=gradients), compute)
 
 
 def compute(
@@ -38,8 +44,8 @@ def compute(
     scalars: Scalars,
     arrays: Arrays,
     gradients: list[Any],
-) -> Arrays:
-    """Return what the arrays are after one step."""
+) -> tuple[Arrays, Any]:
+    """Return what the arrays are after one step, and whether it was done."""
     flat = arrays.flat()
     wide = any(value.dtype == "float64" for value in flat)
     real = jnp.float64 if wide else jnp.float32
@@ -47,11 +53,27 @@ def compute(
         jnp.asarray(scalars.learning_rate, real),
         jnp.asarray(scalars.momentum, real),
         jnp.asarray(scalars.weight_decay, real),
+        jnp.asarray(scalars.loss_scale, real),
         jnp.asarray(scalars.iterations),
     ]
     kinds = tuple((value.shape, str(value.dtype)) for value in arrays.weights)
     program = _program(options, decays, kinds)
-    return arrays.like(program(*numbers, *flat, *gradients))
+    results = program(*numbers, *flat, *gradients)
+    done = results[len(flat)] if options.skips_nonfinite else True
+    return arrays.like(results[: len(flat)]), done
+
+
+def parted(numbers: np.ndarray) -> list[Any]:
+    """Return the numbers of a vector as JAX's; list() of an array compiles for seconds.
+
+    EpochSchedule writes them, one for each batch.
+    """
+    padded = np.pad(numbers, (0, -len(numbers) % PART))
+    parts = [_part(padded[i : i + PART]) for i in range(0, len(padded), PART)]
+    return [number for part in parts for number in part][: len(numbers)]
+
+
+_part = jax.jit(tuple)
 
 
 def unsuited(step: Step) -> str:
@@ -61,8 +83,9 @@ def unsuited(step: Step) -> str:
     pairs = zip(step.gradients, step.variables.weights, strict=True)
     if any(tuple(g.shape) != tuple(w.shape) for g, w in pairs):
         return "a gradient is of another shape than its weight"
-    if step.options.clips_norm and jax.device_count() > 1:
-        return "a norm is clipped over several devices"
+    looks_at_all = step.options.clips_norm or step.options.skips_nonfinite
+    if looks_at_all and jax.device_count() > 1:
+        return "all gradients are looked at before, over several devices"
     return ""
 
 
@@ -86,7 +109,7 @@ def _on_trial(
         given = arrays.like([jnp.asarray(x) for x in arrays.flat()])
         there = [jnp.asarray(g) for g in gradients]
         decays = (True,) * len(gradients)
-        new = compute(options, decays, scalars, given, there)
+        new, _ = compute(options, decays, scalars, given, there)
         return [np.asarray(x) for x in new.flat()]
 
 
@@ -127,39 +150,46 @@ def _program(
     def partition(mesh: Any, operands: Any, results: Any) -> Any:
         del results
         arrays = tuple(x.sharding for x in operands[SCALARS : SCALARS + count])
-        everywhere = (NamedSharding(mesh, PartitionSpec()),) * SCALARS
-        return mesh, body, arrays * groups, everywhere + arrays * (groups + 1)
+        scalar = (NamedSharding(mesh, PartitionSpec()),)
+        made = arrays * groups + scalar * options.skips_nonfinite
+        return mesh, body, made, scalar * SCALARS + arrays * (groups + 1)
 
     def shardings(mesh: Any, operands: Any, results: Any) -> Any:
-        del mesh, results
-        return tuple(x.sharding for x in operands[SCALARS : SCALARS + count]) * groups
+        del results
+        arrays = tuple(x.sharding for x in operands[SCALARS : SCALARS + count])
+        scalar = (NamedSharding(mesh, PartitionSpec()),)
+        return arrays * groups + scalar * options.skips_nonfinite
 
     partitioned = custom_partitioning(body)
     partitioned.def_partition(
         partition=partition,
         infer_sharding_from_operands=shardings,
-        sharding_rule=_sharding_rule(kinds, groups),
+        sharding_rule=_sharding_rule(kinds, groups, options.skips_nonfinite),
     )
     return jax.jit(partitioned, inline=True)
 
 
-def _sharding_rule(kinds: tuple[tuple[Any, str], ...], groups: int) -> str:
+def _sharding_rule(
+    kinds: tuple[tuple[Any, str], ...], groups: int, says_if_done: bool
+) -> str:
     """Return that all arrays of one weight are sharded alike, in each dimension."""
     factors = [
         " ".join(f"w{i}d{axis}" for axis in range(len(shape)))
         for i, (shape, _) in enumerate(kinds)
     ]
     operands = [""] * SCALARS + factors * (groups + 1)
-    return f"{', '.join(operands)} -> {', '.join(factors * groups)}"
+    results = factors * groups + [""] * says_if_done
+    return f"{', '.join(operands)} -> {', '.join(results)}"
 
 
 def _call(
     options: Options, decays: tuple[bool, ...], groups: int, *operands: Any
 ) -> tuple[Any, ...]:
     changed = operands[SCALARS : SCALARS + groups * len(decays)]
+    done = [jax.ShapeDtypeStruct((), bool)] * options.skips_nonfinite
     call = jax.ffi.ffi_call(
         native.ffi_target(),
-        [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in changed],
+        [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in changed] + done,
         input_output_aliases={SCALARS + i: i for i in range(len(changed))},
     )
     return tuple(call(*operands, **_attributes(options, decays)))
@@ -184,5 +214,7 @@ def _plain(
     averages = lists.pop(1) if options.use_ema else []
     weights, gradients = lists
     arrays = Arrays(weights, velocities, sums, averages)
-    scalars = Scalars(*operands[:SCALARS])
-    return tuple(reference.compute(options, decays, scalars, arrays, gradients).flat())
+    rate, momentum, decay, loss_scale, iterations = operands[:SCALARS]
+    scalars = Scalars(rate, momentum, decay, iterations, loss_scale)
+    new, done = reference.compute(options, decays, scalars, arrays, gradients)
+    return (*new.flat(), *([done] if options.skips_nonfinite else []))

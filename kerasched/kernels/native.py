@@ -87,10 +87,10 @@ class Update:
             AttributeError: one is no tensor.
         """
         self.run = self._update.run
-        """Does one step.
+        """Does one step, and returns whether: the options may have it left out.
 
         Args:
-            learning_rate, momentum, weight_decay: numbers.
+            learning_rate, momentum, weight_decay, loss_scale: numbers.
             iterations: the micro-batches before this one.
             gradients: a list of arrays, one for each weight; only read.
 
@@ -111,9 +111,10 @@ def update(
     learning_rate: float,
     momentum: float = 0.0,
     weight_decay: float = 0.0,
+    loss_scale: float = 1.0,
     iterations: int = 0,
     decays: Sequence[bool] | None = None,
-) -> None:
+) -> bool:
     """Do one step of keras.optimizers.SGD on NumPy arrays, in place and in one pass.
 
     Args:
@@ -126,8 +127,13 @@ def update(
         learning_rate: the rate of this step.
         momentum: the factor by which velocities are kept.
         weight_decay: the part of a weight that goes at a learning rate of 1.
+        loss_scale: by what the loss was multiplied, where the options unscale.
         iterations: the micro-batches before this one.
         decays: for each weight whether it decays; all where it is not given.
+
+    Returns:
+        Whether the step was done. The options may have one left out whose gradients are
+        not finite; nothing is written then.
 
     Raises:
         RuntimeError: the compiled extension is not installed.
@@ -147,6 +153,7 @@ def update(
         _REAL("update", "learning_rate", learning_rate),
         _REAL("update", "momentum", momentum),
         _REAL("update", "weight_decay", weight_decay),
+        _REAL("update", "loss_scale", loss_scale),
         _COUNT("update", "iterations", iterations),
     )
     types = [str(weight.dtype) for weight in weights]
@@ -154,7 +161,7 @@ def update(
     addresses = {name: [a.ctypes.data for a in group] for name, group in lists.items()}
     read = addresses.pop("gradients")
     marks = _decays(decays, len(weights))
-    Update(options, types, sizes, marks, **addresses).run(*numbers, read)
+    return Update(options, types, sizes, marks, **addresses).run(*numbers, read)
 
 
 _REAL = Number()

@@ -9,7 +9,8 @@ class Options:
     """The options of an optimizer, under the names of keras.optimizers.SGD.
 
     A number that is 0 leaves its option out; so do the booleans, which say only that
-    there is a momentum or a decay: their numbers may change at each step.
+    there is a momentum, a decay or a loss scale: their numbers may change at each step.
+    `skips_nonfinite` leaves a step out that has a gradient that is not finite.
     """
 
     momentum: bool = False
@@ -23,7 +24,8 @@ class Options:
     ema_momentum: float = 0.0
     ema_overwrite_frequency: int = 0
     gradient_accumulation_steps: int = 0
-    loss_scale_factor: float = 0.0
+    unscales: bool = False
+    skips_nonfinite: bool = False
 
     @property
     def clips_norm(self) -> bool:
@@ -34,8 +36,8 @@ class Options:
     def changes_gradients(self) -> bool:
         """Whether gradients are changed, in their own type, before they are used."""
         accumulates = self.gradient_accumulation_steps > 1
-        scales = self.loss_scale_factor != 0
-        return self.clips_norm or self.clipvalue > 0 or accumulates or scales
+        clips = self.clips_norm or self.clipvalue > 0
+        return clips or accumulates or self.unscales
 
 
 @dataclasses.dataclass
@@ -49,6 +51,7 @@ class Scalars:
     momentum: Any
     weight_decay: Any
     iterations: Any
+    loss_scale: Any = 1.0
 
 
 @dataclasses.dataclass

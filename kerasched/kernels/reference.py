@@ -16,23 +16,31 @@ from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
 
 
-def update(step: Step) -> None:
-    """Do one step on variables, by assigning their new values."""
-    assign(step, compute)
+def update(step: Step) -> Any:
+    """Do one step on variables, by assigning their new values.
+
+    Returns:
+        Whether it was done, as `compute` says.
+    """
+    return assign(step, compute)
 
 
-def assign(step: Step, compute: Callable[..., Arrays]) -> None:
+def assign(step: Step, compute: Callable[..., tuple[Arrays, Any]]) -> Any:
     """Do one step on variables, by assigning what `compute` makes of their values.
 
     Args:
         step: what is to be done.
         compute: a function like the one below.
+
+    Returns:
+        Whether it was done, as `compute` says.
     """
     variables = step.variables.flat()
     values = step.variables.like([ops.convert_to_tensor(v) for v in variables])
-    new = compute(step.options, step.decays, step.scalars, values, step.gradients)
+    new, done = compute(step.options, step.decays, step.scalars, values, step.gradients)
     for variable, value in zip(variables, new.flat(), strict=True):
         variable.assign(value)
+    return done
 
 
 def average(step: Step, weights: list[Any], averages: list[Any]) -> None:
@@ -50,10 +58,28 @@ def compute(
     scalars: Scalars,
     arrays: Arrays,
     gradients: list[Any],
+) -> tuple[Arrays, Any]:
+    """Return what the arrays are after one step, computed from tensors alone.
+
+    Besides, whether it was done: True, or a tensor where the options may skip it.
+    """
+    given = (options, decays, scalars, arrays, gradients)
+    if not options.skips_nonfinite:
+        return _computed(*given), True
+    done = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
+    new = ops.cond(done, lambda: _computed(*given).flat(), arrays.flat)
+    return arrays.like(new), done
+
+
+def _computed(
+    options: Options,
+    decays: tuple[bool, ...],
+    scalars: Scalars,
+    arrays: Arrays,
+    gradients: list[Any],
 ) -> Arrays:
-    """Return what the arrays are after one step, computed from tensors alone."""
-    if options.loss_scale_factor:
-        gradients = [g / options.loss_scale_factor for g in gradients]
+    if options.unscales:
+        gradients = [g / ops.cast(scalars.loss_scale, g.dtype) for g in gradients]
     steps = options.gradient_accumulation_steps
     if steps > 1:
         new = ops.cond(

@@ -22,13 +22,17 @@ from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
 
-SCALARS = 4  # Operands before the arrays; csrc/xla_handler.h lists them.
+SCALARS = 5  # Operands before the arrays; csrc/xla_handler.h lists them.
 CALL_VERSION = 9  # Of XlaCallModule: TensorFlow 2.21 takes 4 to 10.
 TYPES = {"float32": "f32", "float64": "f64", "bfloat16": "bf16"}
 
 
-def update(step: Step) -> None:
-    """Do one step on variables, in place, eagerly or inside of a graph."""
+def update(step: Step) -> Any:
+    """Do one step on variables, in place, eagerly or inside of a graph.
+
+    Returns:
+        Whether it was done: True, or a tensor where the options may skip it.
+    """
     variables = [_resource(v) for v in step.variables.flat()]
     key = (step.options, step.decays, tuple(id(v) for v in variables))
     if tf.executing_eagerly():
@@ -37,7 +41,19 @@ def update(step: Step) -> None:
         program = step.cache[key]
     else:  # A graph is made once; what it calls need not be found again.
         program = _program(step, variables)
-    program(*_numbers(step), *_shaped(step))
+    return program(*_numbers(step), *_shaped(step))
+
+
+def write_of(held: Any) -> Callable[[tf.Tensor], Any]:
+    """Return what writes a tensor into a variable, by one operation if that is enough.
+
+    EpochSchedule writes a number for each batch. A variable under a strategy lies on
+    several devices.
+    """
+    if isinstance(held, tf.distribute.DistributedValues):
+        return functools.partial(held.assign, read_value=False)
+    handle, assign = held.handle, tf.raw_ops.AssignVariableOp
+    return lambda value: assign(resource=handle, value=value)
 
 
 def unsuited(step: Step) -> str:
@@ -95,7 +111,10 @@ def _numbers(step: Step) -> list[tf.Tensor]:
     wide = any(v.dtype in ("float64", tf.float64) for v in step.variables.weights)
     real = tf.float64 if wide else tf.float32
     scalars = step.scalars
-    reals = (scalars.learning_rate, scalars.momentum, scalars.weight_decay)
+    reals = (
+        *(scalars.learning_rate, scalars.momentum, scalars.weight_decay),
+        scalars.loss_scale,
+    )
     iterations = tf.cast(tf.convert_to_tensor(scalars.iterations), tf.int64)
     return [*(tf.cast(tf.convert_to_tensor(x), real) for x in reals), iterations]
 
@@ -110,13 +129,14 @@ def _makes_dense(step: Step) -> bool:
     """Return whether sparse gradients may be made dense, as Keras makes them.
 
     Keras does so where there is a momentum: every row moves by its velocity. Without
-    one it touches only the rows that the gradient has. It clips before, a row that
-    comes twice as two; so nothing may be clipped here. Outside of XLA the order of the
-    product with the rate and the sum of rows shows in the last bits.
+    one it touches only the rows that the gradient has. It clips before, and asks if
+    all is finite, a row that comes twice as two; so neither may be done here. Outside
+    of XLA the order of the product with the rate and the sum of rows shows in the last
+    bits.
     """
     options = step.options
-    clips = options.clips_norm or options.clipvalue > 0
-    return options.momentum and not clips and _under_xla()
+    looks_first = options.clips_norm or options.clipvalue > 0 or options.skips_nonfinite
+    return options.momentum and not looks_first and _under_xla()
 
 
 def _under_xla() -> bool:
@@ -136,26 +156,28 @@ def _under_xla() -> bool:
         return False
 
 
-def _program(step: Step, variables: list[tf.Variable]) -> Callable[..., None]:
+def _program(step: Step, variables: list[tf.Variable]) -> Callable[..., Any]:
     """Return a function of the numbers and gradients that updates the variables."""
     text = _text(step.options, step.decays, variables, _numbers(step)[0].dtype)
     dtypes = [v.dtype for v in variables]
     shapes = [v.shape for v in variables]
+    skips = step.options.skips_nonfinite
     call = _call_module()
 
     @tf.function(jit_compile=True, autograph=False)
-    def run(*operands: tf.Tensor) -> None:
+    def run(*operands: tf.Tensor) -> Any:
         values = [v.read_value() for v in variables]
         results = call(
             args=[*operands[:SCALARS], *values, *operands[SCALARS:]],
             version=CALL_VERSION,
             module=text,
-            Sout=shapes,
-            Tout=dtypes,
+            Sout=shapes + [()] * skips,
+            Tout=dtypes + [tf.bool] * skips,
             platforms=["CPU"],
         )
-        for variable, value in zip(variables, results, strict=True):
+        for variable, value in zip(variables, results[: len(variables)], strict=True):
             variable.assign(value, read_value=False)
+        return results[-1] if skips else True
 
     return run
 
@@ -178,28 +200,29 @@ def _text(
     real: tf.DType,
 ) -> str:
     """Return the program in XLA's language: one call, in place."""
-    scalars = [f"tensor<{TYPES[real.name]}>"] * 3 + ["tensor<i64>"]
+    scalars = [f"tensor<{TYPES[real.name]}>"] * (SCALARS - 1) + ["tensor<i64>"]
     arrays = [_type(v) for v in variables]
     gradients = arrays[: len(decays)]
     operands = scalars + arrays + gradients
     names = [f"%{i}" for i in range(len(operands))]
     parameters = ", ".join(map("{}: {}".format, names, operands))
-    results = ", ".join(arrays)
-    many = len(arrays) > 1
-    made = ", ".join(f"%r#{i}" if many else "%r" for i in range(len(arrays)))
+    results = arrays + ["tensor<i1>"] * options.skips_nonfinite
+    many = len(results) > 1
+    made = ", ".join(f"%r#{i}" if many else "%r" for i in range(len(results)))
+    types = ", ".join(results)
     aliases = ", ".join(
         "#stablehlo.output_operand_alias<"
         f"output_tuple_indices = [{i if many else ''}], operand_index = {SCALARS + i}, "
         "operand_tuple_indices = []>"
         for i in range(len(arrays))
     )
-    return f"""module {{ func.func public @main({parameters}) -> ({results}) {{
-    %r{f":{len(arrays)}" if many else ""} = stablehlo.custom_call
+    return f"""module {{ func.func public @main({parameters}) -> ({types}) {{
+    %r{f":{len(results)}" if many else ""} = stablehlo.custom_call
       @{native.ffi_target()}({", ".join(names)}) {{
         api_version = 4 : i32, backend_config = {{{_attributes(options, decays)}}},
         output_operand_aliases = [{aliases}]
-      }} : ({", ".join(operands)}) -> ({results})
-    return {made} : {results} }} }}"""
+      }} : ({", ".join(operands)}) -> ({types})
+    return {made} : {types} }} }}"""
 
 
 def _type(variable: tf.Variable) -> str:

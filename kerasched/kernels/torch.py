@@ -65,20 +65,21 @@ class Program:
         except AttributeError:  # One is None, or no tensor.
             return False
 
-    def run(self, scalars: Scalars, gradients: list[torch.Tensor]) -> None:
-        """Do one step, in place."""
-        self._update.run(
+    def run(self, scalars: Scalars, gradients: list[torch.Tensor]) -> bool:
+        """Do one step, in place, and return whether it was done."""
+        return self._update.run(
             float(scalars.learning_rate),
             float(scalars.momentum),
             float(scalars.weight_decay),
+            float(scalars.loss_scale),
             int(scalars.iterations),
             gradients,
         )
 
 
-def update(step: Step) -> None:
-    """Do one step on variables, in place."""
-    program(step).run(step.scalars, step.gradients)
+def update(step: Step) -> bool:
+    """Do one step on variables, in place, and return whether it was done."""
+    return program(step).run(step.scalars, step.gradients)
 
 
 def program(step: Step) -> Program:

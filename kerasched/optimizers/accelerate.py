@@ -6,6 +6,7 @@ import keras
 
 from kerasched.errors import message
 from kerasched.optimizers.arguments import is_schedule
+from kerasched.optimizers.loss_scale import LossScaleOptimizer
 from kerasched.optimizers.sgd import SGD
 from kerasched.optimizers.update import KerasSGD
 
@@ -26,7 +27,7 @@ def accelerate(model_or_optimizer: Any, *, back: bool = False) -> Any:
 
     Args:
         model_or_optimizer: a compiled model, which is changed; or an optimizer, which
-            is not. A keras.optimizers.LossScaleOptimizer around an SGD is changed.
+            is not. A LossScaleOptimizer around an SGD is turned with it.
         back: True to turn kerasched.SGD into keras.optimizers.SGD instead.
 
     Returns:
@@ -52,14 +53,28 @@ def accelerate(model_or_optimizer: Any, *, back: bool = False) -> Any:
 
 def _turned(optimizer: Any, back: bool) -> Any:
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        optimizer.inner_optimizer = _turned(optimizer.inner_optimizer, back)
-        return optimizer
+        return _rescaled(optimizer, _turned(optimizer.inner_optimizer, back), back)
     if isinstance(optimizer, SGD):
         return _carried(optimizer, _as_keras(optimizer)) if back else optimizer
     if type(optimizer) is not KerasSGD:
         what = "a model or optimizer with keras.optimizers.SGD"
         raise TypeError(message("accelerate", "model_or_optimizer", what, optimizer))
     return optimizer if back else _carried(optimizer, _as_ours(optimizer))
+
+
+def _rescaled(optimizer: Any, inner: Any, back: bool) -> Any:
+    """Return a LossScaleOptimizer around another one, with the scale that it has."""
+    classes = (keras.optimizers.LossScaleOptimizer, LossScaleOptimizer)
+    if type(optimizer) not in classes:  # Somebody else's, who knows what it does.
+        optimizer.inner_optimizer = inner
+        return optimizer
+    config = {**optimizer.get_config(), "inner_optimizer": inner}
+    new = classes[not back](**config)
+    if optimizer.built:
+        new.build(optimizer._trainable_variables)
+        new.step_counter.assign(optimizer.step_counter.value)
+        new.dynamic_scale.assign(optimizer.dynamic_scale.value)
+    return new
 
 
 def _as_ours(optimizer: Any) -> SGD:

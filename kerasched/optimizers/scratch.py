@@ -41,14 +41,18 @@ def called_by_a_model(optimizer: Any) -> bool:
 
     Only a model's own step is sure to make gradients where they are applied. And an
     optimizer that wraps others gives their variables out as its own, and saves them, so
-    that there can be no scratch among them. Nothing else tells who builds an optimizer.
+    that there can be no scratch among them, unless it says that it hides them. Nothing
+    else tells who builds an optimizer.
     """
     frame = inspect.currentframe()
     while frame is not None:
         owner = frame.f_locals.get("self")
         if isinstance(owner, keras.Model):
             return True
-        if isinstance(owner, keras.optimizers.Optimizer) and owner is not optimizer:
+        another = (
+            isinstance(owner, keras.optimizers.Optimizer) and owner is not optimizer
+        )
+        if another and not getattr(owner, "hides_scratch", False):
             return False
         frame = frame.f_back
     return False

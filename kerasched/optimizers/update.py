@@ -5,6 +5,8 @@ the private parts that it takes; tests/optimizers/test_internals.py tells when t
 change.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -35,7 +37,8 @@ class _Now:
     """
 
     rate: Any = None
-    loss_scale: float | None = None
+    loss_scale: Any = None
+    skips_nonfinite: bool = False
     gradients_made_here: bool = False
     path: tuple[str, str] = ("", "")
     repeated: RepeatedStep | None = None
@@ -73,20 +76,24 @@ class UpdatedAtOnce(KerasSGD):
         """The optimizer's variables: those of Keras's SGD, then scratch if there is."""
         return self._scratch.without(super().variables)
 
+    def without_scratch(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which `variables` are those of Keras's SGD alone."""
+        return self._scratch.hidden()
+
     @property
     def saved_variables(self) -> list[Any]:
         """The variables that a file holds: those of Keras's SGD, in its order."""
-        with self._scratch.hidden():
+        with self.without_scratch():
             return self.variables
 
     def save_own_variables(self, store: Any) -> None:
         """Write the variables to `store`, under the keys of keras.optimizers.SGD."""
-        with self._scratch.hidden():
+        with self.without_scratch():
             super().save_own_variables(store)
 
     def load_own_variables(self, store: Any) -> None:
         """Read the variables from `store`, as `save_own_variables` wrote them."""
-        with self._scratch.hidden():
+        with self.without_scratch():
             super().load_own_variables(store)
 
     def scale_loss(self, loss: Any) -> Any:
@@ -94,8 +101,12 @@ class UpdatedAtOnce(KerasSGD):
 
         Called in the step that applies them, it tells that they are made there.
         """
-        self._now.gradients_made_here = True
+        self.expect_gradients()
         return super().scale_loss(loss)
+
+    def expect_gradients(self) -> None:
+        """Be told that this step's gradients are made in the program that uses them."""
+        self._now.gradients_made_here = True
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Change the variables by their gradients, which may be None.
@@ -117,6 +128,54 @@ class UpdatedAtOnce(KerasSGD):
             super().apply(grads, trainable_variables)
         finally:
             self._now.loss_scale, self.loss_scale_factor = None, scale
+
+    def can_look_first(self, grads: Any, trainable_variables: Any = None) -> bool:
+        """Return whether `apply_if_finite` can do a step, and as fast as Keras would.
+
+        Args:
+            grads: one tensor for each variable.
+            trainable_variables: the variables; all that were built where not given.
+        """
+        weights = self._trainable_variables
+        if trainable_variables is not None:
+            given = list(map(id, trainable_variables))
+            if given != list(map(id, weights)):
+                return False
+        if len(grads) != len(weights) or not all(map(_is_plain, grads, weights)):
+            return False
+        with self._looking_first(1.0):
+            step = self._step(list(grads), weights)
+            return choice.choose(step, self.fused)[0] is not None
+
+    def apply_if_finite(self, grads: Any, loss_scale: Any) -> Any:
+        """Do a step on all variables, or leave it out if a gradient is not finite.
+
+        Args:
+            grads: one tensor for each variable, such as `can_look_first` has seen.
+            loss_scale: by what the loss was multiplied from which they were made.
+
+        Returns:
+            Whether it was done: a bool, or a tensor where it is not known yet.
+        """
+        with self._looking_first(loss_scale):
+            step = self._step(list(grads), self._trainable_variables)
+            kernel, reason = choice.choose(step, self.fused)
+            done = (kernel or reference).update(step)
+        self._now.path = ("kernel", "") if kernel else ("reference", reason)
+        self._now.gradients_made_here = False
+        self._iterations.assign_add(keras.ops.cast(done, self._iterations.dtype))
+        return done
+
+    @contextlib.contextmanager
+    def _looking_first(self, loss_scale: Any) -> Iterator[None]:
+        now = self._now
+        now.rate = self._get_current_learning_rate()
+        now.loss_scale, now.skips_nonfinite = loss_scale, True
+        try:
+            yield
+        finally:
+            now.rate = now.loss_scale = None
+            now.skips_nonfinite = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -226,7 +285,8 @@ class UpdatedAtOnce(KerasSGD):
             ema_momentum=float(self.ema_momentum),
             ema_overwrite_frequency=int(self.ema_overwrite_frequency or 0),
             gradient_accumulation_steps=int(self.gradient_accumulation_steps or 0),
-            loss_scale_factor=float(self._now.loss_scale or 0),
+            unscales=self._now.loss_scale is not None,
+            skips_nonfinite=self._now.skips_nonfinite,
         )
 
     def _scalars(self) -> Scalars:
@@ -234,9 +294,13 @@ class UpdatedAtOnce(KerasSGD):
             value = value(self.iterations) if is_schedule(value) else value
             return value.value if isinstance(value, keras.Variable) else value
 
-        rate, iterations = now(self._now.rate), self._iterations.value
+        scale = self._now.loss_scale
         return Scalars(
-            rate, now(self.momentum), now(self.weight_decay or 0.0), iterations
+            now(self._now.rate),
+            now(self.momentum),
+            now(self.weight_decay or 0.0),
+            self._iterations.value,
+            1.0 if scale is None else scale,
         )
 
     def _decays(self, weight: Any) -> bool:
@@ -270,3 +334,17 @@ class UpdatedAtOnce(KerasSGD):
             if average is not None and id(average) not in busy
         ]
         reference.average(step, [w for w, _ in idle], [a for _, a in idle])
+
+
+def _is_plain(gradient: Any, weight: Any) -> bool:
+    """Return whether Keras does nothing but a step: no constraint, no dense copy.
+
+    A gradient of a half type is float32 to Keras once it is divided.
+    """
+    return (
+        isinstance(weight, keras.Variable)
+        and weight.constraint is None
+        and not weight.overwrite_with_gradient
+        and keras.backend.standardize_dtype(weight.dtype) in ("float32", "float64")
+        and keras.ops.is_tensor(gradient)
+    )

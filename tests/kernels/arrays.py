@@ -101,8 +101,10 @@ def special(dtype):
     return gradient
 
 
-def scalars(learning_rate=0.1, momentum=0.9, weight_decay=0.01, iterations=0):
-    return Scalars(learning_rate, momentum, weight_decay, iterations)
+def scalars(
+    learning_rate=0.1, momentum=0.9, weight_decay=0.01, iterations=0, loss_scale=1000.0
+):
+    return Scalars(learning_rate, momentum, weight_decay, iterations, loss_scale)
 
 
 def to_numpy(variable):

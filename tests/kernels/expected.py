@@ -20,8 +20,8 @@ def expected(options, arrays, gradients, scalars, decays=None):
 def after(options, arrays, gradients, scalars, decays):
     weights, velocities, sums = arrays.weights, arrays.velocities, arrays.sums
     steps = max(options.gradient_accumulation_steps, 1)
-    if options.loss_scale_factor:
-        gradients = [g / real(g, options.loss_scale_factor) for g in gradients]
+    if options.unscales:
+        gradients = [g / real(g, scalars.loss_scale) for g in gradients]
     if (scalars.iterations + 1) % steps:
         sums = [g + s for g, s in zip(gradients, sums, strict=True)]
     else:

@@ -359,7 +359,7 @@ def program(
 
 
 def run(gradients, **arguments):
-    program(**arguments).run(0.1, 0.9, 0.0, 0, gradients)
+    program(**arguments).run(0.1, 0.9, 0.0, 1.0, 0, gradients)
 
 
 def test_a_type_that_no_weight_has_is_refused():

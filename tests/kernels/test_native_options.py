@@ -46,7 +46,7 @@ AVERAGES = (
     {"use_ema": True, "ema_momentum": 0.9, "ema_overwrite_frequency": 3},
 )
 SUMS = ({}, {"gradient_accumulation_steps": 2})
-SCALES = ({}, {"loss_scale_factor": 8.0})
+SCALES = ({}, {"unscales": True})
 # The first, and those after which an average overwrites the weight or a sum is used.
 ITERATIONS = (0, 1, 2, 3, 4, 5)
 SHAPES = [(), (0, 4), (1,), (33,), (5, 13), (1025,)]
@@ -65,7 +65,8 @@ def test_every_combination_equals_that_of_numpy(momentum, clip, dtype):
         options = Options(**{**momentum, **CLIPS[clip], **merged(rest)})
         arrays, gradients = four(options, SHAPES, dtype, eighths)
         for iterations in ITERATIONS:
-            given = (options, arrays, gradients, scalars(iterations=iterations))
+            numbers = scalars(iterations=iterations, loss_scale=8.0)
+            given = (options, arrays, gradients, numbers)
             if all_bits(updated(*given, EXCLUDED)) != all_bits(
                 expected(*given, EXCLUDED)
             ):
@@ -85,7 +86,7 @@ EVERYTHING = Options(
     use_ema=True,
     ema_momentum=0.99,
     gradient_accumulation_steps=3,
-    loss_scale_factor=1000.0,
+    unscales=True,
 )
 NOTHING = Options()
 OPTIONS = {"everything": EVERYTHING, "nothing": NOTHING}
@@ -128,13 +129,13 @@ def test_special_numbers_go_the_way_of_numpy(name, iterations, dtype):
         ({"clipvalue": 1.0}, 4 - 1 * 0.5),
         ({"clipnorm": 1.0}, 4 - 2 * (1 / 2) * 0.5),
         ({"global_clipnorm": 4.0}, 4 - 2 * 0.5),
-        ({"loss_scale_factor": 4.0}, 4 - 2 / 4 * 0.5),
+        ({"unscales": True}, 4 - 2 / 4 * 0.5),
     ],
     ids=lambda given: "-".join(given) or "none" if isinstance(given, dict) else None,
 )
 def test_an_option_does_what_it_does_by_hand(options, weight, dtype):
     array = np.array([4.0], dtype)
-    numbers = vars(scalars(0.5, 0.0, 0.25))
+    numbers = vars(scalars(0.5, 0.0, 0.25, loss_scale=4.0))
     native.update(Options(**options), [array], [np.array([2.0], dtype)], **numbers)
     assert array.tolist() == [weight]
 

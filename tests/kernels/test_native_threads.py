@@ -28,7 +28,8 @@ OPTIONS = Options(
     use_ema=True,
     ema_momentum=0.99,
     gradient_accumulation_steps=2,
-    loss_scale_factor=3.0,
+    unscales=True,
+    skips_nonfinite=True,
 )
 # Enough for several threads, with chunks that are not full.
 SHAPES = [(3,), (70_001,), (), (300, 333), (65_537,), (1025,)]

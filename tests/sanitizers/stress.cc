@@ -75,7 +75,7 @@ class Model {
 
 void Run(const Options& options, const Model& model, std::int64_t iterations,
          const Pool& pool) {
-  const Scalars scalars = {0.1, 0.9, 0.01, iterations};
+  const Scalars scalars = {0.1, 0.9, 0.01, 8, iterations};
   const Status status = Update(options, scalars, model.tensors(), pool);
   if (!status.ok()) std::fprintf(stderr, "%s\n", status.error.c_str());
   Check(status.ok(), "an update is done");
@@ -103,7 +103,7 @@ std::vector<Options> AllOptions() {
     o.ema_momentum = 0.99;
     o.ema_overwrite_frequency = average > 1 ? 2 : 0;
     o.gradient_accumulation_steps = next(2) * 2;
-    o.loss_scale_factor = next(2) * 8.0;
+    o.unscales = o.skips_nonfinite = next(2) > 0;
     all.push_back(o);
   }
   return all;

@@ -1,0 +1,100 @@
+"""keras.optimizers.LossScaleOptimizer that looks at gradients where they are used."""
+
+import contextlib
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasched.optimizers.update import UpdatedAtOnce
+
+
+@keras.saving.register_keras_serializable(package="kerasched")
+class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+    """Scale the loss for half precision, and leave out steps that overflow.
+
+    Does what keras.optimizers.LossScaleOptimizer does. Around a kerasched.SGD whose
+    compiled code runs, the gradients are read once to see that they are finite, and
+    divided by the scale as they are used; Keras writes the quotients first. Around any
+    other optimizer it is Keras's own.
+
+    `model.compile` wraps an optimizer in Keras's class under the policy mixed_float16,
+    unless it is wrapped already; `kerasched.accelerate(model)` turns that into this.
+
+    Args:
+        inner_optimizer: the optimizer that does the steps.
+        initial_scale: by what the loss is multiplied at first. It is halved when a
+            gradient is not finite.
+        dynamic_growth_steps: finite steps after which it is doubled.
+        name: a name of your choice.
+    """
+
+    # What a SGD inside asks: no file that this writes has variables for gradients.
+    hides_scratch = True
+
+    def scale_loss(self, loss: Any) -> Any:
+        """Return the loss from which gradients are to be made."""
+        if isinstance(self.inner_optimizer, UpdatedAtOnce):
+            self.inner_optimizer.expect_gradients()
+        return super().scale_loss(loss)
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Change the variables by their gradients, unless one is not finite.
+
+        Args:
+            grads: one tensor for each variable, of the scaled loss.
+            trainable_variables: the variables; all that were built where not given.
+        """
+        if not self.built and trainable_variables is not None:
+            with keras.name_scope(self.name, caller=self):
+                self.build(trainable_variables)
+        if not self._at_once(grads, trainable_variables):
+            super().apply(grads, trainable_variables)
+            return
+        scale, count = self.dynamic_scale.value, self.step_counter.value
+        done = self.inner_optimizer.apply_if_finite(grads, scale)
+        grows = ops.equal(count, self.dynamic_growth_steps - 1)
+        counts = ops.logical_and(done, ops.logical_not(grows))
+        factor = ops.where(done, ops.where(grows, 2.0, 1.0), 0.5)
+        self.step_counter.assign(ops.where(counts, count + 1, 0))
+        self.dynamic_scale.assign(scale * ops.cast(factor, scale.dtype))
+
+    def stateless_apply(
+        self, optimizer_variables: Any, grads: Any, trainable_variables: Any
+    ) -> tuple[Any, Any]:
+        """Return variables and state after a step, of which nothing is assigned."""
+        given = (optimizer_variables, grads, trainable_variables)
+        if self.built:
+            state = zip(self.variables, optimizer_variables, strict=True)
+            with keras.StatelessScope(state_mapping=list(state)):
+                at_once = self._at_once(grads, None)
+            if at_once:  # What every optimizer but Keras's class has: it calls `apply`.
+                return keras.optimizers.Optimizer.stateless_apply(self, *given)
+        return super().stateless_apply(*given)
+
+    @property
+    def saved_variables(self) -> list[Any]:
+        """The variables that a file holds: those of Keras's class, in its order."""
+        with self._without_scratch():
+            return self.variables
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write the variables to `store`, under the keys of Keras's class."""
+        with self._without_scratch():
+            super().save_own_variables(store)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read the variables from `store`, as `save_own_variables` wrote them."""
+        with self._without_scratch():
+            super().load_own_variables(store)
+
+    def _without_scratch(self) -> contextlib.AbstractContextManager[None]:
+        inner = self.inner_optimizer
+        ours = isinstance(inner, UpdatedAtOnce)
+        return inner.without_scratch() if ours else contextlib.nullcontext()
+
+    def _at_once(self, grads: Any, variables: Any) -> bool:
+        inner = self.inner_optimizer
+        return isinstance(inner, UpdatedAtOnce) and inner.can_look_first(
+            grads, variables
+        )

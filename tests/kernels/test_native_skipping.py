@@ -1,0 +1,94 @@
+"""The compiled update leaves a step out that has a gradient which is not finite."""
+
+import numpy as np
+import pytest
+
+from kerasched.kernels.options import Options
+from kernels.arrays import DTYPES
+from kernels.arrays import all_bits
+from kernels.arrays import four
+from kernels.arrays import native
+from kernels.arrays import needs_extension
+from kernels.arrays import scalars
+from kernels.arrays import special
+from kernels.expected import expected
+
+pytestmark = [needs_extension, pytest.mark.host]
+each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+MOMENTUM = {"momentum": True, "unscales": True, "skips_nonfinite": True}
+OPTIONS = {
+    "momentum": {},
+    "norm": {"clipnorm": 0.5},
+    "global norm": {"global_clipnorm": 0.5},
+    "sum": {"gradient_accumulation_steps": 2, "use_ema": True, "ema_momentum": 0.5},
+    "sum and norm": {"gradient_accumulation_steps": 2, "global_clipnorm": 0.5},
+}
+each_option = pytest.mark.parametrize("more", OPTIONS.values(), ids=OPTIONS)
+SHAPES = [(3,), (0,), (9000,), ()]
+
+
+def run(options, arrays, gradients, iterations=1):
+    """Return whether a step was done on arrays, in place."""
+    return native.update(
+        options,
+        arrays.weights,
+        gradients,
+        arrays.velocities or None,
+        arrays.sums or None,
+        arrays.averages or None,
+        **vars(scalars(iterations=iterations, loss_scale=8.0)),
+    )
+
+
+@each_dtype
+@each_option
+@pytest.mark.parametrize("iterations", [0, 1])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_number_leaves_the_step_out(value, iterations, more, dtype):
+    options = Options(**MOMENTUM, **more)
+    places = [(0, 0), (0, 2), (2, 0), (2, 4095), (2, 4096), (2, 8999), (3, 0)]
+    for tensor, index in places:
+        arrays, gradients = four(options, SHAPES, dtype)
+        before = all_bits(arrays)
+        gradients[tensor] = gradients[tensor].copy()
+        gradients[tensor].reshape(-1)[index] = value
+        assert not run(options, arrays, gradients, iterations)
+        assert all_bits(arrays) == before
+
+
+@each_dtype
+@each_option
+@pytest.mark.parametrize("iterations", [0, 1])
+def test_a_finite_step_is_that_without_the_look(iterations, more, dtype):
+    options = Options(**MOMENTUM, **more)
+    arrays, gradients = four(options, SHAPES, dtype)
+    numbers = scalars(iterations=iterations, loss_scale=8.0)
+    right = expected(options, arrays, gradients, numbers)
+    assert run(options, arrays, gradients, iterations)
+    for found, wanted in zip(arrays.flat(), right.flat(), strict=True):
+        # The order in which a norm is summed is not NumPy's.
+        rough = {2: 2e-2, 4: 1e-5, 8: 1e-13}[dtype.itemsize]
+        np.testing.assert_allclose(
+            found.astype("float64"), wanted.astype("float64"), rough, rough
+        )
+
+
+@each_dtype
+@each_option
+def test_the_largest_and_the_least_numbers_are_finite(more, dtype):
+    options = Options(**MOMENTUM, **more)
+    arrays, gradients = four(options, [(33,)], dtype)
+    numbers = special(dtype)
+    gradients[0] = np.where(np.isfinite(numbers), numbers, dtype.type(0))
+    before = all_bits(arrays)
+    assert run(options, arrays, gradients)
+    assert all_bits(arrays) != before
+
+
+@each_dtype
+def test_without_the_option_nothing_is_left_out(dtype):
+    options = Options(momentum=True)
+    arrays, gradients = four(options, [(33,)], dtype)
+    gradients[0] = np.full(33, np.inf, dtype)
+    assert run(options, arrays, gradients)
+    assert np.isinf(arrays.weights[0].astype("float64")).all()

@@ -1,0 +1,208 @@
+"""kerasched.LossScaleOptimizer does what Keras's does, without its passes."""
+
+import keras
+import numpy as np
+import pytest
+from support import BACKEND
+
+import kerasched
+from kerasched import LossScaleOptimizer
+from kerasched.kernels import choice
+from kerasched.kernels import native
+from optimizers.small_model import FLOAT32
+from optimizers.small_model import X
+from optimizers.small_model import Y
+from optimizers.small_model import arrays
+from optimizers.small_model import assert_same
+from optimizers.small_model import both
+from optimizers.small_model import compiled
+from optimizers.small_model import fit
+from optimizers.small_model import fitted
+
+KERAS = keras.optimizers.LossScaleOptimizer
+OPTIONS = {
+    "momentum": {},
+    "all": {"nesterov": True, "weight_decay": 0.01, "global_clipnorm": 1.0},
+    "ema": {"use_ema": True, "ema_momentum": 0.9},
+    "accumulation": {"gradient_accumulation_steps": 2, "clipnorm": 1.0},
+}
+each_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+needs_kernel = pytest.mark.skipif(
+    bool(native.missing), reason=native.missing or "it is there"
+)
+
+
+@pytest.fixture(params=["auto", True, *["scratch"] * (BACKEND == "jax")])
+def fused(request, monkeypatch):
+    """Return how to run: as a small model does, by the kernel, also with scratch."""
+    if request.param != "auto" and native.missing:
+        pytest.skip(native.missing)
+    if request.param == "scratch":
+        monkeypatch.setattr(choice, "SCRATCH_BYTES", 0)
+    return True if request.param == "scratch" else request.param
+
+
+def pair(fused, *arguments, **options):
+    """Return ours around ours, and Keras's around Keras's."""
+    ours, theirs = both(fused, **options)
+    return LossScaleOptimizer(ours, *arguments), KERAS(theirs, *arguments)
+
+
+@each_option
+def test_the_weights_and_the_scale_are_those_of_keras(fused, options):
+    ours, theirs = map(fitted, pair(fused, 2.0**10, 5, **options))
+    assert_same(ours, theirs, **FLOAT32)
+    for model in (ours, theirs):
+        assert float(model.optimizer.dynamic_scale) == 2.0**12
+        assert int(model.optimizer.step_counter) == 2
+    counts = [int(model.optimizer.iterations) for model in (ours, theirs)]
+    assert counts[0] == counts[1] > 0
+
+
+@needs_kernel
+def test_the_kernel_does_it_where_it_is_asked_to(monkeypatch):
+    optimizer, _ = pair(True)
+    inner = optimizer.inner_optimizer
+    monkeypatch.setattr(inner, "apply", None)  # What Keras's class would call.
+    monkeypatch.setattr(inner, "stateless_apply", None)
+    fitted(optimizer)
+    assert inner._now.path == ("kernel", "")
+
+
+@each_option
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_step_that_overflows_changes_the_scale_alone(fused, options, value):
+    model = fitted(pair(fused, 2.0**10, **options)[0])
+    optimizer = model.optimizer
+    own = {id(optimizer.dynamic_scale), id(optimizer.step_counter)}
+    rest = [v for v in optimizer.saved_variables if id(v) not in own]
+    kept = [*model.trainable_variables, *rest]
+    before = arrays(kept)
+    model.train_on_batch(np.full_like(X, value), Y)
+    for old, new in zip(before, arrays(kept), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert float(optimizer.dynamic_scale) == 2.0**9
+    assert int(optimizer.step_counter) == 0
+
+
+def constrained(optimizer):
+    return fitted(optimizer, constraint=keras.constraints.MaxNorm(0.5))
+
+
+def test_a_constraint_holds(fused):
+    ours, theirs = map(constrained, pair(fused, 2.0**10))
+    assert_same(ours, theirs, **FLOAT32)
+
+
+# Outside of a compiled step, Keras's class on JAX takes variables for constants.
+by_apply = pytest.mark.skipif(BACKEND == "jax", reason="Keras's class fails there")
+
+
+@by_apply
+def test_a_missing_gradient_is_left_out(fused):
+    found = []
+    for optimizer in pair(fused):
+        weights = [keras.Variable(np.ones(n, "float32")) for n in (3, 7)]
+        optimizer.build(weights)
+        with pytest.warns(UserWarning, match="Gradients do not exist"):
+            optimizer.apply([None, 2.0**15 * keras.ops.ones(7)], weights)
+        found.append(arrays(weights))
+    assert found[0][0].tolist() == [1.0] * 3
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-6)
+    assert found[0][1][0] != 1.0
+
+
+def test_an_optimizer_of_another_kind_goes_the_way_of_keras():
+    ours = fitted(LossScaleOptimizer(keras.optimizers.Adam(0.01), 2.0**10))
+    theirs = fitted(KERAS(keras.optimizers.Adam(0.01), 2.0**10))
+    assert_same(ours, theirs, **FLOAT32)
+
+
+@by_apply
+def test_it_is_built_by_its_first_step(fused):
+    found = []
+    for optimizer in pair(fused, 4.0):
+        weight = keras.Variable(np.ones(3, "float32"))
+        optimizer.apply([4.0 * keras.ops.ones(3)], [weight])
+        optimizer.apply([4.0 * keras.ops.ones(3)])
+        found.append(arrays([weight, *optimizer.variables]))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_a_policy_of_half_numbers_does_not_wrap_it_again():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        made = [compiled(optimizer) for optimizer in pair("auto")]
+        for model in made:
+            fit(model)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert isinstance(made[0].optimizer.inner_optimizer, kerasched.SGD)
+    assert_same(*made, rtol=5e-3, atol=5e-3)
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["ours first", "keras first"])
+def test_files_are_those_of_keras(fused, number, tmp_path):
+    first, second = pair(fused, 2.0**10, 5)[:: 1 - 2 * number]
+    model = fitted(first)
+    stores = [{}, {}]
+    model.optimizer.save_own_variables(stores[0])
+    other = compiled(second)
+    fit(other)
+    other.optimizer.load_own_variables(stores[0])
+    other.optimizer.save_own_variables(stores[1])
+    assert stores[0].keys() == stores[1].keys()
+    for key, value in stores[0].items():
+        np.testing.assert_array_equal(value, stores[1][key])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded.optimizer) is type(model.optimizer)
+    assert float(loaded.optimizer.dynamic_scale) == 2.0**12
+    for each in (model, loaded):
+        fit(each)
+    assert_same(model, loaded)
+
+
+def test_accelerate_turns_it_and_back_in_the_middle():
+    model, plain = (
+        fitted(pair("auto", 2.0**10, 5)[1]),
+        fitted(pair("auto", 2.0**10, 5)[1]),
+    )
+    for back, cls in ((False, LossScaleOptimizer), (True, KERAS)):
+        kerasched.accelerate(model, back=back)
+        assert type(model.optimizer) is cls
+        for each in (model, plain):
+            fit(each)
+        assert_same(model, plain, **FLOAT32)
+        scales = [float(m.optimizer.dynamic_scale) for m in (model, plain)]
+        assert scales[0] == scales[1]
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="JAX alone has scratch")
+@needs_kernel
+def test_on_jax_gradients_have_variables_that_receive_them(monkeypatch):
+    monkeypatch.setattr(choice, "SCRATCH_BYTES", 0)
+    model = fitted(pair(True)[0])
+    optimizer = model.optimizer
+    scratch = [v for v in optimizer.variables if "scratch" in v.path]
+    assert len(scratch) == len(model.trainable_variables)
+    assert len(optimizer.saved_variables) == len(optimizer.variables) - len(scratch)
+    assert any(np.any(v) for v in arrays(scratch))
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of JAX's program")
+@needs_kernel
+def test_on_jax_there_is_one_program_without_branches():
+    import jax
+
+    optimizer, _ = pair(True)
+    weights = [keras.Variable(np.ones((8, 4), "float32"))]
+    optimizer.build(weights)
+    state = [v.value for v in optimizer.variables]
+    ones = [jax.numpy.ones((8, 4))]
+    step = jax.jit(optimizer.stateless_apply)
+    text = step.lower(state, ones, [w.value for w in weights]).compile().as_text()
+    assert text.count('custom_call_target="kerasched_sgd"') == 1
+    assert "conditional(" not in text
