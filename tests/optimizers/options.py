@@ -21,7 +21,7 @@ LEVELS = {
         "none": {},
         "value": {"clipvalue": 0.6},
         "norm": {"clipnorm": 2.0},
-        "global": {"global_clipnorm": 2.0},
+        "global": {"global_clipnorm": 20.0},
     },
     "ema": {
         "none": {},

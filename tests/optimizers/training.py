@@ -7,7 +7,6 @@ import numpy as np
 from support import BACKEND
 
 from optimizers.options import make
-from optimizers.problem import STEPS
 from optimizers.problem import gradients
 from optimizers.problem import noise
 from optimizers.problem import variables
@@ -19,24 +18,13 @@ MODES = {
 }[BACKEND]
 
 
-def steps_of(row):
-    """Return how many steps a row is given: fifty, but for what is slow.
-
-    JAX compiles single operations, and TensorFlow takes 0.1 s for a step of them: six
-    hold an update of accumulated gradients, a part of the next, and the step that
-    overflows.
-    """
-    return STEPS if BACKEND == "torch" or row["mode"] != "eager" else 6
-
-
 def trained(cls, row, **more):
     """Return the weights and the saved state after the steps of a row, in NumPy."""
-    with precision(row["dtype"]):
+    with precision(row["dtype"]), branches_in_python(row):
         optimizer, weights = make(cls, row, **more), variables(row["dtype"])
         optimizer.build(weights)
-        numbers = noise(row)[: steps_of(row)]
         run = stateless if BACKEND == "jax" else stateful
-        run(optimizer, weights, numbers, row["mode"])
+        run(optimizer, weights, noise(row), row["mode"])
         store = {}
         optimizer.save_own_variables(store)
         return [array(w) for w in weights], {k: array(v) for k, v in store.items()}
@@ -53,6 +41,20 @@ def precision(dtype):
         import jax
 
         return jax.enable_x64(True)
+    return contextlib.nullcontext()
+
+
+def branches_in_python(row):
+    """Return a context in which a step that is not compiled compiles nothing.
+
+    JAX compiles a branch wherever it is, and outside of jit anew at every step. Without
+    jit it takes branches in Python; only single operations are compiled, once each.
+    """
+    branches = row["accumulation"] != "none" or row["scale"] == "dynamic"
+    if BACKEND == "jax" and row["mode"] == "eager" and branches:
+        import jax
+
+        return jax.disable_jit()
     return contextlib.nullcontext()
 
 
