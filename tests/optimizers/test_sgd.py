@@ -205,7 +205,7 @@ def test_a_sum_keeps_its_type_where_gradients_are_wider():
     for iterations in (0, 1):
         scalars = Scalars(0.5, 0.0, 0.0, ops.convert_to_tensor(iterations))
         gradients = [ops.ones(3, "float32")]
-        new = reference.compute(options, (True,), scalars, arrays, gradients)
+        new, _ = reference.compute(options, (True,), scalars, arrays, gradients)
         types = [keras.backend.standardize_dtype(x.dtype) for x in new.flat()]
         assert types == ["float16", "float16"]
 
