@@ -92,3 +92,13 @@ def test_without_the_option_nothing_is_left_out(dtype):
     gradients[0] = np.full(33, np.inf, dtype)
     assert run(options, arrays, gradients)
     assert np.isinf(arrays.weights[0].astype("float64")).all()
+
+
+# So many numbers that a chunk has several blocks.
+@each_dtype
+@pytest.mark.parametrize("index", [0, 4095, 4096, 9000, 9375, 123_457, 299_999])
+def test_no_block_of_a_long_tensor_is_overlooked(index, dtype):
+    options = Options(**MOMENTUM)
+    arrays, gradients = four(options, [(300_000,)], dtype)
+    gradients[0][index] = np.inf
+    assert not run(options, arrays, gradients)
