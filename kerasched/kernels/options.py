@@ -33,11 +33,15 @@ class Options:
         return self.clipnorm > 0 or self.global_clipnorm > 0
 
     @property
+    def clips(self) -> bool:
+        """Whether gradients are clipped in any way."""
+        return self.clips_norm or self.clipvalue > 0
+
+    @property
     def changes_gradients(self) -> bool:
         """Whether gradients are changed, in their own type, before they are used."""
         accumulates = self.gradient_accumulation_steps > 1
-        clips = self.clips_norm or self.clipvalue > 0
-        return clips or accumulates or self.unscales
+        return self.clips or accumulates or self.unscales
 
 
 @dataclasses.dataclass

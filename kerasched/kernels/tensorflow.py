@@ -112,7 +112,9 @@ def _numbers(step: Step) -> list[tf.Tensor]:
     real = tf.float64 if wide else tf.float32
     scalars = step.scalars
     reals = (
-        *(scalars.learning_rate, scalars.momentum, scalars.weight_decay),
+        scalars.learning_rate,
+        scalars.momentum,
+        scalars.weight_decay,
         scalars.loss_scale,
     )
     iterations = tf.cast(tf.convert_to_tensor(scalars.iterations), tf.int64)
@@ -135,8 +137,8 @@ def _makes_dense(step: Step) -> bool:
     bits.
     """
     options = step.options
-    looks_first = options.clips_norm or options.clipvalue > 0 or options.skips_nonfinite
-    return options.momentum and not looks_first and _under_xla()
+    by_row = options.clips or options.skips_nonfinite
+    return options.momentum and not by_row and _under_xla()
 
 
 def _under_xla() -> bool:

@@ -65,15 +65,16 @@ def _turned(optimizer: Any, back: bool) -> Any:
 def _rescaled(optimizer: Any, inner: Any, back: bool) -> Any:
     """Return a LossScaleOptimizer around another one, with the scale that it has."""
     classes = (keras.optimizers.LossScaleOptimizer, LossScaleOptimizer)
+    wanted = classes[not back]
+    if type(optimizer) is wanted and inner is optimizer.inner_optimizer:
+        return optimizer
     if type(optimizer) not in classes:  # Somebody else's, who knows what it does.
         optimizer.inner_optimizer = inner
         return optimizer
-    config = {**optimizer.get_config(), "inner_optimizer": inner}
-    new = classes[not back](**config)
+    new = wanted(**{**optimizer.get_config(), "inner_optimizer": inner})
     if optimizer.built:
         new.build(optimizer._trainable_variables)
-        new.step_counter.assign(optimizer.step_counter.value)
-        new.dynamic_scale.assign(optimizer.dynamic_scale.value)
+        _copy(optimizer._variables, new._variables)
     return new
 
 
@@ -101,9 +102,14 @@ def _carried(old: Any, new: Any) -> Any:
             setattr(new, name, getattr(old, name))
     if old.built:
         new.build(old._trainable_variables)
-        for source, target in zip(_saved(old), _saved(new), strict=True):
-            target.assign(keras.ops.copy(source.value))
+        _copy(_saved(old), _saved(new))
     return new
+
+
+def _copy(sources: list[Any], targets: list[Any]) -> None:
+    """Give variables the values of others, in memory of their own."""
+    for source, target in zip(sources, targets, strict=True):
+        target.assign(keras.ops.copy(source.value))
 
 
 def _saved(optimizer: Any) -> list[Any]:

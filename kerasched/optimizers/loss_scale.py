@@ -1,16 +1,18 @@
 """keras.optimizers.LossScaleOptimizer that looks at gradients where they are used."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
+from kerasched.optimizers.scratch import WithoutScratchInFiles
 from kerasched.optimizers.update import UpdatedAtOnce
 
 
 @keras.saving.register_keras_serializable(package="kerasched")
-class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+class LossScaleOptimizer(WithoutScratchInFiles, keras.optimizers.LossScaleOptimizer):
     """Scale the loss for half precision, and leave out steps that overflow.
 
     Does what keras.optimizers.LossScaleOptimizer does. Around a kerasched.SGD whose
@@ -29,9 +31,6 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
         name: a name of your choice.
     """
 
-    # What a SGD inside asks: no file that this writes has variables for gradients.
-    hides_scratch = True
-
     def scale_loss(self, loss: Any) -> Any:
         """Return the loss from which gradients are to be made."""
         if isinstance(self.inner_optimizer, UpdatedAtOnce):
@@ -48,11 +47,11 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
         if not self.built and trainable_variables is not None:
             with keras.name_scope(self.name, caller=self):
                 self.build(trainable_variables)
-        if not self._at_once(grads, trainable_variables):
+        step = self._looking_first(grads, trainable_variables)
+        if step is None:
             super().apply(grads, trainable_variables)
             return
-        scale, count = self.dynamic_scale.value, self.step_counter.value
-        done = self.inner_optimizer.apply_if_finite(grads, scale)
+        scale, count, done = self.dynamic_scale.value, self.step_counter.value, step()
         grows = ops.equal(count, self.dynamic_growth_steps - 1)
         counts = ops.logical_and(done, ops.logical_not(grows))
         factor = ops.where(done, ops.where(grows, 2.0, 1.0), 0.5)
@@ -67,34 +66,20 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
         if self.built:
             state = zip(self.variables, optimizer_variables, strict=True)
             with keras.StatelessScope(state_mapping=list(state)):
-                at_once = self._at_once(grads, None)
-            if at_once:  # What every optimizer but Keras's class has: it calls `apply`.
+                step = self._looking_first(grads, None)
+            if step is not None:
+                # What every optimizer but Keras's class has: it calls `apply`.
                 return keras.optimizers.Optimizer.stateless_apply(self, *given)
         return super().stateless_apply(*given)
 
-    @property
-    def saved_variables(self) -> list[Any]:
-        """The variables that a file holds: those of Keras's class, in its order."""
-        with self._without_scratch():
-            return self.variables
-
-    def save_own_variables(self, store: Any) -> None:
-        """Write the variables to `store`, under the keys of Keras's class."""
-        with self._without_scratch():
-            super().save_own_variables(store)
-
-    def load_own_variables(self, store: Any) -> None:
-        """Read the variables from `store`, as `save_own_variables` wrote them."""
-        with self._without_scratch():
-            super().load_own_variables(store)
-
-    def _without_scratch(self) -> contextlib.AbstractContextManager[None]:
+    def without_scratch(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which `variables` are those of Keras's class alone."""
         inner = self.inner_optimizer
         ours = isinstance(inner, UpdatedAtOnce)
         return inner.without_scratch() if ours else contextlib.nullcontext()
 
-    def _at_once(self, grads: Any, variables: Any) -> bool:
+    def _looking_first(self, grads: Any, variables: Any) -> Callable[[], Any] | None:
         inner = self.inner_optimizer
-        return isinstance(inner, UpdatedAtOnce) and inner.can_look_first(
-            grads, variables
-        )
+        if not self.built or not isinstance(inner, UpdatedAtOnce):
+            return None
+        return inner.looking_first(grads, variables, self.dynamic_scale.value)

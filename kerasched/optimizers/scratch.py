@@ -36,23 +36,48 @@ class Scratch:
             self._hidden = False
 
 
+class WithoutScratchInFiles:
+    """What an optimizer is, or has around it, whose files hold no scratch variables.
+
+    Stands before Keras's class among the bases. `without_scratch` is to be defined.
+    """
+
+    def without_scratch(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which `variables` are those of Keras's class alone."""
+        raise NotImplementedError
+
+    @property
+    def saved_variables(self) -> list[Any]:
+        """The variables that a file holds: those of Keras's class, in its order."""
+        with self.without_scratch():
+            return self.variables
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write the variables to `store`, under the keys of Keras's class."""
+        with self.without_scratch():
+            super().save_own_variables(store)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read the variables from `store`, as `save_own_variables` wrote them."""
+        with self.without_scratch():
+            super().load_own_variables(store)
+
+
 def called_by_a_model(optimizer: Any) -> bool:
     """Return whether a model calls a method of an optimizer, not through another one.
 
     Only a model's own step is sure to make gradients where they are applied. And an
     optimizer that wraps others gives their variables out as its own, and saves them, so
-    that there can be no scratch among them, unless it says that it hides them. Nothing
-    else tells who builds an optimizer.
+    that there can be no scratch among them, unless it is a WithoutScratchInFiles.
+    Nothing else tells who builds an optimizer.
     """
     frame = inspect.currentframe()
     while frame is not None:
         owner = frame.f_locals.get("self")
         if isinstance(owner, keras.Model):
             return True
-        another = (
-            isinstance(owner, keras.optimizers.Optimizer) and owner is not optimizer
-        )
-        if another and not getattr(owner, "hides_scratch", False):
+        wraps = isinstance(owner, keras.optimizers.Optimizer) and owner is not optimizer
+        if wraps and not isinstance(owner, WithoutScratchInFiles):
             return False
         frame = frame.f_back
     return False

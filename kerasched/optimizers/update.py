@@ -6,7 +6,9 @@ change.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -21,6 +23,7 @@ from kerasched.kernels.options import Step
 from kerasched.optimizers.arguments import is_schedule
 from kerasched.optimizers.repeated import RepeatedStep
 from kerasched.optimizers.scratch import Scratch
+from kerasched.optimizers.scratch import WithoutScratchInFiles
 from kerasched.optimizers.scratch import called_by_a_model
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ class _Now:
         self.cache: dict[Any, Any] = {}
 
 
-class UpdatedAtOnce(KerasSGD):
+class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
     """keras.optimizers.SGD with its update taken out of Keras's hands."""
 
     fused: bool | str
@@ -79,22 +82,6 @@ class UpdatedAtOnce(KerasSGD):
     def without_scratch(self) -> contextlib.AbstractContextManager[None]:
         """Return a context in which `variables` are those of Keras's SGD alone."""
         return self._scratch.hidden()
-
-    @property
-    def saved_variables(self) -> list[Any]:
-        """The variables that a file holds: those of Keras's SGD, in its order."""
-        with self.without_scratch():
-            return self.variables
-
-    def save_own_variables(self, store: Any) -> None:
-        """Write the variables to `store`, under the keys of keras.optimizers.SGD."""
-        with self.without_scratch():
-            super().save_own_variables(store)
-
-    def load_own_variables(self, store: Any) -> None:
-        """Read the variables from `store`, as `save_own_variables` wrote them."""
-        with self.without_scratch():
-            super().load_own_variables(store)
 
     def scale_loss(self, loss: Any) -> Any:
         """Return the loss from which gradients are to be made.
@@ -129,53 +116,43 @@ class UpdatedAtOnce(KerasSGD):
         finally:
             self._now.loss_scale, self.loss_scale_factor = None, scale
 
-    def can_look_first(self, grads: Any, trainable_variables: Any = None) -> bool:
-        """Return whether `apply_if_finite` can do a step, and as fast as Keras would.
+    def looking_first(
+        self, grads: Any, trainable_variables: Any, loss_scale: Any
+    ) -> Callable[[], Any] | None:
+        """Return what does a step on all variables, if all gradients are finite.
+
+        It returns whether it did: a bool, or a tensor where that is not known yet.
 
         Args:
             grads: one tensor for each variable.
-            trainable_variables: the variables; all that were built where not given.
-        """
-        weights = self._trainable_variables
-        if trainable_variables is not None:
-            given = list(map(id, trainable_variables))
-            if given != list(map(id, weights)):
-                return False
-        if len(grads) != len(weights) or not all(map(_is_plain, grads, weights)):
-            return False
-        with self._looking_first(1.0):
-            step = self._step(list(grads), weights)
-            return choice.choose(step, self.fused)[0] is not None
-
-    def apply_if_finite(self, grads: Any, loss_scale: Any) -> Any:
-        """Do a step on all variables, or leave it out if a gradient is not finite.
-
-        Args:
-            grads: one tensor for each variable, such as `can_look_first` has seen.
+            trainable_variables: the variables; all that were built where None.
             loss_scale: by what the loss was multiplied from which they were made.
 
         Returns:
-            Whether it was done: a bool, or a tensor where it is not known yet.
+            None where only Keras can do it, or as fast.
         """
-        with self._looking_first(loss_scale):
-            step = self._step(list(grads), self._trainable_variables)
-            kernel, reason = choice.choose(step, self.fused)
-            done = (kernel or reference).update(step)
-        self._now.path = ("kernel", "") if kernel else ("reference", reason)
-        self._now.gradients_made_here = False
-        self._iterations.assign_add(keras.ops.cast(done, self._iterations.dtype))
-        return done
-
-    @contextlib.contextmanager
-    def _looking_first(self, loss_scale: Any) -> Iterator[None]:
+        weights = self._trainable_variables
+        if not _same(trainable_variables, weights) or len(grads) != len(weights):
+            return None
+        if not all(map(_is_plain, grads, weights)):
+            return None
         now = self._now
         now.rate = self._get_current_learning_rate()
         now.loss_scale, now.skips_nonfinite = loss_scale, True
         try:
-            yield
+            step = self._step(list(grads), weights)
         finally:
             now.rate = now.loss_scale = None
             now.skips_nonfinite = False
+        kernel, _ = choice.choose(step, self.fused)
+        return None if kernel is None else partial(self._do_if_finite, kernel, step)
+
+    def _do_if_finite(self, kernel: ModuleType, step: Step) -> Any:
+        self._now.path = ("kernel", "")
+        self._now.gradients_made_here = False
+        done = kernel.update(step)
+        self._iterations.assign_add(keras.ops.cast(done, self._iterations.dtype))
+        return done
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -334,6 +311,11 @@ class UpdatedAtOnce(KerasSGD):
             if average is not None and id(average) not in busy
         ]
         reference.average(step, [w for w, _ in idle], [a for _, a in idle])
+
+
+def _same(given: Any, weights: list[Any]) -> bool:
+    """Return whether variables are these weights, in their order; None is all."""
+    return given is None or list(map(id, given)) == list(map(id, weights))
 
 
 def _is_plain(gradient: Any, weight: Any) -> bool:

@@ -53,7 +53,13 @@ def four(options, shapes, dtype, gradient=normal):
 def updated(options, arrays, gradients, scalars, decays=None):
     """Return copies of arrays after one update by the extension."""
     arrays = copy.deepcopy(arrays)
-    native.update(
+    update(options, arrays, gradients, scalars, decays)
+    return arrays
+
+
+def update(options, arrays, gradients, scalars, decays=None):
+    """Update arrays in place by the extension, and return whether that was done."""
+    return native.update(
         options,
         arrays.weights,
         gradients,
@@ -63,7 +69,6 @@ def updated(options, arrays, gradients, scalars, decays=None):
         decays=decays,
         **vars(scalars),
     )
-    return arrays
 
 
 def bits(array):

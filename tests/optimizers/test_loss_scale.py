@@ -180,6 +180,15 @@ def test_accelerate_turns_it_and_back_in_the_middle():
         assert scales[0] == scales[1]
 
 
+def test_accelerate_leaves_the_old_one_its_memory():
+    old = fitted(pair("auto")[1]).optimizer
+    new = kerasched.accelerate(old)
+    assert type(new) is LossScaleOptimizer
+    held = {id(v.value) for v in old.variables}
+    assert not any(id(v.value) in held for v in new.saved_variables)
+    assert kerasched.accelerate(new) is new
+
+
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX alone has scratch")
 @needs_kernel
 def test_on_jax_gradients_have_variables_that_receive_them(monkeypatch):
