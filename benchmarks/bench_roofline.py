@@ -105,7 +105,7 @@ def direct(
         [],
     )
     gradients_at = [g.ctypes.data for g in gradients]
-    return lambda: update.run(RATE, MOMENTUM, 0.0, 0, gradients_at)
+    return lambda: update.run(RATE, MOMENTUM, 0.0, 1.0, 0, gradients_at)
 
 
 def compiled() -> Any:
