@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from kerasched.kernels import native
+from kerasched.kernels import scratch
 from kerasched.kernels.options import Step
 
 # The kernel of each backend; all others go without.
@@ -18,8 +19,6 @@ MODULES = {name: f"kerasched.kernels.{name}" for name in ("tensorflow", "jax", "
 # The number of weights' elements from which the kernel is at least as fast as Keras's
 # own update, by backend.
 MIN_ELEMENTS = {"tensorflow": 1_000_000, "jax": 1_000_000, "torch": 0}
-# The bytes of gradients from which JAX gains by variables that receive them.
-SCRATCH_BYTES = 16 * 2**20
 
 
 def choose(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
@@ -45,7 +44,7 @@ def choose(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
             'Use fused="auto" to train without it'
         )
     if not reason and fused == "auto":
-        reason = slower(backend, _elements(step))
+        reason = slower(backend, sum(map(scratch.elements, step.variables.weights)))
     return (None, reason) if reason else (_module(backend), "")
 
 
@@ -82,20 +81,14 @@ def slower(backend: str, elements: int) -> str:
 
 
 def wants_scratch(weights: list[Any], fused: bool | str) -> bool:
-    """Return whether gradients should have variables that receive them (JAX only)."""
+    """Return whether an optimizer should have variables that receive the gradients.
+
+    On JAX alone: what a step is to write over must be among its arguments there. In
+    TensorFlow the kernel makes such variables where it needs them.
+    """
     if keras.backend.backend() != "jax" or forbidden(fused) or unavailable("jax"):
         return False
-    if keras.distribution.distribution() is not None:
-        return False
-    widths = [
-        native.TYPES.get(keras.backend.standardize_dtype(w.dtype)) for w in weights
-    ]
-    if None in widths:
-        return False
-    sizes = map(_size, weights)
-    return (
-        sum(n * width for n, width in zip(sizes, widths, strict=True)) > SCRATCH_BYTES
-    )
+    return keras.distribution.distribution() is None and scratch.pays(weights)
 
 
 def _in_types_of_weights(step: Step) -> list[Any]:
@@ -123,17 +116,6 @@ def _unsuited(backend: str, step: Step) -> str:
         if keras.backend.standardize_dtype(gradient.dtype) != dtype:
             return "a gradient is of another type than its weight"
     return _module(backend).unsuited(step)
-
-
-def _elements(step: Step) -> int:
-    return sum(map(_size, step.variables.weights))
-
-
-def _size(variable: Any) -> int:
-    size = 1
-    for length in variable.shape:
-        size *= length
-    return size
 
 
 def _module(backend: str) -> ModuleType:

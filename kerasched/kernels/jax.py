@@ -116,9 +116,6 @@ def _on_trial(
 def _kept(scratch: list[Any], gradients: list[Any]) -> list[Any]:
     """Return gradients that XLA computes straight into the scratch variables.
 
-    XLA takes fresh memory for its temporaries at every execution, and a program that
-    needs all gradients at once spends half its time in page faults of it. A variable
-    whose new value is the gradient, and whose old one is donated, is memory that stays.
     The barrier holds the old value as an input, which would be dropped as unused, and
     with it the memory.
     """

@@ -97,7 +97,7 @@ class Step:
 
     Args:
         decays: for each weight whether it decays, where there is a weight decay.
-        scratch: variables that receive the gradients, or none (see kernels/jax.py).
+        scratch: variables of the optimizer that receive the gradients, or none (JAX).
         cache: a dictionary that lives as long as the optimizer, for the kernel's use.
     """
 

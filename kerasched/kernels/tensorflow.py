@@ -9,6 +9,7 @@ TensorFlow, so that a trial decides at first use.
 import functools
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasched.kernels import native
+from kerasched.kernels import scratch
 from kerasched.kernels import trial
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
@@ -24,6 +26,8 @@ from kerasched.kernels.options import Step
 
 SCALARS = 5  # Operands before the arrays; csrc/xla_handler.h lists them.
 CALL_VERSION = 9  # Of XlaCallModule: TensorFlow 2.21 takes 4 to 10.
+# What makes a tensor that is an argument of a program, or a variable's value.
+MADE_ELSEWHERE = ("Placeholder", "ReadVariableOp")
 TYPES = {"float32": "f32", "float64": "f64", "bfloat16": "bf16"}
 
 
@@ -41,7 +45,9 @@ def update(step: Step) -> Any:
         program = step.cache[key]
     else:  # A graph is made once; what it calls need not be found again.
         program = _program(step, variables)
-    return program(*_numbers(step), *_shaped(step))
+    gradients = _shaped(step)
+    _keep(step, gradients)
+    return program(*_numbers(step), *gradients)
 
 
 def write_of(held: Any) -> Callable[[tf.Tensor], Any]:
@@ -125,6 +131,49 @@ def _shaped(step: Step) -> list[tf.Tensor]:
     """Return dense gradients that have their weights' static shapes."""
     pairs = zip(step.gradients, step.variables.weights, strict=True)
     return [tf.ensure_shape(tf.convert_to_tensor(g), w.shape) for g, w in pairs]
+
+
+def _keep(step: Step, gradients: list[tf.Tensor]) -> None:
+    """Let XLA compute gradients straight into variables, where that pays.
+
+    It writes what a variable is assigned over what it was, and the kernel reads it
+    there. Gradients that were not made in this program would be copied.
+    """
+    weights = step.variables.weights
+    if not _under_xla() or not scratch.pays(weights):
+        return
+    if any(_origin(g) in MADE_ELSEWHERE for g in step.gradients):
+        return
+    for weight, gradient in zip(weights, gradients, strict=True):
+        key = ("scratch", id(_resource(weight)))
+        if key not in step.cache:
+            step.cache[key] = _elsewhere(_receiver, gradient.shape, gradient.dtype)
+        step.cache[key].assign(gradient, read_value=False)
+
+
+def _receiver(shape: tf.TensorShape, dtype: tf.DType) -> tf.Variable:
+    """Return a new variable in the memory of the computer."""
+    with tf.device("CPU:0"):
+        return tf.Variable(tf.zeros(shape, dtype), trainable=False)
+
+
+def _elsewhere(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a function returns in another thread.
+
+    A tf.function that sees a variable being made is traced twice, or refuses; even
+    within tf.init_scope. What is traced now is seen in its own thread alone.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def _origin(gradient: Any) -> str:
+    """Return the type of the operation that makes a gradient."""
+    sparse = isinstance(gradient, tf.IndexedSlices)
+    operation = (gradient.values if sparse else gradient).op
+    while operation.type == "Identity":
+        operation = operation.inputs[0].op
+    return operation.type
 
 
 def _makes_dense(step: Step) -> bool:

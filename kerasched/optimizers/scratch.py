@@ -11,8 +11,8 @@ import keras
 class Scratch:
     """The variables of one optimizer that receive its gradients.
 
-    kernels/jax.py says what they are for. A plain object, so that Keras does not track
-    them a second time.
+    kernels/scratch.py says what they are for. A plain object, so that Keras does not
+    track them a second time.
     """
 
     def __init__(self) -> None:

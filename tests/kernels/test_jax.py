@@ -8,7 +8,6 @@ import pytest
 from support import run_json
 
 from kerasched import SGD
-from kerasched.kernels import choice
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="the kernel of JAX runs on JAX"
@@ -33,7 +32,7 @@ each_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 
 @pytest.fixture(name="small_threshold")
 def _small_threshold(monkeypatch):
-    monkeypatch.setattr(choice, "SCRATCH_BYTES", 1000)
+    monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 1000)
 
 
 def network(optimizer):
@@ -102,7 +101,7 @@ def test_the_compiled_step_holds_one_call_of_the_kernel(options, small_threshold
 def test_gradients_are_made_in_memory_that_stays(small_threshold, monkeypatch):
     with_scratch = network(SGD(0.01, momentum=0.9, fused=True))
     with_scratch.fit(*data(), verbose=0)
-    monkeypatch.setattr(choice, "SCRATCH_BYTES", 10**9)
+    monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 10**9)
     without = network(SGD(0.01, momentum=0.9, fused=True))
     without.fit(*data(), verbose=0)
     weights = sum(w.nbytes for w in with_scratch.get_weights())

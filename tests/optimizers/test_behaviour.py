@@ -6,7 +6,6 @@ import pytest
 from support import BACKEND
 
 import kerasched
-from kerasched.kernels import choice
 from optimizers.small_model import FLOAT32
 from optimizers.small_model import X
 from optimizers.small_model import Y
@@ -24,14 +23,14 @@ LossScale = keras.optimizers.LossScaleOptimizer
 POLICIES = {"mixed_float16": 5e-3, "mixed_bfloat16": 3e-2}
 
 
-@pytest.fixture(params=["auto", True, *["scratch"] * (BACKEND == "jax")])
+@pytest.fixture(params=["auto", True, *["scratch"] * (BACKEND != "torch")])
 def fused(request, monkeypatch):
     """Return how to run: as a small model does, by the kernel, also with scratch.
 
-    Scratch variables, which only JAX has, are otherwise for large models.
+    Scratch variables, which torch has no use for, are otherwise for large models.
     """
     if request.param == "scratch":
-        monkeypatch.setattr(choice, "SCRATCH_BYTES", 0)
+        monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
     return True if request.param == "scratch" else request.param
 
 

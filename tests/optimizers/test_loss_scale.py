@@ -7,7 +7,6 @@ from support import BACKEND
 
 import kerasched
 from kerasched import LossScaleOptimizer
-from kerasched.kernels import choice
 from kerasched.kernels import native
 from optimizers.small_model import FLOAT32
 from optimizers.small_model import X
@@ -32,13 +31,13 @@ needs_kernel = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=["auto", True, *["scratch"] * (BACKEND == "jax")])
+@pytest.fixture(params=["auto", True, *["scratch"] * (BACKEND != "torch")])
 def fused(request, monkeypatch):
     """Return how to run: as a small model does, by the kernel, also with scratch."""
     if request.param != "auto" and native.missing:
         pytest.skip(native.missing)
     if request.param == "scratch":
-        monkeypatch.setattr(choice, "SCRATCH_BYTES", 0)
+        monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
     return True if request.param == "scratch" else request.param
 
 
@@ -199,7 +198,7 @@ def test_accelerate_leaves_the_old_one_its_memory():
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX alone has scratch")
 @needs_kernel
 def test_on_jax_gradients_have_variables_that_receive_them(monkeypatch):
-    monkeypatch.setattr(choice, "SCRATCH_BYTES", 0)
+    monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
     model = fitted(pair(True)[0])
     optimizer = model.optimizer
     scratch = [v for v in optimizer.variables if "scratch" in v.path]
