@@ -14,6 +14,7 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
 from cases import CASES  # noqa: E402
+from cases import SCALED  # noqa: E402
 from children import BACKENDS  # noqa: E402
 from children import call  # noqa: E402
 from children import installed  # noqa: E402
@@ -23,7 +24,7 @@ from report import keep  # noqa: E402
 
 MODELS = ("mlp", "embedding", "deep", "tiny", "convolution")
 # What is timed where nothing is named: all models plainly, the first with options too.
-OPTIONS = ("accumulation", "global_clipnorm", "all with ema")
+OPTIONS = ("accumulation", "global_clipnorm", "all with ema", *SCALED)
 # By backend the ways to compile, and what else the environment says.
 WAYS = {
     "tensorflow": {"graph": (False, {}), "xla": (True, {})},
@@ -40,9 +41,9 @@ WAYS["jax"]["jit, tuned"] = (True, TUNED)
 # Steps of a `fit`: about a second for the large ones.
 STEPS = {"mlp": 24, "embedding": 24, "deep": 100, "tiny": 400, "convolution": 100}
 NOTES = [
-    "Seconds of a step inside fit, at a batch of 8. Ratios are Keras's over ours in "
-    "the same round; the interval is that of their median, of 95 %, by order "
-    "statistics.",
+    "Seconds of a step inside fit, at a batch of 8: an epoch's, without what fit does "
+    "before and after it. Ratios are Keras's over ours in the same round; the interval "
+    "is that of their median, of 95 %, by order statistics.",
     "tuned: MALLOC_ARENA_MAX=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 "
     "for both, so that no page is faulted in twice.",
     "On JAX, Keras's SGD is patched to survive a second fit with use_ema=True.",
@@ -54,7 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backend", action="append", choices=BACKENDS)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
-    parser.add_argument("--options", nargs="+", choices=CASES)
+    parser.add_argument("--options", nargs="+", choices=[*CASES, *SCALED])
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--steps", type=int, help="of each fit")
     parser.add_argument("--output", type=Path, default=FOLDER / "results" / "fit.json")
@@ -86,7 +87,7 @@ def timed(case: dict[str, str], rounds: int, steps: int | None) -> dict[str, Any
     more = {"way": case["way"], "rounds": rounds}
     row = call(backend, "fitting", "rows", {**given, **more}, environment)[0]
     row["peak_bytes"] = {
-        side: call(backend, "fitting", "peak", {**given, "cls": side}, environment)
+        side: call(backend, "fitting", "peak", {**given, "side": side}, environment)
         for side in ("keras", "ours")
     }
     return row

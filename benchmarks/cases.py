@@ -21,6 +21,8 @@ CASES: dict[str, dict[str, Any]] = {
     "accumulation": {"gradient_accumulation_steps": 4},
     "loss scale": {"loss_scale_factor": 128.0},
 }
+# With a LossScaleOptimizer around, which bench_fit alone has.
+SCALED = {"dynamic loss scale": {}}
 
 
 def repeats(option: str, tensors: str) -> int:
@@ -35,4 +37,4 @@ def repeats(option: str, tensors: str) -> int:
 
 def arguments(option: str) -> dict[str, Any]:
     """Return the arguments of keras.optimizers.SGD, and of ours, for a case."""
-    return {"learning_rate": 0.01, "momentum": 0.9, **CASES[option]}
+    return {"learning_rate": 0.01, "momentum": 0.9, **{**CASES, **SCALED}[option]}

@@ -1,13 +1,16 @@
 """Trains models with Keras's SGD and with ours inside `fit`, on one backend."""
 
+import operator
 import resource
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import ratios
+from cases import SCALED
 from cases import arguments
 from models import BATCH
 from models import build
@@ -15,46 +18,70 @@ from models import data
 
 import kerasched
 
-CLASSES = {"keras": keras.optimizers.SGD, "ours": kerasched.SGD}
+SIDES = {"keras": keras.optimizers, "ours": kerasched}
 KERAS_FINALIZE = keras.optimizers.SGD.finalize_variable_values
 
 
 def rows(
     model: str, option: str, jit: bool, way: str, rounds: int, steps: int
 ) -> list[dict[str, Any]]:
-    """Return the row of one model and option: seconds of a `fit`, per step."""
+    """Return the row of one model and option: seconds of a step inside `fit`."""
     models, functions = {}, {}
-    for name, cls in CLASSES.items():
-        models[name], functions[name] = _fitted(model, cls, option, jit, steps)
+    for name in SIDES:
+        models[name], functions[name] = _fitted(model, name, option, jit, steps)
     for function in functions.values():
         function()
     _agree({name: made.get_weights() for name, made in models.items()})
-    seconds = ratios.taking_turns(functions, rounds)
+    seconds = ratios.taking_turns(functions, rounds, clock=operator.call)
     each = {name: [s / steps for s in times] for name, times in seconds.items()}
     case = {"backend": keras.backend.backend(), "way": way, "model": model}
     return [ratios.row({**case, "option": option}, each)]
 
 
-def peak(model: str, option: str, jit: bool, steps: int, cls: str) -> int:
+def peak(model: str, option: str, jit: bool, steps: int, side: str) -> int:
     """Return the most resident memory of a process that does nothing else, in bytes."""
-    _, function = _fitted(model, CLASSES[cls], option, jit, steps)
+    _, function = _fitted(model, side, option, jit, steps)
     function()
     function()
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+class _Epoch(keras.callbacks.Callback):
+    """Takes the time of an epoch, without what `fit` does before and after it.
+
+    TensorFlow's pipeline of data may wait for seconds until its threads have ended.
+    """
+
+    seconds = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.seconds = time.perf_counter() - self._start
+
+
 def _fitted(
-    model: str, cls: Any, option: str, jit: bool, steps: int
-) -> tuple[Any, Callable[[], Any]]:
-    made = build(model, cls, arguments(option), jit)
+    model: str, side: str, option: str, jit: bool, steps: int
+) -> tuple[Any, Callable[[], float]]:
+    """Return a model and what trains it and returns the seconds of the epoch."""
+    made = build(model, _optimizer(SIDES[side], option), jit)
     inputs, labels = data(made, steps)
     _give_averages_their_own_array()
 
-    def run() -> None:
-        made.fit(inputs, labels, batch_size=BATCH, shuffle=False, verbose=0)
+    def run() -> float:
+        epoch = _Epoch()
+        options = {"batch_size": BATCH, "shuffle": False, "verbose": 0}
+        made.fit(inputs, labels, callbacks=[epoch], **options)
+        return epoch.seconds
 
     return made, run
+
+
+def _optimizer(package: Any, option: str) -> Any:
+    optimizer = package.SGD(**arguments(option))
+    return package.LossScaleOptimizer(optimizer) if option in SCALED else optimizer
 
 
 def _give_averages_their_own_array() -> None:

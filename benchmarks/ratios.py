@@ -12,8 +12,17 @@ from timing import summary
 PAIRS = 15  # The fewest whose interval counts.
 
 
+def stopwatch(function: Callable[[], Any]) -> float:
+    """Return the seconds that a call takes."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
 def taking_turns(
-    functions: Mapping[str, Callable[[], Any]], rounds: int
+    functions: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    clock: Callable[[Callable[[], Any]], float] = stopwatch,
 ) -> dict[str, list[float]]:
     """Return the seconds of each function in every round, after two that do not count.
 
@@ -23,10 +32,9 @@ def taking_turns(
     for number in range(-2, rounds):
         order = list(functions) if number % 2 else list(functions)[::-1]
         for name in order:
-            start = time.perf_counter()
-            functions[name]()
+            taken = clock(functions[name])
             if number >= 0:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(taken)
     return seconds
 
 

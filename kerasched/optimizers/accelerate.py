@@ -16,6 +16,8 @@ _EXCLUDED = (
     "_exclude_from_weight_decay_pattern",
     "_exclude_from_weight_decay_cache",
 )
+# Keras's loss scale and ours.
+_SCALES = (keras.optimizers.LossScaleOptimizer, LossScaleOptimizer)
 
 
 def accelerate(model_or_optimizer: Any, *, back: bool = False) -> Any:
@@ -45,30 +47,31 @@ def accelerate(model_or_optimizer: Any, *, back: bool = False) -> Any:
         raise TypeError(
             message("accelerate", "model_or_optimizer", what, model_or_optimizer)
         )
-    model.optimizer = _turned(optimizer, back)
+    model.optimizer = _turned(optimizer, back, in_a_model=True)
     if model.train_function is not None:
         model.make_train_function(force=True)  # The old one holds the old optimizer.
     return model
 
 
-def _turned(optimizer: Any, back: bool) -> Any:
+def _turned(optimizer: Any, back: bool, in_a_model: bool = False) -> Any:
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        return _rescaled(optimizer, _turned(optimizer.inner_optimizer, back), back)
+        hides = type(optimizer) in _SCALES  # What a file is not to hold.
+        inner = _turned(optimizer.inner_optimizer, back, in_a_model and hides)
+        return _rescaled(optimizer, inner, back)
     if isinstance(optimizer, SGD):
         return _carried(optimizer, _as_keras(optimizer)) if back else optimizer
     if type(optimizer) is not KerasSGD:
         what = "a model or optimizer with keras.optimizers.SGD"
         raise TypeError(message("accelerate", "model_or_optimizer", what, optimizer))
-    return optimizer if back else _carried(optimizer, _as_ours(optimizer))
+    return optimizer if back else _carried(optimizer, _as_ours(optimizer, in_a_model))
 
 
 def _rescaled(optimizer: Any, inner: Any, back: bool) -> Any:
     """Return a LossScaleOptimizer around another one, with the scale that it has."""
-    classes = (keras.optimizers.LossScaleOptimizer, LossScaleOptimizer)
-    wanted = classes[not back]
+    wanted = _SCALES[not back]
     if type(optimizer) is wanted and inner is optimizer.inner_optimizer:
         return optimizer
-    if type(optimizer) not in classes:  # Somebody else's, who knows what it does.
+    if type(optimizer) not in _SCALES:  # Somebody else's, who knows what it does.
         optimizer.inner_optimizer = inner
         return optimizer
     new = wanted(**{**optimizer.get_config(), "inner_optimizer": inner})
@@ -78,8 +81,10 @@ def _rescaled(optimizer: Any, inner: Any, back: bool) -> Any:
     return new
 
 
-def _as_ours(optimizer: Any) -> SGD:
-    return SGD.from_config(optimizer.get_config())
+def _as_ours(optimizer: Any, in_a_model: bool) -> SGD:
+    made = SGD.from_config(optimizer.get_config())
+    made.in_a_model = in_a_model
+    return made
 
 
 def _as_keras(optimizer: SGD) -> Any:

@@ -57,6 +57,8 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
     independent_weight_decay: bool
     # What callbacks ask: Keras's own optimizers let a schedule count micro-batches.
     schedule_counts_updates = True
+    # Whether it is known, before it is built, that a model's own step applies it.
+    in_a_model = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -67,7 +69,7 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
         """Make the optimizer's variables, one set for each of the model's."""
         if self.built:
             return
-        in_a_model = called_by_a_model(self)
+        in_a_model = self.in_a_model or called_by_a_model(self)
         super().build(variables)
         if in_a_model and choice.wants_scratch(variables, self.fused):
             # The last of all, so that the others have the places that Keras gives them.

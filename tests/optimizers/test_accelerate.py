@@ -5,11 +5,13 @@ import re
 import keras
 import numpy as np
 import pytest
+from support import BACKEND
 
 import kerasched
 from kerasched import SGD
 from kerasched import CosineDecay
 from kerasched import StepDecay
+from kerasched.kernels import native
 
 OPTIONS = {
     "plain": {},
@@ -112,6 +114,38 @@ def test_the_optimizer_inside_a_loss_scale_is_turned():
     before = state(model)
     fit(model)
     assert not equal(state(model), before)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of variables that JAX alone needs")
+@pytest.mark.skipif(bool(native.missing), reason=native.missing)
+@pytest.mark.parametrize("wrap", [lambda o: o, keras.optimizers.LossScaleOptimizer])
+def test_in_the_middle_of_a_training_gradients_get_memory_that_stays(wrap, monkeypatch):
+    monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
+    plain, turned = (
+        network(wrap(keras.optimizers.SGD(0.05, momentum=0.9))) for _ in range(2)
+    )
+    for model in (plain, turned):
+        fit(model)
+    kerasched.accelerate(turned)
+    for model in (plain, turned):
+        fit(model)
+    scratch = [v for v in turned.optimizer.variables if v.name.endswith("scratch")]
+    assert len(scratch) == len(turned.trainable_variables)
+    # Keras's own update, of which XLA contracts products and sums, is the other.
+    pairs = zip(turned.weights, plain.weights, strict=True)
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in pairs)
+
+
+def test_a_foreign_wrapper_gets_no_variables_that_it_would_save(monkeypatch):
+    class Mine(keras.optimizers.LossScaleOptimizer):
+        pass
+
+    monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
+    model = network(Mine(keras.optimizers.SGD(0.05)))
+    fit(model)
+    before = len(model.optimizer.variables)
+    kerasched.accelerate(model)
+    assert len(model.optimizer.variables) == before
 
 
 @pytest.mark.parametrize(
