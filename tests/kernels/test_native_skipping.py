@@ -86,11 +86,25 @@ def test_without_the_option_nothing_is_left_out(dtype):
     assert np.isinf(arrays.weights[0].astype("float64")).all()
 
 
-# So many numbers that a chunk has several blocks.
+# So many numbers that a chunk has several blocks, of runs that are read at once.
 @each_dtype
-@pytest.mark.parametrize("index", [0, 4095, 4096, 9000, 9375, 123_457, 299_999])
-def test_no_block_of_a_long_tensor_is_overlooked(index, dtype):
+def test_no_number_of_a_long_tensor_is_overlooked(dtype):
     options = Options(**MOMENTUM)
     arrays, gradients = four(options, [(300_000,)], dtype)
-    gradients[0][index] = np.inf
-    assert not run(options, arrays, gradients)
+    edges = [at + off for at in range(0, 300_000, 1024) for off in (-1, 0)]
+    for index in (*edges[1:], *range(9000, 9400), 299_999):
+        gradients[0][index] = np.inf
+        assert not run(options, arrays, gradients)
+        gradients[0][index] = 0
+    assert run(options, arrays, gradients)
+
+
+@each_dtype
+def test_each_number_of_a_long_tensor_is_in_its_norm(dtype):
+    options = Options(global_clipnorm=1.0)
+    for index in (0, 1023, 1024, 4095, 4096, 8191, 8192, 9374, 9375, 20_000, 299_999):
+        arrays, gradients = four(options, [(300_000,)], dtype)
+        arrays.weights[0][:] = gradients[0][:] = 0
+        gradients[0][index] = 1024
+        assert update(options, arrays, gradients, scalars(learning_rate=1.0))
+        assert arrays.weights[0][index] == -1
