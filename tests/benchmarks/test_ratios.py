@@ -98,7 +98,7 @@ def test_nothing_is_promised_against_others(modules):
 def test_every_floor_is_of_a_case_that_is_run(modules):
     floors, cases = modules("floors"), modules("cases")
     for benchmark, _, _, model, option, _ in floors.FLOORS:
-        assert option in cases.CASES or option == "first call"
+        assert option in {*cases.CASES, *cases.SCALED, "first call"}
         source = (FOLDER / f"bench_{benchmark}.py").read_text(encoding="utf-8")
         assert f'"{model}"' in source
 
