@@ -7,6 +7,7 @@ write into what the variable holds. What needs a framework itself is in kernels.
 
 from collections.abc import Callable
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -55,9 +56,17 @@ class RateWriter:
 def _write_of(variable: Any) -> Callable[[Any], Any]:
     backend = keras.backend.backend()
     if backend == "torch":
-        return variable.value.detach().fill_
+        return _torch_write_of(variable.value.detach())
     if backend == "tensorflow":
         from kerasched.kernels import tensorflow
 
         return tensorflow.write_of(variable.value)
     return variable.assign
+
+
+def _torch_write_of(tensor: Any) -> Callable[[Any], Any]:
+    try:
+        view = tensor.numpy()
+    except (TypeError, RuntimeError):  # bfloat16, or another device.
+        return tensor.fill_
+    return partial(view.__setitem__, ())
