@@ -13,6 +13,7 @@ from typing import Any
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
+import twins  # noqa: E402
 from cases import CASES  # noqa: E402
 from cases import SCALED  # noqa: E402
 from children import BACKENDS  # noqa: E402
@@ -44,6 +45,7 @@ NOTES = [
     "Seconds of a step inside fit, at a batch of 8: an epoch's, without what fit does "
     "before and after it. Ratios are Keras's over ours in the same round; the interval "
     "is that of their median, of 95 %, by order statistics.",
+    twins.NOTE,
     "tuned: MALLOC_ARENA_MAX=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 "
     "for both, so that no page is faulted in twice.",
     "On JAX, Keras's SGD is patched to survive a second fit with use_ema=True.",

@@ -11,6 +11,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
+import twins  # noqa: E402
 from cases import CASES  # noqa: E402
 from children import BACKENDS  # noqa: E402
 from children import call  # noqa: E402
@@ -23,6 +24,7 @@ FIRST_CALL = "first call"
 NOTES = [
     "Ratios are another's seconds over ours in the same round; the interval is that of "
     "their median, of 95 %, by order statistics.",
+    twins.NOTE,
     "With accumulation, the seconds of four micro-batches; small: of ten steps.",
     "resnet: the 161 tensors of ResNet-50; small: 161 tensors of one number.",
 ]

@@ -5,6 +5,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -15,6 +16,8 @@ from cases import arguments
 from models import BATCH
 from models import build
 from models import data
+from twins import in_turn
+from twins import twice
 
 import kerasched
 
@@ -26,12 +29,14 @@ def rows(
     model: str, option: str, jit: bool, way: str, rounds: int, steps: int
 ) -> list[dict[str, Any]]:
     """Return the row of one model and option: seconds of a step inside `fit`."""
-    models, functions = {}, {}
-    for name in SIDES:
-        models[name], functions[name] = _fitted(model, name, option, jit, steps)
-    for function in functions.values():
-        function()
-    _agree({name: made.get_weights() for name, made in models.items()})
+    makers = {name: partial(_fitted, model, name, option, jit, steps) for name in SIDES}
+    made = twice(makers, lambda each: each[1]())
+    for pair in made.values():
+        for _, run in pair:
+            run()
+    for i in range(2):
+        _agree({name: pair[i][0].get_weights() for name, pair in made.items()})
+    functions = {name: in_turn([run for _, run in pair]) for name, pair in made.items()}
     seconds = ratios.taking_turns(functions, rounds, clock=operator.call)
     each = {name: [s / steps for s in times] for name, times in seconds.items()}
     case = {"backend": keras.backend.backend(), "way": way, "model": model}

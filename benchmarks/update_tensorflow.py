@@ -1,21 +1,21 @@
 """Updates on TensorFlow: Keras's, ours, and TensorFlow's own operation."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
 import ratios
 import tensorflow as tf
+import updating
 from cases import arguments
-from cases import repeats
 from tensors import TENSORS
-from tensors import agree
 from tensors import starts
+from updating import Updated
 
 import kerasched
 
 CLASSES = {"keras": keras.optimizers.SGD, "ours": kerasched.SGD}
-CHECKED = 4
 
 
 def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
@@ -27,34 +27,20 @@ def _row(option: str, tensors: str, rounds: int, way: str) -> dict[str, Any]:
     _, gradients = starts(tensors)
     # Read from variables in the step: as arguments they would be half of its time.
     sources = [tf.Variable(g, trainable=False) for g in gradients]
-    steps, weights = {}, {}
-    for name, cls in CLASSES.items():
-        weights[name], steps[name] = _keras(cls, option, tensors, sources, way)
+    makers = {
+        name: partial(_keras, cls, option, tensors, sources, way)
+        for name, cls in CLASSES.items()
+    }
     if option in ("momentum", "nesterov") and way == "graph":
-        name = "ResourceApplyKerasMomentum"
-        nesterov = option == "nesterov"
-        weights[name], steps[name] = _operation(nesterov, tensors, sources)
-    times = repeats(option, tensors)
-    functions = {name: _repeated(step, times) for name, step in steps.items()}
-    for function in functions.values():
-        for _ in range(CHECKED):
-            function()
-    agree(tensors, {n: [w.numpy() for w in found] for n, found in weights.items()})
+        given = (option == "nesterov", tensors, sources)
+        makers["ResourceApplyKerasMomentum"] = partial(_operation, *given)
     case = {"backend": "tensorflow", "way": way, "model": tensors, "option": option}
-    return ratios.row(case, ratios.taking_turns(functions, rounds))
-
-
-def _repeated(step: Callable[[], Any], times: int) -> Callable[[], Any]:
-    def run() -> None:
-        for _ in range(times):
-            step()
-
-    return run
+    return updating.row(case, makers, rounds)
 
 
 def _keras(
     cls: Any, option: str, tensors: str, sources: list[Any], way: str
-) -> tuple[list[Any], Callable[[], Any]]:
+) -> Updated:
     weights = [keras.Variable(array) for array in starts(tensors)[0]]
     optimizer = cls(**arguments(option))
     optimizer.build(weights)
@@ -63,12 +49,10 @@ def _keras(
     def step() -> None:
         optimizer.apply([source.read_value() for source in sources], weights)
 
-    return [w.value for w in weights], step
+    return _repeated(step, [w.value for w in weights])
 
 
-def _operation(
-    nesterov: bool, tensors: str, sources: list[Any]
-) -> tuple[list[Any], Callable[[], Any]]:
+def _operation(nesterov: bool, tensors: str, sources: list[Any]) -> Updated:
     weights = [tf.Variable(array) for array in starts(tensors)[0]]
     velocities = [tf.Variable(tf.zeros_like(w)) for w in weights]
 
@@ -84,7 +68,11 @@ def _operation(
                 use_nesterov=nesterov,
             )
 
-    return weights, step
+    return _repeated(step, weights)
+
+
+def _repeated(step: Callable[[], Any], weights: list[Any]) -> Updated:
+    return Updated(updating.repeated(step), lambda: [w.numpy() for w in weights])
 
 
 def first_call(rounds: int) -> dict[str, Any]:
