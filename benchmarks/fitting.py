@@ -21,9 +21,6 @@ from twins import twice
 
 import kerasched
 
-SIDES = {"keras": keras.optimizers, "ours": kerasched}
-KERAS_FINALIZE = keras.optimizers.SGD.finalize_variable_values
-
 
 def rows(
     model: str, option: str, jit: bool, way: str, rounds: int, steps: int
@@ -68,9 +65,8 @@ def _fitted(
     model: str, side: str, option: str, jit: bool, steps: int
 ) -> tuple[Any, Callable[[], float]]:
     """Return a model and what trains it and returns the seconds of the epoch."""
-    made = build(model, _optimizer(SIDES[side], option), jit)
+    made = build(model, _optimizer(side, option), jit)
     given = _fed(*data(made, steps))
-    _give_averages_their_own_array()
 
     def run() -> float:
         epoch = _Epoch()
@@ -96,24 +92,31 @@ def _fed(inputs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     return {"x": pairs.batch(BATCH).prefetch(2).with_options(options)}
 
 
-def _optimizer(package: Any, option: str) -> Any:
-    optimizer = package.SGD(**arguments(option))
-    return package.LossScaleOptimizer(optimizer) if option in SCALED else optimizer
+class Surviving(keras.optimizers.SGD):
+    """Keras's own SGD, able to survive a second `fit` with a moving average on JAX.
 
-
-def _give_averages_their_own_array() -> None:
-    """Let Keras's own SGD survive a second `fit` with a moving average on JAX.
-
-    It gives the weight and its average the same array, which is then donated twice.
+    Keras gives the weight and its average the same array, which is then donated twice.
     """
 
-    def finalize(self: Any, variables: list[Any]) -> None:
-        KERAS_FINALIZE(self, variables)
-        if self.use_ema and keras.backend.backend() == "jax":
-            for average in self._model_variables_moving_average:
-                average.assign(keras.ops.copy(average.value))
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
+        """Put the averages in the weights' place, and keep an array of their own."""
+        super().finalize_variable_values(var_list)
+        for average in self._model_variables_moving_average if self.use_ema else ():
+            average.assign(keras.ops.copy(average.value))
 
-    keras.optimizers.SGD.finalize_variable_values = finalize
+
+# On torch a subclass would lose what Keras makes faster there.
+KERAS_SGD = Surviving if keras.backend.backend() == "jax" else keras.optimizers.SGD
+SIDES = {
+    "keras": (KERAS_SGD, keras.optimizers.LossScaleOptimizer),
+    "ours": (kerasched.SGD, kerasched.LossScaleOptimizer),
+}
+
+
+def _optimizer(side: str, option: str) -> Any:
+    sgd, loss_scale = SIDES[side]
+    optimizer = sgd(**arguments(option))
+    return loss_scale(optimizer) if option in SCALED else optimizer
 
 
 def _agree(found: dict[str, list[np.ndarray]]) -> None:
