@@ -19,8 +19,8 @@ CLASSES = {"keras": keras.optimizers.SGD, "ours": kerasched.SGD}
 
 
 def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
-    """Return a row for graph mode, and one for XLA."""
-    return [_row(option, tensors, rounds, way) for way in ("graph", "xla")]
+    """Return a row for graph mode, one for XLA, and one without a tf.function."""
+    return [_row(option, tensors, rounds, way) for way in ("graph", "xla", "eager")]
 
 
 def _row(option: str, tensors: str, rounds: int, way: str) -> dict[str, Any]:
@@ -45,11 +45,12 @@ def _keras(
     optimizer = cls(**arguments(option))
     optimizer.build(weights)
 
-    @tf.function(jit_compile=way == "xla")
     def step() -> None:
         optimizer.apply([source.read_value() for source in sources], weights)
 
-    return _repeated(step, [w.value for w in weights])
+    compiled = tf.function(step, jit_compile=way == "xla")
+    run = step if way == "eager" else compiled
+    return _repeated(run, [w.value for w in weights])
 
 
 def _operation(nesterov: bool, tensors: str, sources: list[Any]) -> Updated:

@@ -208,6 +208,13 @@ KERASCHED_INLINE void UpdateRange(const Work& work, const Range<T>& range) {
   }
 }
 
+template <typename Sum>
+KERASCHED_INLINE double Total(const Sum (&sums)[kLanes]) {
+  double total = 0;
+  for (const Sum sum : sums) total += static_cast<double>(sum);
+  return total;
+}
+
 // The sum of the squares of at most kLanes * n values, in kLanes sums.
 template <typename T>
 KERASCHED_INLINE double SumOfSquares(const T* values, std::int64_t size) {
@@ -224,9 +231,7 @@ KERASCHED_INLINE double SumOfSquares(const T* values, std::int64_t size) {
     const Sum value = static_cast<Sum>(Value<T>(values[i]));
     sums[lane] += value * value;
   }
-  double total = 0;
-  for (const Sum sum : sums) total += static_cast<double>(sum);
-  return total;
+  return Total(sums);
 }
 
 // The same of kSquares values: kPlaces runs of kRun, `apart` from each other.
@@ -243,9 +248,7 @@ KERASCHED_INLINE double SumOfSquaresOfRuns(const T* values, std::int64_t apart) 
       }
     }
   }
-  double total = 0;
-  for (const Sum sum : sums) total += static_cast<double>(sum);
-  return total;
+  return Total(sums);
 }
 
 // The sum of the squares of a range's gradient once it is ready, of which nothing is

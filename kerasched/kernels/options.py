@@ -1,6 +1,7 @@
 """What one update is asked to do, in words that every kernel understands."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -108,3 +109,22 @@ class Step:
     decays: tuple[bool, ...]
     scratch: list[Any] = dataclasses.field(default_factory=list)
     cache: dict[Any, Any] = dataclasses.field(default_factory=dict)
+
+    def part(self, places: list[int]) -> "Step":
+        """Return the step on the weights at some places."""
+
+        def at(items: Sequence[Any]) -> list[Any]:
+            return [items[i] for i in places] if items else []
+
+        return dataclasses.replace(
+            self,
+            gradients=at(self.gradients),
+            variables=Arrays(
+                at(self.variables.weights),
+                at(self.variables.velocities),
+                at(self.variables.sums),
+                at(self.variables.averages),
+            ),
+            decays=tuple(at(self.decays)),
+            scratch=at(self.scratch),
+        )

@@ -37,7 +37,7 @@ def update(step: Step) -> Any:
     Returns:
         Whether it was done: True, or a tensor where the options may skip it.
     """
-    variables = [_resource(v) for v in step.variables.flat()]
+    variables = [resource_of(v) for v in step.variables.flat()]
     key = (step.options, step.decays, tuple(id(v) for v in variables))
     if tf.executing_eagerly():
         if key not in step.cache:
@@ -72,7 +72,7 @@ def unsuited(step: Step) -> str:
     pairs = zip(step.gradients, step.variables.weights, strict=True)
     if not all(g.shape.is_compatible_with(w.shape) for g, w in pairs):
         return "a gradient is of another shape than its weight"
-    variables = [_resource(v) for v in step.variables.flat()]
+    variables = [resource_of(v) for v in step.variables.flat()]
     if any("CPU" not in v.device.upper() for v in variables if v.device):
         return "a variable is not on the CPU"
     return ""
@@ -108,7 +108,7 @@ def _on_trial(
         return [v.numpy() for v in variables.flat()]
 
 
-def _resource(variable: Any) -> tf.Variable:
+def resource_of(variable: Any) -> tf.Variable:
     """Return TensorFlow's variable inside one of Keras, or the variable itself."""
     return variable if isinstance(variable, tf.Variable) else variable.value
 
@@ -140,21 +140,27 @@ def _keep(step: Step, gradients: list[tf.Tensor]) -> None:
     there. Gradients that were not made in this program would be copied.
     """
     weights = step.variables.weights
-    if not _under_xla() or not scratch.pays(weights):
+    if not under_xla() or not scratch.pays(weights):
         return
     if any(_origin(g) in MADE_ELSEWHERE for g in step.gradients):
         return
-    for weight, gradient in zip(weights, gradients, strict=True):
-        key = ("scratch", id(_resource(weight)))
-        if key not in step.cache:
-            step.cache[key] = _elsewhere(_receiver, gradient.shape, gradient.dtype)
+    keys = [("scratch", id(resource_of(weight))) for weight in weights]
+    lacking = {
+        k: g for k, g in zip(keys, gradients, strict=True) if k not in step.cache
+    }
+    if lacking:
+        step.cache.update(_elsewhere(_receivers, lacking))
+    for key, gradient in zip(keys, gradients, strict=True):
         step.cache[key].assign(gradient, read_value=False)
 
 
-def _receiver(shape: tf.TensorShape, dtype: tf.DType) -> tf.Variable:
-    """Return a new variable in the memory of the computer."""
+def _receivers(gradients: dict[Any, tf.Tensor]) -> dict[Any, tf.Variable]:
+    """Return a new variable like each gradient, in the memory of the computer."""
     with tf.device("CPU:0"):
-        return tf.Variable(tf.zeros(shape, dtype), trainable=False)
+        return {
+            key: tf.Variable(tf.zeros(gradient.shape, gradient.dtype), trainable=False)
+            for key, gradient in gradients.items()
+        }
 
 
 def _elsewhere(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -187,10 +193,10 @@ def _makes_dense(step: Step) -> bool:
     """
     options = step.options
     by_row = options.clips or options.skips_nonfinite
-    return options.momentum and not by_row and _under_xla()
+    return options.momentum and not by_row and under_xla()
 
 
-def _under_xla() -> bool:
+def under_xla() -> bool:
     """Return whether XLA compiles what is traced now.
 
     Nothing public tells. Where TensorFlow moves what does, Keras updates models with

@@ -196,7 +196,8 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
                 gradients = [g / self._now.loss_scale for g in gradients]
             super()._backend_apply_gradients(gradients, weights)
             return
-        self._now.path = ("kernel", "") if kernel else ("reference", reason)
+        path = choice.path_of(kernel) if kernel else "reference"
+        self._now.path = (path, reason)
         (kernel or reference).update(step)
         self._average_the_idle(step)
         if kernel and keras.backend.backend() == "torch":

@@ -10,7 +10,11 @@ from support import run_python
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 KEYS = {"date", "machine", "versions", "kernel", "notes", "rounds", "rows"}
 KEYS |= {"missed", "lost"}
-WAYS = {"tensorflow": ["graph", "xla"], "jax": ["jit"], "torch": ["eager"]}[BACKEND]
+WAYS = {
+    "tensorflow": ["graph", "xla", "eager"],
+    "jax": ["jit"],
+    "torch": ["eager"],
+}[BACKEND]
 PEERS = {
     "tensorflow": {"keras", "ResourceApplyKerasMomentum"},
     "jax": {"keras", "optax"},

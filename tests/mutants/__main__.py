@@ -1,8 +1,9 @@
 """Shows that tests can fail: python -m tests.mutants [words of a patch's name].
 
-Each patch beside this file breaks the code in one line, and its first line names the
-test that must then fail. The sources are copied to an empty folder, patched there,
-compiled anew if they are C++, and the test is run on the copy.
+Each patch beside this file, or in a folder named like the backend if there is one,
+breaks the code in one line, and its first line names the test that must then fail. The
+sources are copied to an empty folder, patched there, compiled anew if they are C++, and
+the test is run on the copy.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import keras  # noqa: F401  Loaded once here: each patch is tried in a fork.
+import keras  # Loaded once here: each patch is tried in a fork.
 import pytest
 
 FOLDER = Path(__file__).parent
@@ -26,14 +27,18 @@ ROOT = FOLDER.parents[1]
 
 def main() -> int:
     words = sys.argv[1:]
-    patches = sorted(FOLDER.glob("*.patch"))
+    own = FOLDER / keras.backend.backend()
+    of_a_backend = own.exists()
+    patches = sorted((own if of_a_backend else FOLDER).glob("*.patch"))
     patches = [p for p in patches if all(word in p.stem for word in words)]
     if not patches:
         sys.exit("No patch has such a name.")
     fork = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
         remember_objects(Path(folder))
-        extension = build(Path(folder, "sources"), Path(folder, "extension"))
+        place = Path(folder, "extension")
+        build_one = installed if of_a_backend else build
+        extension = build_one(Path(folder, "sources"), place)
         with fork.Pool(os.cpu_count(), maxtasksperchild=1) as pool:
             work = pool.imap(partial(judge, extension=extension), patches, chunksize=1)
             # A mutant that crashed never answers.
@@ -117,6 +122,19 @@ def build(work: Path, target: Path, sources: Path = ROOT / "csrc") -> Path:
         str(target),
     ]
     subprocess.run(command, cwd=work, check=True, capture_output=True)
+    return target
+
+
+def installed(work: Path, target: Path) -> Path:
+    """Install the package as users do, and return a folder with its extension alone.
+
+    TensorFlow takes one made with the older headers that pyproject.toml asks for.
+    """
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run([*command, "--target", str(work), str(ROOT)], check=True)
+    (target / "kerasched").mkdir(parents=True)
+    for file in (work / "kerasched").glob("_native*"):
+        shutil.copy(file, target / "kerasched")
     return target
 
 

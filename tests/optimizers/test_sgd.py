@@ -170,9 +170,9 @@ def test_reading_a_config_does_not_change_it():
 def test_a_step_says_which_code_ran(fused):
     optimizer = SGD(0.1, momentum=0.9, fused=fused)
     trained(optimizer, 1)
-    small = BACKEND == "torch"  # Where the kernel is faster at any size.
-    kernel = fused is True or (fused == "auto" and small)
-    assert (optimizer._now.path[0] == "kernel") is kernel
+    small = {"torch": "kernel", "tensorflow": "operations"}.get(BACKEND, "keras")
+    path = {True: "kernel", False: "keras", "auto": small}[fused]
+    assert optimizer._now.path[0] == path
 
 
 def test_the_environment_forbids_the_kernel(monkeypatch):
