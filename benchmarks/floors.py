@@ -14,6 +14,8 @@ FLOORS = {
     ("update", "tensorflow", "xla", "resnet", "momentum", "keras"): 1.3,
     ("update", "tensorflow", "xla", "resnet", "all", "keras"): 2.1,
     ("update", "tensorflow", "graph", "small", "first call", "keras"): 3.0,
+    ("update", "tensorflow", "eager", "resnet", "momentum", "keras"): 3.0,
+    ("update", "tensorflow", "eager", "small", "momentum", "keras"): 3.0,
     ("update", "jax", "jit", "resnet", "momentum", "keras"): 1.2,
     ("update", "jax", "jit", "resnet", "all", "keras"): 1.3,
     ("update", "jax", "jit", "resnet", "accumulation", "keras"): 8.0,

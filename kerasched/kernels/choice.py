@@ -21,8 +21,9 @@ MODULES = {name: f"kerasched.kernels.{name}" for name in ("tensorflow", "jax", "
 MIN_ELEMENTS = {"tensorflow": 1_000_000, "jax": 1_000_000, "torch": 0}
 
 # Outside of XLA, TensorFlow has operations that do a plain update, alone or beside the
-# kernel. Keras's time over theirs, with momentum: 1.4 in a graph and 9 eagerly for 161
-# tensors of one number; for those of ResNet-50 2.4 and 7, the kernel alone 2.2 and 6.
+# kernel. Keras's time over theirs, with momentum: 1.3 in a graph and 5.8 eagerly for
+# 161 tensors of one number, 2.2 and 5.2 for ResNet-50's (update_tensorflow.json in
+# benchmarks/results). For these the kernel alone takes 1.1 of their time in a graph.
 OPERATIONS = {"tensorflow": "kerasched.kernels.tensorflow_ops"}
 
 
