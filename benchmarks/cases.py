@@ -21,6 +21,8 @@ CASES: dict[str, dict[str, Any]] = {
     "accumulation": {"gradient_accumulation_steps": 4},
     "loss scale": {"loss_scale_factor": 128.0},
 }
+# Cases in which all others can do the same.
+PLAIN = ("no momentum", "momentum", "nesterov")
 # With a LossScaleOptimizer around, which bench_fit alone has.
 SCALED = {"dynamic loss scale": {}}
 

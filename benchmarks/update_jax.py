@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import optax
 import updating
+from cases import PLAIN
 from cases import arguments
 from tensors import starts
 from updating import Updated
@@ -23,7 +24,7 @@ def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
     makers = {
         name: partial(_keras, cls, option, tensors) for name, cls in CLASSES.items()
     }
-    if option in ("no momentum", "momentum", "nesterov"):
+    if option in PLAIN:
         makers["optax"] = partial(_optax, option, tensors)
     case = {"backend": "jax", "way": "jit", "model": tensors, "option": option}
     return [updating.row(case, makers, rounds)]

@@ -8,6 +8,7 @@ import keras
 import ratios
 import tensorflow as tf
 import updating
+from cases import PLAIN
 from cases import arguments
 from tensors import TENSORS
 from tensors import starts
@@ -15,7 +16,6 @@ from updating import Updated
 
 import kerasched
 
-PLAIN = ("no momentum", "momentum", "nesterov")
 CLASSES = {"keras": keras.optimizers.SGD, "ours": kerasched.SGD}
 
 
@@ -36,7 +36,7 @@ def _row(option: str, tensors: str, rounds: int, way: str) -> dict[str, Any]:
         name: partial(_keras, cls, option, tensors, sources, way)
         for name, cls in CLASSES.items()
     }
-    if option in PLAIN[1:] and way == "graph":
+    if option in ("momentum", "nesterov") and way == "graph":
         given = (option == "nesterov", tensors, sources)
         makers["ResourceApplyKerasMomentum"] = partial(_operation, *given)
     case = {"backend": "tensorflow", "way": way, "model": tensors, "option": option}

@@ -32,12 +32,12 @@ def update(step: Step) -> bool:
     Returns:
         True: it is always done.
     """
-    places: dict[bool, list[int]] = {True: [], False: []}
-    for i, weight in enumerate(step.variables.weights):
-        places[scratch.elements(weight) >= LARGE].append(i)
-    _update_each(step.part(places[False]))
-    if places[True]:
-        tensorflow.update(step.part(places[True]))
+    sizes = [scratch.elements(weight) for weight in step.variables.weights]
+    small = [i for i, size in enumerate(sizes) if size < LARGE]
+    large = [i for i, size in enumerate(sizes) if size >= LARGE]
+    _update_each(step.part(small))
+    if large:
+        tensorflow.update(step.part(large))
     return True
 
 
