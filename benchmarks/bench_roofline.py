@@ -21,8 +21,7 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
 import ratios  # noqa: E402
-from report import finished  # noqa: E402
-from report import keep  # noqa: E402
+from report import recorded  # noqa: E402
 from tensors import starts  # noqa: E402
 
 from kerasched.kernels import native  # noqa: E402
@@ -50,10 +49,10 @@ def main() -> int:
     if asked.threads != native.threads():
         parser.error("set KERASCHED_NUM_THREADS, which the kernel goes by, too")
     loop = compiled()
-    rows = [measured(loop, t, asked.threads, asked.rounds) for t in asked.tensors]
-    result = finished("roofline", rows, asked.rounds, [*NOTES, *asked.note])
-    keep(result, asked.output)
-    for row in rows:
+    rows = (measured(loop, t, asked.threads, asked.rounds) for t in asked.tensors)
+    notes = [*NOTES, *asked.note]
+    result = recorded("roofline", rows, asked.rounds, notes, asked.output)
+    for row in result["rows"]:
         speeds = [f"{name} {speed:.1f}" for name, speed in row["gb_per_s"].items()]
         print(f"GB/s, {row['model']}: {', '.join(speeds)}")
     return 1 if result["missed"] else 0

@@ -6,6 +6,7 @@ standard output and all numbers to a JSON file; fails if a floor was missed.
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
@@ -16,8 +17,7 @@ from cases import CASES  # noqa: E402
 from children import BACKENDS  # noqa: E402
 from children import call  # noqa: E402
 from children import installed  # noqa: E402
-from report import finished  # noqa: E402
-from report import keep  # noqa: E402
+from report import recorded  # noqa: E402
 from tensors import TENSORS  # noqa: E402
 
 FIRST_CALL = "first call"
@@ -46,32 +46,30 @@ def main() -> int:
     unknown = set(asked.tensors) - set(TENSORS)
     if unknown:
         parser.error(f"--tensors: choose from {', '.join(TENSORS)}")
-    rows = [
+    rows = (
         row
         for backend in installed(asked.backend)
         for option in asked.options
         for row in rows_of(backend, option, asked.tensors, asked.rounds)
-    ]
-    result = finished("update", rows, asked.rounds, [*NOTES, *asked.note])
-    keep(result, asked.output)
+    )
+    notes = [*NOTES, *asked.note]
+    result = recorded("update", rows, asked.rounds, notes, asked.output)
     return 1 if result["missed"] else 0
 
 
 def rows_of(
     backend: str, option: str, tensors: list[str], rounds: int
-) -> list[dict[str, object]]:
-    """Return a row for each set of tensors and way to compile."""
+) -> Iterator[dict[str, object]]:
+    """Yield a row for each set of tensors and way to compile."""
     print(f"{backend}, {option}", file=sys.stderr, flush=True)
     module = f"update_{backend}"
     if option == FIRST_CALL:
-        if backend != "tensorflow":
-            return []
-        return [call(backend, module, "first_call", {"rounds": min(rounds, 15)})]
-    rows = []
+        if backend == "tensorflow":
+            yield call(backend, module, "first_call", {"rounds": min(rounds, 15)})
+        return
     for name in tensors:
         given = {"option": option, "tensors": name, "rounds": rounds}
-        rows += call(backend, module, "rows", given)
-    return rows
+        yield from call(backend, module, "rows", given)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ FLOORS = {
     ("roofline", "direct", "threads", "resnet", "momentum", "loop"): 1 / 1.10,
 }
 KEY = ("benchmark", "backend", "way", "model", "option")
-# Keras's peak of resident memory, in parts of ours: at most 1.1 times as much.
-MEMORY = 1 / 1.1
+# The most that our peak of resident memory may be, in parts of Keras's.
+MEMORY = 1.1
 
 
 def floor(row: dict[str, Any], peer: str) -> float | None:
@@ -65,31 +65,50 @@ def verdict(ratio: dict[str, float], least: float | None) -> str:
     return "met" if ratio["low"] >= least else "met, within the noise"
 
 
-def judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows with the floor and the verdict in each of their ratios."""
-    for row in rows:
-        for peer, ratio in row["ratios"].items():
-            ratio["floor"] = floor(row, peer)
-            ratio["verdict"] = verdict(ratio, ratio["floor"])
-    return rows
+def judged(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with the floor and the verdict in each of its ratios."""
+    for peer, ratio in row["ratios"].items():
+        ratio["floor"] = floor(row, peer)
+        ratio["verdict"] = verdict(ratio, ratio["floor"])
+    return row
 
 
 def missed(rows: list[dict[str, Any]]) -> list[str]:
-    """Return a line for each floor that a row's whole interval lies below."""
-    return [
-        f"{', '.join(row[key] for key in KEY)}: {peer} / ours "
+    """Return a line for each floor that a row's whole interval lies below.
+
+    And one for each row whose peak of memory, where it was taken, is above the most.
+    """
+    slow = [
+        f"{case(row)}: {peer} / ours "
         f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f}), "
         f"floor {ratio['floor']:.2f}"
         for row in rows
         for peer, ratio in row["ratios"].items()
         if ratio["verdict"] == "MISSED"
     ]
+    parts = [(row, of_memory(row)) for row in rows]
+    return slow + [
+        f"{case(row)}: peak memory {part:.2f} of Keras's, at most {MEMORY:.2f}"
+        for row, part in parts
+        if part > MEMORY
+    ]
+
+
+def case(row: dict[str, Any]) -> str:
+    """Return what a row is of, in words."""
+    return ", ".join(row[key] for key in KEY)
+
+
+def of_memory(row: dict[str, Any]) -> float:
+    """Return our peak of memory in parts of Keras's, 0 where it was not taken."""
+    peak = row.get("peak_bytes")
+    return peak["ours"] / peak["keras"] if peak else 0.0
 
 
 def lost(rows: list[dict[str, Any]]) -> list[str]:
     """Return a line for each peer that was surely faster than ours."""
     return [
-        f"{', '.join(row[key] for key in KEY)}: {peer} takes {ratio['median']:.2f} "
+        f"{case(row)}: {peer} takes {ratio['median']:.2f} "
         f"of our time ({ratio['low']:.2f} to {ratio['high']:.2f})"
         for row in rows
         for peer, ratio in row["ratios"].items()

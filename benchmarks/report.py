@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +26,41 @@ def kernel() -> dict[str, Any]:
     return {"isa": native.instruction_set(), "threads": native.threads()}
 
 
-def finished(
-    name: str, rows: list[dict[str, Any]], rounds: int, notes: list[str]
+def recorded(
+    name: str,
+    rows: Iterable[dict[str, Any]],
+    rounds: int,
+    notes: list[str],
+    output: Path,
 ) -> dict[str, Any]:
-    """Return the whole of a result: where it was measured, and the judged rows."""
-    rows = judged([{"benchmark": name, **row} for row in rows])
-    return {
+    """Judge rows, print them, and return the whole of the result.
+
+    Args:
+        name: the benchmark.
+        rows: what it measures, as it is measured. The file is written at each row, so
+            that a failure costs that row alone.
+        rounds: how often each was timed.
+        notes: what a reader of the file should know.
+        output: the file.
+    """
+    result = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
         "versions": versions(),
         "kernel": call("jax", "report", "kernel", {}),
         "notes": notes,
         "rounds": rounds,
-        "rows": rows,
-        "missed": missed(rows),
-        "lost": lost(rows),
+        "rows": [],
+        "missed": [],
+        "lost": [],
     }
-
-
-def keep(result: dict[str, Any], output: Path) -> None:
-    """Write a result to its file, and print it."""
-    output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for row in rows:
+        result["rows"].append(judged({"benchmark": name, **row}))
+        result["missed"] = missed(result["rows"])
+        result["lost"] = lost(result["rows"])
+        output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(markdown(result))
+    return result
 
 
 def markdown(result: dict[str, Any]) -> str:

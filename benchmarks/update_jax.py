@@ -13,17 +13,12 @@ from cases import PLAIN
 from cases import arguments
 from tensors import starts
 from updating import Updated
-
-import kerasched
-
-CLASSES = {"keras": keras.optimizers.SGD, "ours": kerasched.SGD}
+from updating import both
 
 
 def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
     """Return the row of a compiled step with donated state."""
-    makers = {
-        name: partial(_keras, cls, option, tensors) for name, cls in CLASSES.items()
-    }
+    makers = both(_keras, option, tensors)
     if option in PLAIN:
         makers["optax"] = partial(_optax, option, tensors)
     case = {"backend": "jax", "way": "jit", "model": tensors, "option": option}

@@ -13,10 +13,7 @@ from cases import arguments
 from tensors import TENSORS
 from tensors import starts
 from updating import Updated
-
-import kerasched
-
-CLASSES = {"keras": keras.optimizers.SGD, "ours": kerasched.SGD}
+from updating import both
 
 
 def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
@@ -32,10 +29,7 @@ def _row(option: str, tensors: str, rounds: int, way: str) -> dict[str, Any]:
     _, gradients = starts(tensors)
     # Read from variables in the step: as arguments they would be half of its time.
     sources = [tf.Variable(g, trainable=False) for g in gradients]
-    makers = {
-        name: partial(_keras, cls, option, tensors, sources, way)
-        for name, cls in CLASSES.items()
-    }
+    makers = both(_keras, option, tensors, sources, way)
     if option in ("momentum", "nesterov") and way == "graph":
         given = (option == "nesterov", tensors, sources)
         makers["ResourceApplyKerasMomentum"] = partial(_operation, *given)
@@ -84,7 +78,7 @@ def _repeated(step: Callable[[], Any], weights: list[Any]) -> Updated:
 def first_call(rounds: int) -> dict[str, Any]:
     """Return the row of the first call: cosine with warmup, decay, 161 variables."""
     case = {"backend": "tensorflow", "way": "graph", "model": "small"}
-    functions = {name: _first(cls) for name, cls in CLASSES.items()}
+    functions = {name: make() for name, make in both(_first).items()}
     times = ratios.taking_turns(functions, rounds)
     return ratios.row({**case, "option": "first call"}, times)
 

@@ -12,18 +12,14 @@ from cases import PLAIN
 from cases import arguments
 from tensors import starts
 from updating import Updated
+from updating import both
 
-import kerasched
-
-CLASSES = {"keras": keras.optimizers.SGD, "ours": kerasched.SGD}
 WAYS = {"torch foreach": {"foreach": True}, "torch fused": {"fused": True}}
 
 
 def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
     """Return the row of `apply`."""
-    makers = {
-        name: partial(_keras, cls, option, tensors) for name, cls in CLASSES.items()
-    }
+    makers = both(_keras, option, tensors)
     if option in PLAIN:
         for name, way in WAYS.items():
             makers[name] = partial(_torch, option, tensors, way)

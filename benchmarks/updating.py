@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import keras
 import ratios
 from cases import repeats
 from tensors import agree
 from twins import in_turn
 from twins import twice
+
+import kerasched
 
 CHECKED = 8  # Steps after which all must agree; their roundings add up.
 
@@ -36,6 +39,17 @@ def repeated(step: Callable[[], Any]) -> Callable[[int], None]:
             step()
 
     return run
+
+
+def both(make: Callable[..., Any], *arguments: Any) -> dict[str, Callable[[], Any]]:
+    """Return by name what makes something of Keras's class, and of ours.
+
+    Args:
+        make: called with a class of optimizers, and then the arguments.
+        arguments: what else it is called with.
+    """
+    classes = {"keras": keras.optimizers.SGD, "ours": kerasched.SGD}
+    return {name: partial(make, cls, *arguments) for name, cls in classes.items()}
 
 
 def row(

@@ -56,6 +56,21 @@ agree("tiny", {{"keras": moved, "ours": [w + 2e-5 for w in moved]}})
     assert "ours gives other weights than Keras" in done.stderr
 
 
+def test_what_was_measured_before_a_failure_is_kept(tmp_path):
+    given = ("--backend", BACKEND, "--options", "momentum", "--tensors", "tiny", "none")
+    code = f"""
+import sys; sys.path.insert(0, {str(FOLDER)!r})
+import tensors; tensors.TENSORS["none"] = None
+import runpy; runpy.run_path({str(FOLDER / "bench_update.py")!r}, run_name="__main__")
+"""
+    output = tmp_path / "a.json"
+    given = ("--rounds", 3, "--output", output, *given)
+    done = run_python(code, arguments=given, check=False)
+    assert f"update_{BACKEND}.rows failed on {BACKEND}" in done.stderr
+    result = json.loads(output.read_text(encoding="utf-8"))
+    assert [row["way"] for row in result["rows"]] == WAYS
+
+
 @pytest.mark.slow
 def test_a_fit_is_timed(tmp_path):
     given = ("--backend", BACKEND, "--models", "tiny", "--steps", 3)

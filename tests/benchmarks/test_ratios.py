@@ -82,15 +82,24 @@ def test_a_floor_is_missed_by_a_whole_interval_of_15_pairs(
     modules, low, high, pairs, verdict
 ):
     floors = modules("floors")
-    rows = floors.judged([example(low, high, pairs)])
+    rows = [floors.judged(example(low, high, pairs))]
     assert rows[0]["ratios"]["keras"]["verdict"] == verdict
     missed = floors.missed(rows)
     assert len(missed) == (verdict == "MISSED")
     assert all("7.45 (7.00 to 7.90), floor 8.00" in line for line in missed)
 
 
+@pytest.mark.parametrize(("ours", "lines"), [(111, 1), (110, 0), (90, 0)])
+def test_a_peak_of_memory_is_missed_above_a_tenth_more(modules, ours, lines):
+    floors = modules("floors")
+    row = floors.judged(example(8.0, 9.0))
+    missed = floors.missed([{**row, "peak_bytes": {"ours": ours, "keras": 100}}])
+    assert len(missed) == lines
+    assert all("peak memory 1.11 of Keras's, at most 1.10" in m for m in missed)
+
+
 def test_nothing_is_promised_against_others(modules):
-    rows = modules("floors").judged([example(0.1, 0.2, peer="optax")])
+    rows = [modules("floors").judged(example(0.1, 0.2, peer="optax"))]
     assert rows[0]["ratios"]["optax"]["floor"] is None
     assert len(modules("floors").lost(rows)) == 1
 
