@@ -60,6 +60,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, help="of each fit")
     parser.add_argument("--output", type=Path, default=FOLDER / "results" / "fit.json")
     parser.add_argument("--note", action="append", default=[], help="kept in the file")
+    parser.add_argument("--add", action="store_true", help="to the rows of the file")
     asked = parser.parse_args()
     cases = [
         {"backend": backend, "model": model, "option": option, "way": way}
@@ -71,7 +72,7 @@ def main() -> int:
     ]
     rows = (timed(case, asked.rounds, asked.steps) for case in cases)
     notes = [*NOTES, *asked.note]
-    result = recorded("fit", rows, asked.rounds, notes, asked.output)
+    result = recorded("fit", rows, asked.rounds, notes, asked.output, asked.add)
     return 1 if result["missed"] else 0
 
 

@@ -42,6 +42,7 @@ def main() -> int:
         "--output", type=Path, default=FOLDER / "results" / "update.json"
     )
     parser.add_argument("--note", action="append", default=[], help="kept in the file")
+    parser.add_argument("--add", action="store_true", help="to the rows of the file")
     asked = parser.parse_args()
     unknown = set(asked.tensors) - set(TENSORS)
     if unknown:
@@ -53,7 +54,7 @@ def main() -> int:
         for row in rows_of(backend, option, asked.tensors, asked.rounds)
     )
     notes = [*NOTES, *asked.note]
-    result = recorded("update", rows, asked.rounds, notes, asked.output)
+    result = recorded("update", rows, asked.rounds, notes, asked.output, asked.add)
     return 1 if result["missed"] else 0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from children import call
 from floors import KEY
+from floors import case
 from floors import judged
 from floors import lost
 from floors import missed
@@ -32,6 +33,7 @@ def recorded(
     rounds: int,
     notes: list[str],
     output: Path,
+    add: bool = False,
 ) -> dict[str, Any]:
     """Judge rows, print them, and return the whole of the result.
 
@@ -42,22 +44,29 @@ def recorded(
         rounds: how often each was timed.
         notes: what a reader of the file should know.
         output: the file.
+        add: whether to keep the rows that the file has of other cases.
+
+    Raises:
+        SystemExit: the rows to keep are of another machine, or of other versions.
     """
-    result = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    where = {
         "machine": machine(),
         "versions": versions(),
         "kernel": call("jax", "report", "kernel", {}),
-        "notes": notes,
         "rounds": rounds,
-        "rows": [],
-        "missed": [],
-        "lost": [],
     }
+    kept = json.loads(output.read_text(encoding="utf-8")) if add else {"rows": []}
+    other = [key for key in where if add and kept[key] != where[key]]
+    if other:
+        raise SystemExit(f"{output}: no row can be added to one of another {other[0]}")
+    result = {"date": today, **where, "notes": notes, "rows": kept["rows"]}
+    result.update(missed=missed(result["rows"]), lost=lost(result["rows"]))
     for row in rows:
-        result["rows"].append(judged({"benchmark": name, **row}))
-        result["missed"] = missed(result["rows"])
-        result["lost"] = lost(result["rows"])
+        new = judged({"benchmark": name, "date": today, **row})
+        others = [old for old in result["rows"] if case(old) != case(new)]
+        result["rows"] = [*others, new]
+        result.update(missed=missed(result["rows"]), lost=lost(result["rows"]))
         output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(markdown(result))
     return result

@@ -41,6 +41,20 @@ def test_an_update_is_timed(tmp_path):
     assert f"| {BACKEND} | {WAYS[0]} | tiny | momentum | keras |" in done.stdout
 
 
+def test_rows_are_added_to_those_of_other_cases(tmp_path):
+    output = tmp_path / "a.json"
+    given = ("--backend", BACKEND, "--tensors", "tiny", "--options")
+    _, first = bench("update", output, *given, "momentum")
+    _, second = bench("update", output, *given, "momentum", "nesterov", "--add")
+    cases = [(row["way"], row["option"]) for row in second["rows"]]
+    assert cases == [(w, o) for o in ("momentum", "nesterov") for w in WAYS]
+    assert second["rows"][0]["seconds"] != first["rows"][0]["seconds"]
+    text = output.read_text(encoding="utf-8")
+    output.write_text(text.replace('"cores": ', '"cores": 1'), encoding="utf-8")
+    done, _ = bench("update", output, *given, "momentum", "--add", check=False)
+    assert "no row can be added to one of another machine" in done.stderr
+
+
 def test_one_that_gives_other_weights_is_not_timed():
     code = f"""
 import sys; sys.path.insert(0, {str(FOLDER)!r})
