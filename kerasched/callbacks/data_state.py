@@ -8,7 +8,6 @@ its attributes is its state. Of all other sources nothing is known.
 import functools
 import hashlib
 import pickle
-import random
 import sys
 import warnings
 from typing import Any
@@ -19,6 +18,8 @@ import numpy as np
 from kerasched.training.encoding import Arrays
 from kerasched.training.encoding import decode
 from kerasched.training.encoding import encode
+from kerasched.training.generators import kind_of
+from kerasched.training.host import copy_of
 
 # Of an array above this size only as many bytes are looked at, evenly spread.
 LOOKED_AT = 2**22
@@ -160,7 +161,8 @@ def _arrays(x: Any, others: tuple[Any, ...]) -> list[Any] | None:
 
 def _digest(value: Any) -> str | None:
     """Return what changes with a value, None for one that cannot be looked into."""
-    value = _content(value)
+    kind = kind_of(value)
+    value = _content(value) if kind is None else kind.get(value)
     seen = hashlib.blake2b(digest_size=16)
     large: list[pickle.PickleBuffer] = []
     try:
@@ -173,21 +175,11 @@ def _digest(value: Any) -> str | None:
     return seen.hexdigest()
 
 
-def _variables_of(value: Any) -> list[Any] | None:
-    """Return the variables of a layer or of a generator of seeds, None for others."""
-    if isinstance(value, keras.layers.Layer):
-        return value.variables
-    if isinstance(value, keras.random.SeedGenerator):
-        return [value.state]
-    return None
-
-
 def _content(value: Any) -> Any:
     """Return a value, or in the place of a layer what it holds."""
-    variables = _variables_of(value)
-    if variables is None:
-        return value
-    return [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
+    if isinstance(value, keras.layers.Layer):
+        return [copy_of(variable) for variable in value.variables]
+    return value
 
 
 def _seen(array: Any) -> Any:
@@ -213,18 +205,12 @@ def _spread(content: np.ndarray) -> Any:
 def _put(dataset: Any, name: str, value: Any) -> None:
     """Set an attribute; a generator stays the one that others may hold too."""
     held = vars(dataset).get(name)
-    variables = _variables_of(held)
-    if variables is not None:
-        for variable, array in zip(variables, value, strict=True):
+    kind = kind_of(held)
+    if isinstance(held, keras.layers.Layer):
+        for variable, array in zip(held.variables, value, strict=True):
             variable.assign(array)
-    elif type(held) is not type(value):
-        setattr(dataset, name, value)
-    elif isinstance(value, np.random.Generator):
-        held.bit_generator.state = value.bit_generator.state
-    elif isinstance(value, np.random.RandomState):
-        held.set_state(value.get_state())
-    elif isinstance(value, random.Random):
-        held.setstate(value.getstate())
+    elif kind is not None and kind is kind_of(value):
+        kind.put(held, kind.get(value))
     else:
         setattr(dataset, name, value)
 

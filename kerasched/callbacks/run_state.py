@@ -12,9 +12,9 @@ from kerasched.callbacks.callback_states import states_of
 from kerasched.callbacks.data_state import DataState
 from kerasched.callbacks.fit_call import FitCall
 from kerasched.training.encoding import Arrays
+from kerasched.training.leaves import build_optimizer
 from kerasched.training.model_state import OWNERS
 from kerasched.training.model_state import arrays_of
-from kerasched.training.model_state import build_optimizer
 from kerasched.training.model_state import set_arrays
 from kerasched.training.random_states import random_states
 from kerasched.training.random_states import set_random_states

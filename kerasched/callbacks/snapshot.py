@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasched.training.host import copy_of
 from kerasched.training.named import named_variables
 
 
@@ -20,8 +21,7 @@ class Snapshot:
         # Copies: an array may share its memory with the tensor that it came from.
         self._weights = [np.array(weight) for weight in model.get_weights()]
         self._slots = {
-            name: np.array(keras.ops.convert_to_numpy(variable.value))
-            for name, variable in _slots_of(model).items()
+            name: copy_of(variable) for name, variable in _slots_of(model).items()
         }
 
     def restore(self, model: keras.Model) -> bool:

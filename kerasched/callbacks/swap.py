@@ -6,10 +6,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasched.training.host import copy_of
+
 
 def read(variables: Sequence[Any]) -> list[np.ndarray]:
-    """Return copies of variables: an array may share its memory with the tensor."""
-    return [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
+    """Return copies of variables, in the host's memory."""
+    return [copy_of(variable) for variable in variables]
 
 
 def write(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:

@@ -14,6 +14,7 @@ from kerasched.finder.sweep import Smoothing
 from kerasched.finder.sweep import rates_between
 from kerasched.finder.sweep import sweep
 from kerasched.finder.swept_rate import SweptRate
+from kerasched.training.leaves import build_optimizer
 from kerasched.training.leaves import held_rate_of
 from kerasched.training.leaves import leaves_of
 from kerasched.training.random_states import random_states
@@ -157,17 +158,12 @@ def _random_numbers_kept(batches: Batches) -> Iterator[None]:
                 stack.callback(reset)
 
 
-def _build(self: keras.Model, x: Any) -> None:
-    """Build a model and its optimizer, so that what they start from can be kept.
-
-    The model is called `self`: a kerasched.SGD makes more room where a model, in whose
-    step the gradients are made, is what builds it.
-    """
-    if not self.built:
-        self(x)
-    if not self.optimizer.built:
-        self.optimizer.build(self.trainable_variables)
-    for optimizer in leaves_of(self):
+def _build(model: keras.Model, x: Any) -> None:
+    """Build a model and its optimizer, so that what they start from can be kept."""
+    if not model.built:
+        model(x)
+    build_optimizer(model)
+    for optimizer in leaves_of(model):
         if held_rate_of(optimizer) is None:
             raise TypeError(
                 f"The learning rate of {optimizer.name} must be a number, a schedule "

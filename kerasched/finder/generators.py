@@ -1,12 +1,9 @@
 """The random generators that a dataset has of its own, to go back to their states."""
 
-import random
-import sys
 from collections.abc import Callable
 from typing import Any
 
-import keras
-import numpy as np
+from kerasched.training.generators import kind_of
 
 
 def resets_of(*owners: Any) -> list[Callable[[], Any]]:
@@ -22,20 +19,8 @@ def resets_of(*owners: Any) -> list[Callable[[], Any]]:
 
 
 def _reset_of(value: Any) -> Callable[[], Any] | None:
-    if isinstance(value, random.Random):
-        state = value.getstate()
-        return lambda: value.setstate(state)
-    if isinstance(value, np.random.RandomState):
-        state = value.get_state()
-        return lambda: value.set_state(state)
-    if isinstance(value, np.random.Generator):
-        state = value.bit_generator.state
-        return lambda: setattr(value.bit_generator, "state", state)
-    if isinstance(value, keras.random.SeedGenerator):
-        state = keras.ops.copy(value.state.value)
-        return lambda: value.state.assign(state)
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Generator):
-        state = value.get_state()
-        return lambda: value.set_state(state)
-    return None
+    kind = kind_of(value)
+    if kind is None:
+        return None
+    state = kind.get(value)
+    return lambda: kind.put(value, state)

@@ -3,10 +3,12 @@
 Nothing is pickled: reading a file never runs code.
 """
 
-import random
 from typing import Any
 
 import numpy as np
+
+from kerasched.training.generators import kind_named
+from kerasched.training.generators import kind_of
 
 Arrays = dict[str, np.ndarray]
 
@@ -16,7 +18,7 @@ def encode(value: Any, arrays: Arrays, name: str) -> Any:
 
     Args:
         value: None, a number, a string, an array, a generator of random numbers of
-            NumPy or Python, or a list, tuple or dict of such.
+            Python, NumPy, Keras or torch, or a list, tuple or dict of such.
         arrays: gets each array, under a name that begins with `name`.
         name: where the value belongs.
 
@@ -41,9 +43,9 @@ def encode(value: Any, arrays: Arrays, name: str) -> Any:
     if isinstance(value, np.ndarray) and value.dtype != object:
         arrays[name] = np.array(value)
         return {"array": name}
-    for kind, (get, _) in GENERATORS.items():
-        if type(value).__name__ == kind:
-            return {kind: encode(get(value), arrays, name)}
+    kind = kind_of(value)
+    if kind is not None and type(value) is kind.of:
+        return {kind.name: encode(kind.get(value), arrays, name)}
     raise TypeError(f"{name} is of {type(value)}, which cannot be saved")
 
 
@@ -60,29 +62,4 @@ def decode(value: Any, arrays: Arrays) -> Any:
         return {decode(k, arrays): decode(v, arrays) for k, v in inside}
     if kind == "tuple":
         return tuple(decode(v, arrays) for v in inside)
-    return GENERATORS[kind][1](decode(inside, arrays))
-
-
-def _random_state(state: dict[str, Any]) -> np.random.RandomState:
-    made = np.random.RandomState()
-    made.set_state(state)
-    return made
-
-
-def _generator(state: dict[str, Any]) -> np.random.Generator:
-    bits = getattr(np.random, state["bit_generator"])()
-    bits.state = state
-    return np.random.Generator(bits)
-
-
-def _python_random(state: tuple[Any, ...]) -> random.Random:
-    made = random.Random()
-    made.setstate(state)
-    return made
-
-
-GENERATORS = {
-    "RandomState": (lambda made: made.get_state(legacy=False), _random_state),
-    "Generator": (lambda made: made.bit_generator.state, _generator),
-    "Random": (lambda made: made.getstate(), _python_random),
-}
+    return kind_named(kind).made(decode(inside, arrays))

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from kerasched.errors import message
+from kerasched.training.host import copy_of
 from kerasched.training.leaves import leaves
 from kerasched.training.named import SCRATCH
 from kerasched.training.named import is_rate
@@ -93,7 +94,7 @@ class Saved:
         if any("Skipping variable loading" in str(one.message) for one in caught):
             raise self._misfit(len(arrays), len(original.variables))
         return {
-            name: keras.ops.convert_to_numpy(variable.value)
+            name: copy_of(variable)
             for name, variable in named_variables(original, trainable).items()
         }
 

@@ -26,6 +26,16 @@ def leaves(optimizer: Any) -> list[Any]:
     return [leaf for part in inside for leaf in leaves(part)]
 
 
+def build_optimizer(self: keras.Model) -> None:
+    """Build a compiled model's optimizer on the model's weights, if it is not yet.
+
+    The model is called `self`: a kerasched.SGD makes more room where a model, in whose
+    step the gradients are made, is what builds it.
+    """
+    if self.optimizer is not None and not self.optimizer.built:
+        self.optimizer.build(self.trainable_variables)
+
+
 def leaves_of(model: keras.Model) -> list[Any]:
     """Return the leaves of a compiled model's optimizer, none if they are not known.
 
@@ -36,7 +46,7 @@ def leaves_of(model: keras.Model) -> list[Any]:
     if hasattr(optimizer, "optimizers") and not optimizer.built:
         if not model.built:
             return []
-        optimizer.build(model.trainable_variables)
+        build_optimizer(model)
     return leaves(optimizer)
 
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from kerasched.training.encoding import Arrays
+from kerasched.training.host import copy_of
 
 # What the names of arrays begin with.
 OWNERS = ("model:", "optimizer:")
@@ -44,12 +45,6 @@ def set_arrays(model: keras.Model, arrays: Arrays) -> None:
         variable.assign(arrays[name])
 
 
-def build_optimizer(model: keras.Model) -> None:
-    """Build a compiled model's optimizer if it is not yet."""
-    if model.optimizer is not None and not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-
-
 def _named(model: keras.Model) -> Iterator[tuple[str, Any]]:
     optimizer = () if model.optimizer is None else model.optimizer.variables
     for owner, variables in zip(OWNERS, (model.variables, optimizer), strict=True):
@@ -61,7 +56,7 @@ def _named(model: keras.Model) -> Iterator[tuple[str, Any]]:
 
 
 def _copy(variable: Any) -> np.ndarray:
-    value = np.array(keras.ops.convert_to_numpy(variable.value))
+    value = copy_of(variable)
     # A step on JAX makes an int32 of the uint32 that a seed is.
     return value.astype(variable.dtype) if value.dtype.kind in "iu" else value
 

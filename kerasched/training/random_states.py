@@ -15,6 +15,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasched.training.generators import SEEDS
+
 
 def random_states() -> dict[str, Any]:
     """Return the states of all global generators, as JSON-native values.
@@ -76,7 +78,7 @@ def _keras_state() -> list[int] | None:
     generator = _KerasGenerator().get()
     if generator is None:
         return None
-    return keras.ops.convert_to_numpy(generator.state.value).tolist()
+    return SEEDS.get(generator).tolist()
 
 
 def _set_keras_state(state: list[int] | None) -> None:
@@ -86,9 +88,9 @@ def _set_keras_state(state: list[int] | None) -> None:
         place.set(None)
         return
     if generator is None:
-        generator = keras.random.SeedGenerator(0)
+        generator = SEEDS.new(state)
         place.set(generator)
-    generator.state.assign(np.array(state, generator.state.dtype))
+    SEEDS.put(generator, state)
 
 
 def _torch_states() -> list[str] | None:

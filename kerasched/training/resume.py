@@ -14,6 +14,8 @@ import keras
 from kerasched.errors import Flag
 from kerasched.errors import message
 from kerasched.training.files import Saved
+from kerasched.training.host import copy_of
+from kerasched.training.leaves import build_optimizer
 from kerasched.training.named import describe
 from kerasched.training.named import is_rate
 from kerasched.training.named import named_variables
@@ -82,7 +84,7 @@ def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -
         raise ValueError(message(owner, "source", "an optimizer that was used", source))
     trainable = model.trainable_variables
     values = {
-        name: keras.ops.convert_to_numpy(variable.value)
+        name: copy_of(variable)
         for name, variable in named_variables(source, trainable).items()
     }
     named = named_variables(optimizer, trainable)
@@ -95,8 +97,7 @@ def _built_optimizer_of(model: Any, owner: str) -> Any:
     if not model.built:
         fix = "Call it on data or give it an Input before"
         raise ValueError(message(owner, "model", "a model with weights", model, fix))
-    if not optimizer.built:
-        optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     return optimizer
 
 

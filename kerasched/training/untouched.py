@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasched.training.host import copy_of
 from kerasched.training.leaves import held_rate_of
 from kerasched.training.leaves import leaves_of
 
@@ -69,8 +70,7 @@ def _copies(model: keras.Model) -> list[tuple[Any, np.ndarray]]:
     """Return each variable with its value, in the host's memory."""
     every = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
     once = {id(variable): variable for variable in every}.values()
-    # Copies: an array may share its memory with the tensor that it came from.
-    return [(v, np.array(keras.ops.convert_to_numpy(v.value))) for v in once]
+    return [(variable, copy_of(variable)) for variable in once]
 
 
 def _assign(copies: list[tuple[Any, np.ndarray]]) -> None:

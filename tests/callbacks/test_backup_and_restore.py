@@ -299,15 +299,41 @@ class Augmented(Dataset):
 
 
 def test_layers_and_seeds_of_a_dataset_go_on(tmp_path):
+    ends_alike(tmp_path, Augmented)
+
+
+def ends_alike(tmp_path, dataset):
+    """Check that a run that died ends with the weights of one that did not."""
     ends = []
     for folder, epochs in (("whole", 4), ("died", 2), ("died", 4)):
         model = compiled()
-        data = {"x": Augmented(), **SOURCE}
+        data = {"x": dataset(), **SOURCE}
         with warnings.catch_warnings():
             warnings.filterwarnings("error", ".*BackupAndRestore")
             fit(model, kept(tmp_path / folder), epochs=epochs, **data)
         ends.append(np.concatenate([w.ravel() for w in model.get_weights()]).tolist())
     assert ends[2] == ends[0] != ends[1]
+
+
+class Noisy(Dataset):
+    """Adds numbers of a generator of torch's."""
+
+    def __init__(self):
+        import torch
+
+        super().__init__()
+        self.generator = torch.Generator().manual_seed(5)
+
+    def __getitem__(self, index):
+        import torch
+
+        x, y = super().__getitem__(index)
+        return x + torch.rand(x.shape, generator=self.generator).numpy(), y
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="loaded there alone")
+def test_a_generator_of_torch_goes_on(tmp_path):
+    ends_alike(tmp_path, Noisy)
 
 
 class Counting(Dataset):

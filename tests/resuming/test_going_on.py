@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from support import BACKEND
 
+from kerasched.training.leaves import build_optimizer
 from kerasched.training.model_state import arrays_of
-from kerasched.training.model_state import build_optimizer
 from kerasched.training.random_states import random_states
 from kerasched.training.run_file import RunFiles
 from kerasched.training.run_file import read

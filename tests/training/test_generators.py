@@ -1,0 +1,97 @@
+"""Every kind of random generator goes back to a state, and on from one of a file."""
+
+import json
+import random
+
+import keras
+import numpy as np
+import pytest
+from support import BACKEND
+
+from kerasched.training.encoding import decode
+from kerasched.training.encoding import encode
+from kerasched.training.generators import kind_named
+from kerasched.training.generators import kind_of
+
+
+def of_torch():
+    import torch
+
+    return torch.Generator().manual_seed(3)
+
+
+def draw_of_torch(generator):
+    import torch
+
+    return torch.rand(3, generator=generator).tolist()
+
+
+def draw_of_keras(generator):
+    return keras.ops.convert_to_numpy(generator.next()).tolist()
+
+
+def draw_of_python(generator):
+    return [generator.random(), generator.gauss(0, 1)]
+
+
+KINDS = {
+    "Random": (lambda: random.Random(3), draw_of_python),
+    "RandomState": (
+        lambda: np.random.RandomState(3),
+        lambda generator: generator.normal(size=3).tolist(),
+    ),
+    "Generator": (
+        lambda: np.random.Generator(np.random.MT19937(3)),
+        lambda generator: generator.random(3).tolist(),
+    ),
+    "SeedGenerator": (lambda: keras.random.SeedGenerator(3), draw_of_keras),
+}
+if BACKEND == "torch":
+    KINDS["torch.Generator"] = (of_torch, draw_of_torch)
+
+each_kind = pytest.mark.parametrize("name", KINDS)
+
+
+@each_kind
+def test_a_generator_goes_back_to_a_state(name):
+    make, draw = KINDS[name]
+    generator = make()
+    kind = kind_of(generator)
+    assert kind.name == name
+    draw(generator)
+    state = kind.get(generator)
+    drawn = [draw(generator), draw(generator)]
+    assert drawn[0] != drawn[1]
+    kind.put(generator, state)
+    assert [draw(generator), draw(generator)] == drawn
+
+
+@each_kind
+def test_one_of_a_file_goes_on_as_the_first_does(name):
+    make, draw = KINDS[name]
+    generator = make()
+    draw(generator)
+    arrays = {}
+    text = json.dumps(encode([generator], arrays, "value"))
+    (other,) = decode(json.loads(text), arrays)
+    assert type(other) is type(generator)
+    assert [draw(other), draw(other)] == [draw(generator), draw(generator)]
+
+
+def test_what_has_no_state_is_no_generator():
+    assert kind_of(random.SystemRandom()) is None
+    assert kind_of(3) is None
+
+
+def test_a_class_of_the_users_is_not_saved_as_another():
+    class Own(random.Random):
+        pass
+
+    assert kind_of(Own()).name == "Random"
+    with pytest.raises(TypeError, match="which cannot be saved"):
+        encode([Own()], {}, "value")
+
+
+def test_a_kind_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="Generator2 is no kind of random generator"):
+        kind_named("Generator2")
