@@ -59,17 +59,23 @@ class DirectUpdate {
     if (!status.ok()) throw py::value_error(status.error);
   }
 
-  // Whether variables of Keras still hold these tensors of torch, and those are at the
-  // addresses that the constructor was given, in its order. A loop in Python takes
-  // twice as long, and this is asked at every step.
-  bool Holds(const py::list& variables, const py::list& tensors) const {
-    static PyObject* const kValue = PyUnicode_InternFromString("_value");
-    const std::size_t count = addresses_.size();
+  // Whether variables of Keras, the weights first, still hold these tensors of torch,
+  // and those are at the addresses that the constructor was given, in its order, and
+  // still of the weights' types and shapes; and whether the weights are plain ones. A
+  // loop in Python takes twice as long, and this is asked at every step.
+  bool Holds(const py::list& variables, const py::list& tensors, const py::list& dtypes,
+             const py::list& shapes) const {
+    const std::size_t count = addresses_.size(), weights = tensors_.size();
     if (variables.size() != count || tensors.size() != count) return false;
+    if (dtypes.size() != weights || shapes.size() != weights) return false;
     for (std::size_t i = 0; i < count; ++i) {
-      const Reference value(PyObject_GetAttr(At(variables, i), kValue));
-      if (value.get() != At(tensors, i)) return false;
-      if (AddressOf(At(tensors, i)) != addresses_[i]) return false;
+      if (i < weights && !TakesUpdates(At(variables, i))) return false;
+      if (!HoldsTensor(At(variables, i), At(tensors, i))) return false;
+      std::uintptr_t address = 0;
+      if (!IsLikeWeight(At(tensors, i), dtypes, shapes, i % weights, address)) {
+        return false;
+      }
+      if (address != addresses_[i]) return false;
     }
     return true;
   }
@@ -82,11 +88,8 @@ class DirectUpdate {
       return false;
     }
     for (std::size_t i = 0; i < count; ++i) {
-      PyObject* const shape = At(shapes, i);
-      if (!PyTuple_Check(shape) ||
-          !IsLike(At(gradients, i), At(dtypes, i), shape, tensors_[i])) {
-        return false;
-      }
+      std::uintptr_t address = 0;
+      if (!IsLikeWeight(At(gradients, i), dtypes, shapes, i, address)) return false;
     }
     return true;
   }
@@ -95,22 +98,31 @@ class DirectUpdate {
   bool Run(double learning_rate, double momentum, double weight_decay,
            double loss_scale, std::int64_t iterations, const py::list& gradients) {
     if (gradients.size() != tensors_.size()) throw WrongCount("gradients", gradients);
-    for (std::size_t i = 0; i < tensors_.size(); ++i) {
-      tensors_[i].gradient = reinterpret_cast<const void*>(AddressOf(At(gradients, i)));
+    // Of this call's own: another thread may come while Python's lock is given back.
+    std::vector<Tensor> tensors = tensors_;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      tensors[i].gradient = reinterpret_cast<const void*>(AddressOf(At(gradients, i)));
     }
     const Scalars scalars = {learning_rate, momentum, weight_decay, loss_scale,
                              iterations};
     Status status;
     {
       const py::gil_scoped_release unlocked;
-      status = written_.CheckGradients(tensors_);
-      if (status.ok()) status = Update(options_, scalars, tensors_, PrivatePool());
+      status = written_.CheckGradients(tensors);
+      if (status.ok()) status = Update(options_, scalars, tensors, PrivatePool());
     }
     if (!status.ok()) throw py::value_error(status.error);
     return !status.skipped;
   }
 
  private:
+  bool IsLikeWeight(PyObject* tensor, const py::list& dtypes, const py::list& shapes,
+                    std::size_t weight, std::uintptr_t& address) const {
+    PyObject* const shape = At(shapes, weight);
+    return PyTuple_Check(shape) &&
+           IsLike(tensor, At(dtypes, weight), shape, tensors_[weight], address);
+  }
+
   py::value_error WrongCount(const char* name, const py::list& received) const {
     return py::value_error(std::string("Argument `") + name + "` must have " +
                            std::to_string(tensors_.size()) +
@@ -176,7 +188,8 @@ PYBIND11_MODULE(_native, module) {
            py::arg("options"), py::arg("types"), py::arg("sizes"), py::arg("decays"),
            py::arg("weights"), py::arg("velocities"), py::arg("sums"),
            py::arg("averages"))
-      .def("holds", &DirectUpdate::Holds, py::arg("variables"), py::arg("tensors"))
+      .def("holds", &DirectUpdate::Holds, py::arg("variables"), py::arg("tensors"),
+           py::arg("dtypes"), py::arg("shapes"))
       .def("takes", &DirectUpdate::Takes, py::arg("gradients"), py::arg("dtypes"),
            py::arg("shapes"))
       .def("run", &DirectUpdate::Run, py::arg("learning_rate"), py::arg("momentum"),

@@ -31,8 +31,16 @@ std::uintptr_t AddressOf(PyObject* array);
 
 // Whether a tensor of torch is in this computer's memory, contiguous, and of the type
 // and shape of a weight: `dtype` and `shape` are the weight's attributes of that name,
-// a tuple the latter.
-bool IsLike(PyObject* tensor, PyObject* dtype, PyObject* shape, const Tensor& weight);
+// a tuple the latter. Then `address` is where it lies.
+bool IsLike(PyObject* tensor, PyObject* dtype, PyObject* shape, const Tensor& weight,
+            std::uintptr_t& address);
+
+// Whether a variable of Keras holds this very tensor.
+bool HoldsTensor(PyObject* variable, PyObject* tensor);
+
+// Whether a variable of Keras takes what an update gives it: it has no constraint, and
+// is not to be overwritten by its gradient.
+bool TakesUpdates(PyObject* variable);
 
 }  // namespace kerasched
 

@@ -115,9 +115,10 @@ def _in_types_of_weights(step: Step) -> list[Any]:
 
     def cast(gradient: Any, weight: Any) -> Any:
         dtype = keras.backend.standardize_dtype(weight.dtype)
+        if not (keras.ops.is_tensor(gradient) and dtype in native.TYPES):
+            return gradient
         unlike = keras.backend.standardize_dtype(gradient.dtype) != dtype
-        dense = keras.ops.is_tensor(gradient) and dtype in native.TYPES
-        return keras.ops.cast(gradient, dtype) if unlike and dense else gradient
+        return keras.ops.cast(gradient, dtype) if unlike else gradient
 
     return list(map(cast, step.gradients, step.variables.weights))
 
@@ -127,6 +128,8 @@ def _unsuited(backend: str, step: Step) -> str:
         dtype = keras.backend.standardize_dtype(variable.dtype)
         if dtype not in native.TYPES:
             return f"a weight is of {dtype}"
+        if not hasattr(gradient, "dtype"):
+            return "a gradient is no tensor"
         if keras.backend.standardize_dtype(gradient.dtype) != dtype:
             return "a gradient is of another type than its weight"
     return _module(backend).unsuited(step)

@@ -70,15 +70,19 @@ class Update:
             averages,
         )
         self.holds = self._update.holds
-        """Returns whether variables of Keras on torch still hold tensors, and where.
+        """Returns whether variables of Keras on torch are as the constructor found them.
 
-        Keras's public way to the tensor inside a variable takes a microsecond, for a
-        small model most of an update; this reads the attribute behind it.
-        tests/optimizers/test_internals.py tells if it moves.
+        That is, whether they hold the same tensors, at the same addresses, of their
+        weights' types and shapes, and the weights have no constraint and are not
+        overwritten by their gradients. Keras's public way to each of these takes a
+        microsecond, for a small model most of an update; this reads the attributes
+        behind it. tests/optimizers/test_internals.py tells if they move.
 
         Args:
-            variables: all that is written, list after list.
+            variables: all that is written, list after list, the weights first.
             tensors: what they held, at the constructor's addresses.
+            dtypes: torch's type of each weight.
+            shapes: the shape of each weight.
         """
         self.takes = self._update.takes
         """Returns whether tensors of torch can be gradients, by their types and shapes.

@@ -52,6 +52,14 @@ def average(step: Step, weights: list[Any], averages: list[Any]) -> None:
         variable.assign(value)
 
 
+def clear_sums(step: Step, sums: list[Any]) -> None:
+    """Clear the sums of weights that have no gradient, if this step is an update."""
+    updates = _updates(step.options, step.scalars)
+    for total in sums:
+        value = ops.convert_to_tensor(total)
+        total.assign(ops.where(updates, ops.zeros_like(value), value))
+
+
 def compute(
     options: Options,
     decays: tuple[bool, ...],
@@ -83,7 +91,7 @@ def _computed(
     steps = options.gradient_accumulation_steps
     if steps > 1:
         new = ops.cond(
-            ops.equal((scalars.iterations + 1) % steps, 0),
+            _updates(options, scalars),
             lambda: _updated(options, decays, scalars, arrays, gradients).flat(),
             lambda: _accumulated(arrays, gradients).flat(),
         )
@@ -91,6 +99,12 @@ def _computed(
     else:
         arrays = _updated(options, decays, scalars, arrays, gradients)
     return _averaged(options, scalars, arrays) if options.use_ema else arrays
+
+
+def _updates(options: Options, scalars: Scalars) -> Any:
+    """Return whether a step of several micro-batches is the one that updates."""
+    steps = options.gradient_accumulation_steps
+    return ops.equal((scalars.iterations + 1) % steps, 0)
 
 
 def _accumulated(arrays: Arrays, gradients: list[Any]) -> Arrays:

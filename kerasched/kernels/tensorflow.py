@@ -101,7 +101,13 @@ def _library() -> str:
 def _on_trial(
     options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
 ) -> list[np.ndarray]:
-    with tf.init_scope(), tf.device("CPU:0"):
+    return _elsewhere(_tried, options, scalars, arrays, gradients)
+
+
+def _tried(
+    options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
+) -> list[np.ndarray]:
+    with tf.device("CPU:0"):
         variables = arrays.like([tf.Variable(x) for x in arrays.flat()])
         there = [tf.constant(g) for g in gradients]
         update(Step(options, scalars, there, variables, (True,) * len(gradients)))
@@ -142,7 +148,7 @@ def _keep(step: Step, gradients: list[tf.Tensor]) -> None:
     weights = step.variables.weights
     if not under_xla() or not scratch.pays(weights):
         return
-    if any(_origin(g) in MADE_ELSEWHERE for g in step.gradients):
+    if not all(map(_made_here, step.gradients)):
         return
     keys = [("scratch", id(resource_of(weight))) for weight in weights]
     lacking = {
@@ -173,13 +179,13 @@ def _elsewhere(function: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(function, *arguments).result()
 
 
-def _origin(gradient: Any) -> str:
-    """Return the type of the operation that makes a gradient."""
+def _made_here(gradient: Any) -> bool:
+    """Return whether an operation of the graph that is traced now makes a gradient."""
     sparse = isinstance(gradient, tf.IndexedSlices)
-    operation = (gradient.values if sparse else gradient).op
-    while operation.type == "Identity":
-        operation = operation.inputs[0].op
-    return operation.type
+    tensor = gradient.values if sparse else gradient
+    while tf.is_symbolic_tensor(tensor) and tensor.op.type == "Identity":
+        tensor = tensor.op.inputs[0]
+    return tf.is_symbolic_tensor(tensor) and tensor.op.type not in MADE_ELSEWHERE
 
 
 def _makes_dense(step: Step) -> bool:

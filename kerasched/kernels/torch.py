@@ -12,6 +12,7 @@ from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
+from kerasched.kernels.scope import in_stateless_scope
 
 TYPES = {
     torch.float32: "float32",
@@ -36,7 +37,7 @@ class Program:
     ) -> None:
         weights = tensors.weights
         self._tensors = tensors.flat()
-        self._addresses = [t.data_ptr() for t in self._tensors]
+        self._seen = list(map(_seen, self._tensors))
         self._dtypes = [w.dtype for w in weights]
         self._shapes = [w.shape for w in weights]
         self._update = native.Update(
@@ -51,12 +52,12 @@ class Program:
         )
 
     def held_by(self, variables: list[Any]) -> bool:
-        """Return whether variables still hold these tensors, where they were."""
-        return self._update.holds(variables, self._tensors)
+        """Return whether variables still hold these tensors, as they were."""
+        return self._update.holds(variables, self._tensors, self._dtypes, self._shapes)
 
     def in_place(self) -> bool:
-        """Return whether the tensors' memory is where it was."""
-        return [t.data_ptr() for t in self._tensors] == self._addresses
+        """Return whether the tensors are where they were, and of what type and shape."""
+        return list(map(_seen, self._tensors)) == self._seen
 
     def fits(self, gradients: list[Any]) -> bool:
         """Return whether gradients are such as the kernel takes."""
@@ -96,14 +97,20 @@ def unsuited(step: Step) -> str:
     """Return why the kernel cannot do a step, or an empty text."""
     if torch.compiler.is_compiling():
         return "torch.compile is at work"
+    if in_stateless_scope():
+        return "the tensors of a StatelessScope are not to be changed"
     for tensor in (*map(_tensor, step.variables.flat()), *step.gradients):
         if tensor.device.type != "cpu":
             return "a tensor is not on the CPU"
         if tensor.layout != torch.strided or not tensor.is_contiguous():
             return "a tensor is not contiguous"
-    pairs = zip(step.gradients, step.variables.weights, strict=True)
-    if any(tuple(g.shape) != tuple(w.shape) for g, w in pairs):
-        return "a gradient is of another shape than its weight"
+    weights = list(map(_tensor, step.variables.weights))
+    if any(w.dtype not in TYPES for w in weights):
+        return "a weight is of a type that the kernel does not know"
+    for group in (*step.variables.groups()[1:], step.gradients):
+        for tensor, weight in zip(map(_tensor, group), weights, strict=True):
+            if tensor.dtype != weight.dtype or tensor.shape != weight.shape:
+                return "a gradient or slot is of another type or shape than its weight"
     return ""
 
 
@@ -120,6 +127,11 @@ def _on_trial(
     there = [torch.from_numpy(g) for g in gradients]
     update(Step(options, scalars, there, tensors, (True,) * len(gradients)))
     return [t.numpy() for t in tensors.flat()]
+
+
+def _seen(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """Return what `.data` may change of a tensor that stays the same object."""
+    return tensor.data_ptr(), tensor.dtype, tensor.shape
 
 
 def _tensor(variable: Any) -> torch.Tensor:

@@ -2,8 +2,8 @@
 
 On torch every step is plain Python, and for small models most of its time goes into
 Keras's questions about each variable. What a step found out holds for the next one if
-nothing was set on the optimizer, the variables are the same objects at the same
-addresses, and the gradients are of the same kind.
+nothing was set on the optimizer, the variables are the same objects with the same
+tensors, and the gradients are of the same kind.
 """
 
 from typing import Any
@@ -16,7 +16,8 @@ class RepeatedStep:
 
     Args:
         program: the kernel's program of that step.
-        variables: the weights and then all that belongs to them, variables of Keras.
+        variables: all of the optimizer's weights, in its order, and then all that
+            belongs to them, variables of Keras.
         count: how many of them are weights.
     """
 
@@ -28,7 +29,7 @@ class RepeatedStep:
     def fits(self, gradients: list[Any], weights: list[Any] | None) -> bool:
         """Return whether a step is like that one; all weights where None are given."""
         return (
-            (weights is None or weights == self._weights)
+            same(weights, self._weights)
             and self._program.held_by(self._variables)
             and self._program.fits(gradients)
         )
@@ -36,3 +37,11 @@ class RepeatedStep:
     def run(self, scalars: Scalars, gradients: list[Any]) -> None:
         """Do one step, in place."""
         self._program.run(scalars, gradients)
+
+
+def same(given: list[Any] | None, weights: list[Any]) -> bool:
+    """Return whether variables are these weights, in their order; None is all.
+
+    Not by ==, which compares the values of variables.
+    """
+    return given is None or list(map(id, given)) == list(map(id, weights))

@@ -71,7 +71,7 @@ class SGD(UpdatedAtOnce):
         fused: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
-        if fused not in (True, False, "auto"):
+        if fused != "auto" and not isinstance(fused, bool):
             what = '"auto", True or False'
             raise ValueError(message("SGD", "fused", what, fused))
         if gradient_accumulation_steps:

@@ -20,8 +20,10 @@ from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
+from kerasched.kernels.scope import in_stateless_scope
 from kerasched.optimizers.arguments import is_schedule
 from kerasched.optimizers.repeated import RepeatedStep
+from kerasched.optimizers.repeated import same
 from kerasched.optimizers.scratch import Scratch
 from kerasched.optimizers.scratch import WithoutScratchInFiles
 from kerasched.optimizers.scratch import called_by_a_model
@@ -134,7 +136,7 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
             None where only Keras can do it, or as fast.
         """
         weights = self._trainable_variables
-        if not _same(trainable_variables, weights) or len(grads) != len(weights):
+        if not same(trainable_variables, weights) or len(grads) != len(weights):
             return None
         if not all(map(_is_plain, grads, weights)):
             return None
@@ -200,6 +202,7 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
         self._now.path = (path, reason)
         (kernel or reference).update(step)
         self._average_the_idle(step)
+        self._clear_the_idle(step)
         if kernel and keras.backend.backend() == "torch":
             self._remember(step)
 
@@ -207,22 +210,24 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
         """Do a step if it is like the one before, and return whether it was done."""
         gradients = list(grads)
         known = None if variables is None else list(variables)
-        if choice.forbidden(self.fused) or not repeated.fits(gradients, known):
+        if choice.forbidden(self.fused) or in_stateless_scope():
+            return False
+        if not repeated.fits(gradients, known):
             return False
         self._now.rate = self._get_current_learning_rate()
-        scalars = self._scalars()
-        self._now.rate = None
+        try:
+            scalars = self._scalars()
+        finally:
+            self._now.rate = None
         repeated.run(scalars, gradients)
         scalars.iterations.add_(1)
         return True
 
     def _remember(self, step: Step) -> None:
         """Keep what a step on torch found out, where the next can do with just that."""
-        everything = len(step.gradients) == len(self._trainable_variables)
-        plain = everything and all(
-            isinstance(w, keras.Variable) and w.constraint is None
-            for w in step.variables.weights
-        )
+        weights = step.variables.weights
+        everything = same(weights, self._trainable_variables)
+        plain = everything and all(isinstance(w, keras.Variable) for w in weights)
         if plain and self._now.loss_scale is None:
             program = choice.program(step)
             count = len(step.gradients)
@@ -254,7 +259,8 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
 
     def _options(self) -> Options:
         return Options(
-            momentum=bool(self.momentums),
+            # As Keras: without a momentum the velocities stay as they are.
+            momentum=bool(self.momentums) and not _is_zero(self.momentum),
             nesterov=bool(self.nesterov),
             weight_decay=bool(self.weight_decay),
             independent_weight_decay=bool(self.independent_weight_decay),
@@ -302,23 +308,35 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
 
     def _average_the_idle(self, step: Step) -> None:
         """Let the averages of weights without a gradient follow them, as Keras does."""
+        idle = self._idle(step, "_model_variables_moving_average")
+        if self.use_ema and idle:
+            reference.average(step, [w for w, _ in idle], [a for _, a in idle])
+
+    def _clear_the_idle(self, step: Step) -> None:
+        """Clear the sums of weights without a gradient after an update, as Keras does.
+
+        On JAX Keras leaves them as they are.
+        """
+        idle = self._idle(step, "_accumulated_gradients")
+        if idle and keras.backend.backend() != "jax":
+            reference.clear_sums(step, [total for _, total in idle])
+
+    def _idle(self, step: Step, attribute: str) -> list[tuple[Any, Any]]:
+        """Return the weights without a gradient, each with its slot if it has one."""
         every = self._trainable_variables
-        if not self.use_ema or len(step.gradients) == len(every):
-            return
-        busy = {id(average) for average in step.variables.averages}
-        idle = [
-            (weight, average)
-            for weight, average in zip(
-                every, self._model_variables_moving_average, strict=True
-            )
-            if average is not None and id(average) not in busy
+        if len(step.gradients) == len(every):
+            return []
+        busy = set(map(self._get_variable_index, step.variables.weights))
+        slots = getattr(self, attribute, None) or [None] * len(every)
+        return [
+            (weight, slot)
+            for place, (weight, slot) in enumerate(zip(every, slots, strict=True))
+            if slot is not None and place not in busy
         ]
-        reference.average(step, [w for w, _ in idle], [a for _, a in idle])
 
 
-def _same(given: Any, weights: list[Any]) -> bool:
-    """Return whether variables are these weights, in their order; None is all."""
-    return given is None or list(map(id, given)) == list(map(id, weights))
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, (int, float)) and value == 0
 
 
 def _is_plain(gradient: Any, weight: Any) -> bool:

@@ -266,6 +266,38 @@ def test_a_model_that_ran_the_kernel_can_be_exported(tmp_path):
     assert np.allclose(served, model.predict(data()[0], verbose=0), atol=1e-5)
 
 
+@pytest.mark.host
+def test_a_step_that_is_traced_again_may_be_the_first():
+    code = """
+import json, keras, numpy as np, tensorflow as tf
+from kerasched import SGD
+weight = keras.Variable(np.ones((2, 3), "float32"))
+optimizer = SGD(0.5, fused=True)
+optimizer.build([weight])
+
+@tf.function
+def step(gradient, trains):
+    if trains:
+        optimizer.apply([gradient])
+
+step(tf.ones((2, 3)), False)
+step(tf.ones((2, 3)), True)
+print(json.dumps(weight.numpy().tolist()))
+"""
+    assert run_json(code) == [[0.5] * 3] * 2
+
+
+def test_a_gradient_from_outside_of_the_function_is_taken(small_threshold):
+    import tensorflow as tf
+
+    weight = keras.Variable(np.ones((2, 3), "float32"))
+    optimizer = SGD(0.5, fused=True)
+    optimizer.build([weight])
+    gradient = tf.ones((2, 3))
+    tf.function(lambda: optimizer.apply([gradient], [weight]), jit_compile=True)()
+    assert weight.numpy().tolist() == [[0.5] * 3] * 2
+
+
 def test_under_a_strategy_keras_does_the_update():
     import tensorflow as tf
 

@@ -155,3 +155,90 @@ def test_a_missing_gradient_after_a_whole_step_is_left_out():
     with pytest.warns(UserWarning, match="Gradients do not exist"):
         optimizer.apply([ones(3), None], [first, second])
     assert (first.numpy()[0], second.numpy()[0]) == (0.0, 0.5)
+
+
+@pytest.mark.parametrize("kind", ["float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("steps", [0, 2])
+def test_a_weight_that_became_another_type_goes_keras_s_way(kind, steps):
+    import torch
+
+    found = []
+    for cls in (SGD, keras.optimizers.SGD):
+        weight = keras.Variable(np.ones(1000, "float32"))
+        optimizer = cls(0.5, momentum=0.9)
+        optimizer.build([weight])
+        for _ in range(steps):
+            optimizer.apply([ones(1000)], [weight])
+        weight.value.data = weight.value.data.to(getattr(torch, kind))
+        optimizer.apply([ones(1000)], [weight])
+        found.append(weight.value.detach().double().numpy())
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_slot_of_another_shape_is_an_error_of_torch():
+    optimizer, weight = one(momentum=0.9)
+    optimizer.apply([ones(4, 6)], [weight])
+    optimizer.momentums[0].value.data = ones(2)
+    with pytest.raises(RuntimeError, match="size"):
+        optimizer.apply([ones(4, 6)], [weight])
+
+
+def test_weights_are_told_apart_by_what_they_are_and_not_by_their_values():
+    weights = [keras.Variable(np.ones(1, "float32")) for _ in range(2)]
+    optimizer = SGD(1.0)
+    optimizer.build(weights)
+    gradients = [ones(1), 3 * ones(1)]
+    optimizer.apply(gradients, weights)
+    optimizer.apply(gradients, weights[::-1])
+    assert [float(w.numpy()[0]) for w in weights] == [-3.0, -3.0]
+    optimizer.apply(gradients)
+    assert [float(w.numpy()[0]) for w in weights] == [-4.0, -6.0]
+
+
+def test_a_constraint_that_comes_later_is_applied():
+    optimizer, weight = one(fused=True)
+    optimizer.apply([ones(4, 6)], [weight])
+    weight.constraint = keras.constraints.NonNeg()
+    optimizer.apply([10 * ones(4, 6)], [weight])
+    assert not weight.numpy().any()
+
+
+def test_a_weight_that_is_to_be_overwritten_later_is():
+    optimizer, weight = one(fused=True)
+    optimizer.apply([ones(4, 6)], [weight])
+    weight.overwrite_with_gradient = True
+    optimizer.apply([7 * ones(4, 6)], [weight])
+    assert np.array_equal(weight.numpy(), np.full((4, 6), 7.0))
+
+
+def test_tensors_of_a_scope_are_changed_as_by_keras():
+    found = []
+    for cls in (SGD, keras.optimizers.SGD):
+        weight = keras.Variable(np.ones(3, "float32"))
+        optimizer = cls(0.5, momentum=0.9)
+        optimizer.build([weight])
+        optimizer.apply([ones(3)], [weight])
+        state = [v.value.clone() for v in optimizer.variables]
+        new, _ = optimizer.stateless_apply(state, [ones(3)], [2 * ones(3)])
+        found.append((new[0].tolist(), weight.numpy().tolist()))
+    # 0.5 * 1.9 is taken from 2, and the weight stays at 0.5.
+    assert found[0] == found[1]
+    np.testing.assert_allclose(found[0], [[1.05] * 3, [0.5] * 3])
+
+
+def test_a_schedule_that_fails_leaves_no_rate_behind():
+    class Failing(keras.optimizers.schedules.LearningRateSchedule):
+        fails = False
+
+        def __call__(self, step):
+            if self.fails:
+                raise KeyError("momentum")
+            return 0.9
+
+    momentum = Failing()
+    optimizer, weight = one(momentum=momentum)
+    optimizer.apply([ones(4, 6)], [weight])
+    momentum.fails = True
+    with pytest.raises(KeyError):
+        optimizer.apply([ones(4, 6)], [weight])
+    assert optimizer._now.rate is None

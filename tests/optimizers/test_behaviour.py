@@ -109,6 +109,46 @@ def test_a_missing_gradient_is_warned_of_and_left_out(fused, options):
     assert found[0][0].tolist() == [1.0] * 3
 
 
+def test_a_gradient_that_is_missing_in_an_update_leaves_the_sums_of_keras(fused):
+    found = []
+    steps = [[1.0, 1.0], [None, 1.0], [2.0, 1.0], [4.0, 1.0]]
+    for optimizer in both(fused, learning_rate=1.0, gradient_accumulation_steps=2):
+        weights = [keras.Variable(np.ones(3, "float32")) for _ in range(2)]
+        optimizer.build(weights)
+        with pytest.warns(UserWarning, match="Gradients do not exist"):
+            for numbers in steps:
+                gradients = [n and n * keras.ops.ones(3) for n in numbers]
+                optimizer.apply(gradients, weights)
+        found.append(arrays([*weights, *optimizer.variables]))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    # Keras clears the first one's sum of 1 in the update, but not on JAX.
+    assert found[0][0].tolist() == [-2.5 if BACKEND == "jax" else -2.0] * 3
+
+
+def test_without_a_momentum_the_velocities_stay(fused):
+    found = []
+    for optimizer in both(fused, learning_rate=1.0):
+        weight = keras.Variable(np.ones(3, "float32"))
+        optimizer.build([weight])
+        for momentum in (0.5, 0.0, 0.5):
+            optimizer.momentum = momentum
+            optimizer.apply([keras.ops.ones(3)], [weight])
+        found.append(arrays([weight, *optimizer.variables]))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert found[0][0].tolist() == [-2.5] * 3  # 1 - 1 - 1 - (0.5 + 1)
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras's own fails at it there")
+def test_a_number_as_gradient_is_taken(fused):
+    weight = keras.Variable(np.float32(2.0))
+    optimizer = both("auto", learning_rate=1.0, momentum=0.0)[0]
+    optimizer.build([weight])
+    optimizer.apply([1.5], [weight])
+    assert float(weight.numpy()) == 0.5
+
+
 @pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2}])
 def test_a_variable_is_overwritten_with_its_gradient(fused, options):
     found = []

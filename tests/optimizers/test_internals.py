@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import kerasched
+from kerasched.kernels.scope import in_stateless_scope
 
 BACKEND = keras.backend.backend()
 
@@ -59,6 +60,24 @@ def test_a_variable_on_torch_holds_its_tensor_in_one_attribute():
     variable.assign(np.zeros(3))
     assert variable._value is tensor
     assert variable.value is tensor
+    assert "_value" in vars(variable)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="asked of torch's variables alone")
+def test_what_a_variable_takes_stands_in_two_attributes():
+    _, variable = built()
+    assert vars(variable)["_constraint"] is None
+    assert vars(variable)["_overwrite_with_gradient"] is False
+    constraint = keras.constraints.NonNeg()
+    variable.constraint, variable.overwrite_with_gradient = constraint, True
+    assert vars(variable)["_constraint"] is constraint
+    assert vars(variable)["_overwrite_with_gradient"] is True
+
+
+def test_a_stateless_scope_is_seen():
+    assert in_stateless_scope() is False
+    with keras.StatelessScope():
+        assert in_stateless_scope() is True
 
 
 def test_the_class_that_is_extended_is_the_one_that_keras_makes():
