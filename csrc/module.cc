@@ -61,21 +61,20 @@ class DirectUpdate {
 
   // Whether variables of Keras, the weights first, still hold these tensors of torch,
   // and those are at the addresses that the constructor was given, in its order, and
-  // still of the weights' types and shapes; and whether the weights are plain ones. A
+  // still of the weights' types and sizes; and whether the weights are plain ones. A
   // loop in Python takes twice as long, and this is asked at every step.
-  bool Holds(const py::list& variables, const py::list& tensors, const py::list& dtypes,
-             const py::list& shapes) const {
+  bool Holds(const py::list& variables, const py::list& tensors,
+             const py::list& dtypes) const {
     const std::size_t count = addresses_.size(), weights = tensors_.size();
     if (variables.size() != count || tensors.size() != count) return false;
-    if (dtypes.size() != weights || shapes.size() != weights) return false;
+    if (dtypes.size() != weights) return false;
     for (std::size_t i = 0; i < count; ++i) {
-      if (i < weights && !TakesUpdates(At(variables, i))) return false;
-      if (!HoldsTensor(At(variables, i), At(tensors, i))) return false;
-      std::uintptr_t address = 0;
-      if (!IsLikeWeight(At(tensors, i), dtypes, shapes, i % weights, address)) {
+      PyObject* const tensor = At(tensors, i);
+      if (!StillHolds(At(variables, i), tensor, i < weights) ||
+          !IsStillAt(tensor, addresses_[i], At(dtypes, i % weights),
+                     tensors_[i % weights])) {
         return false;
       }
-      if (address != addresses_[i]) return false;
     }
     return true;
   }
@@ -88,8 +87,11 @@ class DirectUpdate {
       return false;
     }
     for (std::size_t i = 0; i < count; ++i) {
-      std::uintptr_t address = 0;
-      if (!IsLikeWeight(At(gradients, i), dtypes, shapes, i, address)) return false;
+      PyObject* const shape = At(shapes, i);
+      if (!PyTuple_Check(shape) ||
+          !IsLike(At(gradients, i), At(dtypes, i), shape, tensors_[i])) {
+        return false;
+      }
     }
     return true;
   }
@@ -116,13 +118,6 @@ class DirectUpdate {
   }
 
  private:
-  bool IsLikeWeight(PyObject* tensor, const py::list& dtypes, const py::list& shapes,
-                    std::size_t weight, std::uintptr_t& address) const {
-    PyObject* const shape = At(shapes, weight);
-    return PyTuple_Check(shape) &&
-           IsLike(tensor, At(dtypes, weight), shape, tensors_[weight], address);
-  }
-
   py::value_error WrongCount(const char* name, const py::list& received) const {
     return py::value_error(std::string("Argument `") + name + "` must have " +
                            std::to_string(tensors_.size()) +
@@ -189,7 +184,7 @@ PYBIND11_MODULE(_native, module) {
            py::arg("weights"), py::arg("velocities"), py::arg("sums"),
            py::arg("averages"))
       .def("holds", &DirectUpdate::Holds, py::arg("variables"), py::arg("tensors"),
-           py::arg("dtypes"), py::arg("shapes"))
+           py::arg("dtypes"))
       .def("takes", &DirectUpdate::Takes, py::arg("gradients"), py::arg("dtypes"),
            py::arg("shapes"))
       .def("run", &DirectUpdate::Run, py::arg("learning_rate"), py::arg("momentum"),

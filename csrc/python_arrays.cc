@@ -61,15 +61,6 @@ std::uintptr_t Address(const dlpack::Tensor& tensor) {
   return reinterpret_cast<std::uintptr_t>(tensor.data) + tensor.byte_offset;
 }
 
-// Returns a borrowed attribute that stands in the object itself, null if none does. A
-// third of the time that Python's lookup by class takes.
-PyObject* OwnAttribute(PyObject* object, PyObject* name) {
-  const Reference attributes(PyObject_GenericGetDict(object, nullptr));
-  PyObject* const found = PyDict_GetItemWithError(attributes.get(), name);
-  if (found == nullptr && PyErr_Occurred() != nullptr) throw py::error_already_set();
-  return found;
-}
-
 bool SameType(const dlpack::Tensor& tensor, ScalarType type) {
   const bool half = type == ScalarType::kBFloat16;
   return tensor.dtype.code == (half ? dlpack::kBFloat : dlpack::kFloat) &&
@@ -95,19 +86,26 @@ bool Contiguous(const dlpack::Tensor& tensor) {
   return true;
 }
 
+std::int64_t SizeOf(const dlpack::Tensor& tensor) {
+  std::int64_t size = 1;
+  for (std::int32_t i = 0; i < tensor.dimensions; ++i) size *= tensor.shape[i];
+  return size;
+}
+
+bool IsDense(const dlpack::Tensor& tensor, ScalarType type) {
+  return tensor.device.type == dlpack::kCpu && SameType(tensor, type) &&
+         Contiguous(tensor);
+}
+
 // Asks a tensor of a type without DLPack's table, attribute by attribute.
-bool IsLikeByNames(PyObject* tensor, PyObject* dtype, PyObject* shape) {
+bool IsDense(PyObject* tensor, PyObject* dtype) {
   static PyObject* is_contiguous = nullptr;
   const auto get = [tensor](const char* name) {
     return PyObject_GetAttrString(tensor, name);
   };
   if (Reference(get("dtype")).get() != dtype) return false;
   if (Reference(get("is_cpu")).get() != Py_True) return false;
-  const Reference found(get("shape"));
-  const int equal = PyObject_RichCompareBool(found.get(), shape, Py_EQ);
-  if (equal < 0) throw py::error_already_set();
-  return equal != 0 &&
-         Reference(Call(is_contiguous, "is_contiguous", tensor)).get() == Py_True;
+  return Reference(Call(is_contiguous, "is_contiguous", tensor)).get() == Py_True;
 }
 
 }  // namespace
@@ -125,30 +123,43 @@ std::uintptr_t AddressOf(PyObject* array) {
   return static_cast<std::uintptr_t>(number);
 }
 
-bool IsLike(PyObject* tensor, PyObject* dtype, PyObject* shape, const Tensor& weight,
-            std::uintptr_t& address) {
+bool IsLike(PyObject* tensor, PyObject* dtype, PyObject* shape, const Tensor& weight) {
   dlpack::Tensor found;
   if (!looker.Look(tensor, found)) {
-    if (!IsLikeByNames(tensor, dtype, shape)) return false;
-    address = AddressOf(tensor);
-    return true;
+    const Reference its_shape(PyObject_GetAttrString(tensor, "shape"));
+    const int equal = PyObject_RichCompareBool(its_shape.get(), shape, Py_EQ);
+    if (equal < 0) throw py::error_already_set();
+    return equal != 0 && IsDense(tensor, dtype);
   }
-  address = Address(found);
-  return found.device.type == dlpack::kCpu && SameType(found, weight.type) &&
-         SameShape(found, shape) && Contiguous(found);
+  return IsDense(found, weight.type) && SameShape(found, shape);
 }
 
-bool HoldsTensor(PyObject* variable, PyObject* tensor) {
+bool IsStillAt(PyObject* tensor, std::uintptr_t address, PyObject* dtype,
+               const Tensor& weight) {
+  dlpack::Tensor found;
+  if (!looker.Look(tensor, found)) {
+    return py::len(py::handle(tensor).attr("view")(-1)) ==
+               static_cast<std::size_t>(weight.size) &&
+           IsDense(tensor, dtype) && AddressOf(tensor) == address;
+  }
+  return Address(found) == address && IsDense(found, weight.type) &&
+         SizeOf(found) == weight.size;
+}
+
+bool StillHolds(PyObject* variable, PyObject* tensor, bool is_weight) {
   static PyObject* const kValue = PyUnicode_InternFromString("_value");
-  return OwnAttribute(variable, kValue) == tensor;
-}
-
-bool TakesUpdates(PyObject* variable) {
   static PyObject* const kConstraint = PyUnicode_InternFromString("_constraint");
   static PyObject* const kOverwritten =
       PyUnicode_InternFromString("_overwrite_with_gradient");
-  return OwnAttribute(variable, kConstraint) == Py_None &&
-         OwnAttribute(variable, kOverwritten) == Py_False;
+  // The object's own: half of the time that Python's lookup by class takes.
+  const Reference attributes(PyObject_GenericGetDict(variable, nullptr));
+  const auto is = [&](PyObject* name, PyObject* wanted) {
+    PyObject* const found = PyDict_GetItemWithError(attributes.get(), name);
+    if (found == nullptr && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    return found == wanted;
+  };
+  if (!is(kValue, tensor)) return false;
+  return !is_weight || (is(kConstraint, Py_None) && is(kOverwritten, Py_False));
 }
 
 }  // namespace kerasched

@@ -31,16 +31,17 @@ std::uintptr_t AddressOf(PyObject* array);
 
 // Whether a tensor of torch is in this computer's memory, contiguous, and of the type
 // and shape of a weight: `dtype` and `shape` are the weight's attributes of that name,
-// a tuple the latter. Then `address` is where it lies.
-bool IsLike(PyObject* tensor, PyObject* dtype, PyObject* shape, const Tensor& weight,
-            std::uintptr_t& address);
+// a tuple the latter.
+bool IsLike(PyObject* tensor, PyObject* dtype, PyObject* shape, const Tensor& weight);
 
-// Whether a variable of Keras holds this very tensor.
-bool HoldsTensor(PyObject* variable, PyObject* tensor);
+// Whether a tensor of torch still lies at an address, contiguous, and is still of the
+// type and size of a weight: its `.data` may be set to something else.
+bool IsStillAt(PyObject* tensor, std::uintptr_t address, PyObject* dtype,
+               const Tensor& weight);
 
-// Whether a variable of Keras takes what an update gives it: it has no constraint, and
-// is not to be overwritten by its gradient.
-bool TakesUpdates(PyObject* variable);
+// Whether a variable of Keras holds this very tensor. A weight must besides have no
+// constraint, and not be overwritten by its gradient.
+bool StillHolds(PyObject* variable, PyObject* tensor, bool is_weight);
 
 }  // namespace kerasched
 

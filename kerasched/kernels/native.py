@@ -70,10 +70,10 @@ class Update:
             averages,
         )
         self.holds = self._update.holds
-        """Returns whether variables of Keras on torch are as the constructor found them.
+        """Returns whether variables of Keras on torch are as they were at first.
 
-        That is, whether they hold the same tensors, at the same addresses, of their
-        weights' types and shapes, and the weights have no constraint and are not
+        That is, whether they hold the same tensors, at the constructor's addresses, of
+        their weights' types and sizes, and the weights have no constraint and are not
         overwritten by their gradients. Keras's public way to each of these takes a
         microsecond, for a small model most of an update; this reads the attributes
         behind it. tests/optimizers/test_internals.py tells if they move.
@@ -82,7 +82,6 @@ class Update:
             variables: all that is written, list after list, the weights first.
             tensors: what they held, at the constructor's addresses.
             dtypes: torch's type of each weight.
-            shapes: the shape of each weight.
         """
         self.takes = self._update.takes
         """Returns whether tensors of torch can be gradients, by their types and shapes.

@@ -53,10 +53,10 @@ class Program:
 
     def held_by(self, variables: list[Any]) -> bool:
         """Return whether variables still hold these tensors, as they were."""
-        return self._update.holds(variables, self._tensors, self._dtypes, self._shapes)
+        return self._update.holds(variables, self._tensors, self._dtypes)
 
     def in_place(self) -> bool:
-        """Return whether the tensors are where they were, and of what type and shape."""
+        """Return whether the tensors lie where they did, of the same type and shape."""
         return list(map(_seen, self._tensors)) == self._seen
 
     def fits(self, gradients: list[Any]) -> bool:

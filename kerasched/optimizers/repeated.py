@@ -6,6 +6,7 @@ nothing was set on the optimizer, the variables are the same objects with the sa
 tensors, and the gradients are of the same kind.
 """
 
+import operator
 from typing import Any
 
 from kerasched.kernels.options import Scalars
@@ -44,4 +45,6 @@ def same(given: list[Any] | None, weights: list[Any]) -> bool:
 
     Not by ==, which compares the values of variables.
     """
-    return given is None or list(map(id, given)) == list(map(id, weights))
+    if given is None:
+        return True
+    return len(given) == len(weights) and all(map(operator.is_, given, weights))

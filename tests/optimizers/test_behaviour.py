@@ -1,5 +1,7 @@
 """kerasched.SGD does within Keras what Keras's own SGD does."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -115,7 +117,8 @@ def test_a_gradient_that_is_missing_in_an_update_leaves_the_sums_of_keras(fused)
     for optimizer in both(fused, learning_rate=1.0, gradient_accumulation_steps=2):
         weights = [keras.Variable(np.ones(3, "float32")) for _ in range(2)]
         optimizer.build(weights)
-        with pytest.warns(UserWarning, match="Gradients do not exist"):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Gradients do not exist")
             for numbers in steps:
                 gradients = [n and n * keras.ops.ones(3) for n in numbers]
                 optimizer.apply(gradients, weights)
