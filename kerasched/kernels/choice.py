@@ -62,6 +62,12 @@ def path_of(module: ModuleType) -> str:
     return "operations" if module.__name__ in OPERATIONS.values() else "kernel"
 
 
+def has_replicas() -> bool:
+    """Return whether gradients are still to be summed over TensorFlow's replicas."""
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    return on_tensorflow and _module("tensorflow").has_replicas()
+
+
 def program(step: Step) -> Any:
     """Return what the kernel of torch made of a step, to be run again."""
     return _module("torch").program(step)
@@ -102,7 +108,8 @@ def wants_scratch(weights: list[Any], fused: bool | str) -> bool:
     """
     if keras.backend.backend() != "jax" or forbidden(fused) or unavailable("jax"):
         return False
-    return keras.distribution.distribution() is None and scratch.pays(weights)
+    alone = keras.distribution.distribution() is None
+    return alone and _module("jax").on_cpu() and scratch.pays(weights)
 
 
 def _in_types_of_weights(step: Step) -> list[Any]:

@@ -38,6 +38,11 @@ def update(step: Step) -> Any:
     return reference.assign(dataclasses.replace(step, gradients=gradients), compute)
 
 
+def on_cpu() -> bool:
+    """Return whether JAX computes on a CPU where nothing else is asked for."""
+    return jax.default_backend() == "cpu"
+
+
 def compute(
     options: Options,
     decays: tuple[bool, ...],

@@ -78,6 +78,11 @@ def unsuited(step: Step) -> str:
     return ""
 
 
+def has_replicas() -> bool:
+    """Return whether a tf.distribute strategy of several replicas is in use."""
+    return tf.distribute.get_strategy().num_replicas_in_sync > 1
+
+
 @functools.cache
 def unavailable() -> str:
     """Return why the kernel cannot run in this process, or an empty text."""

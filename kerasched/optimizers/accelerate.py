@@ -1,5 +1,6 @@
 """From keras.optimizers.SGD to kerasched.SGD and back, in the middle of a training."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -48,9 +49,21 @@ def accelerate(model_or_optimizer: Any, *, back: bool = False) -> Any:
             message("accelerate", "model_or_optimizer", what, model_or_optimizer)
         )
     model.optimizer = _turned(optimizer, back, in_a_model=True)
+    _let_files_have(model, model.optimizer)
     if model.train_function is not None:
         model.make_train_function(force=True)  # The old one holds the old optimizer.
     return model
+
+
+def _let_files_have(model: Any, optimizer: Any) -> None:
+    """Let a saved model have this optimizer.
+
+    Keras saves the one that `compile` was given, which has no public name;
+    tests/optimizers/test_internals.py tells when that changes.
+    """
+    given = getattr(getattr(model, "_compile_config", None), "config", None)
+    if isinstance(given, dict) and "optimizer" in given:
+        given["optimizer"] = optimizer
 
 
 def _turned(optimizer: Any, back: bool, in_a_model: bool = False) -> Any:
@@ -82,7 +95,7 @@ def _rescaled(optimizer: Any, inner: Any, back: bool) -> Any:
 
 
 def _as_ours(optimizer: Any, in_a_model: bool) -> SGD:
-    made = SGD.from_config(optimizer.get_config())
+    made = SGD(**_arguments(optimizer))
     made.in_a_model = in_a_model
     return made
 
@@ -95,9 +108,21 @@ def _as_keras(optimizer: SGD) -> Any:
             "independent_weight_decay, to go back"
         )
         raise TypeError(message("accelerate", "model_or_optimizer", what, optimizer))
-    config = optimizer.get_config()
-    del config["independent_weight_decay"], config["fused"]
-    return keras.optimizers.SGD.from_config(config)
+    return keras.optimizers.SGD(**_arguments(optimizer))
+
+
+def _arguments(optimizer: Any) -> dict[str, Any]:
+    """Return what an SGD was made with, the rate as the very object that it has.
+
+    A config holds a copy of a schedule, if its class is registered, and no function.
+    """
+    names = inspect.signature(keras.optimizers.SGD).parameters
+    given = {name: getattr(optimizer, name) for name in names if name != "kwargs"}
+    rate = optimizer._learning_rate
+    given["learning_rate"] = (
+        rate if callable(rate) else float(keras.ops.convert_to_numpy(rate))
+    )
+    return given
 
 
 def _carried(old: Any, new: Any) -> Any:

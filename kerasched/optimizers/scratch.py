@@ -7,6 +7,14 @@ from typing import Any
 
 import keras
 
+# What in Keras reads or writes the variables for a file without asking the optimizer:
+# Model's state trees, which Orbax saves too, and its old HDF5 format.
+SAVERS = (
+    "get_state_tree",
+    "set_state_tree",
+    "save_optimizer_weights_to_hdf5_group",
+)
+
 
 class Scratch:
     """The variables of one optimizer that receive its gradients.
@@ -20,8 +28,8 @@ class Scratch:
         self._hidden = False
 
     def without(self, variables: list[Any]) -> list[Any]:
-        """Return an optimizer's variables, without these while they are hidden."""
-        if not self._hidden or not self.variables:
+        """Return an optimizer's variables, without these where they are hidden."""
+        if not self.variables or not (self._hidden or _asked_by_a_saver()):
             return variables
         hidden = {id(v) for v in self.variables}
         return [v for v in variables if id(v) not in hidden]
@@ -61,6 +69,14 @@ class WithoutScratchInFiles:
         """Read the variables from `store`, as `save_own_variables` wrote them."""
         with self.without_scratch():
             super().load_own_variables(store)
+
+
+def _asked_by_a_saver() -> bool:
+    """Return whether one of SAVERS asks for `variables`, also through a wrapper's."""
+    frame = inspect.currentframe().f_back.f_back
+    while frame is not None and frame.f_code.co_name == "variables":
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_name in SAVERS
 
 
 def called_by_a_model(optimizer: Any) -> bool:

@@ -198,6 +198,13 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
                 gradients = [g / self._now.loss_scale for g in gradients]
             super()._backend_apply_gradients(gradients, weights)
             return
+        if kernel is None and choice.has_replicas():
+            # Only Keras's own update sums the gradients of all replicas.
+            raise NotImplementedError(
+                f"{self.name} takes no schedule as momentum or weight decay, and no "
+                "independent_weight_decay, under a tf.distribute strategy of several "
+                "replicas. Give a number, or train on JAX with keras.distribution"
+            )
         path = choice.path_of(kernel) if kernel else "reference"
         self._now.path = (path, reason)
         (kernel or reference).update(step)

@@ -1,6 +1,7 @@
 """kerasched.accelerate: the other SGD in the middle of a training."""
 
 import re
+import warnings
 
 import keras
 import numpy as np
@@ -39,6 +40,10 @@ def fit(model):
     model.fit(x, x[:, :2], batch_size=2, shuffle=False, verbose=0)
 
 
+def optimizer_arrays(model):
+    return [keras.ops.convert_to_numpy(v) for v in model.optimizer.variables]
+
+
 def state(model):
     found = {v.path: keras.ops.convert_to_numpy(v) for v in model.optimizer.variables}
     weights = {v.path: keras.ops.convert_to_numpy(v) for v in model.variables}
@@ -71,8 +76,6 @@ def test_a_training_goes_on_as_if_nothing_had_happened(options):
 @each_option
 def test_a_training_goes_on_after_the_way_back(options):
     options = {"learning_rate": 0.05, **options}
-    if "schedule" in str(options) or options.get("gradient_accumulation_steps"):
-        options.pop("gradient_accumulation_steps", None)
     stayed, turned = (network(SGD(**options)) for _ in range(2))
     for model in (stayed, turned):
         fit(model)
@@ -106,14 +109,60 @@ def test_what_is_excluded_from_decay_stays_excluded():
 
 
 def test_the_optimizer_inside_a_loss_scale_is_turned():
-    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.05))
-    model = network(optimizer)
+    plain, turned = (
+        network(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.05, 0.9)))
+        for _ in range(2)
+    )
+    for model in (plain, turned):
+        fit(model)
+    kerasched.accelerate(turned)
+    assert isinstance(turned.optimizer.inner_optimizer, SGD)
+    for model in (plain, turned):
+        fit(model)
+    pairs = zip(turned.weights, plain.weights, strict=True)
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in pairs)
+    assert int(turned.optimizer.iterations) == 8
+    assert float(turned.optimizer.dynamic_scale) == float(plain.optimizer.dynamic_scale)
+
+
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("schedule", [None, StepDecay(0.1, 9)])
+def test_a_file_has_the_optimizer_that_took_the_place(back, schedule, tmp_path):
+    model = network((SGD if back else keras.optimizers.SGD)(0.05, momentum=0.9))
     fit(model)
-    kerasched.accelerate(model)
-    assert isinstance(model.optimizer.inner_optimizer, SGD)
-    before = state(model)
+    kerasched.accelerate(model, back=back)
+    if schedule is not None:
+        kerasched.set_schedule(model, schedule)
     fit(model)
-    assert not equal(state(model), before)
+    model.save(tmp_path / "model.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded.optimizer, SGD) is not back
+    pairs = list(zip(optimizer_arrays(loaded), optimizer_arrays(model), strict=True))
+    assert len(pairs) == 6 - (schedule is not None)
+    for found, expected in pairs:
+        np.testing.assert_array_equal(found, expected)
+
+
+class Unregistered(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule as scripts have them: of no package, and without a config."""
+
+    def __call__(self, step):
+        return 0.05 / (1.0 + keras.ops.cast(step, "float32"))
+
+
+@pytest.mark.parametrize(
+    "rate", [lambda: 0.05, Unregistered()], ids=["function", "own"]
+)
+def test_a_rate_that_no_config_can_hold_goes_on(rate):
+    plain, turned = (network(keras.optimizers.SGD(rate)) for _ in range(2))
+    for model in (plain, turned):
+        fit(model)
+    kerasched.accelerate(turned)
+    for model in (plain, turned):
+        fit(model)
+    assert equal(state(turned), state(plain))
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="of variables that JAX alone needs")

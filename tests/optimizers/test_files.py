@@ -1,5 +1,8 @@
 """Files of kerasched.SGD: whole, on every backend, and interchangeable with Keras's."""
 
+import re
+
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -56,6 +59,30 @@ def test_a_file_has_the_keys_and_numbers_of_keras(name):
     assert list(ours) == list(theirs)
     for key, value in theirs.items():
         np.testing.assert_allclose(ours[key], value, **FLOAT32)
+
+
+@each_option
+def test_a_tree_of_the_state_has_the_names_of_keras(name):
+    ours, theirs = (stepped(compiled(o)) for o in pair(name))
+    trees = [m.get_state_tree("numpy_array") for m in (ours, theirs)]
+    names = [list(next(iter(t["optimizer_variables"].values()))) for t in trees]
+    plain = [[re.sub(r"_\d+|sequential", "", n) for n in each] for each in names]
+    assert plain[0] == plain[1]
+    before = saved(ours.optimizer)
+    stepped(ours)
+    ours.set_state_tree(trees[0])
+    for key, value in saved(ours.optimizer).items():
+        np.testing.assert_array_equal(value, before[key])
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_the_old_format_has_the_variables_of_keras(tmp_path):
+    counts = []
+    for made in map(compiled, pair("plain")):
+        stepped(made).save(tmp_path / "model.h5")
+        with h5py.File(tmp_path / "model.h5") as file:
+            counts.append(len(file["optimizer_weights"].attrs["weight_names"]))
+    assert counts[0] == counts[1]
 
 
 def test_a_partial_sum_is_saved_and_a_whole_one_is_not():

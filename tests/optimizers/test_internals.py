@@ -74,6 +74,13 @@ def test_what_a_variable_takes_stands_in_two_attributes():
     assert vars(variable)["_overwrite_with_gradient"] is True
 
 
+def test_a_model_keeps_the_optimizer_that_it_saves():
+    optimizer = keras.optimizers.SGD()
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    assert model._compile_config.config["optimizer"] is optimizer
+
+
 def test_a_stateless_scope_is_seen():
     assert in_stateless_scope() is False
     with keras.StatelessScope():
