@@ -134,13 +134,13 @@ def test_without_a_momentum_the_velocities_stay(fused):
     for optimizer in both(fused, learning_rate=1.0):
         weight = keras.Variable(np.ones(3, "float32"))
         optimizer.build([weight])
-        for momentum in (0.5, 0.0, 0.5):
+        for momentum, number in ((0.5, 1.0), (0.0, 3.0), (0.5, 1.0)):
             optimizer.momentum = momentum
-            optimizer.apply([keras.ops.ones(3)], [weight])
+            optimizer.apply([number * keras.ops.ones(3)], [weight])
         found.append(arrays([weight, *optimizer.variables]))
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert found[0][0].tolist() == [-2.5] * 3  # 1 - 1 - 1 - (0.5 + 1)
+    assert found[0][0].tolist() == [-4.5] * 3  # 1 - 1 - 3 - (0.5 + 1)
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras's own fails at it there")
