@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from kerasched.callbacks.siblings import callback_list_of
 from kerasched.errors import Choice
 from kerasched.errors import Flag
 from kerasched.errors import message
@@ -25,8 +26,10 @@ class LearningRateFinder(keras.callbacks.Callback):
     """Find a learning rate before the first epoch of `fit`, and train with it.
 
     What `kerasched.find_learning_rate` does, at the start of each call of `fit`, with
-    data of its own: a callback is not told what `fit` was given. It comes first in the
-    list of callbacks, so that the others see the rate that it sets.
+    data of its own: a callback is not told what `fit` was given. It moves itself to the
+    front of the list of callbacks, so that it does not matter where it was: the others
+    see the rate that it sets, and a run that BackupAndRestore goes on with keeps the
+    rate that it began with. Of several the last one decides.
 
     A rate that is a schedule is not set: which of its rates the suggestion is, only its
     user knows. Call find_learning_rate before, and give the schedule what it suggests,
@@ -66,6 +69,14 @@ class LearningRateFinder(keras.callbacks.Callback):
         self._call.apply_defaults()
         checked(OWNER, **{name: self._call.arguments[name] for name in SWEEP})
 
+    def set_model(self, model: keras.Model) -> None:
+        """Keras's hook: take the first place, before any callback looks at the rate."""
+        super().set_model(model)
+        siblings = callback_list_of(self)
+        if siblings is not None:
+            # Another list, as Keras is going through this one.
+            siblings.callbacks = sorted(siblings.callbacks, key=_comes_later)
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: do the sweep, and set the rate that it suggests."""
         model = self.model
@@ -87,6 +98,10 @@ class LearningRateFinder(keras.callbacks.Callback):
             f"none after {len(result.rates)} steps.",
             stacklevel=3,
         )
+
+
+def _comes_later(callback: Any) -> bool:
+    return not isinstance(callback, LearningRateFinder)
 
 
 def _refuse_schedules(model: keras.Model) -> None:

@@ -11,19 +11,21 @@ from support import BACKEND
 
 from kerasched import LinearDecay
 from kerasched import find_learning_rate
+from kerasched.callbacks import BackupAndRestore
 from kerasched.callbacks import LearningRateFinder
 from kerasched.callbacks import LearningRateLogger
+from kerasched.callbacks import ReduceOnPlateau
 
 X = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
 Y = X[:, :1] - X[:, 1:2]
 OPTIONS = {"steps": 40, "verbose": 0}
 
 
-def trained(rate, *callbacks, **options):
+def trained(rate, *callbacks, epochs=2, **options):
     keras.utils.set_random_seed(2)
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(rate), "mse", jit_compile=JIT)
-    model.fit(X, Y, verbose=0, epochs=2, callbacks=list(callbacks), **options)
+    model.fit(X, Y, verbose=0, epochs=epochs, callbacks=list(callbacks), **options)
     return model
 
 
@@ -91,6 +93,38 @@ def test_the_rate_stays_where_nothing_is_suggested():
     assert finder.result.suggestions["slide"] is None
     rate = keras.ops.convert_to_numpy(model.optimizer.learning_rate)
     assert rate == np.float32(0.05)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_restarted_run_goes_on_with_the_rate_that_was_found_at_first(order, tmp_path):
+    def run(folder, epochs):
+        finder = LearningRateFinder(X, Y, suggestion="steepest", **OPTIONS)
+        backup = BackupAndRestore(tmp_path / folder, delete_checkpoint=False)
+        model = trained(0.5, *[backup, finder][::order], epochs=epochs)
+        rate = keras.ops.convert_to_numpy(model.optimizer.learning_rate)
+        return rate, finder.result.losses, *model.get_weights()
+
+    whole = run("whole", 3)
+    run("restarted", 2)
+    for one, other in zip(run("restarted", 3), whole, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_plateau_starts_from_the_rate_that_was_found(order):
+    finder, plateau = LearningRateFinder(X, Y, **OPTIONS), ReduceOnPlateau("loss")
+    trained(0.5, *[finder, plateau][::order])
+    assert plateau.get_state()["bases"] == [np.float32(finder.result.suggestion)]
+
+
+def test_of_two_finders_the_last_one_decides():
+    options = {**OPTIONS, "suggestion": "steepest"}
+    finders = [LearningRateFinder(X, Y, **OPTIONS), LearningRateFinder(X, Y, **options)]
+    model = trained(0.5, *finders)
+    first, second = (one.result.suggestions[one.suggestion] for one in finders)
+    rate = keras.ops.convert_to_numpy(model.optimizer.learning_rate)
+    assert first != second
+    assert rate == np.float32(second)
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras has one step on torch")
