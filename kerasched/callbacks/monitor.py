@@ -1,6 +1,7 @@
 """The metric that a callback watches: whether it is there, and which way is up."""
 
 from typing import Any
+from typing import NoReturn
 
 import keras
 
@@ -20,28 +21,41 @@ def check_monitor(callback: Any, monitor: str) -> None:
     """
     names = _logged_by(callback)
     name = monitor.removeprefix("val_")
-    if names is None or name in names or monitor.startswith("learning_rate"):
+    if names is None or name in names or monitor in names:
+        return
+    if monitor.startswith("learning_rate"):
         return
     listed = [*sorted(names), *(f"val_{name}" for name in sorted(names))]
     what = f"one of {', '.join(listed)}"
     raise ValueError(message(type(callback).__name__, "monitor", what, monitor))
 
 
-def direction_of(callback: Any, monitor: str) -> str:
+def direction_if_known(callback: Any, monitor: str) -> str | None:
     """Return "min" or "max" for a metric, by its name or by the metric itself.
 
+    None is returned where it is not known yet which metrics there are.
+
     Raises:
-        ValueError: it cannot be known.
+        ValueError: the metrics are known, and the direction is not.
     """
     name = monitor.removeprefix("val_")
     if name == "loss":
         return "min"
-    direction = (known_metrics(callback.model) or {}).get(name)
-    if direction is None:
-        owner = type(callback).__name__
-        what = f"'min' or 'max', as the direction of {monitor!r} is not known"
-        raise ValueError(message(owner, "mode", what, "auto"))
-    return direction
+    known = known_metrics(callback.model)
+    if known is None:
+        return None
+    return known.get(name) or _refuse_auto(callback, monitor)
+
+
+def direction_of(callback: Any, monitor: str) -> str:
+    """Return the direction of a metric, or raise ValueError if it is not known."""
+    return direction_if_known(callback, monitor) or _refuse_auto(callback, monitor)
+
+
+def _refuse_auto(callback: Any, monitor: str) -> NoReturn:
+    owner = type(callback).__name__
+    what = f"'min' or 'max', as the direction of {monitor!r} is not known"
+    raise ValueError(message(owner, "mode", what, "auto"))
 
 
 def _logged_by(callback: Any) -> list[str] | None:

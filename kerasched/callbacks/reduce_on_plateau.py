@@ -8,6 +8,7 @@ import keras
 
 from kerasched.callbacks import arguments as check
 from kerasched.callbacks.monitor import check_monitor
+from kerasched.callbacks.monitor import direction_if_known
 from kerasched.callbacks.monitor import direction_of
 from kerasched.callbacks.plateau_rule import INCREASE
 from kerasched.callbacks.plateau_rule import PlateauRule
@@ -39,7 +40,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         patience: epochs without improvement after which the rate is reduced. 0 is as 1.
         verbose: 1 to print each change.
         mode: "min" or "max", whether low or high values are good; "auto" to know it
-            from the metric.
+            from the metric, at the end of the first epoch if Keras builds it only then.
         min_delta: absolute difference that counts as an improvement.
         cooldown: epochs after a reduction until epochs without improvement count again.
             As in Keras the last of them counts, so that 0 and 1 are the same.
@@ -112,7 +113,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
 
     def reset(self) -> None:
         """Forget what was seen; the rate stays as it is."""
-        self.rule = self._rule_of(self.mode)
+        self.rule, self._decided = self._rule_of(self.mode), self.mode != "auto"
         self._state = self.rule.start()
         self._bases: list[float] | None = None
         self._levels: list[float] | None = None
@@ -167,7 +168,10 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             listed = ", ".join(logs) or "nothing"
             text = f"finds no {self.monitor!r} in the logs of an epoch, but {listed}"
             self._tell(f"{text}. It looks again after each epoch")
-        elif epoch >= self.start_from_epoch:
+            return
+        if not self._decided:
+            self._decide(direction_of(self, self.monitor))
+        if epoch >= self.start_from_epoch:
             self.observe(float(logs[self.monitor]), epoch)
 
     def observe(self, value: float, epoch: int) -> None:
@@ -187,8 +191,13 @@ class ReduceOnPlateau(keras.callbacks.Callback):
 
     def _begin(self) -> None:
         if self.mode == "auto":
-            self.rule = self._rule_of(direction_of(self, self.monitor))
+            self._decide(direction_if_known(self, self.monitor))
         self._prepare()
+
+    def _decide(self, direction: str | None) -> None:
+        """Take the direction of the metric, None until the first epoch that has it."""
+        self._decided = direction is not None
+        self.rule = self._rule_of(direction or "auto")
 
     def _prepare(self) -> list[Level]:
         """Return the levels, which are known here for the first time or once more."""
