@@ -5,6 +5,7 @@ from typing import NoReturn
 
 import keras
 
+from kerasched.callbacks.fit_call import fit_call_of
 from kerasched.callbacks.known_metrics import known_metrics
 from kerasched.callbacks.siblings import callback_list_of
 from kerasched.errors import message
@@ -17,17 +18,27 @@ def check_monitor(callback: Any, monitor: str) -> None:
     """Raise ValueError if it is certain that no epoch will have the metric.
 
     It is not where the model or a callback that is neither Keras's nor ours may add
-    names, and whether there will be a validation is not known.
+    names.
     """
     names = _logged_by(callback)
-    name = monitor.removeprefix("val_")
-    if names is None or name in names or monitor in names:
+    if names is None or monitor in names or monitor.startswith("learning_rate"):
         return
-    if monitor.startswith("learning_rate"):
+    name = monitor.removeprefix("val_")
+    if name in names:
+        _refuse_without_validation(callback, monitor, name)
         return
     listed = [*sorted(names), *(f"val_{name}" for name in sorted(names))]
     what = f"one of {', '.join(listed)}"
     raise ValueError(message(type(callback).__name__, "monitor", what, monitor))
+
+
+def _refuse_without_validation(callback: Any, monitor: str, name: str) -> None:
+    # fit has made it of validation_split by now; no call of fit, nothing known.
+    if fit_call_of(callback.model).argument("validation_data", "not known") is None:
+        what = "the name of a metric of training, as fit has no validation data"
+        fix = f"Pass validation_data or validation_split to fit, or monitor {name!r}"
+        owner = type(callback).__name__
+        raise ValueError(message(owner, "monitor", what, monitor, fix))
 
 
 def direction_if_known(callback: Any, monitor: str) -> str | None:

@@ -83,6 +83,53 @@ def test_the_direction_is_known_once_an_epoch_has_the_metric(kind, monitor, mode
     assert callback.get_state()["best"] == history[monitor][0]
 
 
+@pytest.mark.parametrize("monitor", ["val_loss", "val_mae"])
+def test_a_metric_of_validation_without_data_is_told_before_the_first_epoch(monitor):
+    model = functional()
+    model.compile(sgd(0.5), "mse", metrics=["mae"], jit_compile=JIT)
+    text = (
+        "Argument `monitor` of ReduceOnPlateau must be the name of a metric of "
+        f"training, as fit has no validation data. Received: monitor={monitor!r}. "
+        "Pass validation_data or validation_split to fit, or monitor "
+        f"{monitor.removeprefix('val_')!r}"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        model.fit(X, X, verbose=0, callbacks=[ReduceOnPlateau(monitor, mode="min")])
+    assert int(model.optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize(
+    "validation", [{"validation_data": (X, X)}, {"validation_split": 0.5}]
+)
+def test_a_metric_of_validation_with_data_can_be_watched(validation):
+    model, callback = functional(), ReduceOnPlateau("val_loss")
+    model.compile(sgd(0.5), "mse", jit_compile=JIT)
+    history = model.fit(X, X, verbose=0, callbacks=[callback], **validation).history
+    assert [callback.get_state()["best"]] == history["val_loss"]
+
+
+class Validates(keras.callbacks.Callback):
+    """Puts the metrics of a validation of its own into the logs."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_loss"] = self.model.evaluate(X, X, verbose=0)
+
+
+def test_a_validation_by_another_callback_is_waited_for():
+    model, callback = functional(), ReduceOnPlateau("val_loss")
+    model.compile(sgd(0.5), "mse", jit_compile=JIT)
+    model.fit(X, X, verbose=0, callbacks=[Validates(), callback])
+    assert callback.get_state()["best"] is not None
+
+
+def test_a_metric_of_training_may_be_named_as_one_of_validation():
+    model, callback = functional(), ReduceOnPlateau("val_mine", mode="min")
+    metric = keras.metrics.MeanSquaredError(name="val_mine")
+    model.compile(sgd(0.5), "mse", metrics=[metric], jit_compile=JIT)
+    history = model.fit(X, X, verbose=0, callbacks=[callback]).history
+    assert [callback.get_state()["best"]] == history["val_mine"]
+
+
 def distance(y_true, y_pred):
     return keras.ops.mean(y_pred - y_true, axis=-1)
 
