@@ -42,12 +42,18 @@ def leaves_of(model: keras.Model) -> list[Any]:
     A MultiOptimizer may not know its optimizers until it is built, which is done here
     where the model has weights.
     """
-    optimizer = model.optimizer
-    if hasattr(optimizer, "optimizers") and not optimizer.built:
+    if _is_undecided(model.optimizer):
         if not model.built:
             return []
         build_optimizer(model)
-    return leaves(optimizer)
+    return leaves(model.optimizer)
+
+
+def _is_undecided(optimizer: Any) -> bool:
+    """Return whether a MultiOptimizer, wherever it stands inside, is not built yet."""
+    if hasattr(optimizer, "optimizers") and not optimizer.built:
+        return True
+    return any(map(_is_undecided, parts(optimizer)))
 
 
 def variable_of(optimizer: Any, name: str) -> Any:

@@ -1,10 +1,20 @@
 """The optimizers that hold a rate are found, and what they hold."""
 
 import keras
+import numpy as np
 import pytest
+from one_weight import compiled
+from one_weight import fit
+from one_weight import next_update
+from one_weight import sgd
 
+from kerasched import LinearDecay
 from kerasched import StepDecay
+from kerasched import set_schedule
+from kerasched.callbacks import EpochSchedule
+from kerasched.callbacks import ReduceOnPlateau
 from kerasched.training.leaves import leaves
+from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import schedule_of
 from kerasched.training.leaves import variable_of
 
@@ -43,3 +53,35 @@ def test_leaves_are_inside_of_wrappers():
     assert leaves(one) == [one]
     assert leaves(keras.optimizers.LossScaleOptimizer(one)) == [one]
     assert set(leaves(keras.optimizers.MultiOptimizer(both))) == {one, other}
+
+
+def undecided(rate):
+    """Return a model whose MultiOptimizer, inside of another, has no optimizers yet."""
+    plain = sgd(rate)
+    several = keras.optimizers.MultiOptimizer(lambda v: plain)
+    return compiled(keras.optimizers.LossScaleOptimizer(several, 1.0)), plain
+
+
+def test_optimizers_that_are_not_decided_yet_are_found_wherever_they_are():
+    model, plain = undecided(0.5)
+    assert leaves_of(model) == [plain]
+
+
+@pytest.mark.parametrize("rate", [0.5, LinearDecay(1.0, 8)])
+def test_a_rate_is_set_where_the_optimizers_are_not_decided_yet(rate):
+    model, _ = undecided(rate)
+    set_schedule(model, 0.25)
+    np.testing.assert_allclose(next_update(model), 0.25)
+
+
+def test_a_callback_sets_the_rate_where_the_optimizers_are_not_decided_yet():
+    model, plain = undecided(9.0)
+    fit(model, 1, callbacks=[EpochSchedule(lambda epoch: 0.25)])
+    np.testing.assert_allclose(model.get_weights(), -0.25)
+    model, plain = undecided(LinearDecay(1.0, 8))
+    with pytest.raises(ValueError, match="must be one whose learning rate is a number"):
+        fit(model, 1, callbacks=[EpochSchedule(lambda epoch: 0.25)])
+    model, plain = undecided(0.5)
+    plateau = ReduceOnPlateau("loss", 0.5, patience=1, min_delta=99.0)
+    fit(model, 1, epochs=2, callbacks=[plateau])
+    np.testing.assert_allclose(next_update(model), 0.25)
