@@ -51,7 +51,9 @@ class EpochSchedule(keras.callbacks.Callback):
 
     Raises:
         TypeError: an argument is of the wrong kind.
-        ValueError: `steps_per_epoch` is not positive, or not known.
+        ValueError: `steps_per_epoch` is not positive, or not known; when `fit` begins,
+            a schedule as rate, a MultiOptimizer of a model that has no weights yet, or
+            a plateau among the callbacks.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class EpochSchedule(keras.callbacks.Callback):
         self.steps_per_epoch = check(OWNER, "steps_per_epoch", steps_per_epoch)
         self.rate: float | None = None
         self._variables: list[Any] = []
-        self._writer: RateWriter | None = None
+        self._writer = RateWriter([])
         self._forget_block()
 
     def rate_at(self, epoch: int, batch: int = 0, batches: int | None = None) -> float:
@@ -95,12 +97,12 @@ class EpochSchedule(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        self._epoch, self._writer = epoch, None
+        self._epoch, self._writer = epoch, RateWriter(self._variables)
         self._forget_block()
         if self.steps_per_epoch is None:
             self.rate = self.rate_at(epoch)
             _ = self.model  # On JAX this brings the state back to the variables.
-            self._writer_of_now().write(self.rate)
+            self._writer.write(self.rate)
 
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None
@@ -114,15 +116,8 @@ class EpochSchedule(keras.callbacks.Callback):
             rate = self._rates[index]
             if rate != self.rate:
                 _ = self.model  # On JAX this brings the state back to the variables.
-                self._writer_of_now().write_prepared(self._values[index])
+                self._writer.write_prepared(self._values[index])
                 self.rate = rate
-
-    def _writer_of_now(self) -> RateWriter:
-        """Return the epoch's writer; the optimizers may not be known at first."""
-        if self._writer is None or not self._variables:
-            self._variables = self._variables or _rate_variables(self.model)
-            self._writer = RateWriter(self._variables)
-        return self._writer
 
     def _look_ahead(self, batch: int) -> None:
         """Compute the rates of a batch and of those that follow, where that is cheap.
@@ -136,7 +131,7 @@ class EpochSchedule(keras.callbacks.Callback):
             self._rates = self._block(np.arange(batch, end), batches)
         else:
             self._rates = [self.rate_at(self._epoch, batch, batches)]
-        self._values = self._writer_of_now().prepared(self._rates)
+        self._values = self._writer.prepared(self._rates)
 
     def _block(self, numbers: Any, batches: int | None) -> list[float]:
         """Return the rates of some batches, as `rate_at` gives them."""
@@ -187,4 +182,8 @@ def _rate_variables(model: keras.Model) -> list[Any]:
                 "class's from_epochs"
             )
             raise ValueError(message(OWNER, "optimizer", what, optimizer.name, fix))
+    if not variables:
+        what = "one with weights, without which a MultiOptimizer has no optimizers"
+        fix = "Call it on data or give it an Input before fit"
+        raise ValueError(message(OWNER, "model", what, model, fix))
     return variables

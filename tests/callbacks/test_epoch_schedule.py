@@ -5,12 +5,16 @@ import re
 import keras
 import numpy as np
 import pytest
+from one_weight import JIT
+from one_weight import OneWeight
 from one_weight import Rates
 from one_weight import compiled
 from one_weight import fit
 from one_weight import fitted
 from one_weight import next_update
+from one_weight import output
 from one_weight import sgd
+from support import BACKEND
 
 from kerasched import LinearDecay
 from kerasched import MultiStepDecay
@@ -139,6 +143,29 @@ def test_a_schedule_as_rate_is_refused_before_the_first_epoch():
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         fit(model, 1, callbacks=[EpochSchedule(BY_EPOCH)])
     assert int(model.optimizer.iterations) == 0
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere fit makes the weights")
+@pytest.mark.parametrize("rate", [9.0, LinearDecay(1.0, 8)])
+@pytest.mark.parametrize("steps_per_epoch", [None, 2])
+def test_optimizers_that_are_unknown_without_weights_are_told(rate, steps_per_epoch):
+    model = keras.Sequential([OneWeight()])
+    model.compile(keras.optimizers.MultiOptimizer(lambda v: sgd(rate)), output)
+    text = (
+        "Argument `model` of EpochSchedule must be one with weights, without which a "
+        "MultiOptimizer has no optimizers. Received: model=<Sequential .*>. Call it "
+        "on data or give it an Input before fit"
+    )
+    with pytest.raises(ValueError, match=f"^{text}$"):
+        fit(model, 1, callbacks=[EpochSchedule(BY_EPOCH, steps_per_epoch)])
+    assert int(model.optimizer.iterations) == 0
+
+
+def test_a_model_without_weights_has_the_rate_under_one_optimizer():
+    model = keras.Sequential([OneWeight()])
+    model.compile(sgd(9.0), output, jit_compile=JIT)
+    fit(model, 2, callbacks=[EpochSchedule(BY_EPOCH)])
+    np.testing.assert_allclose(model.get_weights(), -1.0)
 
 
 @pytest.mark.parametrize(
