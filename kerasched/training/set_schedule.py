@@ -37,6 +37,7 @@ def set_schedule(model: keras.Model, schedule: Any) -> None:
             not as long as there are optimizers.
     """
     optimizer_of(model, "set_schedule")
+    _bring_back_state(model)
     optimizers = leaves_of(model)
     if not optimizers:
         fix = "Call it on data or give it an Input before"
@@ -46,6 +47,17 @@ def set_schedule(model: keras.Model, schedule: Any) -> None:
     changes = [_assign(*pair) for pair in zip(optimizers, rates, strict=True)]
     if any(changes):
         model.make_train_function(force=True)
+
+
+def _bring_back_state(model: keras.Model) -> None:
+    """Give a model's variables what they are in the step that is under way.
+
+    Between two batches of fit on JAX they are in the step alone, which takes what the
+    variables hold again only if a callback has asked for its model. So this one asks.
+    """
+    callback = keras.callbacks.Callback()
+    callback.set_model(model)
+    _ = callback.model
 
 
 def optimizer_of(model: Any, owner: str) -> Any:

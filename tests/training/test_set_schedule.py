@@ -92,6 +92,25 @@ def test_it_takes_effect_from_a_callback_in_the_middle_of_an_epoch():
     np.testing.assert_allclose(model.get_weights(), -(4 * 0.5 + 2 * 0.125))
 
 
+@pytest.mark.parametrize("hook", ["on_train_batch_begin", "on_train_batch_end"])
+@pytest.mark.parametrize("before", [0.5, StepDecay(0.5, 100)])
+@pytest.mark.parametrize("after", [0.125, Constant(0.125)])
+def test_it_takes_effect_on_a_model_that_no_callback_was_asked_for(before, after, hook):
+    # Between two batches on JAX the state is in the step, and not in the variables.
+    model = fitted(sgd(before))
+
+    def change(batch, logs=None):
+        if batch == (2 if hook == "on_train_batch_begin" else 1):
+            set_schedule(model, after)
+
+    callback = keras.callbacks.LambdaCallback(**{hook: change})
+    data = np.ones((4, 1), "float32")
+    model.fit(data, data, batch_size=1, verbose=0, callbacks=[callback])
+    np.testing.assert_allclose(model.get_weights(), -(4 * 0.5 + 2 * 0.125))
+    assert int(model.optimizer.iterations) == 6
+    np.testing.assert_allclose(next_update(model), 0.125)
+
+
 def test_a_number_for_a_number_compiles_nothing():
     model = fitted(sgd(0.5))
     step = model.train_function
