@@ -88,7 +88,9 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
                 name: _array(archive, *kind) for name, kind in content["arrays"].items()
             }
             return content["state"], arrays
-    except (zipfile.BadZipFile, KeyError, EOFError, OSError, ValueError) as error:
+    except Exception as error:
+        # Damage may look like anything: an encrypted member, a compression that is not
+        # known, a length. zipfile and zlib answer each with an error of another kind.
         raise ValueError(f"{path} is not whole: {error}") from error
 
 

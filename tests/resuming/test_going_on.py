@@ -191,13 +191,16 @@ def test_with_all_items_nothing_shows(whole, died, tmp_path):
         assert train(kind, tmp_path / kind) == whole(kind)
 
 
-@pytest.mark.parametrize("damage", ["cut off", "one bit", "empty"])
+@pytest.mark.parametrize("damage", ["cut off", "one bit", "directory", "empty"])
 def test_a_damaged_file_falls_back_to_the_one_before(damage, whole, died, tmp_path):
     shutil.copytree(died("arrays"), tmp_path, dirs_exist_ok=True)
     newest, before = RunFiles(tmp_path).all()
     content = bytearray(newest.read_bytes())
     if damage == "one bit":
         content[len(content) // 2] ^= 1
+    if damage == "directory":
+        # The kind of compression of the last member.
+        content[content.rindex(b"PK\1\2") + 10] ^= 32
     newest.write_bytes(
         content[: {"cut off": len(content) // 2, "empty": 0}.get(damage)]
     )
