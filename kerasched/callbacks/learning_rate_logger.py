@@ -53,6 +53,7 @@ class LearningRateLogger(keras.callbacks.Callback):
         self._columns: dict[str, dict[int, float]] = {}
         self._shown: list[Scheduled] = []
         self._group, self._until, self._told = 1, 0, False
+        self._last: int | None = None
         self._setter: EpochSchedule | None = None
         self._stands_alone = False
 
@@ -102,14 +103,14 @@ class LearningRateLogger(keras.callbacks.Callback):
         """Read what the rates of the epoch's batches are to be computed from."""
         self._shown, self._columns, self._until = [], {}, 0
         steps = (self.params or {}).get("steps")
+        self._last = steps - 1 if steps else None
         for one in scheduled_in(self.model) if self.every else ():
             if not (one.on_host or steps):
                 self._tell(one)
                 continue
             one.start()
-            ends = np.array([] if one.on_host else self._ends(0, steps), "int64")
-            values = zip(ends.tolist(), one.values(ends), strict=True)
-            self._columns[one.name] = dict(values)
+            ends = [] if one.on_host else self._ends(0, steps + self._group - 1)
+            self._columns[one.name] = self._values(one, np.array(ends, "int64"))
             if one.on_host:
                 self._shown.append(one)
 
@@ -119,8 +120,7 @@ class LearningRateLogger(keras.callbacks.Callback):
             first, self._until = self._until, batch + BLOCK * self._group
             ends = self._ends(first, self._until)
             for one in self._shown:
-                values = zip(ends.tolist(), one.values(ends), strict=True)
-                self._columns[one.name].update(values)
+                self._columns[one.name].update(self._values(one, ends))
         if self._setter is not None:
             self._note(batch + self._group - 1, self._setter.rate)
 
@@ -137,8 +137,19 @@ class LearningRateLogger(keras.callbacks.Callback):
         Of a group that is executed at once only the last batch has logs.
         """
         ends = np.arange(first + self._group - 1, last, self._group)
-        shown = (ends + 1) // self.every > (ends + 1 - self._group) // self.every
-        return ends[shown]
+        before = (ends + 1 - self._group) // self.every
+        return ends[(self._trained(ends) + 1) // self.every > before]
+
+    def _values(self, one: Scheduled, ends: Any) -> dict[int, float]:
+        values = one.values(self._trained(ends))
+        return dict(zip(ends.tolist(), values, strict=True))
+
+    def _trained(self, ends: Any) -> Any:
+        """Return the last batches of groups, which Keras calls by their ends.
+
+        Of the last group in an epoch some of the batches may not be there.
+        """
+        return ends if self._last is None else np.minimum(ends, self._last)
 
     def _tell(self, one: Scheduled) -> None:
         if not self._told:
