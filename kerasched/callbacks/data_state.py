@@ -6,8 +6,6 @@ its attributes is its state. Of all other sources nothing is known.
 """
 
 import functools
-import hashlib
-import pickle
 import sys
 import warnings
 from typing import Any
@@ -15,14 +13,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasched.callbacks.digest import LOOKED_AT
+from kerasched.callbacks.digest import Digest
+from kerasched.callbacks.digest import content_of
+from kerasched.callbacks.digest import digest_of
 from kerasched.training.encoding import Arrays
 from kerasched.training.encoding import decode
 from kerasched.training.encoding import encode
 from kerasched.training.generators import kind_of
-from kerasched.training.host import copy_of
-
-# Of an array above this size only as many bytes are looked at, evenly spread.
-LOOKED_AT = 2**22
 
 
 class DataState:
@@ -71,7 +69,7 @@ class DataState:
         """What tells arrays from others, None for a source without arrays."""
         if not self._arrays:
             return None
-        return _digest([_seen(array) for array in self._arrays])
+        return digest_of([_seen(array) for array in self._arrays]).seen
 
     def get(self, arrays: Arrays, name: str) -> Any:
         """Return the state as values of JSON, and add its arrays to `arrays`."""
@@ -101,10 +99,12 @@ class DataState:
                 "ahead: the run is not exactly resumable. Leave steps_per_epoch out, "
                 f"or on_epoch_end of {kind}"
             )
-        for name in () if _has_protocol(self._dataset) else vars(self._dataset):
-            if hasattr(getattr(self._dataset, name), "__next__"):
+        for name, digest in self._at_start.items():
+            is_one = hasattr(getattr(self._dataset, name, None), "__next__")
+            if is_one or digest.holds_iterator:
+                what = "an iterator" if is_one else "which holds an iterator"
                 return (
-                    f"cannot save `{name}` of {kind}, an iterator: the run is not "
+                    f"cannot save `{name}` of {kind}, {what}: the run is not "
                     f"exactly resumable. Give {kind} the methods get_state() and "
                     "set_state(state), with values of JSON"
                 )
@@ -131,7 +131,7 @@ class DataState:
         for name in sorted(self._changing & set(vars(self._dataset))):
             value = vars(self._dataset)[name]
             try:
-                state[name] = encode(_content(value), arrays, f"{prefix}:{name}")
+                state[name] = encode(content_of(value), arrays, f"{prefix}:{name}")
             except TypeError:
                 self._tell(name)
         return state
@@ -147,39 +147,17 @@ class DataState:
                 stacklevel=2,
             )
 
-    def _digests(self) -> dict[str, str | None]:
+    def _digests(self) -> dict[str, Digest]:
         if self._dataset is None or _has_protocol(self._dataset):
             return {}
-        return {name: _digest(value) for name, value in vars(self._dataset).items()}
+        values = vars(self._dataset).items()
+        return {name: digest_of(value, self._dataset) for name, value in values}
 
 
 def _arrays(x: Any, others: tuple[Any, ...]) -> list[Any] | None:
     """Return the arrays that data consist of, None if they are something else."""
     leaves = [leaf for leaf in keras.tree.flatten((x, others)) if leaf is not None]
     return leaves if all(hasattr(leaf, "shape") for leaf in leaves) else None
-
-
-def _digest(value: Any) -> str | None:
-    """Return what changes with a value, None for one that cannot be looked into."""
-    kind = kind_of(value)
-    value = _content(value) if kind is None else kind.get(value)
-    seen = hashlib.blake2b(digest_size=16)
-    large: list[pickle.PickleBuffer] = []
-    try:
-        # Not to be read again: the way to walk through any value.
-        seen.update(pickle.dumps(value, protocol=5, buffer_callback=large.append))
-        for buffer in large:
-            seen.update(_spread(np.frombuffer(buffer.raw(), np.uint8)))
-    except Exception:  # Whatever the user's classes raise.
-        return None
-    return seen.hexdigest()
-
-
-def _content(value: Any) -> Any:
-    """Return a value, or in the place of a layer what it holds."""
-    if isinstance(value, keras.layers.Layer):
-        return [copy_of(variable) for variable in value.variables]
-    return value
 
 
 def _seen(array: Any) -> Any:
@@ -194,12 +172,6 @@ def _seen(array: Any) -> Any:
         return np.asarray(part.cpu() if hasattr(part, "cpu") else part), shape
     except Exception:  # Whatever the many kinds of arrays raise.
         return None, shape
-
-
-def _spread(content: np.ndarray) -> Any:
-    if content.size <= LOOKED_AT:
-        return content.tobytes()
-    return np.ascontiguousarray(content[:: content.size // LOOKED_AT]).tobytes()
 
 
 def _put(dataset: Any, name: str, value: Any) -> None:

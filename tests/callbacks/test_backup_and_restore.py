@@ -1,8 +1,13 @@
 """What BackupAndRestore keeps, refuses and warns of; tests/resuming has whole runs."""
 
+import concurrent.futures
 import contextlib
+import functools
+import io
+import threading
 import warnings
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -75,6 +80,46 @@ class Opaque(Dataset):
 
     def on_epoch_end(self):
         self.past = {*self.past, len(self.past)}
+
+
+class Mixed(Dataset):
+    """Changes a number beside a function."""
+
+    def __init__(self):
+        super().__init__()
+        self.settings = {"epoch": 0, "scale": lambda x: 2.0 * x}
+
+    def on_epoch_end(self):
+        self.settings["epoch"] += 1
+
+
+class Streams(Dataset):
+    def __init__(self):
+        super().__init__()
+        self.streams = [(number for number in range(99))]
+
+
+class Furnished(Dataset):
+    """Holds much that cannot be saved and does not change, and counts its epochs."""
+
+    def __init__(self):
+        super().__init__()
+        self.ends = 0
+        self.tools = {"function": lambda x: x, "module": np, "class": Dataset}
+        self.partly = functools.partial(self.tools["function"], 1)
+        self.method, self.lock = self.on_epoch_end, threading.Lock()
+        self.nested, self.layers = [self.lock, {"all": self}], [keras.layers.Dense(1)]
+        self.file = h5py.File(io.BytesIO(), "w")
+        self.rows = self.file.create_dataset("rows", data=X)
+        self.pool = concurrent.futures.ThreadPoolExecutor(2)
+
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        rows = self.pool.submit(lambda: self.rows[4 * index : 4 * index + 4])
+        return 0.5 * (x + rows.result()), y
+
+    def on_epoch_end(self):
+        self.ends += 1
 
 
 @pytest.mark.parametrize(
@@ -262,11 +307,17 @@ def test_nothing_is_warned_of_where_all_is_known(tmp_path):
     assert asked.given["order"].tolist() == [0, 1, 2]
 
 
+def test_nothing_is_warned_of_what_a_dataset_only_holds(tmp_path):
+    assert not warnings_of(tmp_path, data=lambda: {"x": Furnished(), **SOURCE})
+
+
 @pytest.mark.parametrize(
     ("source", "text", "times"),
     [
         (Iterates, "cannot save `numbers` of Iterates, an iterator", 2),
+        (Streams, "cannot save `streams` of Streams, which holds an iterator", 2),
         (Opaque, "cannot save `past` of Opaque, which changes", 2),
+        (Mixed, "cannot save `settings` of Mixed, which changes", 2),
         (lambda: (pair for pair in [(X, Y)] * 99), "the order of a builtins.gen", 2),
     ],
 )
