@@ -42,8 +42,9 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     Data may be arrays, shuffled by `fit` or not, or a keras.utils.PyDataset, whose
     attributes that change from epoch to epoch are saved, or what its `get_state()`
-    returns. With anything else a warning says that the order cannot be seen. (With a
-    seed, Keras on TensorFlow shuffles arrays in the same order in every epoch.)
+    returns. With anything else a warning says that the order cannot be seen. The same
+    holds for `validation_data`. (With a seed, Keras on TensorFlow shuffles arrays in
+    the same order in every epoch.)
 
     Where it stands in the list of callbacks does not matter: it saves after all others.
 

@@ -31,13 +31,19 @@ class DataState:
         others: what else is data, such as the targets.
         shuffle: the argument of `fit`.
         goes_on: whether an epoch begins where the one before has ended.
+        role: what follows the name of the data in warnings.
     """
 
     def __init__(
-        self, x: Any, others: tuple[Any, ...], shuffle: Any, goes_on: bool = False
+        self,
+        x: Any,
+        others: tuple[Any, ...],
+        shuffle: Any,
+        goes_on: bool = False,
+        role: str = "",
     ) -> None:
         self._x, self._others, self._shuffle = x, others, shuffle
-        self._goes_on = goes_on
+        self._goes_on, self._role = goes_on, role
         self._dataset = x if isinstance(x, keras.utils.PyDataset) else None
         self._arrays = [] if self._dataset is not None else _arrays(x, others)
         self._at_start = self._digests()
@@ -51,10 +57,10 @@ class DataState:
         if self._arrays is None:
             kind = type(self._x)
             return (
-                f"cannot see the order of a {kind.__module__}.{kind.__qualname__}: the "
-                "run is not exactly resumable unless that gives the same batches in "
-                "every epoch. Use arrays or a keras.utils.PyDataset, or pass "
-                "check_data=False if it does"
+                f"cannot see the order of a {kind.__module__}.{kind.__qualname__}"
+                f"{self._role}: the run is not exactly resumable unless that gives "
+                "the same batches in every epoch. Use arrays or a "
+                "keras.utils.PyDataset, or pass check_data=False if it does"
             )
         if self._shuffle and _tensorflow_has_no_seed():
             return (
@@ -103,11 +109,7 @@ class DataState:
             is_one = hasattr(getattr(self._dataset, name, None), "__next__")
             if is_one or digest.holds_iterator:
                 what = "an iterator" if is_one else "which holds an iterator"
-                return (
-                    f"cannot save `{name}` of {kind}, {what}: the run is not "
-                    f"exactly resumable. Give {kind} the methods get_state() and "
-                    "set_state(state), with values of JSON"
-                )
+                return self._cannot_save(name, what)
         return None
 
     def _changes_in_use(self) -> bool:
@@ -139,13 +141,16 @@ class DataState:
     def _tell(self, name: str) -> None:
         if name not in self._told:
             self._told.add(name)
-            kind = type(self._dataset).__name__
-            warnings.warn(
-                f"BackupAndRestore cannot save `{name}` of {kind}, which changes from "
-                f"epoch to epoch: the run is not exactly resumable. Give {kind} the "
-                "methods get_state() and set_state(state), with values of JSON.",
-                stacklevel=2,
-            )
+            text = self._cannot_save(name, "which changes from epoch to epoch")
+            warnings.warn(f"BackupAndRestore {text}.", stacklevel=2)
+
+    def _cannot_save(self, name: str, what: str) -> str:
+        kind = type(self._dataset).__name__
+        return (
+            f"cannot save `{name}` of {kind}{self._role}, {what}: the run is not "
+            f"exactly resumable. Give {kind} the methods get_state() and "
+            "set_state(state), with values of JSON"
+        )
 
     def _digests(self) -> dict[str, Digest]:
         if self._dataset is None or _has_protocol(self._dataset):

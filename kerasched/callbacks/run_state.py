@@ -109,14 +109,18 @@ class RunState:
 
 
 def _data_of(fit: FitCall) -> list[DataState]:
-    """Return the data of training and of validation, which may have a state too."""
+    """Return the data of training and of validation, which may have a state too.
+
+    Each validation begins at the start of its data, also with `validation_steps`.
+    """
     others = (fit.argument("y"), fit.argument("sample_weight"))
     shuffle, goes_on = fit.argument("shuffle", True), fit.goes_on_within_data
     training = DataState(fit.argument("x"), others, shuffle, goes_on)
     validation = fit.argument("validation_data")
-    if isinstance(validation, keras.utils.PyDataset):
-        return [training, DataState(validation, (), False)]
-    return [training]
+    if validation is None:
+        return [training]
+    x, *others = keras.utils.unpack_x_y_sample_weight(validation)
+    return [training, DataState(x, tuple(others), False, role=" (validation data)")]
 
 
 def _beginning(start: str | tuple[str, ...], arrays: Arrays) -> Arrays:

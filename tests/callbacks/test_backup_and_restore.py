@@ -50,6 +50,14 @@ class Dataset(keras.utils.PyDataset):
         return X[4 * index : 4 * index + 4], Y[4 * index : 4 * index + 4]
 
 
+class Copies(Dataset):
+    """Has its inputs as targets."""
+
+    def __getitem__(self, index):
+        x, _ = super().__getitem__(index)
+        return x, x
+
+
 class Asked(Dataset):
     """Has a state of its own to give."""
 
@@ -326,6 +334,50 @@ def test_a_source_that_cannot_be_seen_into_is_named_once(source, text, times, tm
     told = warnings_of(tmp_path, data=lambda: {"x": source(), **SOURCE, **steps})
     assert len(told) == times  # Once in each of the two runs.
     assert all(text in one for one in told)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (Iterates, "cannot save `numbers` of Iterates (validation data), an iterator"),
+        (Opaque, "cannot save `past` of Opaque (validation data), which changes"),
+        (
+            lambda: (pair for pair in [(X, Y)] * 99),
+            "cannot see the order of a builtins.generator (validation data): the run",
+        ),
+    ],
+)
+def test_data_of_validation_that_cannot_be_seen_into_are_named(source, text, tmp_path):
+    def data():
+        return {"validation_data": source(), "validation_steps": 2}
+
+    told = warnings_of(tmp_path, data=data)
+    assert len(told) == 2  # Once in each of the two runs.
+    assert all(text in one for one in told)
+
+
+@pytest.mark.parametrize("data", [(X, Y), [X, Y], (X, Y, Y[:, 0]), Dataset(), Asked()])
+def test_nothing_is_warned_of_other_data_of_validation(data, tmp_path):
+    arguments = {"validation_data": data, "validation_steps": 2}
+    assert not warnings_of(tmp_path, data=lambda: arguments)
+
+
+@pytest.mark.parametrize("validation", [{"validation_data": (X, Y)}, {}])
+def test_other_data_of_validation_are_noticed(validation, tmp_path):
+    fit(compiled(), kept(tmp_path), epochs=1, **validation)
+    other = {"validation_data": (X, Y + 1.0)}
+    with pytest.warns(UserWarning, match="finds other data in fit"):
+        fit(compiled(), kept(tmp_path), epochs=2, **other)
+
+
+@pytest.mark.parametrize("data", [(X, X), Copies()])
+def test_keras_begins_each_validation_at_the_start_of_its_data(data):
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Rescaling(0.0)])
+    model.compile("sgd", "mae")
+    steps = {"validation_batch_size": 4, "validation_steps": 2}
+    history = fit(model, y=X, validation_data=data, **steps).history
+    # The first 8 of 12 rows in each epoch, whose numbers are those up to 15.
+    assert history["val_loss"] == [7.5] * 3
 
 
 def test_the_check_of_the_data_can_be_left_out(tmp_path):
