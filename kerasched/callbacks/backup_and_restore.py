@@ -1,6 +1,7 @@
 """A run that goes on after a crash as if there had been none."""
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from kerasched.errors import Flag
 from kerasched.errors import message
 from kerasched.training.encoding import Arrays
 from kerasched.training.leaves import leaves_of
+from kerasched.training.leaves import parts
 from kerasched.training.leaves import variable_of
 from kerasched.training.run_file import RunFiles
 from kerasched.training.run_file import read
@@ -103,7 +105,8 @@ class BackupAndRestore(keras.callbacks.Callback):
         self._saved, self.record = self._last_whole_file(), []
         if self._saved is not None:
             self._go_back(*self._saved)
-        self._compare_counts(self._fit.first_epoch())
+        else:
+            self._compare_counts(self._fit.first_epoch())
         for doubt in self._state.doubts() if self.check_data else ():
             warnings.warn(f"{OWNER} {doubt}.", stacklevel=2)
 
@@ -183,17 +186,15 @@ class BackupAndRestore(keras.callbacks.Callback):
     def _compare_counts(self, epoch: int) -> None:
         """Warn where the schedule would not be at the epoch at which fit begins."""
         steps = (self.params or {}).get("steps")
-        for optimizer in leaves_of(self.model) if steps else ():
+        if not steps or not leaves_of(self.model):  # Builds a MultiOptimizer.
+            return
+        for optimizer, skips in _counting(self.model.optimizer):
             variable = variable_of(optimizer, "iteration") if optimizer.built else None
             count = 0
             if variable is not None:
                 count = int(keras.ops.convert_to_numpy(variable.value))
             expected = epoch * steps
-            # Steps without a finite gradient are not counted, and data may end early.
-            fewer = self._fit.goes_on_within_data or optimizer is not (
-                self.model.optimizer
-            )
-            if count != expected and not (fewer and 0 < count < expected):
+            if count != expected and not (skips and 0 < count < expected):
                 warnings.warn(
                     f"{OWNER}: the run begins at epoch {epoch}, which is step "
                     f"{expected}, but {optimizer.name} has done {count} steps. A "
@@ -202,6 +203,21 @@ class BackupAndRestore(keras.callbacks.Callback):
                     stacklevel=3,
                 )
                 return
+
+
+def _counting(optimizer: Any, skips: bool = False) -> Iterator[tuple[Any, bool]]:
+    """Give the plain optimizers that count steps, and whether they leave some out.
+
+    A LossScaleOptimizer leaves out steps without a finite gradient. In a MultiOptimizer
+    an optimizer that no variable was left for is never built, and counts none.
+    """
+    skips = skips or getattr(optimizer, "inner_optimizer", None) is not None
+    inside = parts(optimizer)
+    if not inside:
+        yield optimizer, skips
+    for part in inside:
+        if part.built or not optimizer.built:
+            yield from _counting(part, skips)
 
 
 class _Before(keras.callbacks.Callback):

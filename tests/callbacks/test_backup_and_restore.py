@@ -189,7 +189,10 @@ def test_a_run_that_was_stopped_stays_so(tmp_path):
             "loss", baseline=-1.0, patience=2, restore_best_weights=True
         )
         model = compiled()
-        history = fit(model, stopping, kept(tmp_path), epochs=9)
+        with warnings.catch_warnings():
+            # That it has done fewer steps than nine epochs have is no mistake.
+            warnings.filterwarnings("error", "BackupAndRestore")
+            history = fit(model, stopping, kept(tmp_path), epochs=9)
         results.append((history.epoch, [w.tolist() for w in model.get_weights()]))
     assert results[0][0] == [0, 1]
     assert results[1] == results[0]
@@ -470,19 +473,53 @@ def test_an_order_without_a_seed_is_told_of_on_tensorflow(tmp_path):
         fit(model, kept(tmp_path))
 
 
+def mapped(optimizers):
+    return lambda: keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(adam(), {name: adam() for name in optimizers})
+    )
+
+
+def scaled():
+    return keras.optimizers.LossScaleOptimizer(adam())
+
+
+BY_STEPS = {"steps_per_epoch": 3}
+
+
 @pytest.mark.parametrize(
-    ("steps", "initial_epoch", "told"),
-    [(0, 0, False), (0, 2, True), (6, 2, False), (6, 0, True), (5, 2, True)],
+    ("steps", "initial_epoch", "told", "made", "arguments"),
+    [
+        (0, 0, False, adam, {}),
+        (0, 2, True, adam, {}),
+        (6, 2, False, adam, {}),
+        (6, 0, True, adam, {}),
+        (5, 2, True, adam, {}),
+        (6, 2, False, adam, BY_STEPS),
+        (3, 5, True, adam, BY_STEPS),
+        (6, 2, False, multi, {}),
+        (5, 2, True, multi, {}),
+        (6, 2, False, mapped([".*bias"]), {}),
+        (5, 2, True, mapped([".*bias"]), {}),
+        # What is left for the default optimizer is nothing.
+        (6, 2, False, mapped([".*"]), {}),
+        (5, 2, True, mapped([".*"]), {}),
+        # A step without a finite gradient is not counted.
+        (5, 2, False, scaled, {}),
+        (7, 2, True, scaled, {}),
+        (0, 2, True, scaled, {}),
+    ],
 )
 def test_a_count_that_does_not_fit_the_epoch_is_told_of(
-    steps, initial_epoch, told, tmp_path
+    steps, initial_epoch, told, made, arguments, tmp_path
 ):
     model = compiled()
+    model.compile(made(), "mse")
     for _ in range(steps):
         model.train_on_batch(X[:4], Y[:4])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit(model, kept(tmp_path), initial_epoch=initial_epoch)
+        options = {"epochs": initial_epoch + 1, **arguments}
+        fit(model, kept(tmp_path), initial_epoch=initial_epoch, **options)
     texts = [str(one.message) for one in caught if "is step" in str(one.message)]
     assert len(texts) == told
     if told:
