@@ -13,6 +13,7 @@ import keras
 
 from kerasched.training.encoding import decode
 from kerasched.training.encoding import encode
+from kerasched.training.encoding import gives_state
 
 # The private ones have no other way; a test tells when Keras changes them.
 ATTRIBUTES: dict[type, tuple[str, ...]] = {
@@ -58,14 +59,10 @@ def _stateful(callbacks: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     """
     seen: dict[str, int] = {}
     for callback in callbacks:
-        if _has_protocol(callback) or _attributes(callback):
+        if gives_state(callback) or _attributes(callback):
             kind = type(callback).__name__
             number = seen[kind] = seen.get(kind, 0) + 1
             yield kind if number == 1 else f"{kind}#{number}", callback
-
-
-def _has_protocol(callback: Any) -> bool:
-    return hasattr(callback, "get_state") and hasattr(callback, "set_state")
 
 
 def _attributes(callback: Any) -> tuple[str, ...]:
@@ -74,7 +71,7 @@ def _attributes(callback: Any) -> tuple[str, ...]:
 
 
 def _get(callback: Any) -> dict[str, Any]:
-    if not _has_protocol(callback):
+    if not gives_state(callback):
         names = _attributes(callback)
         return {name: getattr(callback, name) for name in names}
     state = {"state": callback.get_state()}
@@ -84,7 +81,7 @@ def _get(callback: Any) -> dict[str, Any]:
 
 
 def _set(callback: Any, state: dict[str, Any]) -> None:
-    if not _has_protocol(callback):
+    if not gives_state(callback):
         for name, value in state.items():
             setattr(callback, name, value)
         return

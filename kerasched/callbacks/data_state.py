@@ -20,6 +20,7 @@ from kerasched.callbacks.digest import digest_of
 from kerasched.training.encoding import Arrays
 from kerasched.training.encoding import decode
 from kerasched.training.encoding import encode
+from kerasched.training.encoding import gives_state
 from kerasched.training.generators import kind_of
 
 
@@ -81,7 +82,7 @@ class DataState:
         """Return the state as values of JSON, and add its arrays to `arrays`."""
         if self._dataset is None:
             return None
-        if _has_protocol(self._dataset):
+        if gives_state(self._dataset):
             return encode(self._dataset.get_state(), arrays, name)
         return self._changed(arrays, name)
 
@@ -89,7 +90,7 @@ class DataState:
         """Give a PyDataset what `get` returned."""
         if self._dataset is None or state is None:
             return
-        if _has_protocol(self._dataset):
+        if gives_state(self._dataset):
             self._dataset.set_state(decode(state, arrays))
             return
         for name, value in state.items():
@@ -153,7 +154,7 @@ class DataState:
         )
 
     def _digests(self) -> dict[str, Digest]:
-        if self._dataset is None or _has_protocol(self._dataset):
+        if self._dataset is None or gives_state(self._dataset):
             return {}
         values = vars(self._dataset).items()
         return {name: digest_of(value, self._dataset) for name, value in values}
@@ -190,10 +191,6 @@ def _put(dataset: Any, name: str, value: Any) -> None:
         kind.put(held, kind.get(value))
     else:
         setattr(dataset, name, value)
-
-
-def _has_protocol(dataset: Any) -> bool:
-    return hasattr(dataset, "get_state") and hasattr(dataset, "set_state")
 
 
 def _tensorflow_has_no_seed() -> bool:

@@ -38,6 +38,7 @@ class Batches:
         self, x: Any, y: Any, batch_size: int | None, sample_weight: Any, shuffle: bool
     ) -> None:
         self._random = np.random.default_rng(SEED) if shuffle else None
+        self._x = x
         self.resets: list[Callable[[], Any]] = []
         if isinstance(x, keras.utils.PyDataset) or _is_iterable(x):
             arguments = {
@@ -53,7 +54,9 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
         first = None
         for _ in itertools.count():
+            empty = True
             for batch in self._epoch():
+                empty = False
                 x, y, sample_weight = _unpacked(batch)
                 size = keras.tree.flatten(x)[0].shape[0]
                 first = first or size
@@ -61,6 +64,8 @@ class Batches:
                     yield x, y, sample_weight
             if first is None:
                 raise ValueError(f"Argument `x` of {OWNER} must have a batch.")
+            if empty:
+                raise _read_only_once(self._x)
 
     def _of_arrays(self, data: Any, batch_size: int) -> Callable[[], Iterator[Any]]:
         x, *others = data
@@ -115,14 +120,18 @@ class Batches:
 def _is_iterable(x: Any) -> bool:
     """Return whether data is a dataset, and raise where it can be read only once."""
     if hasattr(x, "__next__"):
-        what = "arrays or a dataset that can be read a second time"
-        fix = (
-            "A generator or iterator cannot be put back to where it was: give the "
-            "dataset behind it, a keras.utils.PyDataset, or arrays"
-        )
-        raise TypeError(message(OWNER, "x", what, x, fix))
+        raise _read_only_once(x)
     is_array = hasattr(x, "shape") or isinstance(x, (dict, list, tuple, str))
     return hasattr(x, "__iter__") and not is_array
+
+
+def _read_only_once(x: Any) -> TypeError:
+    what = "arrays or a dataset that can be read a second time"
+    fix = (
+        "A generator or iterator cannot be put back to where it was: give the "
+        "dataset behind it, a keras.utils.PyDataset, or arrays"
+    )
+    return TypeError(message(OWNER, "x", what, x, fix))
 
 
 def _refuse_besides_a_dataset(arguments: dict[str, Any]) -> None:

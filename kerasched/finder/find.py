@@ -63,7 +63,9 @@ def find_learning_rate(
         model: a compiled model. It is built on the first batch if it is not.
         x: arrays as `fit` takes them, or a tf.data.Dataset, keras.utils.PyDataset,
             torch DataLoader or another iterable of batches that can be begun anew. It
-            is, as often as the steps need. A generator is refused.
+            is, as often as the steps need. A generator is refused. What has
+            `get_state()` and `set_state(state)`, as for BackupAndRestore, is put back
+            by them.
         y: the targets of arrays.
         batch_size: samples in a batch of arrays, 32 by default. Batches smaller than
             the first are left out.
@@ -87,7 +89,8 @@ def find_learning_rate(
 
     Raises:
         TypeError: an argument is of the wrong kind, as an iterator that cannot be put
-            back is, or a rate is neither a number, nor a schedule, nor a function.
+            back is, or data that give nothing when they are begun anew, or a rate is
+            neither a number, nor a schedule, nor a function.
         ValueError: an argument is out of its range, the model is not compiled, or its
             train_step returns no loss.
     """

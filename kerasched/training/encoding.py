@@ -13,6 +13,14 @@ from kerasched.training.generators import kind_of
 Arrays = dict[str, np.ndarray]
 
 
+def gives_state(owner: Any) -> bool:
+    """Return whether an object has `get_state()` and `set_state(state)`.
+
+    Their state is a value that `encode` takes.
+    """
+    return hasattr(owner, "get_state") and hasattr(owner, "set_state")
+
+
 def encode(value: Any, arrays: Arrays, name: str) -> Any:
     """Return a value as one of JSON, and add its arrays to `arrays`.
 

@@ -107,6 +107,36 @@ def test_a_py_dataset_is_as_before():
     np.testing.assert_array_equal(swept[0][0], plain[0][0])
 
 
+class Asked(Numbered):
+    """Has a state that it gives, beside its generators and what they hang on."""
+
+    def __init__(self):
+        super().__init__()
+        self.drawn, self.state = [], {"order": np.arange(4), "count": 0}
+
+    def __getitem__(self, index):
+        self.drawn.append(index)
+        self.state["count"] += 1
+        self.state["order"] += 1
+        return super().__getitem__(index)
+
+    def get_state(self):
+        return self.state
+
+    def set_state(self, state):
+        self.state = state
+        self.random.normal()
+
+
+def test_a_dataset_that_gives_its_state_is_put_back_by_it():
+    swept, plain = Asked(), Asked()
+    assert len(trained(swept).losses) == 8
+    assert len(swept.drawn) > 8
+    assert swept.state["count"] == 0
+    assert swept.state["order"].tolist() == [0, 1, 2, 3]
+    np.testing.assert_array_equal(swept[0][0], plain[0][0])
+
+
 def test_the_batches_of_a_py_dataset_come_in_another_order():
     class Plain(Numbered):
         def __getitem__(self, index):
@@ -189,6 +219,41 @@ def test_what_can_be_read_once_is_refused(data):
     )
     with pytest.raises(TypeError, match=f"{text}.*give the dataset behind it"):
         trained(data)
+
+
+class Stored:
+    """Gives the same generator whenever it is begun."""
+
+    def __init__(self, batches):
+        self.batches = (batch for batch in batches)
+
+    def __iter__(self):
+        return self.batches
+
+
+def tf_dataset():
+    import tensorflow
+
+    shapes = (tensorflow.TensorSpec((5, 2)), tensorflow.TensorSpec((5, 1)))
+    stored = stored_batches()
+    return tensorflow.data.Dataset.from_generator(
+        lambda: stored, output_signature=shapes
+    )
+
+
+def stored_batches():
+    return Stored([(X[:5], Y[:5])] * 4)
+
+
+@pytest.mark.parametrize(
+    "made", [stored_batches, pytest.param(tf_dataset, marks=needs_tensorflow)]
+)
+def test_what_gives_nothing_when_it_is_read_again_is_refused(made):
+    text = "must be arrays or a dataset that can be read a second time.*give the data"
+    with pytest.raises(TypeError, match=text):
+        trained(made())
+    # So few steps need no second time.
+    assert len(trained(made(), steps=3).losses) == 3
 
 
 @pytest.mark.parametrize("argument", ["y", "batch_size", "sample_weight"])
