@@ -3,7 +3,8 @@
 `address` is AddressSanitizer with UndefinedBehaviorSanitizer, `thread` is
 ThreadSanitizer; both where none is named. stress.cc and all of csrc/ that needs no
 Python and no XLA become one program. It must finish without a report; and it must be
-reported when it makes a mistake on purpose, or nothing was watching.
+reported when it makes a mistake on purpose, or nothing was watching. For `address`, so
+must the kernel's tests on an extension that is compiled in the same way.
 """
 
 import os
@@ -14,6 +15,8 @@ import sysconfig
 import tempfile
 import time
 from pathlib import Path
+
+from tests.sanitizers import extension
 
 FOLDER = Path(__file__).parent
 CSRC = FOLDER.parents[1] / "csrc"
@@ -54,6 +57,8 @@ def clean(name: str) -> bool:
         done = run(program)
         caught = run(program, mistake)
     passed = done.returncode == 0
+    if name == "address":
+        passed = extension.clean(flags) and passed
     awake = caught.returncode != 0 and report in caught.stderr
     print(f"{name}: {done.stdout.strip()} {done.stderr[-4000:]}".strip())
     print(f"{name}: {mistake} was {'caught' if awake else 'NOT caught'}")
