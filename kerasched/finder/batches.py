@@ -31,7 +31,7 @@ class Batches:
     Raises:
         TypeError: the data cannot be read a second time, or is no data.
         ValueError: a dataset comes with what only arrays have, arrays differ in length,
-            or there is no batch.
+            there is no batch, or later ones are all smaller than the first.
     """
 
     def __init__(
@@ -54,18 +54,20 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
         first = None
         for _ in itertools.count():
-            empty = True
+            sizes = []
             for batch in self._epoch():
-                empty = False
                 x, y, sample_weight = _unpacked(batch)
-                size = keras.tree.flatten(x)[0].shape[0]
-                first = first or size
-                if size >= first:
+                sizes.append(keras.tree.flatten(x)[0].shape[0])
+                first = first or sizes[0]
+                if sizes[-1] >= first:
                     yield x, y, sample_weight
             if first is None:
                 raise ValueError(f"Argument `x` of {OWNER} must have a batch.")
-            if empty:
+            if not sizes:
                 raise _read_only_once(self._x)
+            if max(sizes) < first:
+                what = f"a dataset whose batches have {first} samples, as the first"
+                raise ValueError(message(OWNER, "x", what, sizes))
 
     def _of_arrays(self, data: Any, batch_size: int) -> Callable[[], Iterator[Any]]:
         x, *others = data

@@ -256,6 +256,20 @@ def test_what_gives_nothing_when_it_is_read_again_is_refused(made):
     assert len(trained(made(), steps=3).losses) == 3
 
 
+def test_batches_that_are_all_smaller_than_the_first_are_told():
+    class Shrinking(Numbered):
+        given = 0
+
+        def __getitem__(self, index):
+            self.given += 1
+            x, y = super().__getitem__(index)
+            return (x, y) if self.given == 1 else (x[:-1], y[:-1])
+
+    text = r"whose batches have 5 samples, as the first. Received: x=\[4, 4"
+    with pytest.raises(ValueError, match=text):
+        trained(Shrinking())
+
+
 @pytest.mark.parametrize("argument", ["y", "batch_size", "sample_weight"])
 def test_a_dataset_comes_alone(argument):
     value = {"y": Y, "batch_size": 5, "sample_weight": X[:, 0]}[argument]
