@@ -20,8 +20,10 @@ WAYS = {"torch foreach": {"foreach": True}, "torch fused": {"fused": True}}
 def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
     """Return the row of `apply`."""
     makers = both(_keras, option, tensors)
-    if option in PLAIN:
-        for name, way in WAYS.items():
+    for name, way in WAYS.items() if option in PLAIN else ():
+        # With Nesterov's momentum foreach adds to the gradients: they would have to be
+        # made anew for every step.
+        if not (option == "nesterov" and "foreach" in way):
             makers[name] = partial(_torch, option, tensors, way)
     case = {"backend": "torch", "way": "eager", "model": tensors, "option": option}
     return [updating.row(case, makers, rounds)]

@@ -12,6 +12,7 @@ import keras
 from kerasched.kernels import native
 from kerasched.kernels import scratch
 from kerasched.kernels.options import Step
+from kerasched.kernels.scope import in_stateless_scope
 
 # The kernel of each backend; all others go without.
 MODULES = {name: f"kerasched.kernels.{name}" for name in ("tensorflow", "jax", "torch")}
@@ -41,6 +42,9 @@ def choose(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
     """
     backend = keras.backend.backend()
     reason = forbidden(fused) or unavailable(backend)
+    if not reason and backend == "torch" and in_stateless_scope():
+        # Even where the kernel is insisted on: it has nothing that it may write over.
+        return None, "the tensors of a StatelessScope are not to be changed"
     if not reason:
         step.gradients = _in_types_of_weights(step)
         reason = _unsuited(backend, step)

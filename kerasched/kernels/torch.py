@@ -12,7 +12,6 @@ from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
-from kerasched.kernels.scope import in_stateless_scope
 
 TYPES = {
     torch.float32: "float32",
@@ -97,8 +96,6 @@ def unsuited(step: Step) -> str:
     """Return why the kernel cannot do a step, or an empty text."""
     if torch.compiler.is_compiling():
         return "torch.compile is at work"
-    if in_stateless_scope():
-        return "the tensors of a StatelessScope are not to be changed"
     for tensor in (*map(_tensor, step.variables.flat()), *step.gradients):
         if tensor.device.type != "cpu":
             return "a tensor is not on the CPU"

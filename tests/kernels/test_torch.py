@@ -1,5 +1,7 @@
 """The kernel in torch: on the tensors' own memory, wherever that is."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -211,9 +213,10 @@ def test_a_weight_that_is_to_be_overwritten_later_is():
     assert np.array_equal(weight.numpy(), np.full((4, 6), 7.0))
 
 
-def test_tensors_of_a_scope_are_changed_as_by_keras():
+@pytest.mark.parametrize("fused", ["auto", True])
+def test_tensors_of_a_scope_are_changed_as_by_keras(fused):
     found = []
-    for cls in (SGD, keras.optimizers.SGD):
+    for cls in (partial(SGD, fused=fused), keras.optimizers.SGD):
         weight = keras.Variable(np.ones(3, "float32"))
         optimizer = cls(0.5, momentum=0.9)
         optimizer.build([weight])
