@@ -138,9 +138,10 @@ bool IsStillAt(PyObject* tensor, std::uintptr_t address, PyObject* dtype,
                const Tensor& weight) {
   dlpack::Tensor found;
   if (!looker.Look(tensor, found)) {
-    return py::len(py::handle(tensor).attr("view")(-1)) ==
-               static_cast<std::size_t>(weight.size) &&
-           IsDense(tensor, dtype) && AddressOf(tensor) == address;
+    static PyObject* numel = nullptr;
+    return IsDense(tensor, dtype) && AddressOf(tensor) == address &&
+           PyLong_AsLongLong(Reference(Call(numel, "numel", tensor)).get()) ==
+               weight.size;
   }
   return Address(found) == address && IsDense(found, weight.type) &&
          SizeOf(found) == weight.size;

@@ -132,6 +132,20 @@ def test_a_tensor_of_a_type_that_tells_nothing_of_itself_is_asked_by_names():
     assert np.array_equal(weight.numpy(), np.full((4, 6), 1 - 0.5 * 4.25))
 
 
+def test_a_weight_of_such_a_type_that_got_strides_goes_another_way():
+    optimizer, weight = one(momentum=0.5)
+    weight._value = unlisted(ones(4, 6))
+    paths = []
+    for step in range(3):
+        if step == 2:
+            weight.value.data = (7 * ones(6, 4)).T
+        optimizer.apply([ones(4, 6)], [weight])
+        paths.append(optimizer._now.path[0])
+    assert paths == ["kernel", "kernel", "keras"]
+    # 0.5 * 1.75 is taken from 7.
+    assert np.array_equal(weight.value.numpy(), np.full((4, 6), 7 - 0.5 * 1.75))
+
+
 def test_a_dimension_of_one_may_have_any_stride():
     import torch
 
