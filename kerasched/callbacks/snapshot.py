@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerasched.training.host import copy_of
 from kerasched.training.named import named_variables
@@ -18,8 +17,7 @@ class Snapshot:
 
     def take(self, model: keras.Model) -> None:
         """Keep what the model has now, in the host's memory."""
-        # Copies: an array may share its memory with the tensor that it came from.
-        self._weights = [np.array(weight) for weight in model.get_weights()]
+        self._weights = [copy_of(weight) for weight in model.weights]
         self._slots = {
             name: copy_of(variable) for name, variable in _slots_of(model).items()
         }

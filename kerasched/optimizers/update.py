@@ -315,8 +315,10 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
 
     def _average_the_idle(self, step: Step) -> None:
         """Let the averages of weights without a gradient follow them, as Keras does."""
+        if not self.use_ema:
+            return
         idle = self._idle(step, "_model_variables_moving_average")
-        if self.use_ema and idle:
+        if idle:
             reference.average(step, [w for w, _ in idle], [a for _, a in idle])
 
     def _clear_the_idle(self, step: Step) -> None:
@@ -324,8 +326,11 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
 
         On JAX Keras leaves them as they are.
         """
+        accumulates = step.options.gradient_accumulation_steps > 1
+        if not accumulates or keras.backend.backend() == "jax":
+            return
         idle = self._idle(step, "_accumulated_gradients")
-        if idle and keras.backend.backend() != "jax":
+        if idle:
             reference.clear_sums(step, [total for _, total in idle])
 
     def _idle(self, step: Step, attribute: str) -> list[tuple[Any, Any]]:
@@ -334,10 +339,10 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
         if len(step.gradients) == len(every):
             return []
         busy = set(map(self._get_variable_index, step.variables.weights))
-        slots = getattr(self, attribute, None) or [None] * len(every)
+        pairs = zip(every, getattr(self, attribute), strict=True)
         return [
             (weight, slot)
-            for place, (weight, slot) in enumerate(zip(every, slots, strict=True))
+            for place, (weight, slot) in enumerate(pairs)
             if slot is not None and place not in busy
         ]
 

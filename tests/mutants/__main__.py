@@ -21,8 +21,10 @@ from pathlib import Path
 import keras  # Loaded once here: each patch is tried in a fork.
 import pytest
 
+from tests.building import ROOT
+from tests.building import build
+
 FOLDER = Path(__file__).parent
-ROOT = FOLDER.parents[1]
 
 
 def main() -> int:
@@ -106,23 +108,6 @@ def remember_objects(folder: Path) -> None:
     script.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
     script.chmod(0o755)
     os.environ.update(CC=str(script), CXX=str(script))
-
-
-def build(work: Path, target: Path, sources: Path = ROOT / "csrc") -> Path:
-    """Compile the extension of some sources, and return the folder that holds it."""
-    work.mkdir()
-    shutil.copytree(sources, work / "csrc")
-    shutil.copy(ROOT / "setup.py", work)
-    command = [
-        sys.executable,
-        "setup.py",
-        "-q",
-        "build_ext",
-        "--build-lib",
-        str(target),
-    ]
-    subprocess.run(command, cwd=work, check=True, capture_output=True)
-    return target
 
 
 def installed(work: Path, target: Path) -> Path:

@@ -13,6 +13,7 @@ from kerasched import SGD
 from kerasched import CosineDecay
 from kerasched import StepDecay
 from kerasched.kernels import native
+from optimizers.small_model import arrays
 
 OPTIONS = {
     "plain": {},
@@ -38,10 +39,6 @@ def fit(model):
     random = np.random.default_rng(0)
     x = random.standard_normal((8, 4)).astype("float32")
     model.fit(x, x[:, :2], batch_size=2, shuffle=False, verbose=0)
-
-
-def optimizer_arrays(model):
-    return [keras.ops.convert_to_numpy(v) for v in model.optimizer.variables]
 
 
 def state(model):
@@ -139,7 +136,12 @@ def test_a_file_has_the_optimizer_that_took_the_place(back, schedule, tmp_path):
         warnings.simplefilter("error")
         loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert isinstance(loaded.optimizer, SGD) is not back
-    pairs = list(zip(optimizer_arrays(loaded), optimizer_arrays(model), strict=True))
+    pairs = list(
+        zip(
+            *map(arrays, (loaded.optimizer.variables, model.optimizer.variables)),
+            strict=True,
+        )
+    )
     assert len(pairs) == 6 - (schedule is not None)
     for found, expected in pairs:
         np.testing.assert_array_equal(found, expected)

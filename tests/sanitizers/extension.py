@@ -14,7 +14,9 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.building import ROOT
+from tests.building import build
+
 # By backend the files of tests; what needs none runs under JAX.
 TESTS = {
     "jax": ("test_native", "test_native_options", "test_native_skipping", "test_jax"),
@@ -83,17 +85,12 @@ def _run(
 
 def _build(work: Path, tree: Path, flags: list[str]) -> None:
     """Compile the extension beside a copy of the package."""
-    work.mkdir()
-    shutil.copytree(ROOT / "csrc", work / "csrc")
-    shutil.copy(ROOT / "setup.py", work)
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
     shutil.copytree(ROOT / "kerasched", tree / "kerasched", ignore=ignored)
     words = " ".join([*flags, "-g", "-fno-omit-frame-pointer"])
-    # By its version setuptools asks for one or the other.
-    environment = {**os.environ, "CFLAGS": words, "CXXFLAGS": words}
-    environment["LDFLAGS"] = " ".join(flags)
-    command = [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", str(tree)]
-    subprocess.run(command, cwd=work, env=environment, check=True, capture_output=True)
+    # By its version setuptools asks for CFLAGS or for CXXFLAGS.
+    given = {"CFLAGS": words, "CXXFLAGS": words, "LDFLAGS": " ".join(flags)}
+    build(work, tree, environment=given)
     if not list((tree / "kerasched").glob("_native*")):
         sys.exit("The extension does not compile.")
 
