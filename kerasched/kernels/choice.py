@@ -116,6 +116,15 @@ def wants_scratch(weights: list[Any], fused: bool | str) -> bool:
     return alone and _module("jax").on_cpu() and scratch.pays(weights)
 
 
+def in_background(step: Step) -> Step:
+    """Return a step of which the whole program is made, as JAX runs it best."""
+    if keras.backend.backend() != "jax":
+        return step
+    module = importlib.import_module("kerasched.kernels.jax_background")
+    made: Step = module.in_background(step)
+    return made
+
+
 def _in_types_of_weights(step: Step) -> list[Any]:
     """Return gradients as the kernel takes them, if the results stay those of Keras.
 

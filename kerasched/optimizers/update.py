@@ -153,8 +153,8 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
 
     def _do_if_finite(self, kernel: ModuleType, step: Step) -> Any:
         self._now.path = ("kernel", "")
+        done = self._do(kernel, step)
         self._now.gradients_made_here = False
-        done = kernel.update(step)
         self._iterations.assign_add(keras.ops.cast(done, self._iterations.dtype))
         return done
 
@@ -207,11 +207,18 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
             )
         path = choice.path_of(kernel) if kernel else "reference"
         self._now.path = (path, reason)
-        (kernel or reference).update(step)
+        self._do(kernel or reference, step)
         self._average_the_idle(step)
         self._clear_the_idle(step)
         if kernel and keras.backend.backend() == "torch":
             self._remember(step)
+
+    def _do(self, module: ModuleType, step: Step) -> Any:
+        """Do a step, and return whether it was done."""
+        # A program that makes the gradients, too, XLA runs in the background anyway.
+        if not self._now.gradients_made_here:
+            step = choice.in_background(step)
+        return module.update(step)
 
     def _repeat(self, repeated: RepeatedStep, grads: Any, variables: Any) -> bool:
         """Do a step if it is like the one before, and return whether it was done."""
