@@ -38,6 +38,8 @@ def _rule(backend: str) -> str:
     least = choice.MIN_ELEMENTS[backend]
     of = f"for models of {least:,} numbers and more" if least else "at any size"
     rule = f"it is as fast as Keras's own operations, or faster, {of}"
+    if choice.ACCUMULATING_MIN_ELEMENTS[backend] < least:
+        rule += ", and at any size where gradients are accumulated"
     more = "; without XLA, operations of TensorFlow do plain updates of small weights"
     return rule + more * (backend in choice.OPERATIONS)
 

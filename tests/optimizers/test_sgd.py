@@ -273,3 +273,8 @@ def test_one_class_on_all_backends_is_registered():
 def test_a_small_model_keeps_keras_where_that_is_as_fast(elements):
     reason = choice.slower(BACKEND, elements)
     assert bool(reason) == (BACKEND != "torch" and elements < 1_000_000)
+
+
+def test_accumulation_on_jax_is_the_kernels_at_any_size():
+    reason = choice.slower(BACKEND, 1, accumulates=True)
+    assert bool(reason) == (BACKEND == "tensorflow")
