@@ -22,8 +22,8 @@ MODULES = {name: f"kerasched.kernels.{name}" for name in ("tensorflow", "jax", "
 MIN_ELEMENTS = {"tensorflow": 1_000_000, "jax": 1_000_000, "torch": 0}
 # And where gradients are accumulated. On JAX Keras does the whole update at every
 # micro-batch, and XLA makes an operation for each weight in each branch of ours.
-# Keras's time over the kernel's, and over that of a conditional in XLA, is 4.1 and 1.9 for
-# 400,000 numbers in six weights, 1.05 and 0.95 inside `fit` of three convolutions.
+# Keras's time over the kernel's, and over that of a conditional in XLA: 4.1 and 1.9
+# for 400,000 numbers in six weights, 1.05 and 0.95 inside `fit` of three convolutions.
 ACCUMULATING_MIN_ELEMENTS = {**MIN_ELEMENTS, "jax": 0}
 
 # Outside of XLA, TensorFlow has operations that do a plain update, alone or beside the
