@@ -196,6 +196,7 @@ PYBIND11_MODULE(_native, module) {
   module.attr("ffi_version") =
       py::make_tuple(kerasched::kFfiMajor, kerasched::kFfiMinor);
   module.attr("ffi_target") = kerasched::kSgdTarget;
+  module.def("offered_ffi_version", &kerasched::OfferedFfiVersion);
   module.def("ffi_handler", [] {
     return py::capsule(reinterpret_cast<void*>(kerasched::SgdHandler),
                        "xla._CUSTOM_CALL_TARGET");

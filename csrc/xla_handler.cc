@@ -1,5 +1,6 @@
 #include "xla_handler.h"
 
+#include <atomic>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -205,27 +206,44 @@ ffi::Error Sgd(ffi::ThreadPool pool, bool momentum, bool nesterov, bool weight_d
   }
 }
 
+// Both numbers in one, so that they are of the same call.
+struct Version {
+  int major = -1;
+  int minor = -1;
+};
+std::atomic<Version> offered{Version{}};
+
 }  // namespace
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(SgdHandler, Sgd,
-                              ffi::Ffi::Bind()
-                                  .Ctx<ffi::ThreadPool>()
-                                  .Attr<bool>("momentum")
-                                  .Attr<bool>("nesterov")
-                                  .Attr<bool>("weight_decay")
-                                  .Attr<bool>("independent_weight_decay")
-                                  .Attr<double>("clipvalue")
-                                  .Attr<double>("clipnorm")
-                                  .Attr<double>("global_clipnorm")
-                                  .Attr<bool>("use_ema")
-                                  .Attr<double>("ema_momentum")
-                                  .Attr<std::int64_t>("ema_overwrite_frequency")
-                                  .Attr<std::int64_t>("gradient_accumulation_steps")
-                                  .Attr<bool>("unscales")
-                                  .Attr<bool>("skips_nonfinite")
-                                  .Attr<ffi::Span<const std::int64_t>>("decays")
-                                  .RemainingArgs()
-                                  .RemainingRets());
+extern "C" XLA_FFI_Error* SgdHandler(XLA_FFI_CallFrame* call) {
+  const XLA_FFI_Api_Version& version = call->api->api_version;
+  offered.store({version.major_version, version.minor_version});
+  XLA_FFI_DEFINE_HANDLER(handler, Sgd,
+                         ffi::Ffi::Bind()
+                             .Ctx<ffi::ThreadPool>()
+                             .Attr<bool>("momentum")
+                             .Attr<bool>("nesterov")
+                             .Attr<bool>("weight_decay")
+                             .Attr<bool>("independent_weight_decay")
+                             .Attr<double>("clipvalue")
+                             .Attr<double>("clipnorm")
+                             .Attr<double>("global_clipnorm")
+                             .Attr<bool>("use_ema")
+                             .Attr<double>("ema_momentum")
+                             .Attr<std::int64_t>("ema_overwrite_frequency")
+                             .Attr<std::int64_t>("gradient_accumulation_steps")
+                             .Attr<bool>("unscales")
+                             .Attr<bool>("skips_nonfinite")
+                             .Attr<ffi::Span<const std::int64_t>>("decays")
+                             .RemainingArgs()
+                             .RemainingRets());
+  return (*handler)(call);
+}
+
+std::pair<int, int> OfferedFfiVersion() {
+  const Version version = offered.load();
+  return {version.major, version.minor};
+}
 
 const char* RegisterInTensorFlow(const char* library) {
 #if defined(_WIN32)

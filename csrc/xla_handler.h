@@ -2,6 +2,8 @@
 #ifndef KERASCHED_XLA_HANDLER_H_
 #define KERASCHED_XLA_HANDLER_H_
 
+#include <utility>
+
 #include "xla/ffi/api/ffi.h"
 
 namespace kerasched {
@@ -21,6 +23,10 @@ constexpr char kSgdTarget[] = "kerasched_sgd";
 // The version of XLA's interface that this was compiled for, as (major, minor).
 constexpr int kFfiMajor = XLA_FFI_API_MAJOR;
 constexpr int kFfiMinor = XLA_FFI_API_MINOR;
+
+// The version that the XLA offers which called the handler last, even if it refused it;
+// (-1, -1) before any call. Registration is a call.
+std::pair<int, int> OfferedFfiVersion();
 
 // Registers the handler in a loaded TensorFlow, whose XLA has a registry of its own.
 // `library` is the path of its libtensorflow_cc. Returns an empty text, or why not.

@@ -264,6 +264,17 @@ def ffi_version() -> tuple[int, int] | None:
     return None if missing else _native.ffi_version
 
 
+def offered_ffi_version() -> tuple[int, int] | None:
+    """Return the version of XLA's interface that this process's framework has.
+
+    None before the handler was registered, and where there is none.
+    """
+    if ffi_version() is None:
+        return None
+    major, minor = _native.offered_ffi_version()
+    return None if major < 0 else (major, minor)
+
+
 def ffi_target() -> str:
     """Return the name under which the handler is registered."""
     return _extension().ffi_target

@@ -26,7 +26,7 @@ def report() -> dict[str, str]:
     }
     if not native.missing:
         lines |= {
-            "XLA interface": _interface(),
+            "XLA interface": _interface(backend),
             "instruction set": _or_error(native.instruction_set),
             "threads": _or_error(native.threads),
         }
@@ -44,9 +44,14 @@ def _rule(backend: str) -> str:
     return rule + more * (backend in choice.OPERATIONS)
 
 
-def _interface() -> str:
-    version = native.ffi_version()
-    return "not built" if version is None else ".".join(map(str, version))
+def _interface(backend: str) -> str:
+    built, offered = native.ffi_version(), native.offered_ffi_version()
+    if built is None:
+        return "not built"
+    text = "{}.{}".format(*built)
+    if offered is not None:
+        text += "; {} has {}.{}".format(backend, *offered)
+    return text
 
 
 def _or_error(ask: Callable[[], object]) -> str:
