@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerasched import SGD
+from kernels.arrays import needs_extension
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="the kernel of torch runs on torch"
@@ -116,7 +117,7 @@ each_kind = pytest.mark.parametrize(
 @each_kind
 @pytest.mark.parametrize("way", [lambda tensor: tensor, unlisted], ids=["dlpack", "no"])
 def test_a_step_with_another_kind_of_gradient_is_no_repeated_one(kind, way):
-    optimizer, weight = one()
+    optimizer, weight = one(fused=True)
     optimizer.apply([ones(4, 6)], [weight])
     repeated = optimizer._now.repeated
     assert repeated.fits([way(ones(4, 6))], [weight])
@@ -132,6 +133,7 @@ def test_a_tensor_of_a_type_that_tells_nothing_of_itself_is_asked_by_names():
     assert np.array_equal(weight.numpy(), np.full((4, 6), 1 - 0.5 * 4.25))
 
 
+@needs_extension
 def test_a_weight_of_such_a_type_that_got_strides_goes_another_way():
     optimizer, weight = one(momentum=0.5)
     weight._value = unlisted(ones(4, 6))
@@ -149,7 +151,7 @@ def test_a_weight_of_such_a_type_that_got_strides_goes_another_way():
 def test_a_dimension_of_one_may_have_any_stride():
     import torch
 
-    optimizer, weight = one((4, 1))
+    optimizer, weight = one((4, 1), fused=True)
     optimizer.apply([ones(4, 1)], [weight])
     strided = torch.as_strided(ones(4), (4, 1), (1, 7))
     assert optimizer._now.repeated.fits([strided], [weight])
