@@ -22,7 +22,11 @@ def update(step: Step) -> Any:
     Returns:
         Whether it was done, as `compute` says.
     """
-    return assign(step, compute)
+    # To Keras's addition in TensorFlow an array of shape (0, 2) is a bias, and fails.
+    full = [i for i, w in enumerate(step.variables.weights) if 0 not in w.shape]
+    if not full:
+        return True
+    return assign(step.part(full), compute)
 
 
 def assign(step: Step, compute: Callable[..., tuple[Arrays, Any]]) -> Any:

@@ -8,10 +8,14 @@ import pytest
 from support import run_json
 
 from kerasched import SGD
+from kernels.arrays import needs_extension
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="the kernel of JAX runs on JAX"
-)
+pytestmark = [
+    needs_extension,
+    pytest.mark.skipif(
+        keras.backend.backend() != "jax", reason="the kernel of JAX runs on JAX"
+    ),
+]
 ALL = {
     "momentum": 0.9,
     "nesterov": True,

@@ -9,11 +9,15 @@ from support import run_json
 
 from kerasched import SGD
 from kerasched.kernels import choice
+from kernels.arrays import needs_extension
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="the kernel of TensorFlow runs on TensorFlow",
-)
+pytestmark = [
+    needs_extension,
+    pytest.mark.skipif(
+        keras.backend.backend() != "tensorflow",
+        reason="the kernel of TensorFlow runs on TensorFlow",
+    ),
+]
 OPTIONS = {
     "none": {},
     "momentum": {"momentum": 0.9},

@@ -7,6 +7,7 @@ import pytest
 from kerasched import SGD
 from kerasched import LinearDecay
 from kerasched.kernels import tensorflow_ops
+from kernels.arrays import needs_extension
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(
@@ -75,6 +76,7 @@ def test_results_are_those_of_keras_to_the_bit(options, dtype, graph):
         np.testing.assert_array_equal(a, b, strict=True)
 
 
+@needs_extension
 @each_plain
 def test_one_operation_does_the_update_of_a_weight(options):
     optimizer = SGD(0.1, **options)
@@ -96,14 +98,16 @@ def test_under_xla_and_where_they_are_forbidden_they_are_not_used():
     assert not OWN & set(operations(SGD(0.1, fused=False)))
 
 
-def test_a_momentum_that_is_a_schedule_is_followed():
+@pytest.mark.parametrize("other", [True, False])
+def test_a_momentum_that_is_a_schedule_is_followed(other):
     momentum = LinearDecay(0.9, 4, end_learning_rate=0.1)
     ours = trained(SGD(0.1, momentum=momentum))
-    forced = trained(SGD(0.1, momentum=momentum, fused=True))
+    forced = trained(SGD(0.1, momentum=momentum, fused=other))
     for a, b in zip(ours, forced, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
+@needs_extension
 def test_large_weights_are_left_to_the_kernel(monkeypatch):
     monkeypatch.setattr(tensorflow_ops, "LARGE", 10)
     optimizer = SGD(0.1, momentum=0.9)
