@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from kernels.arrays import needs_extension
 from support import BACKEND
 
 import kerasched
@@ -186,6 +187,7 @@ def test_train_on_batch_gives_the_weights_of_keras(fused):
 
 # Keras 3.15.1 gives a weight and its average the same array on JAX, and the second fit
 # donates it twice: its own are given arrays of their own here.
+@needs_extension  # As Keras on JAX hides why a step with averages failed.
 def test_a_second_fit_with_averages_goes_on(fused):
     given = {"use_ema": True, "ema_momentum": 0.9}
     ours, theirs = map(compiled, both(fused, **given))
@@ -293,6 +295,7 @@ def test_a_sparse_gradient_gives_the_weights_of_keras(momentum):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@needs_extension
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras has no sparse tensors on torch")
 def test_a_sparse_gradient_is_refused_where_the_kernel_must_run():
     weight = keras.Variable(np.ones((5, 3), "float32"))
