@@ -10,9 +10,8 @@ if os.environ.get("KERAS_BACKEND") == "torch":
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
+def pytest_runtest_call():
     """Skip what insists on the kernel where the extension was left out on purpose."""
-    del item
     try:
         return (yield)
     except RuntimeError as error:

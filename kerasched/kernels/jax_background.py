@@ -26,7 +26,7 @@ def in_background(step: Step) -> Step:
     Only the counter of the steps is taken by another way. It is the same number.
     """
     iterations = step.scalars.iterations
-    if len(step.variables.flat()) < MANY or not isinstance(iterations, jax.core.Tracer):
+    if not isinstance(iterations, jax.core.Tracer) or len(step.variables.flat()) < MANY:
         return step
     again = jax.lax.platform_dependent(
         iterations, cpu=_by_a_detour, default=lambda number: number
