@@ -131,7 +131,7 @@ void ForEach(const Pool& pool, std::int64_t count,
 
 std::int64_t ThreadLimit(std::int64_t available, std::string* error) {
   const char* wanted = std::getenv("KERASCHED_NUM_THREADS");
-  if (wanted == nullptr || *wanted == '\0') return available;
+  if (wanted == nullptr || *wanted == '\0') return std::max<std::int64_t>(available, 1);
   char* end = nullptr;
   const long long number = std::strtoll(wanted, &end, 10);
   if (*end == '\0' && number > 0 && number <= kMostThreads) return number;

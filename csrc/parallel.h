@@ -22,8 +22,9 @@ struct Pool {
 void ForEach(const Pool& pool, std::int64_t count,
              const std::function<void(std::int64_t)>& work);
 
-// The threads to use: KERASCHED_NUM_THREADS where it is set, else `available`. Returns
-// 0 and a text in `error` where the variable is no positive number, or far too large.
+// The threads to use: KERASCHED_NUM_THREADS where it is set, else `available`, at least
+// one. Returns 0 and a text in `error`, always both, where the variable is no positive
+// number, or far too large.
 std::int64_t ThreadLimit(std::int64_t available, std::string* error);
 
 // The pool of this process for calls that bring none, made when it is first asked for

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstring>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,9 +12,40 @@
 #include <dlfcn.h>
 #endif
 
+#include "parallel.h"
 #include "sgd.h"
 
 namespace ffi = xla::ffi;
+
+namespace kerasched {
+
+// Stands for the threads of the calling XLA among the arguments of a handler.
+struct XlaThreads {};
+
+}  // namespace kerasched
+
+// Decodes the threads as a Pool.
+//
+// XLA inserted a function in the middle of its table without a new version: in the
+// table of TensorFlow 2.18, which is shorter, another function is at the place of the
+// one that returns the number of threads. With a shorter table than the compiled one,
+// or without a pool, the threads of this process do the work.
+template <>
+struct xla::ffi::CtxDecoding<kerasched::XlaThreads> {
+  using Type = kerasched::Pool;
+
+  static std::optional<Type> Decode(const XLA_FFI_Api* api,
+                                    XLA_FFI_ExecutionContext* context,
+                                    DiagnosticEngine& diagnostic) {
+    if (api->struct_size < XLA_FFI_Api_STRUCT_SIZE) return kerasched::PrivatePool();
+    const auto pool = CtxDecoding<ThreadPool>::Decode(api, context, diagnostic);
+    if (!pool || pool->num_threads() < 1) return kerasched::PrivatePool();
+    return kerasched::Pool{[pool = *pool](std::function<void()> task) mutable {
+                             pool.Schedule(std::move(task));
+                           },
+                           pool->num_threads()};
+  }
+};
 
 namespace kerasched {
 namespace {
@@ -71,12 +104,6 @@ bool ReadType(ffi::DataType type, ScalarType& result) {
     default:
       return false;
   }
-}
-
-Pool PoolOf(ffi::ThreadPool pool) {
-  return {
-      [pool](std::function<void()> task) mutable { pool.Schedule(std::move(task)); },
-      pool.num_threads()};
 }
 
 // Reads the operands of a call; what comes out in another place than it went in is
@@ -172,7 +199,7 @@ class Operands {
 };
 
 // No exception may cross the interface: only memory that runs out could throw one.
-ffi::Error Sgd(ffi::ThreadPool pool, bool momentum, bool nesterov, bool weight_decay,
+ffi::Error Sgd(const Pool& pool, bool momentum, bool nesterov, bool weight_decay,
                bool independent_weight_decay, double clipvalue, double clipnorm,
                double global_clipnorm, bool use_ema, double ema_momentum,
                std::int64_t ema_overwrite_frequency,
@@ -197,7 +224,7 @@ ffi::Error Sgd(ffi::ThreadPool pool, bool momentum, bool nesterov, bool weight_d
     std::vector<Tensor> tensors;
     Operands operands(options, arguments, results);
     Status status = operands.Read(decays, scalars, tensors);
-    if (status.ok()) status = Update(options, scalars, tensors, PoolOf(pool));
+    if (status.ok()) status = Update(options, scalars, tensors, pool);
     if (status.ok()) operands.SayIfDone(!status.skipped);
     return status.ok() ? ffi::Error::Success() : Refuse(status.error);
   } catch (...) {
@@ -216,11 +243,15 @@ std::atomic<Version> offered{Version{}};
 }  // namespace
 
 extern "C" XLA_FFI_Error* SgdHandler(XLA_FFI_CallFrame* call) {
-  const XLA_FFI_Api_Version& version = call->api->api_version;
-  offered.store({version.major_version, version.minor_version});
+  // XLA asks a handler for its metadata when it is registered. An older XLA does so
+  // without its table of functions.
+  if (call->api != nullptr) {
+    const XLA_FFI_Api_Version& version = call->api->api_version;
+    offered.store({version.major_version, version.minor_version});
+  }
   XLA_FFI_DEFINE_HANDLER(handler, Sgd,
                          ffi::Ffi::Bind()
-                             .Ctx<ffi::ThreadPool>()
+                             .Ctx<XlaThreads>()
                              .Attr<bool>("momentum")
                              .Attr<bool>("nesterov")
                              .Attr<bool>("weight_decay")

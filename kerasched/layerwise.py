@@ -14,11 +14,17 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import message
+from kerasched.keras_versions import require_keras
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.combine import Scale
 from kerasched.schedules.registry import PACKAGE
+
+# An older Keras can import the package, and is refused where it is used.
+_MultiOptimizer: Any = getattr(
+    keras.optimizers, "MultiOptimizer", keras.optimizers.Optimizer
+)
 
 
 def layerwise(
@@ -26,7 +32,7 @@ def layerwise(
     schedule: LearningRateSchedule | float,
     decay: float = 0.75,
     optimizer: Any = None,
-) -> keras.optimizers.MultiOptimizer:
+) -> "keras.optimizers.MultiOptimizer":
     """Return an optimizer whose rate shrinks from each layer to the one below it.
 
     schedule(step) * decay**(number of layers with weights above)
@@ -49,7 +55,9 @@ def layerwise(
     Raises:
         TypeError: an argument is of the wrong kind.
         ValueError: the model has no trainable weights, or a number is out of range.
+        RuntimeError: the installed Keras is older than 3.15.
     """
+    require_keras("layerwise", "keras.optimizers.MultiOptimizer")
     if not isinstance(model, keras.Model):
         raise TypeError(message("layerwise", "model", "a keras.Model", model))
     if not model.trainable_variables:
@@ -126,7 +134,7 @@ class OptimizerByPlace:
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class LayerwiseOptimizer(keras.optimizers.MultiOptimizer):
+class LayerwiseOptimizer(_MultiOptimizer):
     """Several optimizers, each for the variables that an OptimizerByPlace gives it."""
 
     def __init__(
@@ -135,6 +143,7 @@ class LayerwiseOptimizer(keras.optimizers.MultiOptimizer):
         loss_scale_factor: float | None = None,
         name: str | None = None,
     ) -> None:
+        require_keras("LayerwiseOptimizer", "keras.optimizers.MultiOptimizer")
         super().__init__(optimizer_map, loss_scale_factor, name)
         self._by_place = optimizer_map
 

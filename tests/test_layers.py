@@ -19,7 +19,7 @@ MAY_IMPORT = {
     },
     "__main__": {"cli"},
     "cli": {"commands", "errors"},
-    "commands": {"demo", "schedules", "plotting", "kernels", "errors"},
+    "commands": {"demo", "schedules", "plotting", "kernels", "errors", "__init__"},
     "demo": {"schedules", "plotting", "errors", "__init__"},
     "plotting": {"schedules", "errors"},
     "layerwise": {"schedules", "errors"},

@@ -23,11 +23,12 @@ def add_info(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     load_keras(choose_backend(options.backend))
+    from kerasched import __version__
     from kerasched.kernels.report import report
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # The report says it.
-        lines = report()
+        lines = {"kerasched": __version__, **report()}
     width = max(map(len, lines))
     for name, text in lines.items():
         print(f"{name:{width}}  {text}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from kerasched.kernels import isolation
 from kerasched.kernels import native
 from kerasched.kernels import scratch
 from kerasched.kernels.options import Step
@@ -97,7 +98,8 @@ def unavailable(backend: str) -> str:
     """
     if backend not in MODULES:
         return f"there is no kernel for {backend}"
-    reason = native.missing or _module(backend).unavailable()
+    reason = native.missing or isolation.crash(backend)
+    reason = reason or _module(backend).unavailable()
     if reason:
         _warn(reason)
     return reason

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -237,6 +238,15 @@ def _extension() -> Any:
     if missing:
         raise RuntimeError(f"{missing}. Install kerasched with a C++ compiler")
     return _native
+
+
+def file() -> Path:
+    """Return the file of the extension.
+
+    Raises:
+        RuntimeError: the compiled extension is not installed.
+    """
+    return Path(_extension().__file__)
 
 
 def instruction_set() -> str:

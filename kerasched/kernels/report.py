@@ -1,13 +1,20 @@
 """What runs the updates of this process, and why."""
 
 import os
+import platform
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
+import numpy as np
 
 from kerasched.kernels import choice
 from kerasched.kernels import native
+from kerasched.kernels import tested
 
+# What holds a framework's version of XLA or of its tensors.
+DISTRIBUTION = {"tensorflow": "TensorFlow", "jax": "jaxlib", "torch": "torch"}
 VARIABLES = ("KERASCHED_FUSED", "KERASCHED_ISA", "KERASCHED_NUM_THREADS")
 
 
@@ -20,6 +27,9 @@ def report() -> dict[str, str]:
     reason = choice.forbidden("auto") or choice.unavailable(backend)
     lines = {
         "backend": f"{backend} (Keras {keras.__version__})",
+        "framework": _framework(backend),
+        "Python": f"{platform.python_version()} (NumPy {np.__version__})",
+        "processor": _processor(),
         "update": "Keras's own operations" if reason else "the compiled kernel",
         "reason": reason or _rule(backend),
         "extension": native.missing or "installed",
@@ -32,6 +42,29 @@ def report() -> dict[str, str]:
         }
     given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
     return lines | given
+
+
+def _framework(backend: str) -> str:
+    """Return the version of the framework, and whether the kernel was tested with it."""
+    version = tested.installed(backend)
+    known = tested.TESTED.get(backend, ())
+    if not version:
+        return "not known"
+    if tested.is_tested(backend):
+        return f"{DISTRIBUTION[backend]} {version}, tested"
+    return f"{DISTRIBUTION[backend]} {version}, not among the tested {', '.join(known)}"
+
+
+def _processor() -> str:
+    """Return the processor's name, as far as the system gives one, and its cores."""
+    cores = f"{os.cpu_count()} cores"
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    names = re.findall(r"^model name\s*: (.+)$", text, re.MULTILINE)
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name}, {cores}"
 
 
 def _rule(backend: str) -> str:

@@ -31,6 +31,14 @@ class LossScaleOptimizer(WithoutScratchInFiles, keras.optimizers.LossScaleOptimi
         name: a name of your choice.
     """
 
+    def build(self, var_list: list[Any]) -> None:
+        """Create the scale's variables and those of the inner optimizer."""
+        super().build(var_list)
+        if not self._trainable_variables:  # In Keras 3.11 and older.
+            weights = self.inner_optimizer._trainable_variables
+            # Set as an attribute, they would count as variables of this optimizer.
+            vars(self)["_trainable_variables"] = weights
+
     def scale_loss(self, loss: Any) -> Any:
         """Return the loss from which gradients are to be made."""
         if isinstance(self.inner_optimizer, UpdatedAtOnce):

@@ -62,7 +62,9 @@ class _KerasGenerator:
     def __init__(self) -> None:
         module = sys.modules[keras.random.SeedGenerator.__module__]
         self._state = getattr(module, "global_state", None)
-        self._name = getattr(module, "GLOBAL_SEED_GENERATOR", None)
+        # Keras before 3.13 has no constant for the name.
+        name = "global_seed_generator"
+        self._name = getattr(module, "GLOBAL_SEED_GENERATOR", name)
 
     def get(self) -> Any:
         get = getattr(self._state, "get_global_attribute", None)

@@ -1,0 +1,36 @@
+"""The versions that the compiled kernel was tested with.
+
+`python -m tests.versions` runs the kernel with each of them, and writes
+docs/compatibility.md; a test compares the two. XLA comes with jaxlib, so that its
+version counts and not that of jax.
+"""
+
+from importlib import metadata
+
+TESTED: dict[str, tuple[str, ...]] = {
+    "tensorflow": ("2.18.1", "2.19.1", "2.20.0", "2.21.0"),
+    "jax": ("0.6.2", "0.8.0", "0.10.2"),
+    "torch": ("2.13.0",),
+}
+
+# The distributions that may hold a framework.
+DISTRIBUTIONS = {
+    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-intel"),
+    "jax": ("jaxlib",),
+    "torch": ("torch",),
+}
+
+
+def installed(backend: str) -> str:
+    """Return the installed version of what runs the kernel, or an empty text."""
+    for name in DISTRIBUTIONS.get(backend, ()):
+        try:
+            return metadata.version(name).partition("+")[0]
+        except metadata.PackageNotFoundError:
+            continue
+    return ""
+
+
+def is_tested(backend: str) -> bool:
+    """Return whether the kernel was tested with the installed version."""
+    return installed(backend) in TESTED.get(backend, ())

@@ -1,0 +1,1 @@
+"""The supported versions, each tried in an environment of its own."""
