@@ -78,6 +78,11 @@ def has_replicas() -> bool:
     return on_tensorflow and _module("tensorflow").has_replicas()
 
 
+def decay_in_replicas(weights: list[Any], rate: Any, weight_decay: float) -> None:
+    """Decay the weights of all of TensorFlow's replicas, as Keras does."""
+    _module("tensorflow").decay_in_replicas(weights, rate, weight_decay)
+
+
 def program(step: Step) -> Any:
     """Return what the kernel of torch made of a step, to be run again."""
     return _module("torch").program(step)

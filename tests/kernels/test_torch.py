@@ -260,4 +260,4 @@ def test_a_schedule_that_fails_leaves_no_rate_behind():
     momentum.fails = True
     with pytest.raises(KeyError):
         optimizer.apply([ones(4, 6)], [weight])
-    assert optimizer._now.rate is None
+    assert optimizer._step_state.rate is None
