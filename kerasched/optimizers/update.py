@@ -28,6 +28,7 @@ from kerasched.optimizers.repeated import same
 from kerasched.optimizers.scratch import Scratch
 from kerasched.optimizers.scratch import WithoutScratchInFiles
 from kerasched.optimizers.scratch import called_by_a_model
+from kerasched.optimizers.values import hold_values
 
 if TYPE_CHECKING:
     KerasSGD = keras.optimizers.SGD
@@ -186,7 +187,12 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
             now.repeated = None
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
-        """Put the moving average in the weights' place, where there is one."""
+        """Put the moving average in the weights' place, where there is one.
+
+        On JAX Keras calls this after a step that raised, too.
+        """
+        if not hold_values(self.variables):
+            return
         super().finalize_variable_values(var_list)
         if self.use_ema and keras.backend.backend() == "jax":
             # Keras gives both the same array, and a next `fit` donates it twice.
