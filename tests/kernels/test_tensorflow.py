@@ -1,5 +1,6 @@
 """The kernel in TensorFlow: in place, eagerly, in a graph and under XLA."""
 
+import re
 import sys
 
 import keras
@@ -257,6 +258,34 @@ def test_a_sparse_gradient_that_keras_leaves_sparse_goes_keras_s_way(options):
     theirs = of_words(keras.optimizers.SGD(0.1, **options), MODES["xla"])
     assert ours.optimizer._now.path == ("keras", "a gradient is sparse")
     assert all(map(np.array_equal, ours.get_weights(), theirs.get_weights()))
+
+
+def copies_of_weights(optimizer):
+    """Return how many copies of weight-shaped arrays XLA makes in a step."""
+    import tensorflow as tf
+
+    weights = [keras.Variable(np.ones((n, 33), "float32")) for n in range(50, 58)]
+    optimizer.build(weights)
+
+    @tf.function(jit_compile=True)
+    def step(x):
+        with tf.GradientTape() as tape:
+            products = [tf.matmul(x, w.value, transpose_b=True) for w in weights]
+            loss = tf.add_n([tf.reduce_sum(tf.square(p)) for p in products])
+        gradients = tape.gradient(loss, [w.value for w in weights])
+        optimizer.apply(gradients, weights)
+
+    ir = step.experimental_get_compiler_ir(tf.ones((4, 33)))
+    return len(re.findall(r"= f32\[5\d,33\]\S* copy\(", ir(stage="optimized_hlo")))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_under_xla_accumulation_copies_no_array(momentum):
+    options = {"momentum": momentum, "gradient_accumulation_steps": 4}
+    assert copies_of_weights(SGD(0.1, **options)) == 0
+    # What is counted is there to be found: a sum of each weight, and a velocity.
+    of_keras = copies_of_weights(keras.optimizers.SGD(0.1, **options))
+    assert of_keras >= 8
 
 
 def test_a_model_that_ran_the_kernel_can_be_exported(tmp_path):
