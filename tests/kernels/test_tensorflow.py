@@ -260,6 +260,36 @@ def test_a_sparse_gradient_that_keras_leaves_sparse_goes_keras_s_way(options):
     assert all(map(np.array_equal, ours.get_weights(), theirs.get_weights()))
 
 
+# Rows 1, 3 and 1 of a gradient: (3, 4), (6, 8) and (3, 4). Its norm as Keras takes it
+# is that of the rows as they came, the square root of 25 + 100 + 25; that of their sum
+# would be the root of 200. A value is clipped before row 1 is added up, too.
+CLIPPED = {
+    "clipnorm": [[6.0 * 5 / 150**0.5, 8.0 * 5 / 150**0.5]] * 2,
+    "global_clipnorm": [[6.0 * 5 / 150**0.5, 8.0 * 5 / 150**0.5]] * 2,
+    "clipvalue": [[6.0, 8.0], [5.0, 5.0]],
+}
+
+
+@pytest.mark.parametrize("clip", CLIPPED)
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("xla", [None, False, True], ids=["eager", "graph", "xla"])
+def test_a_sparse_gradient_is_clipped_row_by_row_as_by_keras(clip, momentum, xla):
+    import tensorflow as tf
+
+    found = []
+    for cls in (SGD, keras.optimizers.SGD):
+        weight = keras.Variable(np.zeros((5, 2), "float32"))
+        optimizer = cls(1.0, momentum=momentum, **{clip: 5.0})
+        optimizer.build([weight])
+        numbers = tf.constant([[3.0, 4.0], [6.0, 8.0], [3.0, 4.0]])
+        gradient = tf.IndexedSlices(numbers, tf.constant([1, 3, 1]), (5, 2))
+        step = lambda: optimizer.apply([gradient], [weight])  # noqa: B023, E731
+        (step if xla is None else tf.function(step, jit_compile=xla))()
+        found.append(weight.numpy())
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_allclose(-found[0][[1, 3]], CLIPPED[clip], rtol=1e-6)
+
+
 def copies_of_weights(optimizer):
     """Return how many copies of weight-shaped arrays XLA makes in a step."""
     import tensorflow as tf
