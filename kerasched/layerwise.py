@@ -15,6 +15,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import message
 from kerasched.keras_versions import require_keras
+from kerasched.optimizers.values import hold_values
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
@@ -152,6 +153,11 @@ class LayerwiseOptimizer(_MultiOptimizer):
         if not self.built:
             self._by_place.meet(var_list)
         super().build(var_list)
+
+    def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
+        """Put the moving averages in the weights' place, where there are any."""
+        if hold_values(self.variables):  # Not on JAX after a step that raised.
+            super().finalize_variable_values(var_list)
 
 
 def _maker(optimizer: Any) -> Callable[[Any], keras.optimizers.Optimizer]:

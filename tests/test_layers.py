@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "commands": {"demo", "schedules", "plotting", "kernels", "errors", "__init__"},
     "demo": {"schedules", "plotting", "errors", "__init__"},
     "plotting": {"schedules", "errors"},
-    "layerwise": {"schedules", "errors"},
+    "layerwise": {"optimizers", "schedules", "errors"},
     "callbacks": {"finder", "training", "schedules", "kernels", "errors"},
     "finder": {"training", "schedules", "plotting", "errors"},
     "training": {"schedules", "errors"},

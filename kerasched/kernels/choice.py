@@ -26,6 +26,9 @@ MIN_ELEMENTS = {"tensorflow": 1_000_000, "jax": 1_000_000, "torch": 0}
 # Keras's time over the kernel's, and over that of a conditional in XLA: 4.1 and 1.9
 # for 400,000 numbers in six weights, 1.05 and 0.95 inside `fit` of three convolutions.
 ACCUMULATING_MIN_ELEMENTS = {**MIN_ELEMENTS, "jax": 0}
+# Under XLA TensorFlow's, too, computes both branches of Keras's update at every
+# micro-batch, and copies each sum and velocity. docs/kernel.md has the times.
+ACCUMULATING_MIN_ELEMENTS_UNDER_XLA = 8_000
 
 # Outside of XLA, TensorFlow has operations that do a plain update, alone or beside the
 # kernel. Keras's time over theirs, with momentum: 1.3 in a graph and 5.8 eagerly for
@@ -64,7 +67,8 @@ def choose(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
         if operations is not None and operations.suits(step):
             return operations, ""
         elements = sum(map(scratch.elements, step.variables.weights))
-        reason = slower(backend, elements, bool(step.variables.sums))
+        xla = backend == "tensorflow" and _module(backend).under_xla()
+        reason = slower(backend, elements, bool(step.variables.sums), xla)
     return (None, reason) if reason else (_module(backend), "")
 
 
@@ -77,6 +81,11 @@ def has_replicas() -> bool:
     """Return whether gradients are still to be summed over TensorFlow's replicas."""
     on_tensorflow = keras.backend.backend() == "tensorflow"
     return on_tensorflow and _module("tensorflow").has_replicas()
+
+
+def decay_in_replicas(weights: list[Any], rate: Any, weight_decay: float) -> None:
+    """Decay the weights of all of TensorFlow's replicas, as Keras does."""
+    _module("tensorflow").decay_in_replicas(weights, rate, weight_decay)
 
 
 def program(step: Step) -> Any:
@@ -105,9 +114,16 @@ def unavailable(backend: str) -> str:
     return reason
 
 
-def slower(backend: str, elements: int, accumulates: bool = False) -> str:
-    """Return why Keras's own update is as fast for so many elements, or nothing."""
+def slower(
+    backend: str, elements: int, accumulates: bool = False, under_xla: bool = False
+) -> str:
+    """Return why Keras's own update is as fast for so many elements, or nothing.
+
+    Whether XLA compiles the step is asked on TensorFlow alone.
+    """
     least = (ACCUMULATING_MIN_ELEMENTS if accumulates else MIN_ELEMENTS)[backend]
+    if accumulates and under_xla:
+        least = min(least, ACCUMULATING_MIN_ELEMENTS_UNDER_XLA)
     if elements >= least:
         return ""
     return f"Keras's own update is as fast below {least:,} numbers"

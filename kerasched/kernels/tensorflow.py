@@ -83,6 +83,26 @@ def has_replicas() -> bool:
     return tf.distribute.get_strategy().num_replicas_in_sync > 1
 
 
+def decay_in_replicas(weights: list[Any], rate: Any, weight_decay: float) -> None:
+    """Decay the weights of all replicas, by the product of two numbers, as Keras does.
+
+    Keras asks for the rate again for each weight, in the thread that all replicas wait
+    for; here each replica hands over its own.
+    """
+
+    def decay(weight: tf.Variable, rate: tf.Tensor) -> None:
+        factor = tf.cast(weight_decay, weight.dtype)
+        weight.assign_sub(weight * factor * tf.cast(rate, weight.dtype))
+
+    def merged(strategy: Any, rate: Any) -> None:
+        for weight in map(resource_of, weights):
+            strategy.extended.update(weight, decay, args=(rate,), group=False)
+
+    tf.__internal__.distribute.interim.maybe_merge_call(
+        merged, tf.distribute.get_strategy(), tf.convert_to_tensor(rate)
+    )
+
+
 @functools.cache
 def unavailable() -> str:
     """Return why the kernel cannot run in this process, or an empty text."""

@@ -9,6 +9,7 @@ from keras import ops
 
 from kerasched.optimizers.scratch import WithoutScratchInFiles
 from kerasched.optimizers.update import UpdatedAtOnce
+from kerasched.optimizers.values import hold_values
 
 
 @keras.saving.register_keras_serializable(package="kerasched")
@@ -79,6 +80,11 @@ class LossScaleOptimizer(WithoutScratchInFiles, keras.optimizers.LossScaleOptimi
                 # What every optimizer but Keras's class has: it calls `apply`.
                 return keras.optimizers.Optimizer.stateless_apply(self, *given)
         return super().stateless_apply(*given)
+
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
+        """Put the moving averages in the weights' place, where there are any."""
+        if hold_values(self.variables):  # Not on JAX after a step that raised.
+            super().finalize_variable_values(var_list)
 
     def without_scratch(self) -> contextlib.AbstractContextManager[None]:
         """Return a context in which `variables` are those of Keras's class alone."""

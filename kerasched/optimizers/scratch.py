@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,15 @@ SAVERS = (
 )
 
 
+class _Hidden(threading.local):
+    """Whether this thread is writing or reading a file.
+
+    A checkpoint may be written while another thread trains.
+    """
+
+    now = False
+
+
 class Scratch:
     """The variables of one optimizer that receive its gradients.
 
@@ -25,23 +35,23 @@ class Scratch:
 
     def __init__(self) -> None:
         self.variables: list[Any] = []
-        self._hidden = False
+        self._hidden = _Hidden()
 
     def without(self, variables: list[Any]) -> list[Any]:
         """Return an optimizer's variables, without these where they are hidden."""
-        if not self.variables or not (self._hidden or _asked_by_a_saver()):
+        if not self.variables or not (self._hidden.now or _asked_by_a_saver()):
             return variables
         hidden = {id(v) for v in self.variables}
         return [v for v in variables if id(v) not in hidden]
 
     @contextlib.contextmanager
     def hidden(self) -> Iterator[None]:
-        """Hide these variables for a while."""
-        self._hidden = True
+        """Hide these variables from this thread for a while."""
+        before, self._hidden.now = self._hidden.now, True
         try:
             yield
         finally:
-            self._hidden = False
+            self._hidden.now = before
 
 
 class WithoutScratchInFiles:

@@ -19,7 +19,8 @@ class SGD(UpdatedAtOnce):
     weight = weight + velocity
 
     With `nesterov`, weight = weight + momentum * velocity - learning_rate * gradient.
-    Results are those of keras.optimizers.SGD, and files are interchangeable with it.
+    Results are those of keras.optimizers.SGD up to rounding, and files are
+    interchangeable with it.
     On a CPU the update runs as compiled code; elsewhere as Keras's own operations.
 
     Args:

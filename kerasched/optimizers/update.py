@@ -6,6 +6,7 @@ change.
 """
 
 import contextlib
+import threading
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -27,6 +28,7 @@ from kerasched.optimizers.repeated import same
 from kerasched.optimizers.scratch import Scratch
 from kerasched.optimizers.scratch import WithoutScratchInFiles
 from kerasched.optimizers.scratch import called_by_a_model
+from kerasched.optimizers.values import hold_values
 
 if TYPE_CHECKING:
     KerasSGD = keras.optimizers.SGD
@@ -35,16 +37,25 @@ else:
     KerasSGD = type(keras.optimizers.SGD.__new__(keras.optimizers.SGD))
 
 
-class _Now:
-    """What holds for the step under way, and what a kernel keeps between steps.
+class _StepState(threading.local):
+    """State of the step under way in this thread.
 
-    A plain object, so that neither Keras nor TensorFlow tracks what is in it.
+    Replicas of a tf.distribute strategy are threads that share one optimizer, and a
+    checkpoint may be written by another thread. A step sets nothing else that Keras
+    reads, least of all a public attribute.
     """
 
     rate: Any = None
     loss_scale: Any = None
-    skips_nonfinite: bool = False
     gradients_made_here: bool = False
+
+
+class _Now:
+    """The path that the last step took, and what a kernel keeps between steps.
+
+    A plain object, so that neither Keras nor TensorFlow tracks what is in it.
+    """
+
     path: tuple[str, str] = ("", "")
     repeated: RepeatedStep | None = None
 
@@ -65,7 +76,24 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._scratch = Scratch()
+        self._step_state = _StepState()
         self._now = _Now()
+
+    @property
+    def loss_scale_factor(self) -> Any:
+        """The number by which the loss is multiplied, or None.
+
+        Keras's `apply` divides all gradients by it, in a pass of its own. In a step
+        whose update divides them it is None, for the thread of that step alone.
+        """
+        state = self.__dict__.get("_step_state")
+        if state is not None and state.loss_scale is not None:
+            return None
+        return self.__dict__.get("loss_scale_factor")
+
+    @loss_scale_factor.setter
+    def loss_scale_factor(self, value: Any) -> None:
+        self.__dict__["loss_scale_factor"] = value
 
     def build(self, variables: list[Any]) -> None:
         """Make the optimizer's variables, one set for each of the model's."""
@@ -96,8 +124,8 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
         return super().scale_loss(loss)
 
     def expect_gradients(self) -> None:
-        """Be told that this step's gradients are made in the program that uses them."""
-        self._now.gradients_made_here = True
+        """Mark this step's gradients as computed in the same compiled program."""
+        self._step_state.gradients_made_here = True
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Change the variables by their gradients, which may be None.
@@ -114,11 +142,11 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
             super().apply(grads, trainable_variables)
             return
         # Keras would pass over all gradients to divide them; the update does it better.
-        self._now.loss_scale, self.loss_scale_factor = scale, None
+        self._step_state.loss_scale = scale
         try:
             super().apply(grads, trainable_variables)
         finally:
-            self._now.loss_scale, self.loss_scale_factor = None, scale
+            self._step_state.loss_scale = None
 
     def looking_first(
         self, grads: Any, trainable_variables: Any, loss_scale: Any
@@ -140,21 +168,15 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
             return None
         if not all(map(_is_plain, grads, weights)):
             return None
-        now = self._now
-        now.rate = self._get_current_learning_rate()
-        now.loss_scale, now.skips_nonfinite = loss_scale, True
-        try:
-            step = self._step(list(grads), weights)
-        finally:
-            now.rate = now.loss_scale = None
-            now.skips_nonfinite = False
+        rate = self._get_current_learning_rate()
+        step = self._step(list(grads), weights, rate, loss_scale, skips_nonfinite=True)
         kernel, _ = choice.choose(step, self.fused)
         return None if kernel is None else partial(self._do_if_finite, kernel, step)
 
     def _do_if_finite(self, kernel: ModuleType, step: Step) -> Any:
         self._now.path = ("kernel", "")
         done = self._do(kernel, step)
-        self._now.gradients_made_here = False
+        self._step_state.gradients_made_here = False
         self._iterations.assign_add(keras.ops.cast(done, self._iterations.dtype))
         return done
 
@@ -165,7 +187,12 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
             now.repeated = None
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
-        """Put the moving average in the weights' place, where there is one."""
+        """Put the moving average in the weights' place, where there is one.
+
+        On JAX Keras calls this after a step that raised, too.
+        """
+        if not hold_values(self.variables):
+            return
         super().finalize_variable_values(var_list)
         if self.use_ema and keras.backend.backend() == "jax":
             # Keras gives both the same array, and a next `fit` donates it twice.
@@ -174,28 +201,38 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
                     average.assign(keras.ops.copy(average.value))
 
     def _get_current_learning_rate(self) -> Any:
-        if self._now.rate is not None:
-            return self._now.rate
+        if self._step_state.rate is not None:
+            return self._step_state.rate
         if is_schedule(self._learning_rate):
             return self._learning_rate(self.iterations)
         return super()._get_current_learning_rate()
 
+    def _apply_weight_decay(self, variables: list[Any]) -> None:
+        if not self.weight_decay or not choice.has_replicas():
+            super()._apply_weight_decay(variables)
+            return
+        # Keras asks for the rate in a thread that does not know that of this step.
+        rate = self._get_current_learning_rate()
+        decaying = [v for v in variables if self._decays(v)]
+        choice.decay_in_replicas(decaying, rate, self.weight_decay)
+
     def _backend_apply_gradients(self, grads: Any, trainable_variables: Any) -> None:
         # Keras computes the rate anew for every variable that decays.
-        self._now.rate = self._get_current_learning_rate()
+        state = self._step_state
+        state.rate = self._get_current_learning_rate()
         try:
             self._update(list(grads), list(trainable_variables))
         finally:
-            self._now.rate = None
-            self._now.gradients_made_here = False
+            state.rate, state.gradients_made_here = None, False
 
     def _update(self, gradients: list[Any], weights: list[Any]) -> None:
-        step = self._step(gradients, weights)
+        rate, loss_scale = self._step_state.rate, self._step_state.loss_scale
+        step = self._step(gradients, weights, rate, loss_scale)
         kernel, reason = choice.choose(step, self.fused)
         if kernel is None and self._keras_can(step):
             self._now.path = ("keras", reason)
-            if self._now.loss_scale is not None:
-                gradients = [g / self._now.loss_scale for g in gradients]
+            if loss_scale is not None:
+                gradients = [g / loss_scale for g in gradients]
             super()._backend_apply_gradients(gradients, weights)
             return
         if kernel is None and choice.has_replicas():
@@ -216,7 +253,7 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
     def _do(self, module: ModuleType, step: Step) -> Any:
         """Do a step, and return whether it was done."""
         # A program that makes the gradients, too, XLA runs in the background anyway.
-        if not self._now.gradients_made_here:
+        if not self._step_state.gradients_made_here:
             step = choice.in_background(step)
         return module.update(step)
 
@@ -228,11 +265,7 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
             return False
         if not repeated.fits(gradients, known):
             return False
-        self._now.rate = self._get_current_learning_rate()
-        try:
-            scalars = self._scalars()
-        finally:
-            self._now.rate = None
+        scalars = self._scalars(self._get_current_learning_rate())
         repeated.run(scalars, gradients)
         scalars.iterations.add_(1)
         return True
@@ -242,23 +275,30 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
         weights = step.variables.weights
         everything = same(weights, self._trainable_variables)
         plain = everything and all(isinstance(w, keras.Variable) for w in weights)
-        if plain and self._now.loss_scale is None:
+        if plain and not step.options.unscales:
             program = choice.program(step)
             count = len(step.gradients)
             self._now.repeated = RepeatedStep(program, step.variables.flat(), count)
 
-    def _step(self, gradients: list[Any], weights: list[Any]) -> Step:
-        options = self._options()
+    def _step(
+        self,
+        gradients: list[Any],
+        weights: list[Any],
+        rate: Any,
+        loss_scale: Any,
+        skips_nonfinite: bool = False,
+    ) -> Step:
+        options = self._options(loss_scale is not None, skips_nonfinite)
         places = [self._get_variable_index(weight) for weight in weights]
 
         def of_weights(there: bool, attribute: str) -> list[Any]:
             return [getattr(self, attribute)[i] for i in places] if there else []
 
         accumulates = options.gradient_accumulation_steps > 1
-        made_here = self._scratch.variables and self._now.gradients_made_here
+        made_here = self._scratch.variables and self._step_state.gradients_made_here
         return Step(
             options,
-            self._scalars(),
+            self._scalars(rate, loss_scale),
             gradients,
             Arrays(
                 weights,
@@ -271,7 +311,7 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
             self._now.cache,
         )
 
-    def _options(self) -> Options:
+    def _options(self, unscales: bool, skips_nonfinite: bool) -> Options:
         return Options(
             # As Keras: without a momentum the velocities stay as they are.
             momentum=bool(self.momentums) and not _is_zero(self.momentum),
@@ -285,22 +325,21 @@ class UpdatedAtOnce(WithoutScratchInFiles, KerasSGD):
             ema_momentum=float(self.ema_momentum),
             ema_overwrite_frequency=int(self.ema_overwrite_frequency or 0),
             gradient_accumulation_steps=int(self.gradient_accumulation_steps or 0),
-            unscales=self._now.loss_scale is not None,
-            skips_nonfinite=self._now.skips_nonfinite,
+            unscales=unscales,
+            skips_nonfinite=skips_nonfinite,
         )
 
-    def _scalars(self) -> Scalars:
+    def _scalars(self, rate: Any, loss_scale: Any = None) -> Scalars:
         def now(value: Any) -> Any:
             value = value(self.iterations) if is_schedule(value) else value
             return value.value if isinstance(value, keras.Variable) else value
 
-        scale = self._now.loss_scale
         return Scalars(
-            now(self._now.rate),
+            now(rate),
             now(self.momentum),
             now(self.weight_decay or 0.0),
             self._iterations.value,
-            1.0 if scale is None else scale,
+            1.0 if loss_scale is None else loss_scale,
         )
 
     def _decays(self, weight: Any) -> bool:

@@ -1,8 +1,9 @@
 """One step of keras.optimizers.SGD in NumPy, for tests of the compiled one.
 
-Every operation is Keras's, in its order, and rounds once to the arrays' own type. The
-squares of a norm are summed in float64; the norm itself is float32, or float64 for
-arrays of that.
+Every operation is that of Keras's documented rule, in its order, and rounds once to the
+arrays' own type, as the kernel does on every processor. Keras's operations on torch and
+under XLA may round a product and a sum together. The squares of a norm are summed in
+float64; the norm itself is float32, or float64 for arrays of that.
 """
 
 import numpy as np

@@ -1,5 +1,6 @@
 """The kernel in TensorFlow: in place, eagerly, in a graph and under XLA."""
 
+import re
 import sys
 
 import keras
@@ -257,6 +258,64 @@ def test_a_sparse_gradient_that_keras_leaves_sparse_goes_keras_s_way(options):
     theirs = of_words(keras.optimizers.SGD(0.1, **options), MODES["xla"])
     assert ours.optimizer._now.path == ("keras", "a gradient is sparse")
     assert all(map(np.array_equal, ours.get_weights(), theirs.get_weights()))
+
+
+# Rows 1, 3 and 1 of a gradient: (3, 4), (6, 8) and (3, 4). Its norm as Keras takes it
+# is that of the rows as they came, the square root of 25 + 100 + 25; that of their sum
+# would be the root of 200. A value is clipped before row 1 is added up, too.
+CLIPPED = {
+    "clipnorm": [[6.0 * 5 / 150**0.5, 8.0 * 5 / 150**0.5]] * 2,
+    "global_clipnorm": [[6.0 * 5 / 150**0.5, 8.0 * 5 / 150**0.5]] * 2,
+    "clipvalue": [[6.0, 8.0], [5.0, 5.0]],
+}
+
+
+@pytest.mark.parametrize("clip", CLIPPED)
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("xla", [None, False, True], ids=["eager", "graph", "xla"])
+def test_a_sparse_gradient_is_clipped_row_by_row_as_by_keras(clip, momentum, xla):
+    import tensorflow as tf
+
+    found = []
+    for cls in (SGD, keras.optimizers.SGD):
+        weight = keras.Variable(np.zeros((5, 2), "float32"))
+        optimizer = cls(1.0, momentum=momentum, **{clip: 5.0})
+        optimizer.build([weight])
+        numbers = tf.constant([[3.0, 4.0], [6.0, 8.0], [3.0, 4.0]])
+        gradient = tf.IndexedSlices(numbers, tf.constant([1, 3, 1]), (5, 2))
+        step = lambda: optimizer.apply([gradient], [weight])  # noqa: B023, E731
+        (step if xla is None else tf.function(step, jit_compile=xla))()
+        found.append(weight.numpy())
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_allclose(-found[0][[1, 3]], CLIPPED[clip], rtol=1e-6)
+
+
+def copies_of_weights(optimizer):
+    """Return how many copies of weight-shaped arrays XLA makes in a step."""
+    import tensorflow as tf
+
+    weights = [keras.Variable(np.ones((n, 33), "float32")) for n in range(50, 58)]
+    optimizer.build(weights)
+
+    @tf.function(jit_compile=True)
+    def step(x):
+        with tf.GradientTape() as tape:
+            products = [tf.matmul(x, w.value, transpose_b=True) for w in weights]
+            loss = tf.add_n([tf.reduce_sum(tf.square(p)) for p in products])
+        gradients = tape.gradient(loss, [w.value for w in weights])
+        optimizer.apply(gradients, weights)
+
+    ir = step.experimental_get_compiler_ir(tf.ones((4, 33)))
+    return len(re.findall(r"= f32\[5\d,33\]\S* copy\(", ir(stage="optimized_hlo")))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_under_xla_accumulation_copies_no_array(momentum):
+    options = {"momentum": momentum, "gradient_accumulation_steps": 4}
+    assert copies_of_weights(SGD(0.1, **options)) == 0
+    # What is counted is there to be found: a sum of each weight, and a velocity.
+    of_keras = copies_of_weights(keras.optimizers.SGD(0.1, **options))
+    assert of_keras >= 8
 
 
 def test_a_model_that_ran_the_kernel_can_be_exported(tmp_path):

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from kerasched import SGD
+from kerasched.kernels.options import Options
+from kerasched.kernels.options import Scalars
 from kernels.arrays import needs_extension
+from kernels.expected import moved
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="the kernel of torch runs on torch"
@@ -180,6 +183,8 @@ def test_a_missing_gradient_after_a_whole_step_is_left_out():
 def test_a_weight_that_became_another_type_goes_keras_s_way(kind, steps):
     import torch
 
+    # With gradients of 1 and a rate of 0.5 all products but that with the momentum are
+    # exact, so that it does not matter whether torch rounds them.
     found = []
     for cls in (SGD, keras.optimizers.SGD):
         weight = keras.Variable(np.ones(1000, "float32"))
@@ -191,6 +196,85 @@ def test_a_weight_that_became_another_type_goes_keras_s_way(kind, steps):
         optimizer.apply([ones(1000)], [weight])
         found.append(weight.value.detach().double().numpy())
     np.testing.assert_array_equal(*found)
+
+
+RULES = {
+    "plain": {},
+    "momentum": {"momentum": 0.9},
+    "nesterov": {"momentum": 0.9, "nesterov": True},
+    "decay": {"momentum": 0.9, "weight_decay": 0.01},
+}
+each_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+each_width = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+def drawn(dtype, steps=20):
+    """Return a first weight, and its gradients, which do not depend on it."""
+    random = np.random.default_rng(0)
+    return [random.normal(size=1003).astype(dtype) for _ in range(1 + steps)]
+
+
+def trained(cls, rule, dtype, **more):
+    import torch
+
+    start, *gradients = drawn(dtype)
+    weight = keras.Variable(start, dtype=dtype)
+    optimizer = cls(0.1, **rule, **more)
+    optimizer.build([weight])
+    for gradient in gradients:
+        optimizer.apply([torch.from_numpy(gradient)], [weight])
+    return weight.numpy()
+
+
+def followed(rule, dtype):
+    """Return the weight by the rule in NumPy, each operation rounded once.
+
+    Besides, how far Keras's may be from it on any processor. torch rounds a product
+    and a sum once or twice, and a decayed weight is multiplied by one factor, so that
+    either rule rounds no more than eight times on the way to a weight, three of them
+    on the way to its velocity, no number of which is larger than the sum of all.
+    """
+    weight, *gradients = drawn(dtype)
+    options = Options(
+        momentum="momentum" in rule,
+        nesterov="nesterov" in rule,
+        weight_decay="weight_decay" in rule,
+    )
+    momentum, decay = rule.get("momentum", 0.0), rule.get("weight_decay", 0.0)
+    # Keras's rate is a float32, whatever the type of the weights.
+    scalars = Scalars(float(np.float32(0.1)), momentum, decay, 0)
+    velocity = np.zeros_like(weight) if options.momentum else None
+    # Half a unit for each rounding, of which both rules make as many.
+    unit, apart, velocities_apart = np.finfo(dtype).eps, 0.0, 0.0
+    for gradient in gradients:
+        before = np.abs(weight) + np.abs(0.0 if velocity is None else velocity)
+        weight, velocity = moved(options, scalars, True, weight, gradient, velocity)
+        after = np.abs(weight) + np.abs(0.0 if velocity is None else velocity)
+        largest = before + after + 0.1 * np.abs(gradient)
+        velocities_apart = momentum * velocities_apart + 3 * unit * largest
+        apart = apart + (1 + momentum) * velocities_apart + 8 * unit * largest
+        if decay:  # Keras's factor is a float32, too.
+            apart = apart + np.finfo("float32").eps * np.abs(weight)
+    return weight, apart
+
+
+@needs_extension
+@each_width
+@each_rule
+def test_the_kernel_rounds_every_operation_once(rule, dtype):
+    expected, _ = followed(rule, dtype)
+    np.testing.assert_array_equal(trained(SGD, rule, dtype, fused=True), expected)
+
+
+@each_width
+@each_rule
+def test_keras_differs_by_as_many_roundings_as_it_may(rule, dtype):
+    expected, apart = followed(rule, dtype)
+    found = trained(keras.optimizers.SGD, rule, dtype)
+    assert (np.abs(found - expected) <= apart).all()
+    # Another rule, here one without its last step, is further away than that.
+    one_less = np.abs(0.1 * drawn(dtype)[-1])
+    assert (apart < one_less).mean() > 0.9
 
 
 def test_a_slot_of_another_shape_is_an_error_of_torch():
@@ -260,4 +344,4 @@ def test_a_schedule_that_fails_leaves_no_rate_behind():
     momentum.fails = True
     with pytest.raises(KeyError):
         optimizer.apply([ones(4, 6)], [weight])
-    assert optimizer._now.rate is None
+    assert optimizer._step_state.rate is None

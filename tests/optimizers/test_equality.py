@@ -36,11 +36,12 @@ SWEEP = [
 def exact(row, fused):
     """Return whether the numbers must be the same, bit by bit.
 
-    XLA joins a product and a sum into one operation that is rounded once, and so do
-    torch's `_foreach` operations, which Keras's class uses. TensorFlow's optimizer of
-    graphs multiplies the constant decay and the rate first, so that Keras's own decay
-    differs by a unit from what it is outside of a graph. The kernel sums a norm in an
-    order of its own.
+    XLA joins a product and a sum into one operation that is rounded once. torch's
+    `_foreach` operations, which Keras's class uses, do so where the processor has such
+    an operation; tests/kernels/test_torch.py has bounds for any. TensorFlow's optimizer
+    of graphs multiplies the constant decay and the rate first, so that Keras's own
+    decay differs by a unit from what it is outside of a graph. The kernel sums a norm
+    in an order of its own.
     """
     if row["mode"] == "graph" and row["decay"] != "none":
         return False

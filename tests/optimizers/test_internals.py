@@ -74,6 +74,16 @@ def test_what_a_variable_takes_stands_in_two_attributes():
     assert vars(variable)["_overwrite_with_gradient"] is True
 
 
+@pytest.mark.skipif(BACKEND != "jax", reason="JAX alone takes values from variables")
+def test_a_variable_whose_value_was_taken_says_so_in_one_attribute():
+    _, variable = built()
+    assert variable._value is variable.value
+    assert variable.value.is_deleted() is False
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    model._purge_model_variables(trainable_variables=True)
+    assert all(weight._value is None for weight in model.trainable_variables)
+
+
 def test_a_model_keeps_the_optimizer_that_it_saves():
     optimizer = keras.optimizers.SGD()
     model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])

@@ -286,3 +286,9 @@ def test_a_small_model_keeps_keras_where_that_is_as_fast(elements):
 def test_accumulation_on_jax_is_the_kernels_at_any_size():
     reason = choice.slower(BACKEND, 1, accumulates=True)
     assert bool(reason) == (BACKEND == "tensorflow")
+
+
+@pytest.mark.parametrize("elements", [7_999, 8_000])
+def test_accumulation_under_xla_is_the_kernels_from_a_small_size_on(elements):
+    reason = choice.slower("tensorflow", elements, accumulates=True, under_xla=True)
+    assert bool(reason) == (elements < 8_000)
