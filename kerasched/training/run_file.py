@@ -53,11 +53,9 @@ class RunFiles:
             old.unlink()
 
     def delete(self) -> None:
-        """Remove the files, and the folder if nothing else is in it."""
+        """Remove the files, not the folder, which its lock is in."""
         for path in [*self.all(), *self.folder.glob(f"epoch-*{UNFINISHED}")]:
             path.unlink()
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
 
 
 def write(file: Any, state: dict[str, Any], arrays: Arrays) -> None:
