@@ -154,7 +154,15 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.record.append({"epoch": epoch, "logs": values, "rates": rates})
         state, arrays = self._state.get()
         about = {"format": FORMAT, "epoch": epoch + 1, "record": self.record}
-        self._files.write(epoch + 1, {**state, **about}, arrays)
+        try:
+            self._files.write(epoch + 1, {**state, **about}, arrays)
+        except OSError as error:
+            raise _told(
+                error,
+                f"cannot save epoch {epoch} in {self.backup_dir}",
+                "The backups of earlier epochs are whole: the same command goes on "
+                "from there",
+            ) from error
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
@@ -180,10 +188,8 @@ class BackupAndRestore(keras.callbacks.Callback):
                 "backup_dir of its own."
             ) from None
         except OSError as error:
-            raise type(error)(
-                f"{OWNER} cannot write to {self.backup_dir}: {error.strerror}. Give it "
-                "a backup_dir in which files can be made."
-            ) from error
+            fix = "Give it a backup_dir in which files can be made"
+            raise _told(error, f"cannot write to {self.backup_dir}", fix) from error
         weakref.finalize(callback_list_of(self) or self, lock.release)
         return lock
 
@@ -206,6 +212,10 @@ class BackupAndRestore(keras.callbacks.Callback):
         for path in self._files.all():
             try:
                 state, arrays = read(path)
+            except OSError as error:
+                # A run from an earlier epoch would remove what may be readable again.
+                fix = "Make it readable, or remove it to go on from the one before"
+                raise _told(error, f"cannot read {path}", fix) from error
             except ValueError as error:
                 text = f"{OWNER} goes on from an earlier epoch. {error}"
                 warnings.warn(text, stacklevel=4)
@@ -251,6 +261,13 @@ class BackupAndRestore(keras.callbacks.Callback):
                     stacklevel=4,
                 )
                 return
+
+
+def _told(error: OSError, what: str, fix: str) -> OSError:
+    """Return an error of the same kind that says what failed and what helps."""
+    told = type(error)(f"{OWNER} {what}: {error.strerror or error}. {fix}.")
+    told.errno = error.errno
+    return told
 
 
 def _counting(optimizer: Any, skips: bool = False) -> Iterator[tuple[Any, bool]]:

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,16 @@ from kerasched.training.named import named_variables
 
 WEIGHTS = "model.weights.h5"
 VARIABLES = "optimizer/vars"
+# What zipfile and json raise for a file that is torn, changed or of another kind.
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 class Saved:
@@ -37,25 +48,56 @@ class Saved:
         if not isinstance(path, (str, Path)):
             raise TypeError(message(owner, "path", "a path", path))
         self._path, self._owner = Path(path), owner
-        self._config: dict[str, Any] | None = None
+        self._config: dict[str, Any] = {}
         if not str(path).endswith((".keras", ".weights.h5")):
             what = "a `.keras` or a `.weights.h5` file"
             raise ValueError(message(owner, "path", what, str(path)))
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory()
+        try:
+            self._open()
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        return self
+
+    def _open(self) -> None:
+        import h5py  # Keras needs it too, and loads it where it is used.
+
+        try:
+            with self._path.open("rb"):
+                pass
+        except OSError as error:
+            text = f"{self._owner} cannot read {self._path}: {error.strerror}."
+            told = type(error)(text)
+            told.errno = error.errno
+            raise told from error
         self.weights_file = self._path
         if self._path.suffix == ".keras":
-            self.weights_file = Path(self._folder.name, WEIGHTS)
+            self._unpack()
+        try:
+            h5py.File(self.weights_file).close()
+        except OSError as error:
+            raise self._not_whole() from error
+
+    def _unpack(self) -> None:
+        """Take weights and config out of a `.keras` file, which is a zip archive."""
+        self.weights_file = Path(self._folder.name, WEIGHTS)
+        try:
             with zipfile.ZipFile(self._path) as archive:
                 with (
                     archive.open(WEIGHTS) as source,
                     self.weights_file.open("wb") as to,
                 ):
                     shutil.copyfileobj(source, to)
-                config = json.loads(archive.read("config.json"))
-            self._config = (config.get("compile_config") or {}).get("optimizer")
-        return self
+                self._config = json.loads(archive.read("config.json"))
+        except DAMAGE as error:
+            raise self._not_whole() from error
+
+    def _not_whole(self) -> ValueError:
+        what = "a whole file that Keras saved"
+        return ValueError(message(self._owner, "path", what, str(self._path)))
 
     def __exit__(self, *error: object) -> None:
         self._folder.cleanup()
@@ -67,7 +109,7 @@ class Saved:
             optimizer: the built optimizer that the state is for.
             trainable: the trainable variables of the model.
         """
-        import h5py  # Keras needs it too, and loads it where it is used.
+        import h5py
 
         with h5py.File(self.weights_file) as file:
             if VARIABLES not in file or not file[VARIABLES]:
@@ -78,7 +120,8 @@ class Saved:
                 what = "a file whose optimizer has no bfloat16 variables"
                 raise ValueError(message(self._owner, "path", what, str(self._path)))
             arrays = [np.asarray(dataset) for dataset in stored]
-        original = _optimizer_from(self._config)
+        compiled = self._config.get("compile_config") or {}
+        original = _optimizer_from(compiled.get("optimizer"))
         if original is None:
             return self._known_by_shape(optimizer, trainable, arrays)
         return self._known_by_config(original, trainable, arrays)

@@ -43,7 +43,8 @@ def load_training_state(
     Raises:
         TypeError: an argument is of the wrong kind.
         ValueError: the model is not built or not compiled, the file is of another
-            kind or holds no optimizer, or the state does not fit.
+            kind, damaged or holds no optimizer, or the state does not fit.
+        OSError: the file is not there or cannot be read.
     """
     owner = "load_training_state"
     strict = Flag()(owner, "strict", strict)

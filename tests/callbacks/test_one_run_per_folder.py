@@ -1,6 +1,7 @@
 """A folder of BackupAndRestore has one writer: a second run is told at once."""
 
 import contextlib
+import errno
 import gc
 import os
 import re
@@ -71,8 +72,8 @@ def fit(*callbacks, epochs=3):
 def refusal(folder, holder):
     return (
         f"^BackupAndRestore cannot use {re.escape(str(folder))}: another run, "
-        f"{holder}, saves its backups there. Wait until it has ended, or give each run a "
-        "backup_dir of its own.$"
+        f"{holder}, saves its backups there. Wait until it has ended, or give each "
+        "run a backup_dir of its own.$"
     )
 
 
@@ -198,3 +199,36 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_the_first_epoch(
     with pytest.raises(PermissionError, match=text.replace(".*: .*.", ".*: Perm.*")):
         fit(look, BackupAndRestore(tmp_path / "run"))
     assert not begun
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="The files are the same on any backend.")
+def test_a_full_disk_is_told_and_the_run_goes_on_from_the_epoch_before(
+    tmp_path, monkeypatch
+):
+    def fill_the_disk():
+        def full(*_, **__):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("kerasched.training.run_file.write", full)
+
+    text = (
+        f"BackupAndRestore cannot save epoch 1 in {tmp_path}: No space left on device. "
+        "The backups of earlier epochs are whole: the same command goes on from there."
+    )
+    with pytest.raises(OSError, match=f"^{re.escape(text)}$") as told:
+        fit(BackupAndRestore(tmp_path), At(fill_the_disk))
+    assert told.value.errno == errno.ENOSPC
+    monkeypatch.undo()
+    began = []
+    look = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: began.append(1))
+    fit(BackupAndRestore(tmp_path), look)
+    assert len(began) == 2
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="The files are the same on any backend.")
+def test_a_backup_that_cannot_be_read_does_not_begin_the_run_anew(tmp_path):
+    fit(BackupAndRestore(tmp_path, delete_checkpoint=False), epochs=1)
+    (tmp_path / "epoch-000001.run").rename(tmp_path / "kept")
+    (tmp_path / "epoch-000001.run").mkdir()  # Root may read any file.
+    with pytest.raises(OSError, match="BackupAndRestore cannot read .*: .*. Make it "):
+        fit(BackupAndRestore(tmp_path))
