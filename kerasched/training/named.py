@@ -62,7 +62,7 @@ def for_members(
 ) -> dict[str, Any]:
     """Return values named for other members: each goes on as what trained its weights.
 
-    Members are numbered by chance, as layerwise numbers those of the trainable layers.
+    The number of a member may depend on which layers are trainable, as in layerwise.
 
     Args:
         values: the state by the names of `named_variables`.
