@@ -5,7 +5,10 @@ loaded, as it does in a Sequential that was built by its first call; so here a v
 is known by its place among the model's trainable ones, which stays.
 """
 
+import itertools
+import warnings
 from collections.abc import Callable
+from collections.abc import Hashable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -26,6 +29,8 @@ from kerasched.schedules.registry import PACKAGE
 _MultiOptimizer: Any = getattr(
     keras.optimizers, "MultiOptimizer", keras.optimizers.Optimizer
 )
+# A layer with a smaller factor on its rate hardly changes in any training.
+SMALL = 1e-6
 
 
 def layerwise(
@@ -33,25 +38,41 @@ def layerwise(
     schedule: LearningRateSchedule | float,
     decay: float = 0.75,
     optimizer: Any = None,
+    *,
+    groups: Callable[[keras.layers.Layer], Hashable] | None = None,
 ) -> "keras.optimizers.MultiOptimizer":
     """Return an optimizer whose rate shrinks from each layer to the one below it.
 
-    schedule(step) * decay**(number of layers with weights above)
+    schedule(step) * decay**(number of depths above)
 
-    Layers count in the order of `model.layers`, those of models inside it one by one,
-    any other layer as one. Weights of no layer get the schedule itself. Clipping by a
-    global norm is done at each depth alone.
+    Each layer with weights is a depth. Layers count in the order of `model.layers`,
+    those of models inside it one by one, any other layer as one. Weights of no layer
+    get the schedule itself. Clipping by a global norm is done at each depth alone.
+
+    Deep models need `groups`: MobileNetV2 has 105 layers with weights, and
+    0.75**104 is 1e-13. Grouped by the prefixes of its layers' names it has 19 depths:
+    the stem, expanded_conv, block_1 to block_16, and the head. Names in the stem and
+    the head match nothing, and these two are depths because they are not neighbours.
+
+        def block(layer):
+            return re.match("expanded_conv|block_[0-9]+|", layer.name)[0]
+
+        layerwise(keras.applications.MobileNetV2(), 1e-3, groups=block)
 
     Args:
         model: a model that has its weights. Freeze and unfreeze layers before.
         schedule: the rate of the last layer that has weights; a number or a schedule.
-        decay: the factor from a layer to the one below it, above 0.
+        decay: the factor from a depth to the one below it, above 0.
         optimizer: what each depth is trained with: a function or class that is given a
             rate, an optimizer that is copied with other rates, or a name or config as
             `keras.optimizers.get` takes it. None for keras.optimizers.AdamW.
+        groups: a function that is called with each layer that has weights. Neighbours
+            for which it returns equal values are one depth; the same value further up
+            or down is another depth. None for each layer by itself.
 
     Returns:
-        A keras.optimizers.MultiOptimizer, saved with the model.
+        A keras.optimizers.MultiOptimizer, saved with the model. A UserWarning says if
+        the lowest trainable weights get less than 1e-6 of the schedule.
 
     Raises:
         TypeError: an argument is of the wrong kind.
@@ -69,9 +90,10 @@ def layerwise(
         schedule = check_of(Rate)("layerwise", "schedule", schedule)
     decay = check_of(Positive)("layerwise", "decay", decay)
     make = _maker(optimizer)
-    above = _layers_above(model)
+    above = _depths_above(model, groups)
     counts = [above.get(id(variable), 0) for variable in model.trainable_variables]
     depths = sorted(set(counts))
+    _warn_of_small_factors(depths, decay)
     members = [make(_scaled(schedule, decay**depth)) for depth in depths]
     places = [depths.index(count) for count in counts]
     whole = LayerwiseOptimizer(OptimizerByPlace(members, places))
@@ -179,15 +201,44 @@ def _scaled(schedule: Any, factor: float) -> Any:
     return schedule * factor
 
 
-def _layers_above(model: keras.Model) -> dict[int, int]:
-    """Return, by each variable's id, how many layers with weights lie above it."""
+def _warn_of_small_factors(depths: Sequence[int], decay: float) -> None:
+    smallest = min(decay**depth for depth in depths)
+    if smallest < SMALL:
+        warnings.warn(
+            f"layerwise finds {max(depths) + 1} depths in the model: with "
+            f"decay={decay:g} the smallest factor on the learning rate is "
+            f"{smallest:.1e}. Count several layers as one depth with `groups`, or use "
+            "a `decay` nearer to 1.",
+            stacklevel=3,
+        )
+
+
+def _depths_above(model: keras.Model, groups: Any) -> dict[int, int]:
+    """Return, by each variable's id, how many depths lie above it."""
     layers = [layer for layer in _flat(model) if layer.weights]
     return {
         id(variable): above
         # Of a layer in two places the lower one comes last, and stays.
-        for above, layer in enumerate(reversed(layers))
+        for above, depth in enumerate(reversed(_depths(layers, groups)))
+        for layer in depth
         for variable in layer.weights
     }
+
+
+def _depths(layers: list[keras.layers.Layer], groups: Any) -> list[list[Any]]:
+    """Return the layers of each depth, from the lowest one up."""
+    if groups is None:
+        return [[layer] for layer in layers]
+    what = "None or a function of a layer that returns a hashable value"
+    if not callable(groups):
+        raise TypeError(message("layerwise", "groups", what, groups))
+    keys = [groups(layer) for layer in layers]
+    for layer, key in zip(layers, keys, strict=True):
+        if not isinstance(key, Hashable):
+            argument = f"groups({layer.name!r})"
+            raise TypeError(message("layerwise", argument, "hashable", key))
+    pairs = itertools.groupby(zip(keys, layers, strict=True), lambda pair: pair[0])
+    return [[layer for _, layer in members] for _, members in pairs]
 
 
 def _flat(model: keras.Model) -> Iterator[keras.layers.Layer]:

@@ -1,10 +1,12 @@
 """Each depth of a model is trained at its own rate, before and after saving."""
 
 import re
+import warnings
 
 import keras
 import numpy as np
 import pytest
+from support import BACKEND
 
 import kerasched
 from kerasched import LinearDecay
@@ -132,6 +134,90 @@ def test_frozen_layers_count_and_are_not_trained(tmp_path):
         np.testing.assert_allclose(taken, expected(np.zeros(1), 0.5, depths)[0], 1e-5)
 
 
+def chain_of(*names):
+    layers = [OneWeight(name=name) for name in names]
+    return keras.Sequential([keras.Input((1,)), *layers])
+
+
+def block(layer):
+    """Return the prefix of a block, as keras.applications names it."""
+    return re.match("expanded_conv|block_[0-9]+|", layer.name)[0]
+
+
+def test_layers_of_one_group_have_one_depth():
+    model = chain_of("stem", "stem_bn", "block_1_a", "block_1_b", "block_2_a", "head")
+    compiled(model, SCHEDULE, 0.5, sgd, groups=block)
+    assert len(model.optimizer.optimizers) == 4
+    # From the top: head, block_2, block_1, the stem.
+    depths = [3, 3, 2, 2, 1, 0]
+    taken = updates(model, 2)
+    np.testing.assert_allclose(taken, expected(np.arange(2), 0.5, depths), rtol=1e-5)
+
+
+def test_an_equal_group_that_is_no_neighbour_is_another_depth():
+    model = chain_of("a1", "b1", "a2", "a3")
+    optimizer = kerasched.layerwise(
+        model, 1.0, 0.5, sgd, groups=lambda layer: layer.name[0]
+    )
+    rates = [float(one.learning_rate) for one in optimizer.optimizers]
+    assert rates == [1.0, 0.5, 0.25]
+
+
+def test_groups_go_through_the_models_inside_and_past_layers_without_weights():
+    # The six of `nested` from below: one without a name, b, a, c, e, d; behind a lies
+    # a layer without weights.
+    asked = []
+
+    def of_inner(layer):
+        asked.append(layer.name)
+        return layer.name in "abc"
+
+    optimizer = kerasched.layerwise(nested(), 1.0, 0.5, sgd, groups=of_inner)
+    assert asked[1:] == ["b", "a", "c", "e", "d"]
+    assert len(optimizer.optimizers) == 3
+
+
+SMALL = (
+    "layerwise finds 21 depths in the model: with decay=0.5 the smallest factor on the "
+    "learning rate is 9.5e-07. Count several layers as one depth with `groups`, or use "
+    "a `decay` nearer to 1."
+)
+
+
+def test_a_rate_of_nothing_is_warned_of_at_the_line_of_the_call():
+    # 0.5**20 is 9.54e-7, 0.5**19 is 1.9e-6.
+    with pytest.warns(UserWarning, match=f"^{re.escape(SMALL)}$") as caught:
+        kerasched.layerwise(chain_of(*map(str, range(21))), 1.0, 0.5, sgd)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kerasched.layerwise(chain_of(*map(str, range(20))), 1.0, 0.5, sgd)
+
+
+def test_a_rate_of_nothing_is_not_warned_of_below_what_is_trained():
+    model = chain_of(*map(str, range(21)))
+    model.layers[0].trainable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kerasched.layerwise(model, 1.0, 0.5, sgd)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="The layers are the same on any backend.")
+def test_the_blocks_of_mobilenet_are_its_depths():
+    model = keras.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3))
+    with pytest.warns(UserWarning, match="finds 105 depths in .* factor .* 1.0e-13"):
+        kerasched.layerwise(model, 1.0, 0.75, sgd)
+    optimizer = kerasched.layerwise(model, 1.0, 0.75, sgd, groups=block)
+    rates = [float(one.learning_rate) for one in optimizer.optimizers]
+    # Head, block_16 to block_1, expanded_conv, stem.
+    np.testing.assert_allclose(rates, 0.75 ** np.arange(19), rtol=1e-6)
+    of_path = zip(model.trainable_variables, optimizer._by_place.places, strict=True)
+    depths = {variable.path: depth for variable, depth in of_path}
+    assert depths["block_3_expand/kernel"] == depths["block_3_project_BN/gamma"] == 14
+    assert depths["Conv1/kernel"] == 18
+    assert depths["Conv_1/kernel"] == depths["predictions/bias"] == 0
+
+
 def test_a_layer_that_is_used_twice_has_its_lower_depth():
     shared, inputs = OneWeight(), keras.Input((1,))
     model = keras.Model(inputs, OneWeight()(shared(OneWeight()(shared(inputs)))))
@@ -187,6 +273,17 @@ NO_WEIGHTS = "Argument `model` of layerwise must be a model with trainable weigh
             "Argument `schedule` of layerwise must be a non",
         ),
         (ValueError, {"decay": 0}, "Argument `decay` of layerwise must be a positive "),
+        (
+            TypeError,
+            {"groups": "block"},
+            "Argument `groups` of layerwise must be None or a function of a layer that "
+            "returns a hashable value. Received: groups='block'",
+        ),
+        (
+            TypeError,
+            {"groups": lambda layer: [layer.name[:2]]},
+            "Argument `groups('one_weight",
+        ),
         (
             TypeError,
             {"decay": None},

@@ -1,6 +1,7 @@
 """A run that goes on after a crash as if there had been none."""
 
 import warnings
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasched.callbacks.fit_call import FitCall
 from kerasched.callbacks.fit_call import fit_call_of
 from kerasched.callbacks.run_state import RunState
 from kerasched.callbacks.scheduled import scheduled_in
@@ -16,6 +18,8 @@ from kerasched.errors import Choice
 from kerasched.errors import Flag
 from kerasched.errors import message
 from kerasched.training.encoding import Arrays
+from kerasched.training.folder_lock import FolderHeldError
+from kerasched.training.folder_lock import FolderLock
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import parts
 from kerasched.training.leaves import variable_of
@@ -50,6 +54,10 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     Where it stands in the list of callbacks does not matter: it saves after all others.
 
+    A folder belongs to one run at a time: a second one, also in another process, is
+    refused before its first epoch. What a killed run leaves in the folder is no
+    obstacle.
+
     Args:
         backup_dir: a folder for the files of this one run.
         save_freq: "epoch", as in Keras; batches are refused, as `fit` cannot go on
@@ -68,6 +76,8 @@ class BackupAndRestore(keras.callbacks.Callback):
         TypeError: an argument is of the wrong kind.
         ValueError: an argument has a wrong value, the model has no weights yet, or is
             not the one that was saved.
+        RuntimeError: another run uses the folder.
+        OSError: files in the folder cannot be written or read.
     """
 
     def __init__(
@@ -93,9 +103,21 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.check_data = Flag()(OWNER, "check_data", check_data)
         self.record: list[dict[str, Any]] = []
         self._files = RunFiles(backup_dir, 2 if double_checkpoint else 1)
+        self._lock: FolderLock | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keras's hook: bring back the model, and take the places in the list."""
+        """Keras's hook: lock the folder, bring back the model, join the list."""
+        # Nothing is changed before the lock: this callback may be in use elsewhere.
+        lock = self._locked_folder(fit_call_of(self.model))
+        try:
+            self._resume()
+        except BaseException:
+            lock.release()
+            raise
+        self._lock = lock
+
+    def _resume(self) -> None:
+        """Bring back the model, and take the places in the list."""
         if not self.model.built:
             fix = "Call it on data or give it an Input before fit"
             what = "a model with weights"
@@ -108,7 +130,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         else:
             self._compare_counts(self._fit.first_epoch())
         for doubt in self._state.doubts() if self.check_data else ():
-            warnings.warn(f"{OWNER} {doubt}.", stacklevel=2)
+            warnings.warn(f"{OWNER} {doubt}.", stacklevel=3)
 
     def begin(self) -> None:
         """Bring back, before the first epoch, what other callbacks may have changed."""
@@ -132,12 +154,44 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.record.append({"epoch": epoch, "logs": values, "rates": rates})
         state, arrays = self._state.get()
         about = {"format": FORMAT, "epoch": epoch + 1, "record": self.record}
-        self._files.write(epoch + 1, {**state, **about}, arrays)
+        try:
+            self._files.write(epoch + 1, {**state, **about}, arrays)
+        except OSError as error:
+            raise _told(
+                error,
+                f"cannot save epoch {epoch} in {self.backup_dir}",
+                "The backups of earlier epochs are whole: the same command goes on "
+                "from there",
+            ) from error
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
         if self.delete_checkpoint:
             self._files.delete()
+        if self._lock is not None:
+            self._lock.release(delete_folder=self.delete_checkpoint)
+            self._lock = None
+
+    def _locked_folder(self, fit: FitCall) -> FolderLock:
+        """Lock the folder until the training ends, also by an exception.
+
+        Keras tells no callback of an exception in `fit`. But its list of callbacks goes
+        then, at the latest when the exception is forgotten.
+        """
+        lock = FolderLock(self.backup_dir, fit.running())
+        try:
+            lock.acquire()
+        except FolderHeldError as error:
+            raise RuntimeError(
+                f"{OWNER} cannot use {self.backup_dir}: another run, {error}, saves "
+                "its backups there. Wait until it has ended, or give each run a "
+                "backup_dir of its own."
+            ) from None
+        except OSError as error:
+            fix = "Give it a backup_dir in which files can be made"
+            raise _told(error, f"cannot write to {self.backup_dir}", fix) from error
+        weakref.finalize(callback_list_of(self) or self, lock.release)
+        return lock
 
     def _surround(self) -> list[Any]:
         """Stand before and behind all others, and return these."""
@@ -158,9 +212,13 @@ class BackupAndRestore(keras.callbacks.Callback):
         for path in self._files.all():
             try:
                 state, arrays = read(path)
+            except OSError as error:
+                # A run from an earlier epoch would remove what may be readable again.
+                fix = "Make it readable, or remove it to go on from the one before"
+                raise _told(error, f"cannot read {path}", fix) from error
             except ValueError as error:
                 text = f"{OWNER} goes on from an earlier epoch. {error}"
-                warnings.warn(text, stacklevel=3)
+                warnings.warn(text, stacklevel=4)
                 continue
             if state["format"] != FORMAT:
                 what = "a folder of a run that this version of kerasched has begun"
@@ -181,7 +239,7 @@ class BackupAndRestore(keras.callbacks.Callback):
             self._state.set_callbacks(state, arrays)
         if self.check_data and self._state.has_other_data(state):
             text = "finds other data in fit than those with which the run began"
-            warnings.warn(f"{OWNER} {text}, and goes on with them.", stacklevel=3)
+            warnings.warn(f"{OWNER} {text}, and goes on with them.", stacklevel=4)
 
     def _compare_counts(self, epoch: int) -> None:
         """Warn where the schedule would not be at the epoch at which fit begins."""
@@ -200,9 +258,16 @@ class BackupAndRestore(keras.callbacks.Callback):
                     f"{expected}, but {optimizer.name} has done {count} steps. A "
                     "schedule goes on from there. Load the state of the optimizer, "
                     "or change initial_epoch.",
-                    stacklevel=3,
+                    stacklevel=4,
                 )
                 return
+
+
+def _told(error: OSError, what: str, fix: str) -> OSError:
+    """Return an error of the same kind that says what failed and what helps."""
+    told = type(error)(f"{OWNER} {what}: {error.strerror or error}. {fix}.")
+    told.errno = error.errno
+    return told
 
 
 def _counting(optimizer: Any, skips: bool = False) -> Iterator[tuple[Any, bool]]:

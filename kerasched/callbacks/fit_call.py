@@ -8,6 +8,8 @@ are used here alone, and a test tells when Keras changes them.
 
 import sys
 import warnings
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -22,7 +24,9 @@ class FitCall:
     """
 
     def __init__(self, model: keras.Model, arguments: dict[str, Any]) -> None:
-        self.model, self._names = model, arguments
+        # Without the list of callbacks, which is to go when `fit` has ended.
+        self._names = {n: v for n, v in arguments.items() if n != "callbacks"}
+        self.model = model
         self._iterator = arguments.get("epoch_iterator")
 
     def argument(self, name: str, default: Any = None) -> Any:
@@ -45,6 +49,16 @@ class FitCall:
     def goes_on_within_data(self) -> bool:
         """Whether an epoch begins in the data where the one before has ended."""
         return self.argument("steps_per_epoch") is not None
+
+    def running(self) -> Callable[[], bool]:
+        """Return a function that tells whether this call has not ended yet.
+
+        It keeps nothing of the call alive. A call that was not found never ends.
+        """
+        if self._iterator is None:
+            return lambda: True
+        iterator = weakref.ref(self._iterator)
+        return lambda: iterator() is not None and _is_in_a_fit(iterator())
 
     def at_start_of_data(self) -> bool:
         """Return whether the next epoch begins with the data's first batch."""
@@ -76,3 +90,14 @@ def fit_call_of(model: keras.Model) -> FitCall:
             return FitCall(model, dict(names))
         frame = frame.f_back
     return FitCall(model, {})
+
+
+def _is_in_a_fit(iterator: Any) -> bool:
+    """Return whether a call of `fit` with this iterator is on the stack of a thread."""
+    for frame in sys._current_frames().values():
+        while frame is not None:
+            name = frame.f_code.co_name
+            if name == "fit" and frame.f_locals.get("epoch_iterator") is iterator:
+                return True
+            frame = frame.f_back
+    return False

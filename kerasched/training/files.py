@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,29 @@ from kerasched.errors import message
 from kerasched.training.host import copy_of
 from kerasched.training.leaves import leaves
 from kerasched.training.named import SCRATCH
+from kerasched.training.named import for_members
 from kerasched.training.named import is_rate
+from kerasched.training.named import members
 from kerasched.training.named import named_variables
+from kerasched.training.trained_weights import trained_weights
 
 WEIGHTS = "model.weights.h5"
 VARIABLES = "optimizer/vars"
+BY_HAND = (
+    "Where other layers are trainable now: set `trainable` as it was, compile and "
+    "load; then set it as it is to be, compile again and call "
+    "copy_optimizer_state(..., strict=False)."
+)
+# What zipfile and json raise for a file that is torn, changed or of another kind.
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 class Saved:
@@ -37,37 +56,77 @@ class Saved:
         if not isinstance(path, (str, Path)):
             raise TypeError(message(owner, "path", "a path", path))
         self._path, self._owner = Path(path), owner
-        self._config: dict[str, Any] | None = None
+        self._config: dict[str, Any] = {}
         if not str(path).endswith((".keras", ".weights.h5")):
             what = "a `.keras` or a `.weights.h5` file"
             raise ValueError(message(owner, "path", what, str(path)))
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory()
+        try:
+            self._open()
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        return self
+
+    def _open(self) -> None:
+        import h5py  # Keras needs it too, and loads it where it is used.
+
+        try:
+            with self._path.open("rb"):
+                pass
+        except OSError as error:
+            text = f"{self._owner} cannot read {self._path}: {error.strerror}."
+            told = type(error)(text)
+            told.errno = error.errno
+            raise told from error
         self.weights_file = self._path
         if self._path.suffix == ".keras":
-            self.weights_file = Path(self._folder.name, WEIGHTS)
+            self._unpack()
+        try:
+            h5py.File(self.weights_file).close()
+        except OSError as error:
+            raise self._not_whole() from error
+
+    def _unpack(self) -> None:
+        """Take weights and config out of a `.keras` file, which is a zip archive."""
+        self.weights_file = Path(self._folder.name, WEIGHTS)
+        try:
             with zipfile.ZipFile(self._path) as archive:
                 with (
                     archive.open(WEIGHTS) as source,
                     self.weights_file.open("wb") as to,
                 ):
                     shutil.copyfileobj(source, to)
-                config = json.loads(archive.read("config.json"))
-            self._config = (config.get("compile_config") or {}).get("optimizer")
-        return self
+                self._config = json.loads(archive.read("config.json"))
+        except DAMAGE as error:
+            raise self._not_whole() from error
+
+    def _not_whole(self) -> ValueError:
+        what = "a whole file that Keras saved"
+        return ValueError(message(self._owner, "path", what, str(self._path)))
 
     def __exit__(self, *error: object) -> None:
         self._folder.cleanup()
 
-    def optimizer_values(self, optimizer: Any, trainable: Any) -> dict[str, np.ndarray]:
+    def optimizer_values(self, model: Any) -> dict[str, np.ndarray]:
         """Return the state of the file's optimizer by the names of `named_variables`.
 
+        The names of members are those in the optimizer of the model.
+
         Args:
-            optimizer: the built optimizer that the state is for.
-            trainable: the trainable variables of the model.
+            model: a model that is built, as is its optimizer.
         """
-        import h5py  # Keras needs it too, and loads it where it is used.
+        arrays = self._optimizer_arrays()
+        compiled = self._config.get("compile_config") or {}
+        original = _optimizer_from(compiled.get("optimizer"))
+        if original is None:
+            return self._known_by_shape(model, arrays)
+        return self._known_by_config(original, model, arrays)
+
+    def _optimizer_arrays(self) -> list[np.ndarray]:
+        import h5py
 
         with h5py.File(self.weights_file) as file:
             if VARIABLES not in file or not file[VARIABLES]:
@@ -77,54 +136,72 @@ class Saved:
             if any("dtype" in dataset.attrs for dataset in stored):
                 what = "a file whose optimizer has no bfloat16 variables"
                 raise ValueError(message(self._owner, "path", what, str(self._path)))
-            arrays = [np.asarray(dataset) for dataset in stored]
-        original = _optimizer_from(self._config)
-        if original is None:
-            return self._known_by_shape(optimizer, trainable, arrays)
-        return self._known_by_config(original, trainable, arrays)
+            return [np.asarray(dataset) for dataset in stored]
 
     def _known_by_config(
-        self, original: Any, trainable: Any, arrays: list[np.ndarray]
+        self, original: Any, model: Any, arrays: list[np.ndarray]
     ) -> dict[str, np.ndarray]:
         """Let an optimizer like the saved one load the variables, and name them."""
-        original.build(trainable)
+        trained = trained_weights(model, self._config)
+        if trained is None:
+            raise ValueError(
+                f"{self._owner}: {self._path} does not tell which weights its "
+                f"optimizer trained: layers are frozen in it or in the model, and its "
+                f"model cannot be made or has other weights. {BY_HAND}"
+            )
+        try:
+            original.build(trained)
+        except ValueError as error:  # A layerwise optimizer of other layers.
+            raise self._misfit(len(arrays), len(original.variables)) from error
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             original.load_own_variables({str(i): a for i, a in enumerate(arrays)})
         if any("Skipping variable loading" in str(one.message) for one in caught):
             raise self._misfit(len(arrays), len(original.variables))
-        return {
-            name: copy_of(variable)
-            for name, variable in named_variables(original, trainable).items()
-        }
+        return state_for(original, model)
 
     def _known_by_shape(
-        self, optimizer: Any, trainable: Any, arrays: list[np.ndarray]
+        self, model: Any, arrays: list[np.ndarray]
     ) -> dict[str, np.ndarray]:
         """Name the variables as those of the optimizer, with or without a rate."""
         shapes = [array.shape for array in arrays]
-        for names, expected in _layouts(optimizer, trainable):
+        for names, expected in _layouts(model.optimizer, model.weights):
             if expected == shapes:
                 known = zip(names, arrays, strict=True)
                 return {name: array for name, array in known if name is not None}
-        raise self._misfit(len(arrays), len(optimizer.variables))
+        raise self._misfit(len(arrays), len(model.optimizer.variables))
 
     def _misfit(self, stored: int, expected: int) -> ValueError:
         return ValueError(
             f"{self._owner}: the {stored} variables of the optimizer in {self._path} "
             f"do not fit the {expected} of the model's. Compile the model with an "
-            "optimizer of the same class and options, and with the same layers "
-            "trainable."
+            f"optimizer of the same class and options. {BY_HAND}"
         )
 
 
-def _layouts(optimizer: Any, trainable: Any) -> Iterator[tuple[list[Any], list[Any]]]:
+def state_for(source: Any, model: Any) -> dict[str, np.ndarray]:
+    """Return an optimizer's state by the names that it has in that of a model.
+
+    Args:
+        source: an optimizer that is built for weights of the model.
+        model: a model that is built, as is its optimizer.
+    """
+    weights = model.weights
+    values = {
+        name: copy_of(variable)
+        for name, variable in named_variables(source, weights).items()
+    }
+    theirs, ours = (members(one, weights) for one in (source, model.optimizer))
+    return for_members(values, theirs, ours)
+
+
+def _layouts(optimizer: Any, weights: Any) -> Iterator[tuple[list[Any], list[Any]]]:
     """Return names and shapes in a file of this optimizer, or one a little different.
 
     Its rates may have been numbers or schedules, and it may have had no slots, or no
     room to work in. What is in the file and no state has the name None.
     """
-    named = named_variables(optimizer, trainable)
+    named = named_variables(optimizer, weights)
     of_variable = {id(variable): name for name, variable in named.items()}
     firsts = {id(leaf.variables[0]) for leaf in leaves(optimizer)}
     for slots, rates, scratch in itertools.product((True, False), repeat=3):

@@ -5,6 +5,7 @@ Zip keeps a checksum of each member, so that a torn or changed file is noticed. 
 is written under another name, brought to the disk, and then renamed.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -39,25 +40,33 @@ class RunFiles:
         return sorted(named, key=_epoch, reverse=True)
 
     def write(self, epoch: int, state: dict[str, Any], arrays: Arrays) -> None:
-        """Write a file after `epoch` epochs, and remove those that are too old."""
+        """Write a file after `epoch` epochs, and remove those that are too old.
+
+        Raises:
+            OSError: the file cannot be written. Those before it stay, and nothing is
+                left of it.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"epoch-{epoch:06d}.run"
         unfinished = path.with_suffix(UNFINISHED)
-        with unfinished.open("wb") as file:
-            write(file, state, arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        try:
+            with unfinished.open("wb") as file:
+                write(file, state, arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()  # It may fill the disk.
+            raise
         _sync_folder(self.folder)
         for old in [other for other in self.all() if other != path][self.keep - 1 :]:
             old.unlink()
 
     def delete(self) -> None:
-        """Remove the files, and the folder if nothing else is in it."""
+        """Remove the files, not the folder, which its lock is in."""
         for path in [*self.all(), *self.folder.glob(f"epoch-*{UNFINISHED}")]:
             path.unlink()
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
 
 
 def write(file: Any, state: dict[str, Any], arrays: Arrays) -> None:
@@ -79,10 +88,16 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
     """Return state and arrays of a file.
 
     Raises:
+        OSError: the file cannot be opened, which says nothing about what is in it.
         ValueError: the file is not whole.
     """
+    with path.open("rb") as file:
+        return _content_of(path, file)
+
+
+def _content_of(path: Path, file: Any) -> tuple[dict[str, Any], Arrays]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             content = json.loads(archive.read(STATE))
             arrays = {
                 name: _array(archive, *kind) for name, kind in content["arrays"].items()

@@ -259,6 +259,34 @@ def test_what_is_wrong_is_told(kind, arguments, text):
         load_training_state(**{"model": model, "path": "model.keras", **arguments})
 
 
+@pytest.mark.parametrize("name", ["model.keras", "model.weights.h5"])
+def test_a_path_that_cannot_be_read_is_told(name, tmp_path):
+    model, path = compiled(sgd(0.1)), tmp_path / name
+    text = f"^load_training_state cannot read {re.escape(str(path))}: "
+    with pytest.raises(FileNotFoundError, match=f"{text}No such file or directory.$"):
+        load_training_state(model, path)
+    path.mkdir()
+    with pytest.raises((IsADirectoryError, PermissionError), match=text):
+        load_training_state(model, path)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.weights.h5"])
+@pytest.mark.parametrize("damage", ["empty", "text", "half", "another archive"])
+def test_a_file_that_is_not_whole_is_told(damage, name, tmp_path):
+    model, path = compiled(sgd(0.1)), tmp_path / name
+    kind = name.removeprefix("model")
+    whole = saved(model, tmp_path, kind).read_bytes()
+    if damage == "another archive":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("notes.txt", "nothing of Keras")
+    else:
+        contents = {"empty": b"", "text": b"nothing", "half": whole[: len(whole) // 2]}
+        path.write_bytes(contents[damage])
+    text = "Argument `path` of load_training_state must be a whole file that Keras "
+    with pytest.raises(ValueError, match=text):
+        load_training_state(model, path)
+
+
 def test_a_model_without_weights_is_told():
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile(sgd(0.1), "mse")

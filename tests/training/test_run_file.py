@@ -1,5 +1,6 @@
 """A file of a run is given back as it was written, or is known not to be whole."""
 
+import errno
 import json
 import re
 import zipfile
@@ -7,7 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
+from kerasched.training import run_file
 from kerasched.training.run_file import STATE
+from kerasched.training.run_file import RunFiles
 from kerasched.training.run_file import read
 from kerasched.training.run_file import write
 
@@ -59,3 +62,28 @@ def test_a_state_of_another_shape_is_not_whole(content, tmp_path):
         archive.writestr(STATE, json.dumps(content))
     with pytest.raises(ValueError, match=f"{re.escape(str(path))} is not whole: "):
         read(path)
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("call", ["fsync", "write"])
+def test_a_full_disk_leaves_the_files_before_and_none_of_its_own(
+    call, tmp_path, monkeypatch
+):
+    files = RunFiles(tmp_path, keep=1)
+    files.write(3, STATES, ARRAYS)
+    if call == "fsync":
+        monkeypatch.setattr(run_file.os, "fsync", full)
+    else:
+        monkeypatch.setattr(run_file, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write(4, {}, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-000003.run"]
+    assert content_of(*read(files.all()[0])) == content_of(STATES, ARRAYS)
+
+
+def test_a_file_that_cannot_be_opened_is_not_called_damaged(tmp_path):
+    with pytest.raises(OSError, match="epoch-000003.run"):
+        read(tmp_path / "epoch-000003.run")

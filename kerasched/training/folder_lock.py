@@ -1,0 +1,190 @@
+"""The lock of a folder: one run at a time writes to it.
+
+The operating system holds the lock, on an open file, for as long as the process lives
+and the file is open. So a process that is killed leaves no lock behind; it may leave
+the file, which the next run takes over.
+
+- The file is unlinked while it is locked. Whoever locks a file looks whether it is
+  still the one in the folder, and otherwise tries again with the new one.
+- A forked process closes what it has inherited, or it would hold the lock for as long
+  as it lives.
+- Two runs in one process are known by a list of what the process holds, as threads of
+  one process may share a lock on some systems.
+- On NFS the lock holds between machines as far as the server keeps locks. On a file
+  system without locks a warning says that runs in other processes are not noticed.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+NAME = "run.lock"
+BUSY = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
+WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+# Other runs may begin and end in between so many times.
+ATTEMPTS = 100
+# Windows locks bytes, which nobody else can read then: one behind the text.
+BYTE = 4096
+
+_held: set["FolderLock"] = set()
+# Reentrant, as garbage may be collected, and so a lock released, at any line here.
+_guard = threading.RLock()
+
+
+class FolderHeldError(Exception):
+    """Another run holds the folder. The text says which."""
+
+
+class FolderLock:
+    """The right to write to a folder, which one run holds at a time.
+
+    A copy, also one by pickle, holds nothing.
+
+    Args:
+        folder: the folder, made if it is not there.
+        in_use: returns whether the run is still going. It is asked where another run
+            of the same process wants the folder.
+    """
+
+    def __init__(
+        self, folder: str | Path, in_use: Callable[[], bool] = lambda: True
+    ) -> None:
+        self.folder, self._in_use = Path(folder), in_use
+        self._handle: int | None = None
+        self._made_folder = False
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.folder,)
+
+    def acquire(self) -> None:
+        """Take the folder.
+
+        Raises:
+            FolderHeldError: another run holds it.
+            OSError: the folder cannot be made or written to.
+        """
+        with _guard:
+            place = os.path.realpath(self.folder)
+            for other in [one for one in _held if one._place == place]:
+                if other._in_use():
+                    raise FolderHeldError("this process")
+                other.release()
+            self._made_folder = not self.folder.exists()
+            self._handle, self._place = self._locked_file(), place
+            _held.add(self)
+
+    def release(self, delete_folder: bool = False) -> None:
+        """Give the folder back if it is held.
+
+        Args:
+            delete_folder: whether to remove a folder in which nothing is left. One that
+                `acquire` made is removed then in any case.
+        """
+        with _guard:
+            handle, self._handle = self._handle, None
+            if handle is None:
+                return
+            _held.discard(self)
+            with contextlib.suppress(OSError):
+                _close_and_remove(handle, self.folder / NAME)
+            if delete_folder or self._made_folder:
+                with contextlib.suppress(OSError):
+                    self.folder.rmdir()
+
+    def _locked_file(self) -> int:
+        path = self.folder / NAME
+        for _ in range(ATTEMPTS):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            except FileNotFoundError:
+                continue  # A run that has ended has just removed the folder.
+            try:
+                self._lock(handle)
+                if _is_at(handle, path):
+                    os.ftruncate(handle, 0)
+                    os.write(handle, _this_process().encode())
+                    return handle
+            except BaseException:
+                os.close(handle)
+                raise
+            os.close(handle)
+        raise FolderHeldError("one of many that begin and end")
+
+    def _lock(self, handle: int) -> None:
+        try:
+            _lock_file(handle)
+        except OSError as error:
+            if error.errno in WITHOUT_LOCKS:
+                warnings.warn(
+                    f"{self.folder} is on a file system without file locks "
+                    f"({error.strerror}). Make sure that no other run uses the folder.",
+                    stacklevel=2,
+                )
+                return
+            if error.errno not in BUSY:
+                raise
+            raise FolderHeldError(_text_in(handle) or "another process") from None
+
+
+if os.name == "nt":
+    import msvcrt
+
+    def _lock_file(handle: int) -> None:
+        os.lseek(handle, BYTE, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        os.lseek(handle, 0, os.SEEK_SET)
+
+    def _close_and_remove(handle: int, path: Path) -> None:
+        os.close(handle)
+        path.unlink()  # Fails where another run has opened the file.
+
+else:
+    import fcntl
+
+    def _lock_file(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _close_and_remove(handle: int, path: Path) -> None:
+        try:
+            if _is_at(handle, path):
+                path.unlink()
+        finally:
+            os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Return whether an open file is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _this_process() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def _text_in(handle: int) -> str:
+    os.lseek(handle, 0, os.SEEK_SET)
+    return os.read(handle, 200).decode(errors="replace")
+
+
+def _forget_all() -> None:
+    """Close, in a forked process, what its parent holds."""
+    global _guard
+    _guard = threading.RLock()
+    for lock in _held:
+        os.close(lock._handle)
+        lock._handle = None
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
