@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from migrating import tutorials  # noqa: E402
 from migrating.original import ORIGINALS  # noqa: E402
 from migrating.original import Original  # noqa: E402
 from migrating.traces import FOLDER  # noqa: E402
@@ -25,8 +26,9 @@ HEAD = """# Migrating
 
 What to write in place of a schedule of another library. All lengths are in optimizer
 steps, and `lr` is the rate of the optimizer that the original is given. Each line was
-compared with values that the original gave; a remark below a table says where they
-differ, and why. All names are of the package: `from kerasched import CosineDecay`.
+compared with values that the original gave, or with its formula; a remark below a table
+says where they differ, and why. All names are of the package:
+`from kerasched import CosineDecay`.
 
 Written by `python docs/migrating.py` from `tests/migrating`.
 """
@@ -42,12 +44,25 @@ from kerasched.compat.optax import warmup_cosine_decay_schedule
 from kerasched.compat.timm import CosineLRScheduler
 from kerasched.compat.paddle import NoamDecay
 ```
+
+What an original refuses is refused here too. The momentum that torch's OneCycleLR and
+CyclicLR set together with the rate is `OneCycleLR_momentum` and `CyclicLR_momentum`,
+which take the same arguments.
 """
 
 
 def page() -> str:
     """Return the text of the page."""
-    return "\n".join([HEAD, *map(section, MODULES), TAIL])
+    return "\n".join([HEAD, of_tutorials(), *map(section, MODULES), TAIL])
+
+
+def of_tutorials() -> str:
+    """Return what the page says of schedules that tutorials write out."""
+    notes = [f"- `{name}`: {note}" for name, note in tutorials.NOTES.items()]
+    lines = [row(item.function, [item]) for item in ORIGINALS["tutorials"]]
+    head = f"## Tutorials\n\n{tutorials.__doc__}\n"
+    table = ["| original | kerasched |", "| --- | --- |", *lines]
+    return "\n".join([head, *table, "", *notes, ""])
 
 
 def section(library: str) -> str:

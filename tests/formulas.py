@@ -55,12 +55,17 @@ def interpolated(points, shape, step):
     return mixed(start, end, wave(p) if shape == "cosine" else p)
 
 
+def all_over(first, factor):
+    """Return the time at which all cycles are over: of those that shrink a sum."""
+    return first / (1 - factor) if factor < 1 else 2**31
+
+
 @functools.cache
 def starts(first, factor):
-    """Return the starts of all cycles up to 2**31."""
+    """Return the starts of all cycles up to 2**31, or in which a step may lie."""
     times = [Fraction(0)]
     length = Fraction(first)
-    while times[-1] < 2**31:
+    while math.ceil(times[-1]) < min(2**31, math.ceil(all_over(first, factor))):
         times.append(times[-1] + length)
         length *= factor
     return times
@@ -74,6 +79,8 @@ def cycle(first, factor, limit, step):
     else:
         index = bisect_right(starts(first, factor), step) - 1
         begin, length = starts(first, factor)[index], first * factor**index
+    if factor < 1 and step >= all_over(first, factor):
+        return None
     return None if limit and index >= limit else (index, step - begin, length)
 
 

@@ -348,6 +348,7 @@ ROWS = {
             # 4**-0.5 = 0.5 and 4**-1.5 = 0.125; past the peak 0.5 / sqrt(n)
             (Noam(4, 4), {0: 0.0625, 1: 0.125, 3: 0.25, 15: 0.125, 24: 0.1}),
             (Noam(4, 4, scale=2.0), {3: 0.5}),
+            (Noam(0.25, 4), {3: 1.0}),
         ],
     ),
     "Noise": Row(
@@ -477,6 +478,22 @@ ROWS = {
             (
                 Repeat(LinearDecay(0.8, 2, 0.4), 2, 2.0, 0.5, 2),
                 {4: 0.3, 6: 0.2, 99: 0.2},
+            ),
+            # cycles of 16, 8 and 4 steps
+            (
+                Repeat(LinearDecay(0.8, 16), 16, 0.5, cycle_limit=3),
+                {0: 0.8, 12: 0.2, 16: 0.8, 20: 0.4, 24: 0.8, 27: 0.2, 28: 0.0, 99: 0.0},
+            ),
+            # cycles of 4, 2, 1, 1/2, 1/4, ... steps, which are over at step 8: of those
+            # after the third only the fourth, from 7 to 7.5, has a step
+            (
+                Repeat(LinearDecay(0.8, 4, 0.4), 4, 0.5, 0.5, 10),
+                {0: 0.8, 3: 0.5, 4: 0.4, 5: 0.3, 6: 0.2, 7: 0.1, 8: 0.4 * 0.5**9},
+            ),
+            # cycles of 3, 1.5, 0.75, 0.375, ... steps: from 0, 3, 4.5, 5.25, ... to 6
+            (
+                Repeat(LinearDecay(0.8, 3), 3, 0.5, 1.0, 10),
+                {0: 0.8, 3: 0.8, 4: 0.8 / 3, 5: 0.8 / 3, 6: 0.0},
             ),
         ],
     ),

@@ -94,6 +94,12 @@ SCHEDULES = {
     "restarts alike": CosineRestarts(0.1, 7, 1.0, 0.9, 0.001, 2),
     "restarts that end": CosineRestarts(0.1, 9, 1.5, 0.9, 0.001, 2, 4),
     "restarts that rise": CosineRestarts(0.01, 10, 3.0, 1.0, 0.1),
+    "restarts that shrink": CosineRestarts(0.1, 20, 0.8, 0.9, 0.001, 2, 5),
+    "restarts that shrink to nothing": CosineRestarts(
+        0.1, 9, 0.7, 0.9, 0.001, cycle_limit=50
+    ),
+    "repeated, shorter": Repeat(CosineDecay(0.1, 16, 0.01), 16, 0.5, 0.8, 3),
+    "repeated, slowly shorter": Repeat(LinearDecay(0.1, 1000), 1000, 0.97, 0.9, 200),
     "repeated, longer": Repeat(CosineDecay(0.1, 10, 0.01), 10, 1.25, 0.8),
     "repeated, longer, to an end": Repeat(TanhDecay(0.1, 10, 0.01), 10, 1.3, 0.8, 3),
     "repeated steps": Repeat(StepDecay(0.1, 10), 35, 1.0, 0.99, 5),

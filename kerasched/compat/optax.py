@@ -2,14 +2,23 @@
 
 import math
 from collections.abc import Mapping
-from collections.abc import Sequence
-from typing import Any
+from itertools import accumulate
+from types import SimpleNamespace
 
-from keras.optimizers.schedules import LearningRateSchedule
-
+from kerasched.compat.arguments import AnyWhole
+from kerasched.compat.arguments import CosineCycles
+from kerasched.compat.arguments import RisingMilestones
+from kerasched.compat.arguments import Scales
+from kerasched.compat.arguments import Schedules
+from kerasched.compat.arguments import WholeCount
+from kerasched.compat.arguments import WholeSteps
+from kerasched.compat.not_ported import follows_a_metric
 from kerasched.compat.porting import chosen
 from kerasched.compat.porting import joined
 from kerasched.compat.porting import port
+from kerasched.compat.porting import rising
+from kerasched.errors import message
+from kerasched.schedules import Chain
 from kerasched.schedules import Constant
 from kerasched.schedules import CosineDecay
 from kerasched.schedules import ExponentialDecay
@@ -17,23 +26,29 @@ from kerasched.schedules import PiecewiseConstant
 from kerasched.schedules import PiecewiseInterpolation
 from kerasched.schedules import PolynomialDecay
 from kerasched.schedules import Schedule
+from kerasched.schedules.arguments import Positive
+from kerasched.schedules.arguments import Rate
+from kerasched.schedules.arguments import Share
 
 SHAPES = {"linear": "linear", "cosine": "cosine"}
 
+reduce_on_plateau = follows_a_metric("optax.contrib.reduce_on_plateau")
+contrib = SimpleNamespace(reduce_on_plateau=reduce_on_plateau)
+
 
 @port
-def constant_schedule(value: float) -> Schedule:
+def constant_schedule(value: Rate) -> Schedule:
     """optax's constant_schedule."""
     return Constant(value)
 
 
 @port
 def polynomial_schedule(
-    init_value: float,
-    end_value: float,
-    power: float,
-    transition_steps: int,
-    transition_begin: int = 0,
+    init_value: Rate,
+    end_value: Rate,
+    power: Positive,
+    transition_steps: AnyWhole,
+    transition_begin: AnyWhole = 0,
 ) -> Schedule:
     """optax's polynomial_schedule; without transition_steps the start is kept."""
     if transition_steps <= 0:
@@ -44,10 +59,10 @@ def polynomial_schedule(
 
 @port
 def linear_schedule(
-    init_value: float,
-    end_value: float,
-    transition_steps: int,
-    transition_begin: int = 0,
+    init_value: Rate,
+    end_value: Rate,
+    transition_steps: AnyWhole,
+    transition_begin: AnyWhole = 0,
 ) -> Schedule:
     """optax's linear_schedule; without transition_steps the start is kept."""
     steps = (transition_steps, transition_begin)
@@ -56,12 +71,12 @@ def linear_schedule(
 
 @port
 def exponential_decay(
-    init_value: float,
-    transition_steps: int,
-    decay_rate: float,
-    transition_begin: int = 0,
+    init_value: Rate,
+    transition_steps: AnyWhole,
+    decay_rate: Rate,
+    transition_begin: AnyWhole = 0,
     staircase: bool = False,
-    end_value: float | None = None,
+    end_value: Rate | None = None,
 ) -> Schedule:
     """optax's exponential_decay; without steps or rate the start is kept."""
     if transition_steps <= 0 or decay_rate == 0:
@@ -75,7 +90,10 @@ def exponential_decay(
 
 @port
 def cosine_decay_schedule(
-    init_value: float, decay_steps: int, alpha: float = 0.0, exponent: float = 1.0
+    init_value: Rate,
+    decay_steps: WholeSteps,
+    alpha: Rate = 0.0,
+    exponent: Positive = 1.0,
 ) -> Schedule:
     """optax's cosine_decay_schedule, where alpha is a part of the start."""
     return CosineDecay(init_value, decay_steps, init_value * alpha, exponent)
@@ -83,7 +101,7 @@ def cosine_decay_schedule(
 
 @port
 def piecewise_constant_schedule(
-    init_value: float, boundaries_and_scales: Mapping[int, float] | None = None
+    init_value: Rate, boundaries_and_scales: Scales | None = None
 ) -> Schedule:
     """optax's piecewise_constant_schedule: each scale multiplies what was before."""
     steps, rates = _scaled(init_value, boundaries_and_scales)
@@ -93,8 +111,8 @@ def piecewise_constant_schedule(
 @port
 def piecewise_interpolate_schedule(
     interpolate_type: str,
-    init_value: float,
-    boundaries_and_scales: Mapping[int, float] | None = None,
+    init_value: Rate,
+    boundaries_and_scales: Scales | None = None,
 ) -> Schedule:
     """optax's piecewise_interpolate_schedule: each scale multiplies what was before."""
     owner = "optax.piecewise_interpolate_schedule"
@@ -105,12 +123,12 @@ def piecewise_interpolate_schedule(
 
 @port
 def linear_onecycle_schedule(
-    transition_steps: int,
-    peak_value: float,
-    pct_start: float = 0.3,
-    pct_final: float = 0.85,
-    div_factor: float = 25.0,
-    final_div_factor: float = 1e4,
+    transition_steps: WholeSteps,
+    peak_value: Rate,
+    pct_start: Share = 0.3,
+    pct_final: Share = 0.85,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
 ) -> Schedule:
     """optax's linear_onecycle_schedule: up, down to the start, and far below it."""
     scales = {
@@ -124,16 +142,16 @@ def linear_onecycle_schedule(
 
 @port
 def cosine_onecycle_schedule(
-    transition_steps: int,
-    peak_value: float,
-    pct_start: float = 0.3,
-    div_factor: float = 25.0,
-    final_div_factor: float = 1e4,
+    transition_steps: WholeSteps,
+    peak_value: Rate,
+    pct_start: Share = 0.3,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
 ) -> Schedule:
     """optax's cosine_onecycle_schedule: up, and down to far below the start."""
     scales = {
         int(pct_start * transition_steps): div_factor,
-        int(transition_steps): 1.0 / (div_factor * final_div_factor),
+        transition_steps: 1.0 / (div_factor * final_div_factor),
     }
     start = peak_value / div_factor
     return piecewise_interpolate_schedule("cosine", start, scales)
@@ -141,7 +159,7 @@ def cosine_onecycle_schedule(
 
 @port
 def warmup_constant_schedule(
-    init_value: float, peak_value: float, warmup_steps: int
+    init_value: Rate, peak_value: Rate, warmup_steps: AnyWhole
 ) -> Schedule:
     """optax's warmup_constant_schedule; without warmup_steps the start is kept."""
     return linear_schedule(init_value, peak_value, warmup_steps)
@@ -149,14 +167,18 @@ def warmup_constant_schedule(
 
 @port
 def warmup_cosine_decay_schedule(
-    init_value: float,
-    peak_value: float,
-    warmup_steps: int,
-    decay_steps: int,
-    end_value: float = 0.0,
-    exponent: float = 1.0,
+    init_value: Rate,
+    peak_value: Rate,
+    warmup_steps: WholeCount,
+    decay_steps: WholeSteps,
+    end_value: Rate = 0.0,
+    exponent: Positive = 1.0,
 ) -> Schedule:
     """optax's warmup_cosine_decay_schedule: decay_steps hold the warmup too."""
+    if decay_steps <= warmup_steps:
+        owner = "optax.warmup_cosine_decay_schedule"
+        what = f"above `warmup_steps`, which is {warmup_steps} and part of them"
+        raise ValueError(message(owner, "decay_steps", what, decay_steps))
     end = end_value if peak_value else 0.0
     decay = CosineDecay(peak_value, decay_steps - warmup_steps, end, exponent)
     return _warmed(init_value, peak_value, warmup_steps, decay)
@@ -164,14 +186,14 @@ def warmup_cosine_decay_schedule(
 
 @port
 def warmup_exponential_decay_schedule(
-    init_value: float,
-    peak_value: float,
-    warmup_steps: int,
-    transition_steps: int,
-    decay_rate: float,
-    transition_begin: int = 0,
+    init_value: Rate,
+    peak_value: Rate,
+    warmup_steps: WholeCount,
+    transition_steps: AnyWhole,
+    decay_rate: Rate,
+    transition_begin: AnyWhole = 0,
     staircase: bool = False,
-    end_value: float | None = None,
+    end_value: Rate | None = None,
 ) -> Schedule:
     """optax's warmup_exponential_decay_schedule: a line, then exponential_decay."""
     how = (transition_begin, staircase, end_value)
@@ -180,19 +202,18 @@ def warmup_exponential_decay_schedule(
 
 
 @port
-def sgdr_schedule(cosine_kwargs: Sequence[Mapping[str, Any]]) -> Schedule:
+def sgdr_schedule(cosine_kwargs: CosineCycles) -> Schedule:
     """optax's sgdr_schedule: one warmup_cosine_decay_schedule after the other."""
     schedules = [warmup_cosine_decay_schedule(**kwargs) for kwargs in cosine_kwargs]
-    lengths = [kwargs["decay_steps"] for kwargs in cosine_kwargs]
-    return joined(schedules, [sum(lengths[:i]) for i in range(1, len(lengths))])
+    ends = [*accumulate(round(kwargs["decay_steps"]) for kwargs in cosine_kwargs)]
+    return Chain(schedules, ends[:-1])
 
 
 @port
-def join_schedules(
-    schedules: Sequence[LearningRateSchedule], boundaries: Sequence[int]
-) -> Schedule:
+def join_schedules(schedules: Schedules, boundaries: RisingMilestones) -> Schedule:
     """optax's join_schedules: of schedules, each counting from its own boundary."""
-    return joined(schedules, boundaries)
+    names = ("optax.join_schedules", "schedules", "boundaries")
+    return joined(schedules, boundaries, *names)
 
 
 def _begun(schedule: Schedule, begin: int) -> Schedule:
@@ -201,7 +222,7 @@ def _begun(schedule: Schedule, begin: int) -> Schedule:
 
 
 def _warmed(start: float, peak: float, steps: int, schedule: Schedule) -> Schedule:
-    return joined((linear_schedule(start, peak, steps), schedule), (steps,))
+    return rising(start, steps, peak, schedule)
 
 
 def _scaled(

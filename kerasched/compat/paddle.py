@@ -1,65 +1,98 @@
 """paddle.optimizer.lr, as schedules.
 
-A step is a call of scheduler.step(). Two are not here: MultiplicativeDecay multiplies
-the rates of all steps before, so that it is no function of the step (use LambdaDecay
-with the product), and ReduceOnPlateau follows a metric.
+A step is a call of scheduler.step(). Two are no functions of the step, raise and say
+what to use instead: MultiplicativeDecay and ReduceOnPlateau.
 """
 
 import math
-from collections.abc import Callable
-from collections.abc import Sequence
 
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched import schedules
-from kerasched.compat.cyclic import cyclic
+from kerasched.compat.arguments import AnyRate
+from kerasched.compat.arguments import BelowOne
+from kerasched.compat.arguments import Boundaries
+from kerasched.compat.arguments import Factor
+from kerasched.compat.arguments import FloatShare
+from kerasched.compat.arguments import Function
+from kerasched.compat.arguments import PositiveFloat
+from kerasched.compat.arguments import Rates
+from kerasched.compat.arguments import WholeSteps
+from kerasched.compat.cyclic import Cyclic
+from kerasched.compat.not_ported import follows_a_metric
+from kerasched.compat.not_ported import multiplies
 from kerasched.compat.one_cycle import one_cycle
+from kerasched.compat.porting import half_wave
 from kerasched.compat.porting import multi_step
 from kerasched.compat.porting import port
 from kerasched.compat.porting import rising
+from kerasched.errors import message
 from kerasched.schedules import Chain
 from kerasched.schedules import Constant
 from kerasched.schedules import CosineRestarts
-from kerasched.schedules import CosineWave
 from kerasched.schedules import FromFunction
 from kerasched.schedules import LinearDecay
 from kerasched.schedules import Noam
 from kerasched.schedules import PiecewiseConstant
 from kerasched.schedules import Schedule
+from kerasched.schedules.arguments import Count
+from kerasched.schedules.arguments import Part
+from kerasched.schedules.arguments import Positive
+from kerasched.schedules.arguments import Rate
+from kerasched.schedules.arguments import Share
+from kerasched.schedules.arguments import Steps
+from kerasched.schedules.arguments import Width
+
+MultiplicativeDecay = multiplies(
+    "paddle.MultiplicativeDecay", "paddle.LambdaDecay", "paddle.ExponentialDecay"
+)
+ReduceOnPlateau = follows_a_metric("paddle.ReduceOnPlateau")
 
 
 @port
-def NoamDecay(d_model: int, warmup_steps: int, learning_rate: float = 1.0) -> Schedule:
+def NoamDecay(
+    d_model: Width, warmup_steps: WholeSteps, learning_rate: Rate = 1.0
+) -> Schedule:
     """Paddle's NoamDecay: it counts from 0, so that the first update is at rate 0."""
     return Chain((Constant(0.0), Noam(d_model, warmup_steps, learning_rate)), (1,))
 
 
 @port
-def PiecewiseDecay(boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
-    """Paddle's PiecewiseDecay: values[i] before boundaries[i]."""
-    return PiecewiseConstant(boundaries, values)
+def PiecewiseDecay(boundaries: Boundaries, values: Rates) -> Schedule:
+    """Paddle's PiecewiseDecay: values[i] before boundaries[i], then the last value."""
+    count = len(boundaries)
+    if not count:
+        text = message("paddle.PiecewiseDecay", "boundaries", "not empty", boundaries)
+        raise ValueError(text)
+    if len(values) <= count:
+        what = f"longer than `boundaries`, which has {count}"
+        raise ValueError(message("paddle.PiecewiseDecay", "values", what, values))
+    return PiecewiseConstant(boundaries, (*values[:count], values[-1]))
 
 
 @port
-def NaturalExpDecay(learning_rate: float, gamma: float) -> Schedule:
+def NaturalExpDecay(learning_rate: Rate, gamma: Positive) -> Schedule:
     """Paddle's NaturalExpDecay: learning_rate * exp(-gamma * step)."""
     # Over about 1 / gamma steps, so that rounding exp(-gamma) does not add up.
-    steps = max(1, min(round(1.0 / gamma), 10**9)) if gamma > 0.0 else 1
-    return schedules.ExponentialDecay(learning_rate, steps, math.exp(-gamma * steps))
+    steps = round(max(1.0, min(1.0 / gamma, 1e9)))
+    factor = math.exp(-gamma * steps)
+    if factor == 0.0:  # Less than any float is above 0.
+        return PiecewiseConstant((1,), (learning_rate, 0.0))
+    return schedules.ExponentialDecay(learning_rate, steps, factor)
 
 
 @port
-def InverseTimeDecay(learning_rate: float, gamma: float) -> Schedule:
+def InverseTimeDecay(learning_rate: Rate, gamma: Rate) -> Schedule:
     """Paddle's InverseTimeDecay: learning_rate / (1 + gamma * step)."""
     return schedules.InverseTimeDecay(learning_rate, 1, gamma)
 
 
 @port
 def PolynomialDecay(
-    learning_rate: float,
-    decay_steps: int,
-    end_lr: float = 0.0001,
-    power: float = 1.0,
+    learning_rate: Rate,
+    decay_steps: Steps,
+    end_lr: Rate = 0.0001,
+    power: Positive = 1.0,
     cycle: bool = False,
 ) -> Schedule:
     """Paddle's PolynomialDecay, in which `cycle` makes the way longer at each end."""
@@ -70,54 +103,55 @@ def PolynomialDecay(
 
 @port
 def LinearWarmup(
-    learning_rate: float | LearningRateSchedule,
-    warmup_steps: int,
-    start_lr: float,
-    end_lr: float,
+    learning_rate: AnyRate, warmup_steps: Steps, start_lr: Rate, end_lr: Rate
 ) -> Schedule:
     """Paddle's LinearWarmup: a line to end_lr, then a rate or a schedule."""
+    if not end_lr > start_lr:
+        what = f"above `start_lr`, which is {start_lr}"
+        raise ValueError(message("paddle.LinearWarmup", "end_lr", what, end_lr))
     if not isinstance(learning_rate, LearningRateSchedule):
         learning_rate = Constant(learning_rate)
     return rising(start_lr, warmup_steps, end_lr, learning_rate)
 
 
 @port
-def ExponentialDecay(learning_rate: float, gamma: float) -> Schedule:
+def ExponentialDecay(learning_rate: Rate, gamma: Part) -> Schedule:
     """Paddle's ExponentialDecay: times gamma at every step."""
     return schedules.ExponentialDecay(learning_rate, 1, gamma)
 
 
 @port
 def MultiStepDecay(
-    learning_rate: float, milestones: Sequence[int], gamma: float = 0.1
+    learning_rate: Rate, milestones: Boundaries, gamma: BelowOne = 0.1
 ) -> Schedule:
     """Paddle's MultiStepDecay: times gamma at each milestone."""
-    return multi_step(learning_rate, milestones, gamma)
+    owner = "paddle.MultiStepDecay"
+    return multi_step(owner, learning_rate, milestones, "gamma", gamma)
 
 
 @port
-def StepDecay(learning_rate: float, step_size: int, gamma: float = 0.1) -> Schedule:
+def StepDecay(learning_rate: Rate, step_size: Steps, gamma: Part = 0.1) -> Schedule:
     """Paddle's StepDecay: times gamma at every multiple of step_size."""
     return schedules.StepDecay(learning_rate, step_size, gamma)
 
 
 @port
-def LambdaDecay(learning_rate: float, lr_lambda: Callable) -> Schedule:
+def LambdaDecay(learning_rate: Rate, lr_lambda: Function) -> Schedule:
     """Paddle's LambdaDecay: the rate times a function registered with Keras."""
     return learning_rate * FromFunction(lr_lambda)
 
 
 @port
 def CosineAnnealingDecay(
-    learning_rate: float, T_max: int, eta_min: float = 0.0
+    learning_rate: Rate, T_max: Steps, eta_min: Rate = 0.0
 ) -> Schedule:
     """Paddle's CosineAnnealingDecay: down to eta_min at T_max, then up again."""
-    return CosineWave(learning_rate, eta_min, 2 * T_max)
+    return half_wave("paddle.CosineAnnealingDecay", learning_rate, eta_min, T_max)
 
 
 @port
 def CosineAnnealingWarmRestarts(
-    learning_rate: float, T_0: int, T_mult: int = 1, eta_min: float = 0.0
+    learning_rate: Rate, T_0: Steps, T_mult: Count = 1, eta_min: Rate = 0.0
 ) -> Schedule:
     """Paddle's CosineAnnealingWarmRestarts, exact at every restart."""
     return CosineRestarts(learning_rate, T_0, T_mult, 1.0, eta_min)
@@ -125,11 +159,11 @@ def CosineAnnealingWarmRestarts(
 
 @port
 def OneCycleLR(
-    max_learning_rate: float,
-    total_steps: int,
-    divide_factor: float = 25.0,
-    end_learning_rate: float = 0.0001,
-    phase_pct: float = 0.3,
+    max_learning_rate: Rate,
+    total_steps: Steps,
+    divide_factor: Positive = 25.0,
+    end_learning_rate: Rate = 0.0001,
+    phase_pct: FloatShare = 0.3,
     anneal_strategy: str = "cos",
     three_phase: bool = False,
 ) -> Schedule:
@@ -141,35 +175,37 @@ def OneCycleLR(
     )
     rates = (start, peak, start, end) if three_phase else (start, peak, end)
     owner = "paddle.OneCycleLR"
+    if three_phase and phase_pct >= 0.5:
+        what = "below 0.5 for three phases"
+        raise ValueError(message(owner, "phase_pct", what, phase_pct))
     return one_cycle(owner, total_steps, phase_pct, rates, anneal_strategy)
 
 
 @port
 def CyclicLR(
-    base_learning_rate: float,
-    max_learning_rate: float,
-    step_size_up: int,
-    step_size_down: int | None = None,
+    base_learning_rate: Rate,
+    max_learning_rate: Rate,
+    step_size_up: Steps,
+    step_size_down: Steps | None = None,
     mode: str = "triangular",
-    exp_gamma: float = 1.0,
-    scale_fn: Callable | None = None,
+    exp_gamma: PositiveFloat = 1.0,
+    scale_fn: Function | None = None,
     scale_mode: str = "cycle",
 ) -> Schedule:
     """Paddle's CyclicLR; a scale_fn must be registered with Keras."""
-    rates, sizes = (
-        (base_learning_rate, max_learning_rate),
-        (step_size_up, step_size_down),
-    )
-    owner = "paddle.CyclicLR"
-    return cyclic(owner, *rates, *sizes, mode, exp_gamma, scale_fn, scale_mode)
+    names = ("base_learning_rate", "max_learning_rate", "exp_gamma")
+    rates = (base_learning_rate, max_learning_rate)
+    sizes = (step_size_up, step_size_down)
+    wave = Cyclic("paddle.CyclicLR", *names)
+    return wave(*rates, *sizes, mode, exp_gamma, scale_fn, scale_mode)
 
 
 @port
 def LinearLR(
-    learning_rate: float,
-    total_steps: int,
-    start_factor: float = 1 / 3,
-    end_factor: float = 1.0,
+    learning_rate: Rate,
+    total_steps: WholeSteps,
+    start_factor: Factor = 1 / 3,
+    end_factor: Share = 1.0,
 ) -> Schedule:
     """Paddle's LinearLR: the rate times a factor on a line that ends at total_steps."""
     start, end = learning_rate * start_factor, learning_rate * end_factor

@@ -2,6 +2,8 @@
 
 import functools
 import inspect
+import math
+import typing
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -9,16 +11,19 @@ from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasched.errors import MAX_STEP
+from kerasched.errors import Check
 from kerasched.errors import Choice
 from kerasched.errors import message
 from kerasched.schedules import Chain
 from kerasched.schedules import Constant
+from kerasched.schedules import CosineWave
 from kerasched.schedules import LinearDecay
 from kerasched.schedules import PiecewiseConstant
 from kerasched.schedules import Schedule
+from kerasched.schedules.arguments import check_of
 
 NO_MEMORY = "A schedule has no memory: schedule.shift(n) begins n steps later in it"
-ON_THE_RATE = "It acts on the momentum: give the optimizer a schedule for that"
 ANY_STEP = "A schedule counts the steps that it is called with: wrap it in PerEpoch"
 OUR_NOISE = "Use kerasched.Noise(schedule, ...), the same on every backend"
 NO_OPTIMIZER = "A schedule knows no optimizer"
@@ -39,25 +44,64 @@ WITHOUT_EFFECT = {
 
 
 def port(function: Callable[..., Schedule]) -> Callable[..., Schedule]:
-    """Return a port that also takes, and refuses, what can have no effect."""
+    """Return a port that checks its arguments by their annotations.
+
+    It also takes, and refuses, what can have no effect.
+    """
     library = function.__module__.rpartition(".")[2].partition("_")[0]
-    owner = f"compat.{library}.{function.__name__}"
-    own = inspect.signature(function).parameters.keys()
+    owner = f"{library}.{function.__name__}"
+    signature = inspect.signature(function)
 
     @functools.wraps(function)
     def ported(*args: Any, **kwargs: Any) -> Schedule:
         try:
-            for name in WITHOUT_EFFECT.keys() & kwargs.keys() - own:
-                value, fix = WITHOUT_EFFECT[name]
-                given = kwargs.pop(name)
-                if given != value:
-                    raise ValueError(message(owner, name, repr(value), given, fix))
-            return function(*args, **kwargs)
+            _refuse_without_effect(owner, signature, kwargs)
+            given = _bound(owner, signature, args, kwargs)
+            for name, check in _checks_of(function).items():
+                if name in given.arguments:
+                    value = given.arguments[name]
+                    given.arguments[name] = check(owner, name, value)
+            return function(*given.args, **given.kwargs)
         except (TypeError, ValueError) as error:
-            error.add_note(f"In a call of kerasched.{owner}.")
+            error.add_note(f"In a call of kerasched.compat.{owner}.")
             raise
 
     return ported
+
+
+@functools.cache
+def _checks_of(function: Callable) -> dict[str, Check]:
+    """Return the check of each argument whose annotation has one."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    del hints["return"]
+    return {name: check_of(hint) for name, hint in hints.items() if hint is not Any}
+
+
+def _bound(
+    owner: str, signature: inspect.Signature, args: Any, kwargs: dict[str, Any]
+) -> inspect.BoundArguments:
+    """Return the arguments by name; TypeError where they are not those of the port."""
+    if "optimizer" in kwargs and "lr" in signature.parameters:
+        what = "left out, for a schedule knows no optimizer"
+        fix = "Give its learning rate as `lr`"
+        value = kwargs["optimizer"]
+        raise TypeError(message(owner, "optimizer", what, value, fix))
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        names = ", ".join(signature.parameters)
+        raise TypeError(f"{owner}: {error}. Its arguments are: {names}") from None
+
+
+def _refuse_without_effect(
+    owner: str, signature: inspect.Signature, kwargs: dict[str, Any]
+) -> None:
+    """Take what a schedule cannot obey out of the arguments, or raise ValueError."""
+    for name in WITHOUT_EFFECT.keys() & kwargs.keys() - signature.parameters.keys():
+        value, fix = WITHOUT_EFFECT[name]
+        given = kwargs.pop(name)
+        if given != value:
+            raise ValueError(message(owner, name, repr(value), given, fix))
 
 
 def without_effect(owner: str, fix: str, **given: Any) -> None:
@@ -65,12 +109,12 @@ def without_effect(owner: str, fix: str, **given: Any) -> None:
     for name, value in given.items():
         if value is not None:
             what = "left out here, where it has no effect"
-            raise ValueError(message(f"compat.{owner}", name, what, value, fix))
+            raise ValueError(message(owner, name, what, value, fix))
 
 
 def chosen(owner: str, argument: str, value: Any, table: Mapping[str, Any]) -> Any:
     """Return what a table has for a word, which must be one of its keys."""
-    return table[Choice(tuple(table))(f"compat.{owner}", argument, value)]
+    return table[Choice(tuple(table))(owner, argument, value)]
 
 
 def rising(
@@ -87,19 +131,63 @@ def holding(rate: float, steps: int, schedule: Schedule) -> Schedule:
     return Chain((Constant(rate), schedule), (steps,)) if steps else schedule
 
 
+def half_wave(owner: str, high: float, low: float, steps: int) -> CosineWave:
+    """Return the wave of CosineAnnealing, which is down at T_max and then comes up."""
+    if 2 * steps > MAX_STEP:
+        what = f"at most {MAX_STEP // 2}"
+        raise ValueError(message(owner, "T_max", what, steps))
+    return CosineWave(high, low, 2 * steps)
+
+
 def joined(
-    schedules: Sequence[LearningRateSchedule], boundaries: Sequence[int]
+    schedules: Sequence[LearningRateSchedule],
+    boundaries: Sequence[int],
+    owner: str,
+    parts: str,
+    times: str,
 ) -> Schedule:
-    """Return a chain; a schedule between two equal boundaries is never reached."""
-    if len(schedules) != len(boundaries) + 1:
-        return Chain(tuple(schedules), tuple(boundaries))  # Which says what is wrong.
+    """Return a chain; a schedule between two equal boundaries is never reached.
+
+    Args:
+        schedules: the schedules in their order.
+        boundaries: steps at which the next one begins, in increasing order.
+        owner: the port's name.
+        parts: the port's argument for the schedules.
+        times: its argument for the boundaries.
+    """
+    count = len(schedules) - 1
+    if len(boundaries) != count:
+        what = f"one item shorter than `{parts}`, which has {count + 1}"
+        raise ValueError(message(owner, times, what, boundaries))
     last = {start: which for which, start in enumerate((0, *boundaries))}
     starts = [start for start in last if start > 0]
     return Chain([schedules[last[start]] for start in (0, *starts)], starts)
 
 
-def multi_step(lr: float, milestones: Sequence[int], gamma: float) -> PiecewiseConstant:
-    """Return a rate multiplied by gamma at each milestone, twice at one given twice."""
+def multi_step(
+    owner: str, lr: float, milestones: Sequence[int], factor: str, gamma: float
+) -> PiecewiseConstant:
+    """Return a rate multiplied at each milestone, twice at one given twice.
+
+    Args:
+        owner: the port's name.
+        lr: the rate before the first milestone.
+        milestones: steps in any order.
+        factor: the port's argument for the factor.
+        gamma: the factor.
+    """
     boundaries = sorted(set(milestones))
     passed = [sum(m <= boundary for m in milestones) for boundary in boundaries]
-    return PiecewiseConstant(boundaries, [lr, *(lr * gamma**count for count in passed)])
+    rates = [lr, *(lr * power(gamma, count) for count in passed)]
+    if not all(map(math.isfinite, rates)):
+        what = "so small that the rate stays finite"
+        raise ValueError(message(owner, factor, what, gamma))
+    return PiecewiseConstant(boundaries, rates)
+
+
+def power(factor: float, count: int) -> float:
+    """Return factor**count, infinite where Python raises OverflowError."""
+    try:
+        return factor**count
+    except OverflowError:
+        return math.inf

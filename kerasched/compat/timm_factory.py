@@ -1,9 +1,12 @@
 """timm's create_scheduler_v2: a schedule by name, in epochs or in updates."""
 
 import inspect
-from collections.abc import Sequence
 from typing import Any
 
+from kerasched.compat.arguments import Times
+from kerasched.compat.arguments import WholeCount
+from kerasched.compat.arguments import WholeNumber
+from kerasched.compat.not_ported import PLATEAU
 from kerasched.compat.porting import OUR_NOISE
 from kerasched.compat.porting import chosen
 from kerasched.compat.porting import port
@@ -18,6 +21,8 @@ from kerasched.errors import message
 from kerasched.schedules import Constant
 from kerasched.schedules import PerEpoch
 from kerasched.schedules import Schedule
+from kerasched.schedules.arguments import Positive
+from kerasched.schedules.arguments import Rate
 
 OWNER = "timm.create_scheduler_v2"
 UNITS = {"lr", "sched", "num_epochs", "step_on_epochs", "updates_per_epoch"}
@@ -40,31 +45,31 @@ USED = {
 
 @port
 def create_scheduler_v2(
-    lr: float,
+    lr: Rate,
     sched: str = "cosine",
-    num_epochs: int = 300,
-    decay_epochs: float | None = None,
-    decay_milestones: Sequence[int] = (90, 180, 270),
-    cooldown_epochs: int = 0,
-    patience_epochs: int = 10,
-    decay_rate: float = 0.1,
-    min_lr: float = 0.0,
-    warmup_lr: float = 1e-5,
-    warmup_epochs: int = 0,
+    num_epochs: Rate = 300,
+    decay_epochs: Positive | None = None,
+    decay_milestones: Times = (90, 180, 270),
+    cooldown_epochs: WholeCount = 0,
+    patience_epochs: WholeCount = 10,
+    decay_rate: Rate = 0.1,
+    min_lr: Rate = 0.0,
+    warmup_lr: Rate = 1e-5,
+    warmup_epochs: Rate = 0,
     warmup_prefix: bool = False,
-    noise: float | Sequence[float] | None = None,
+    noise: Any = None,
     noise_pct: float = 0.67,
     noise_std: float = 1.0,
     noise_seed: int = 42,
-    cycle_mul: float = 1.0,
-    cycle_decay: float = 0.1,
-    cycle_limit: int = 1,
-    k_decay: float = 1.0,
+    cycle_mul: Positive = 1.0,
+    cycle_decay: Positive = 0.1,
+    cycle_limit: WholeCount = 1,
+    k_decay: Positive = 1.0,
     decay_fn: str | None = None,
-    stable_timescale: float | None = None,
+    stable_timescale: Positive | None = None,
     plateau_mode: str = "max",
     step_on_epochs: bool = True,
-    updates_per_epoch: int = 0,
+    updates_per_epoch: WholeCount = 0,
 ) -> Schedule:
     """timm's create_scheduler_v2; it returns the schedule alone, not the epochs too.
 
@@ -76,7 +81,7 @@ def create_scheduler_v2(
     _refuse_unused(sched, given)
     if not step_on_epochs and updates_per_epoch < 1:
         what = "a positive integer where `step_on_epochs` is False"
-        owner = f"compat.{OWNER}"
+        owner = OWNER
         raise ValueError(message(owner, "updates_per_epoch", what, updates_per_epoch))
     schedule = MAKERS[sched](given, 1 if step_on_epochs else updates_per_epoch)
     whole = step_on_epochs and updates_per_epoch > 0
@@ -91,6 +96,9 @@ DEFAULTS = {
 
 def _refuse_unused(sched: str, given: dict[str, Any]) -> None:
     """Raise ValueError for what was given and has no part in the schedule."""
+    if sched == "plateau":
+        what = "a schedule of the epoch alone"
+        raise ValueError(message(OWNER, "sched", what, sched, PLATEAU))
     used = UNITS | chosen(OWNER, "sched", sched, USED)
     for name, value in given.items():
         default = DEFAULTS[name]
@@ -103,9 +111,19 @@ def _refuse_unused(sched: str, given: dict[str, Any]) -> None:
             without_effect(OWNER, fix, **{name: value})
 
 
+def _steps(given: dict[str, Any], name: str, unit: int, least: int) -> int:
+    """Return a number of epochs in the schedule's unit: a whole number of steps."""
+    kind = "positive" if least else "non-negative"
+    steps = WholeNumber(f"such that it has a {kind} whole number of steps", least)
+    try:
+        return steps(OWNER, name, given[name] * unit)
+    except ValueError:
+        raise ValueError(message(OWNER, name, steps.requirement, given[name])) from None
+
+
 def _warmup(given: dict[str, Any], unit: int) -> dict[str, Any]:
     return {
-        "warmup_t": given["warmup_epochs"] * unit,
+        "warmup_t": _steps(given, "warmup_epochs", unit, 0),
         "warmup_lr_init": given["warmup_lr"],
         "warmup_prefix": given["warmup_prefix"],
     }
@@ -116,8 +134,11 @@ def _in_cycles(maker: Any, **names: str) -> Any:
 
     def make(given: dict[str, Any], unit: int) -> Schedule:
         own = {name: given[source] for name, source in names.items()}
+        if own.get("power") == 0.0:
+            what = 'above 0 as the power of "poly"'
+            raise ValueError(message(OWNER, "decay_rate", what, own["power"]))
         cycles = {name: given[name] for name in CYCLES - {"min_lr"}}
-        length = given["num_epochs"] * unit
+        length = _steps(given, "num_epochs", unit, 1)
         low = given["min_lr"]
         rest = {**own, **cycles, **_warmup(given, unit)}
         return maker(given["lr"], length, lr_min=low, **rest)
@@ -143,13 +164,13 @@ def _constant(given: dict[str, Any], unit: int) -> Schedule:
 
 def _wsd(given: dict[str, Any], unit: int) -> Schedule:
     warmup = _warmup(given, unit)
-    total = given["num_epochs"] * unit
+    total = _steps(given, "num_epochs", unit, 1)
     total -= 0 if warmup.pop("warmup_prefix") else warmup["warmup_t"]
     epochs = 0.2 if given["decay_epochs"] is None else given["decay_epochs"]
     decay_t = round(epochs * (total if 0 < epochs < 1 else unit))
     if not 0 < decay_t <= total:
         what = f"such that the decay has 1 to {total} steps"
-        raise ValueError(message(f"compat.{OWNER}", "decay_epochs", what, epochs))
+        raise ValueError(message(OWNER, "decay_epochs", what, epochs))
     slow = {}
     if given["sched"] == "rsqrt":
         scale = given["stable_timescale"]

@@ -2,16 +2,20 @@
 
 import math
 from collections.abc import Callable
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from kerasched.compat.arguments import Times
+from kerasched.compat.arguments import WholeCount
+from kerasched.compat.arguments import WholeSteps
 from kerasched.compat.porting import chosen
 from kerasched.compat.porting import holding
 from kerasched.compat.porting import multi_step
 from kerasched.compat.porting import port
+from kerasched.compat.porting import power
 from kerasched.compat.porting import rising
 from kerasched.compat.porting import without_effect
+from kerasched.errors import MAX_STEP
 from kerasched.errors import message
 from kerasched.schedules import Constant
 from kerasched.schedules import CosineDecay
@@ -24,81 +28,98 @@ from kerasched.schedules import Repeat
 from kerasched.schedules import Schedule
 from kerasched.schedules import StepDecay
 from kerasched.schedules import TanhDecay
+from kerasched.schedules.arguments import Part
+from kerasched.schedules.arguments import Positive
+from kerasched.schedules.arguments import Rate
 from kerasched.schedules.ratios import simplest
 
 
 @port
 def CosineLRScheduler(
-    lr: float,
-    t_initial: int,
-    lr_min: float = 0.0,
-    cycle_mul: float = 1.0,
-    cycle_decay: float = 1.0,
-    cycle_limit: int = 1,
-    warmup_t: int = 0,
-    warmup_lr_init: float = 0.0,
+    lr: Rate,
+    t_initial: WholeSteps,
+    lr_min: Rate = 0.0,
+    cycle_mul: Positive = 1.0,
+    cycle_decay: Positive = 1.0,
+    cycle_limit: WholeCount = 1,
+    warmup_t: WholeCount = 0,
+    warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = False,
-    k_decay: float = 1.0,
+    k_decay: Positive = 1.0,
 ) -> Schedule:
     """timm's CosineLRScheduler, exact at every restart."""
     decay = partial(CosineDecay, decay_steps=t_initial, k_decay=k_decay)
-    cycles = _cycles(decay, lr, lr_min, cycle_mul, cycle_decay, cycle_limit)
+    how = (cycle_mul, cycle_decay, cycle_limit)
+    cycles = _cycles("timm.CosineLRScheduler", decay, lr, lr_min, *how)
     return _warmed(cycles, warmup_t, warmup_lr_init, warmup_prefix, lr)
 
 
 @port
 def TanhLRScheduler(
-    lr: float,
-    t_initial: int,
+    lr: Rate,
+    t_initial: WholeSteps,
     lb: float = -7.0,
     ub: float = 3.0,
-    lr_min: float = 0.0,
-    cycle_mul: float = 1.0,
-    cycle_decay: float = 1.0,
-    cycle_limit: int = 1,
-    warmup_t: int = 0,
-    warmup_lr_init: float = 0.0,
+    lr_min: Rate = 0.0,
+    cycle_mul: Positive = 1.0,
+    cycle_decay: Positive = 1.0,
+    cycle_limit: WholeCount = 1,
+    warmup_t: WholeCount = 0,
+    warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = False,
 ) -> Schedule:
     """timm's TanhLRScheduler, exact at every restart."""
+    if not lb < ub:
+        owner = "timm.TanhLRScheduler"
+        if ub == 3.0:  # Its default: not what the caller wrote.
+            what = f"below `ub`, which is {ub}"
+            raise ValueError(message(owner, "lb", what, lb))
+        raise ValueError(message(owner, "ub", f"above `lb`, which is {lb}", ub))
     decay = partial(TanhDecay, decay_steps=t_initial, lower=lb, upper=ub)
-    cycles = _cycles(decay, lr, lr_min, cycle_mul, cycle_decay, cycle_limit)
+    how = (cycle_mul, cycle_decay, cycle_limit)
+    cycles = _cycles("timm.TanhLRScheduler", decay, lr, lr_min, *how)
     target = lr if warmup_prefix else float(cycles.evaluate(warmup_t))
     return _warmed(cycles, warmup_t, warmup_lr_init, warmup_prefix, target)
 
 
 @port
 def PolyLRScheduler(
-    lr: float,
-    t_initial: int,
-    power: float = 0.5,
-    lr_min: float = 0.0,
-    cycle_mul: float = 1.0,
-    cycle_decay: float = 1.0,
-    cycle_limit: int = 1,
-    warmup_t: int = 0,
-    warmup_lr_init: float = 0.0,
+    lr: Rate,
+    t_initial: WholeSteps,
+    power: Positive = 0.5,
+    lr_min: Rate = 0.0,
+    cycle_mul: Positive = 1.0,
+    cycle_decay: Positive = 1.0,
+    cycle_limit: WholeCount = 1,
+    warmup_t: WholeCount = 0,
+    warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = False,
-    k_decay: float = 1.0,
+    k_decay: Positive = 1.0,
 ) -> Schedule:
     """timm's PolyLRScheduler, exact at every restart."""
     shape = {"decay_steps": t_initial, "power": power, "k_decay": k_decay}
     decay = partial(PolynomialDecay, **shape)
-    cycles = _cycles(decay, lr, lr_min, cycle_mul, cycle_decay, cycle_limit)
+    how = (cycle_mul, cycle_decay, cycle_limit)
+    cycles = _cycles("timm.PolyLRScheduler", decay, lr, lr_min, *how)
     return _warmed(cycles, warmup_t, warmup_lr_init, warmup_prefix, lr)
 
 
 @port
 def StepLRScheduler(
-    lr: float,
-    decay_t: float,
-    decay_rate: float = 1.0,
-    warmup_t: int = 0,
-    warmup_lr_init: float = 0.0,
+    lr: Rate,
+    decay_t: Positive,
+    decay_rate: Rate = 1.0,
+    warmup_t: WholeCount = 0,
+    warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = True,
 ) -> Schedule:
     """timm's StepLRScheduler; decay_t need not be whole, such as 2.4 epochs."""
-    if decay_t == int(decay_t):
+    if decay_t > MAX_STEP:
+        what = f"at most {MAX_STEP}"
+        raise ValueError(message("timm.StepLRScheduler", "decay_t", what, decay_t))
+    if decay_rate == 0.0:
+        steps = PiecewiseConstant((math.ceil(decay_t),), (lr, 0.0))
+    elif decay_t == int(decay_t):
         steps = StepDecay(lr, int(decay_t), decay_rate)
     else:
         steps = _uneven_steps(lr, decay_t, decay_rate)
@@ -107,36 +128,40 @@ def StepLRScheduler(
 
 @port
 def MultiStepLRScheduler(
-    lr: float,
-    decay_t: Sequence[float],
-    decay_rate: float = 1.0,
-    warmup_t: int = 0,
-    warmup_lr_init: float = 0.0,
+    lr: Rate,
+    decay_t: Times,
+    decay_rate: Rate = 1.0,
+    warmup_t: WholeCount = 0,
+    warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = True,
 ) -> Schedule:
     """timm's MultiStepLRScheduler: each drop is a step before its milestone."""
     early = [max(0, math.ceil(milestone) - 1) for milestone in decay_t]
-    steps = multi_step(lr, early, decay_rate)
+    owner = "timm.MultiStepLRScheduler"
+    steps = multi_step(owner, lr, early, "decay_rate", decay_rate)
     return _warmed(steps, warmup_t, warmup_lr_init, warmup_prefix, lr)
 
 
 @port
 def WSDLRScheduler(
-    lr: float,
-    t_initial: int,
-    decay_t: int,
-    lr_min: float = 0.0,
+    lr: Rate,
+    t_initial: WholeSteps,
+    decay_t: WholeSteps,
+    lr_min: Rate = 0.0,
     stable_fn: str = "constant",
-    stable_timescale: float | None = None,
-    stable_power: float | None = None,
+    stable_timescale: Positive | None = None,
+    stable_power: Positive | None = None,
     decay_fn: str = "1-sqrt",
-    decay_power: float | None = None,
-    decay_ratio: float | None = None,
-    warmup_t: int = 0,
-    warmup_lr_init: float = 0.0,
+    decay_power: Positive | None = None,
+    decay_ratio: Part | None = None,
+    warmup_t: WholeCount = 0,
+    warmup_lr_init: Rate = 0.0,
 ) -> Schedule:
     """timm's WSDLRScheduler: warmup, a plateau that may fall, and a decay upon it."""
     owner, hold = "timm.WSDLRScheduler", t_initial - decay_t
+    if hold < 0:
+        what = f"at most `t_initial`, which is {t_initial}"
+        raise ValueError(message(owner, "decay_t", what, decay_t))
     fall = _fall(owner, decay_fn, decay_t, decay_power, decay_ratio)
     plateau = _plateau(owner, lr, stable_fn, stable_timescale, stable_power, warmup_t)
     if plateau is None:
@@ -150,6 +175,7 @@ def WSDLRScheduler(
 
 
 def _cycles(
+    owner: str,
     decay: Callable[..., Any],
     lr: float,
     lr_min: float,
@@ -165,7 +191,11 @@ def _cycles(
 
     def repeated(start: float, end: float, rate: float) -> Schedule:
         one = decay(start, end_learning_rate=end)
-        return Repeat(one, one.decay_steps, multiplier, rate, limit)
+        try:
+            return Repeat(one, one.decay_steps, multiplier, rate, limit)
+        except ValueError:
+            what = "1, or so far from it that the cycles can be counted"
+            raise ValueError(message(owner, "cycle_mul", what, multiplier)) from None
 
     if decay_rate == 1.0 or lr_min == 0.0:
         return repeated(lr, lr_min, decay_rate)
@@ -184,13 +214,17 @@ def _uneven_steps(lr: float, length: float, rate: float) -> Schedule:
     exact = simplest(length)
     if exact.denominator > 10_000:
         what = "a number of fewer digits, so that each drop's step can be counted"
-        raise ValueError(
-            message("compat.timm.StepLRScheduler", "decay_t", what, length)
-        )
+        raise ValueError(message("timm.StepLRScheduler", "decay_t", what, length))
     drops, period = exact.denominator, exact.numerator
     starts = sorted({math.ceil(i * exact) for i in range(1, drops)} - {period})
-    rates = [lr * rate ** (start // exact) for start in (0, *starts)]
-    return Repeat(PiecewiseConstant(starts, rates), period, decay_rate=rate**drops)
+    rates = [lr * power(rate, start // exact) for start in (0, *starts)]
+    factor = power(rate, drops)
+    if factor == 0.0:  # Less than any float is above 0.
+        return PiecewiseConstant((*starts, period), (*rates, 0.0))
+    if not all(map(math.isfinite, (*rates, factor))):
+        what = "so small that the rate stays finite"
+        raise ValueError(message("timm.StepLRScheduler", "decay_rate", what, rate))
+    return Repeat(PiecewiseConstant(starts, rates), period, decay_rate=factor)
 
 
 def _plateau(
@@ -212,9 +246,7 @@ def _plateau(
     timescale = warmup_t if timescale is None else timescale
     if not timescale > 0:
         what = "above 0, as there is no warmup to take it from"
-        raise ValueError(
-            message(f"compat.{owner}", "stable_timescale", what, timescale)
-        )
+        raise ValueError(message(owner, "stable_timescale", what, timescale))
     return PowerDecay(lr * timescale**chosen_power, -chosen_power, timescale)
 
 

@@ -2,29 +2,34 @@
 
 `lr` stands where the original takes an optimizer: the rate that the optimizer has. A
 step is a call of scheduler.step(); wrap the schedule in PerEpoch if that was once an
-epoch. Two are not here: MultiplicativeLR multiplies the rates of all steps before, so
-that it is no function of the step (use LambdaLR with the product), and
-ReduceLROnPlateau follows a metric.
+epoch. Two are no functions of the step, raise and say what to use instead:
+MultiplicativeLR and ReduceLROnPlateau.
 """
 
-from collections.abc import Callable
-from collections.abc import Sequence
-
-from keras.optimizers.schedules import LearningRateSchedule
-
 from kerasched import schedules
-from kerasched.compat.cyclic import cyclic
+from kerasched.compat.arguments import Factor
+from kerasched.compat.arguments import FloatShare
+from kerasched.compat.arguments import Function
+from kerasched.compat.arguments import Milestones
+from kerasched.compat.arguments import RisingMilestones
+from kerasched.compat.arguments import Schedules
+from kerasched.compat.arguments import WholeCount
+from kerasched.compat.arguments import WholeSteps
+from kerasched.compat.cyclic import Cyclic
+from kerasched.compat.not_ported import follows_a_metric
+from kerasched.compat.not_ported import multiplies
 from kerasched.compat.one_cycle import SHAPES
 from kerasched.compat.one_cycle import one_cycle
-from kerasched.compat.porting import ON_THE_RATE
 from kerasched.compat.porting import chosen
+from kerasched.compat.porting import half_wave
 from kerasched.compat.porting import joined
 from kerasched.compat.porting import multi_step
 from kerasched.compat.porting import port
 from kerasched.compat.porting import without_effect
+from kerasched.errors import MAX_STEP
 from kerasched.errors import message
+from kerasched.schedules import Constant
 from kerasched.schedules import CosineRestarts
-from kerasched.schedules import CosineWave
 from kerasched.schedules import ExponentialDecay
 from kerasched.schedules import FromFunction
 from kerasched.schedules import LinearDecay
@@ -33,64 +38,90 @@ from kerasched.schedules import PolynomialDecay
 from kerasched.schedules import Product
 from kerasched.schedules import Schedule
 from kerasched.schedules import StepDecay
+from kerasched.schedules.arguments import Boundary
+from kerasched.schedules.arguments import Count
+from kerasched.schedules.arguments import Positive
+from kerasched.schedules.arguments import Rate
+from kerasched.schedules.arguments import Share
+from kerasched.schedules.arguments import Steps
+
+MultiplicativeLR = multiplies(
+    "torch.MultiplicativeLR", "torch.LambdaLR", "torch.ExponentialLR"
+)
+ReduceLROnPlateau = follows_a_metric("torch.ReduceLROnPlateau")
 
 
 @port
-def LambdaLR(lr: float, lr_lambda: Callable) -> Schedule:
+def LambdaLR(lr: Rate, lr_lambda: Function) -> Schedule:
     """torch's LambdaLR: lr * lr_lambda(step), of a function registered with Keras."""
     return lr * FromFunction(lr_lambda)
 
 
 @port
-def StepLR(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
+def StepLR(lr: Rate, step_size: WholeSteps, gamma: Positive = 0.1) -> Schedule:
     """torch's StepLR: times gamma at every multiple of step_size."""
     return StepDecay(lr, step_size, gamma)
 
 
 @port
-def MultiStepLR(lr: float, milestones: Sequence[int], gamma: float = 0.1) -> Schedule:
+def MultiStepLR(lr: Rate, milestones: Milestones, gamma: Rate = 0.1) -> Schedule:
     """torch's MultiStepLR: times gamma at each milestone, twice at one given twice."""
-    return multi_step(lr, milestones, gamma)
+    return multi_step("torch.MultiStepLR", lr, milestones, "gamma", gamma)
 
 
 @port
-def ConstantLR(lr: float, factor: float = 1 / 3, total_iters: int = 5) -> Schedule:
+def ConstantLR(
+    lr: Rate, factor: Share = 1 / 3, total_iters: WholeCount = 5
+) -> Schedule:
     """torch's ConstantLR: lr * factor before total_iters, then lr (factor 0 too)."""
     return PiecewiseConstant((total_iters,), (lr * factor, lr))
 
 
 @port
 def LinearLR(
-    lr: float,
-    start_factor: float = 1 / 3,
-    end_factor: float = 1.0,
-    total_iters: int = 5,
+    lr: Rate,
+    start_factor: Factor = 1 / 3,
+    end_factor: Share = 1.0,
+    total_iters: WholeCount = 5,
 ) -> Schedule:
-    """torch's LinearLR: lr times a factor on a line, which ends at total_iters."""
+    """torch's LinearLR: lr times a factor on a line, which ends at total_iters.
+
+    Without steps, as a warmup of one step with `total_iters=warmup_steps - 1` has it,
+    the start is kept.
+    """
+    if total_iters == 0:
+        return Constant(lr * start_factor)
     return LinearDecay(lr * start_factor, total_iters, lr * end_factor)
 
 
 @port
-def ExponentialLR(lr: float, gamma: float) -> Schedule:
+def ExponentialLR(lr: Rate, gamma: Positive) -> Schedule:
     """torch's ExponentialLR: times gamma at every step."""
     return ExponentialDecay(lr, 1, gamma)
 
 
 @port
-def PolynomialLR(lr: float, total_iters: int = 5, power: float = 1.0) -> Schedule:
-    """torch's PolynomialLR: to 0 at total_iters as a power of what remains."""
+def PolynomialLR(
+    lr: Rate, total_iters: WholeCount = 5, power: Positive = 1.0
+) -> Schedule:
+    """torch's PolynomialLR: to 0 at total_iters as a power of what remains.
+
+    Without steps the start is kept.
+    """
+    if total_iters == 0:
+        return Constant(lr)
     return PolynomialDecay(lr, total_iters, 0.0, power)
 
 
 @port
-def CosineAnnealingLR(lr: float, T_max: int, eta_min: float = 0.0) -> Schedule:
+def CosineAnnealingLR(lr: Rate, T_max: WholeSteps, eta_min: Rate = 0.0) -> Schedule:
     """torch's CosineAnnealingLR: down to eta_min at T_max, then up again, and so on."""
-    return CosineWave(lr, eta_min, 2 * T_max)
+    return half_wave("torch.CosineAnnealingLR", lr, eta_min, T_max)
 
 
 @port
 def CosineAnnealingWarmRestarts(
-    lr: float, T_0: int, T_mult: int = 1, eta_min: float = 0.0
+    lr: Rate, T_0: Steps, T_mult: Count = 1, eta_min: Rate = 0.0
 ) -> Schedule:
     """torch's CosineAnnealingWarmRestarts, exact at every restart."""
     return CosineRestarts(lr, T_0, T_mult, 1.0, eta_min)
@@ -98,67 +129,135 @@ def CosineAnnealingWarmRestarts(
 
 @port
 def OneCycleLR(
-    max_lr: float,
-    total_steps: int | None = None,
-    epochs: int | None = None,
-    steps_per_epoch: int | None = None,
-    pct_start: float = 0.3,
+    max_lr: Rate,
+    total_steps: Steps | None = None,
+    epochs: Steps | None = None,
+    steps_per_epoch: Steps | None = None,
+    pct_start: FloatShare = 0.3,
     anneal_strategy: str = "cos",
     cycle_momentum: bool | None = None,
-    base_momentum: float | None = None,
-    max_momentum: float | None = None,
-    div_factor: float = 25.0,
-    final_div_factor: float = 1e4,
+    base_momentum: Rate | None = None,
+    max_momentum: Rate | None = None,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
     three_phase: bool = False,
-    lr: float | None = None,
+    lr: Rate | None = None,
 ) -> Schedule:
     """torch's OneCycleLR, whose last rate is held where the original raises.
 
-    `lr`, which the original overwrites, may be given and is not used. The momentum is
-    kerasched.OneCycle(...).momentum(), for an optimizer that takes a schedule.
+    `lr`, which the original overwrites, may be given and is not used. The momentum that
+    goes with the rate is OneCycleLR_momentum(...), of the same arguments.
     """
-    owner = "torch.OneCycleLR"
-    without_effect(owner, ON_THE_RATE, base_momentum=base_momentum)
-    without_effect(owner, ON_THE_RATE, max_momentum=max_momentum)
-    without_effect(owner, ON_THE_RATE, cycle_momentum=cycle_momentum or None)
-    total = _total(owner, total_steps, epochs, steps_per_epoch)
+    without_effect(
+        "torch.OneCycleLR",
+        "Give the optimizer OneCycleLR_momentum(...) as its momentum",
+        base_momentum=base_momentum,
+        max_momentum=max_momentum,
+        cycle_momentum=cycle_momentum or None,
+    )
     start, end = max_lr / div_factor, max_lr / div_factor / final_div_factor
     rates = (start, max_lr, start, end) if three_phase else (start, max_lr, end)
-    return one_cycle(owner, total, pct_start, rates, anneal_strategy)
+    total = _total("torch.OneCycleLR", total_steps, epochs, steps_per_epoch)
+    return one_cycle("torch.OneCycleLR", total, pct_start, rates, anneal_strategy)
+
+
+@port
+def OneCycleLR_momentum(
+    max_lr: Rate,
+    total_steps: Steps | None = None,
+    epochs: Steps | None = None,
+    steps_per_epoch: Steps | None = None,
+    pct_start: FloatShare = 0.3,
+    anneal_strategy: str = "cos",
+    cycle_momentum: bool = True,
+    base_momentum: Rate = 0.85,
+    max_momentum: Rate = 0.95,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
+    three_phase: bool = False,
+    lr: Rate | None = None,
+) -> Schedule:
+    """torch's OneCycleLR: the momentum that it sets together with the rate.
+
+    It takes the arguments of OneCycleLR, of which those of the rate are not used, and
+    is for an optimizer that takes a schedule as its momentum: down from max_momentum
+    to base_momentum while the rate rises, and back while it falls.
+    """
+    owner = "torch.OneCycleLR_momentum"
+    _check_cycled(owner, cycle_momentum)
+    total = _total(owner, total_steps, epochs, steps_per_epoch)
+    there_and_back = (max_momentum, base_momentum, max_momentum)
+    values = (*there_and_back, *[max_momentum] * three_phase)
+    return one_cycle(owner, total, pct_start, values, anneal_strategy)
 
 
 @port
 def CyclicLR(
-    base_lr: float,
-    max_lr: float,
-    step_size_up: int = 2000,
-    step_size_down: int | None = None,
+    base_lr: Rate,
+    max_lr: Rate,
+    step_size_up: WholeSteps = 2000,
+    step_size_down: WholeSteps | None = None,
     mode: str = "triangular",
-    gamma: float = 1.0,
-    scale_fn: Callable | None = None,
+    gamma: Positive = 1.0,
+    scale_fn: Function | None = None,
     scale_mode: str = "cycle",
     cycle_momentum: bool | None = None,
-    base_momentum: float | None = None,
-    max_momentum: float | None = None,
-    lr: float | None = None,
+    base_momentum: Rate | None = None,
+    max_momentum: Rate | None = None,
+    lr: Rate | None = None,
 ) -> Schedule:
     """torch's CyclicLR, without an overflow in mode "triangular2".
 
-    `lr`, which the original overwrites, may be given and is not used. The momentum is
-    kerasched.Triangular(...).momentum(), for an optimizer that takes a schedule. A
-    scale_fn must be registered with Keras.
+    `lr`, which the original overwrites, may be given and is not used. The momentum that
+    goes with the rate is CyclicLR_momentum(...), of the same arguments. A scale_fn must
+    be registered with Keras.
     """
-    owner = "torch.CyclicLR"
-    without_effect(owner, ON_THE_RATE, base_momentum=base_momentum)
-    without_effect(owner, ON_THE_RATE, max_momentum=max_momentum)
-    without_effect(owner, ON_THE_RATE, cycle_momentum=cycle_momentum or None)
+    without_effect(
+        "torch.CyclicLR",
+        "Give the optimizer CyclicLR_momentum(...) as its momentum",
+        base_momentum=base_momentum,
+        max_momentum=max_momentum,
+        cycle_momentum=cycle_momentum or None,
+    )
     sizes = (step_size_up, step_size_down)
-    return cyclic(owner, base_lr, max_lr, *sizes, mode, gamma, scale_fn, scale_mode)
+    wave = Cyclic("torch.CyclicLR", "base_lr", "max_lr", "gamma")
+    return wave(base_lr, max_lr, *sizes, mode, gamma, scale_fn, scale_mode)
+
+
+@port
+def CyclicLR_momentum(
+    base_lr: Rate,
+    max_lr: Rate,
+    step_size_up: WholeSteps = 2000,
+    step_size_down: WholeSteps | None = None,
+    mode: str = "triangular",
+    gamma: Positive = 1.0,
+    scale_fn: Function | None = None,
+    scale_mode: str = "cycle",
+    cycle_momentum: bool = True,
+    base_momentum: Rate = 0.8,
+    max_momentum: Rate = 0.9,
+    lr: Rate | None = None,
+) -> Schedule:
+    """torch's CyclicLR: the momentum that it sets together with the rate.
+
+    It takes the arguments of CyclicLR, of which those of the rate are not used, and is
+    for an optimizer that takes a schedule as its momentum: down from max_momentum
+    while the rate rises, and back while it falls. A scale_fn is refused.
+    """
+    owner = "torch.CyclicLR_momentum"
+    _check_cycled(owner, cycle_momentum)
+    fix = "The momentum of a wave with a scale_fn is not ported"
+    without_effect(owner, fix, scale_fn=scale_fn)
+    sizes = (step_size_up, step_size_down)
+    wave = Cyclic(owner, "max_momentum", "base_momentum", "gamma")
+    heights = (max_momentum, base_momentum)
+    return wave(*heights, *sizes, mode, gamma, scale_fn, scale_mode)
 
 
 @port
 def SWALR(
-    lr: float, swa_lr: float, anneal_epochs: int = 10, anneal_strategy: str = "cos"
+    lr: Rate, swa_lr: Rate, anneal_epochs: Boundary = 10, anneal_strategy: str = "cos"
 ) -> Schedule:
     """torch's SWALR: from lr to swa_lr in anneal_epochs steps."""
     shape = chosen("torch.SWALR", "anneal_strategy", anneal_strategy, SHAPES)
@@ -166,15 +265,14 @@ def SWALR(
 
 
 @port
-def SequentialLR(
-    schedulers: Sequence[LearningRateSchedule], milestones: Sequence[int]
-) -> Schedule:
+def SequentialLR(schedulers: Schedules, milestones: RisingMilestones) -> Schedule:
     """torch's SequentialLR: of schedules, each counting from its own milestone."""
-    return joined(schedulers, milestones)
+    names = ("torch.SequentialLR", "schedulers", "milestones")
+    return joined(schedulers, milestones, *names)
 
 
 @port
-def ChainedScheduler(schedulers: Sequence[LearningRateSchedule], lr: float) -> Schedule:
+def ChainedScheduler(schedulers: Schedules, lr: Rate) -> Schedule:
     """torch's ChainedScheduler: lr times the factors by which the schedules change it.
 
     Each schedule has the base rate `lr`. In torch those that do not multiply the rate
@@ -183,8 +281,14 @@ def ChainedScheduler(schedulers: Sequence[LearningRateSchedule], lr: float) -> S
     """
     if not lr > 0.0:
         what = "above 0, the base rate of all the schedules"
-        raise ValueError(message("compat.torch.ChainedScheduler", "lr", what, lr))
-    return Product(tuple(schedulers)) * lr ** (1 - len(schedulers))
+        raise ValueError(message("torch.ChainedScheduler", "lr", what, lr))
+    return Product(schedulers) * lr ** (1 - len(schedulers))
+
+
+def _check_cycled(owner: str, cycle_momentum: bool) -> None:
+    if not cycle_momentum:
+        fix = "Where the momentum does not change, give the optimizer a number"
+        raise ValueError(message(owner, "cycle_momentum", "True", False, fix))
 
 
 def _total(
@@ -197,5 +301,8 @@ def _total(
         return total
     if epochs is None or per_epoch is None:
         what = "given, or both `epochs` and `steps_per_epoch`"
-        raise ValueError(message(f"compat.{owner}", "total_steps", what, None))
+        raise ValueError(message(owner, "total_steps", what, None))
+    if epochs * per_epoch > MAX_STEP:
+        what = f"such that all epochs have at most {MAX_STEP} steps"
+        raise ValueError(message(owner, "epochs", what, epochs))
     return epochs * per_epoch

@@ -1,19 +1,23 @@
 """The schedules of transformers' optimization module.
 
 `lr` stands where the original takes an optimizer. A step is an optimizer update, and
-num_training_steps holds the warmup. Those that follow a metric, "reduce_lr_on_plateau"
-and "greedy", are not here.
+num_training_steps holds the warmup; a number of steps may be a whole float, such as
+0.1 * 1000. Those that follow a metric, "reduce_lr_on_plateau" and "greedy", raise and
+name the callback to use instead.
 """
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
+from kerasched.compat.arguments import Keywords
+from kerasched.compat.arguments import WholeCount
+from kerasched.compat.not_ported import follows_a_metric
 from kerasched.compat.porting import chosen
 from kerasched.compat.porting import holding
 from kerasched.compat.porting import port
 from kerasched.compat.porting import rising
 from kerasched.compat.porting import without_effect
+from kerasched.errors import MAX_STEP
 from kerasched.errors import message
 from kerasched.schedules import Chain
 from kerasched.schedules import Constant
@@ -24,23 +28,34 @@ from kerasched.schedules import LinearDecay
 from kerasched.schedules import PiecewiseInterpolation
 from kerasched.schedules import PolynomialDecay
 from kerasched.schedules import Schedule
+from kerasched.schedules.arguments import Positive
+from kerasched.schedules.arguments import Rate
+
+MOST_CYCLES = 4096  # Of hard restarts: each is a piece of the schedule.
+
+get_reduce_on_plateau_schedule = follows_a_metric(
+    "transformers.get_reduce_on_plateau_schedule"
+)
+get_greedy_schedule = follows_a_metric("transformers.get_greedy_schedule")
 
 
 @port
-def get_constant_schedule(lr: float) -> Schedule:
+def get_constant_schedule(lr: Rate) -> Schedule:
     """transformers' get_constant_schedule."""
     return Constant(lr)
 
 
 @port
-def get_constant_schedule_with_warmup(lr: float, num_warmup_steps: int) -> Schedule:
+def get_constant_schedule_with_warmup(
+    lr: Rate, num_warmup_steps: WholeCount
+) -> Schedule:
     """transformers' get_constant_schedule_with_warmup: a line from 0, then lr."""
     return rising(0.0, num_warmup_steps, lr, Constant(lr))
 
 
 @port
 def get_linear_schedule_with_warmup(
-    lr: float, num_warmup_steps: int, num_training_steps: int
+    lr: Rate, num_warmup_steps: WholeCount, num_training_steps: WholeCount
 ) -> Schedule:
     """transformers' get_linear_schedule_with_warmup: a line from 0, a line to 0."""
     steps = num_training_steps - num_warmup_steps
@@ -50,20 +65,35 @@ def get_linear_schedule_with_warmup(
 
 @port
 def get_cosine_schedule_with_warmup(
-    lr: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 0.5
+    lr: Rate,
+    num_warmup_steps: WholeCount,
+    num_training_steps: WholeCount,
+    num_cycles: Rate = 0.5,
 ) -> Schedule:
     """transformers' get_cosine_schedule_with_warmup, which comes up again."""
     steps = max(1, num_training_steps - num_warmup_steps)
-    wave = CosineWave(lr, 0.0, steps, num_cycles)
+    owner = "transformers.get_cosine_schedule_with_warmup"
+    wave = _wave(owner, lr, 0.0, steps, num_cycles)
     return rising(0.0, num_warmup_steps, lr, wave)
 
 
 @port
 def get_cosine_with_hard_restarts_schedule_with_warmup(
-    lr: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 1
+    lr: Rate,
+    num_warmup_steps: WholeCount,
+    num_training_steps: WholeCount,
+    num_cycles: Positive = 1,
 ) -> Schedule:
     """transformers' get_cosine_with_hard_restarts_schedule_with_warmup."""
     steps = max(1, num_training_steps - num_warmup_steps)
+    if num_cycles > MOST_CYCLES:
+        owner = "transformers.get_cosine_with_hard_restarts_schedule_with_warmup"
+        what = f"at most {MOST_CYCLES}"
+        raise ValueError(message(owner, "num_cycles", what, num_cycles))
+    if steps / num_cycles > MAX_STEP:
+        owner = "transformers.get_cosine_with_hard_restarts_schedule_with_warmup"
+        what = f"such that a cycle has at most {MAX_STEP} steps"
+        raise ValueError(message(owner, "num_cycles", what, num_cycles))
     cycles = math.ceil(num_cycles)
     points = [i * steps / num_cycles for i in range(cycles + 1) for _ in (0, 1)][1:-1]
     waves = PiecewiseInterpolation(points, (lr, 0.0) * cycles, "cosine")
@@ -73,15 +103,18 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
 
 @port
 def get_polynomial_decay_schedule_with_warmup(
-    lr: float,
-    num_warmup_steps: int,
-    num_training_steps: int,
-    lr_end: float = 1e-7,
-    power: float = 1.0,
+    lr: Rate,
+    num_warmup_steps: WholeCount,
+    num_training_steps: WholeCount,
+    lr_end: Rate = 1e-7,
+    power: Positive = 1.0,
 ) -> Schedule:
     """transformers' get_polynomial_decay_schedule_with_warmup."""
     if not lr > lr_end:
-        owner = "compat.transformers.get_polynomial_decay_schedule_with_warmup"
+        owner = "transformers.get_polynomial_decay_schedule_with_warmup"
+        if lr_end == 1e-7:  # Its default: not what the caller wrote.
+            what = f"above `lr_end`, which is {lr_end}"
+            raise ValueError(message(owner, "lr", what, lr))
         raise ValueError(message(owner, "lr_end", f"below `lr`, which is {lr}", lr_end))
     steps = num_training_steps - num_warmup_steps
     decay = PolynomialDecay(lr, steps, lr_end, power) if steps > 0 else Constant(lr_end)
@@ -90,7 +123,7 @@ def get_polynomial_decay_schedule_with_warmup(
 
 @port
 def get_inverse_sqrt_schedule(
-    lr: float, num_warmup_steps: int, timescale: int | None = None
+    lr: Rate, num_warmup_steps: WholeCount, timescale: Positive | None = None
 ) -> Schedule:
     """transformers' get_inverse_sqrt_schedule: timescale is the warmup's, or 10000."""
     timescale = num_warmup_steps or 10_000 if timescale is None else timescale
@@ -99,40 +132,40 @@ def get_inverse_sqrt_schedule(
 
 @port
 def get_cosine_with_min_lr_schedule_with_warmup(
-    lr: float,
-    num_warmup_steps: int,
-    num_training_steps: int,
-    num_cycles: float = 0.5,
-    min_lr: float | None = None,
-    min_lr_rate: float | None = None,
+    lr: Rate,
+    num_warmup_steps: WholeCount,
+    num_training_steps: WholeCount,
+    num_cycles: Rate = 0.5,
+    min_lr: Rate | None = None,
+    min_lr_rate: Rate | None = None,
 ) -> Schedule:
     """transformers' get_cosine_with_min_lr_schedule_with_warmup; it comes up again."""
-    low = _lowest(
-        "get_cosine_with_min_lr_schedule_with_warmup", lr, min_lr, min_lr_rate
-    )
+    owner = "transformers.get_cosine_with_min_lr_schedule_with_warmup"
+    low = _lowest(owner, lr, min_lr, min_lr_rate)
     steps = max(1, num_training_steps - num_warmup_steps)
-    return rising(0.0, num_warmup_steps, lr, CosineWave(lr, low, steps, num_cycles))
+    wave = _wave(owner, lr, low, steps, num_cycles)
+    return rising(0.0, num_warmup_steps, lr, wave)
 
 
 @port
 def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
-    lr: float,
-    num_warmup_steps: int,
-    num_training_steps: int,
-    num_cycles: float = 0.5,
-    min_lr: float | None = None,
-    min_lr_rate: float | None = None,
-    warmup_lr_rate: float | None = None,
+    lr: Rate,
+    num_warmup_steps: WholeCount,
+    num_training_steps: WholeCount,
+    num_cycles: Rate = 0.5,
+    min_lr: Rate | None = None,
+    min_lr_rate: Rate | None = None,
+    warmup_lr_rate: Rate | None = None,
 ) -> Schedule:
     """transformers' get_cosine_with_min_lr_schedule_with_warmup_lr_rate.
 
     It counts steps from 1: the peak is at num_warmup_steps - 1 and the least rate at
     num_training_steps - 1, after which it comes up again.
     """
-    owner = "get_cosine_with_min_lr_schedule_with_warmup_lr_rate"
+    owner = "transformers.get_cosine_with_min_lr_schedule_with_warmup_lr_rate"
     low = _lowest(owner, lr, min_lr, min_lr_rate)
     steps = max(1, num_training_steps - num_warmup_steps)
-    wave = CosineWave(lr, low, steps, num_cycles).shift(1)
+    wave = _wave(owner, lr, low, steps, num_cycles).shift(1)
     if num_warmup_steps == 0:
         return wave
     first = 1.0 / num_warmup_steps if warmup_lr_rate is None else warmup_lr_rate
@@ -144,15 +177,15 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
 
 @port
 def get_wsd_schedule(
-    lr: float,
-    num_warmup_steps: int,
-    num_decay_steps: int,
-    num_training_steps: int | None = None,
-    num_stable_steps: int | None = None,
+    lr: Rate,
+    num_warmup_steps: WholeCount,
+    num_decay_steps: WholeCount,
+    num_training_steps: WholeCount | None = None,
+    num_stable_steps: WholeCount | None = None,
     warmup_type: str = "linear",
     decay_type: str = "cosine",
-    min_lr_ratio: float = 0.0,
-    num_cycles: float = 0.5,
+    min_lr_ratio: Rate = 0.0,
+    num_cycles: Rate = 0.5,
 ) -> Schedule:
     """transformers' get_wsd_schedule: the warmup begins at min_lr_ratio * lr.
 
@@ -185,7 +218,9 @@ RISES = {
 }
 FALLS = {
     "linear": lambda lr, steps, low, cycles: LinearDecay(lr, steps, low),
-    "cosine": lambda lr, steps, low, cycles: CosineWave(lr, low, steps, cycles),
+    "cosine": lambda lr, steps, low, cycles: _wave(
+        "transformers.get_wsd_schedule", lr, low, steps, cycles, "num_decay_steps"
+    ),
     "1-sqrt": lambda lr, steps, low, cycles: PolynomialDecay(
         lr, steps, low, k_decay=0.5
     ),
@@ -200,50 +235,77 @@ SCHEDULERS = {
     "constant": (get_constant_schedule, 0),
     "constant_with_warmup": (get_constant_schedule_with_warmup, 1),
     "inverse_sqrt": (get_inverse_sqrt_schedule, 1),
+    "reduce_lr_on_plateau": (get_reduce_on_plateau_schedule, 0),
     "cosine_with_min_lr": (get_cosine_with_min_lr_schedule_with_warmup, 2),
     "cosine_warmup_with_min_lr": (
         get_cosine_with_min_lr_schedule_with_warmup_lr_rate,
         2,
     ),
     "warmup_stable_decay": (get_wsd_schedule, 2),
+    "greedy": (get_greedy_schedule, 0),
 }
 
 
 @port
 def get_scheduler(
-    name: str,
-    lr: float,
-    num_warmup_steps: int | None = None,
-    num_training_steps: int | None = None,
-    scheduler_specific_kwargs: Mapping[str, Any] | None = None,
+    name: Any,
+    lr: Rate,
+    num_warmup_steps: WholeCount | None = None,
+    num_training_steps: WholeCount | None = None,
+    scheduler_specific_kwargs: Keywords | None = None,
 ) -> Schedule:
-    """transformers' get_scheduler: a schedule by its name."""
+    """transformers' get_scheduler: a schedule by its name.
+
+    As in the original, what a schedule does not use is ignored: a script passes the
+    same arguments to each.
+    """
     owner = "transformers.get_scheduler"
-    function, count = chosen(owner, "name", getattr(name, "value", name), SCHEDULERS)
+    name = getattr(name, "value", name)
+    function, count = chosen(owner, "name", name, SCHEDULERS)
+    specific = dict(scheduler_specific_kwargs or {})
+    if name in ("constant", "constant_with_warmup"):
+        specific = {}
     steps = {
         "num_warmup_steps": num_warmup_steps,
         "num_training_steps": num_training_steps,
     }
     used = dict(list(steps.items())[:count])
-    unused = {key: value for key, value in steps.items() if key not in used}
-    without_effect(owner, f"The schedule {name!r} does not use it", **unused)
-    specific = dict(scheduler_specific_kwargs or {})
-    if "num_stable_steps" in specific:
-        used = {k: value for k, value in used.items() if value is not None}
+    if specific.get("num_stable_steps") is not None:
+        del used["num_training_steps"]
     for key, value in used.items():
         if value is None:
             what = f"given for the schedule {name!r}"
-            raise ValueError(message(f"compat.{owner}", key, what, value))
+            raise ValueError(message(owner, key, what, value))
     return function(lr, **used, **specific)
 
 
+def _wave(
+    owner: str,
+    lr: float,
+    low: float,
+    steps: int,
+    cycles: float,
+    argument: str = "num_training_steps",
+) -> CosineWave | Constant:
+    """Return a wave of so many cycles in the steps; none of them is a constant."""
+    if cycles == 0.0:
+        return Constant(lr)
+    if cycles == 0.5 and steps > MAX_STEP // 2:
+        what = f"such that the decay has at most {MAX_STEP // 2} steps"
+        raise ValueError(message(owner, argument, what, steps))
+    try:
+        return CosineWave(lr, low, steps, cycles)
+    except ValueError:
+        what = "a number of fewer digits, so that each step's place can be counted"
+        raise ValueError(message(owner, "num_cycles", what, cycles)) from None
+
+
 def _lowest(
-    owner: str, lr: float, min_lr: float | None, min_lr_rate: float | None
+    owner: str, lr: Rate, min_lr: float | None, min_lr_rate: float | None
 ) -> float:
     """Return the least rate, given as a rate or as a part of `lr`."""
     if (min_lr is None) == (min_lr_rate is None):
         what = "given, or `min_lr_rate`, but not both"
-        owner = f"compat.transformers.{owner}"
         raise ValueError(message(owner, "min_lr", what, min_lr))
     return lr * min_lr_rate if min_lr is None else min_lr
 
@@ -254,7 +316,5 @@ def _stable_steps(
     """Return the steps of the plateau, which may be fewer than none."""
     if (training is None) == (stable is None):
         what = "given, or `num_stable_steps`, but not both"
-        raise ValueError(
-            message(f"compat.{owner}", "num_training_steps", what, training)
-        )
+        raise ValueError(message(owner, "num_training_steps", what, training))
     return training - other if stable is None else stable

@@ -6,6 +6,7 @@ constructor checks by it, and the property tests draw their values from it.
 
 import functools
 import math
+import numbers
 import types
 import typing
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from kerasched.errors import Number
 from kerasched.errors import Optional
 from kerasched.errors import Text
 from kerasched.errors import message
+from kerasched.errors import scalar
 
 Rate = Annotated[float, Number("a non-negative finite number", minimum=0.0)]
 Positive = Annotated[
@@ -34,7 +36,6 @@ Share = Annotated[
     float,
     Number("a number from 0 to 1", minimum=0.0, below=math.nextafter(1.0, 2.0)),
 ]
-Multiplier = Annotated[float, Number("a finite number of at least 1", minimum=1.0)]
 Part = Annotated[
     float,
     Number("a number above 0 and below 1", minimum=0.0, exclusive=True, below=1.0),
@@ -54,6 +55,18 @@ class Counted(Integer):
 
 Count = Annotated[int, Counted("a positive integer", minimum=1)]
 Seed = Annotated[int, Counted("a non-negative integer", minimum=0)]
+
+
+@dataclass(eq=False, repr=False)
+class Size(Number):
+    """A number of things of which an integer is kept as one."""
+
+    def __call__(self, owner: str, argument: str, value: Any) -> float:
+        number, given = super().__call__(owner, argument, value), scalar(value)
+        return int(given) if isinstance(given, numbers.Integral) else number
+
+
+Width = Annotated[float, Size("a positive finite number", minimum=0.0, exclusive=True)]
 
 
 @dataclass(eq=False, repr=False)

@@ -1,4 +1,4 @@
-"""Cycles that follow one another, each longer than the one before by a factor.
+"""Cycles that follow one another, each longer or shorter than the one before.
 
 Where a cycle begins is computed once, exactly, and looked up in a table of integers: a
 logarithm would be off by one step at some of the boundaries.
@@ -51,17 +51,20 @@ class Place:
 class Cycles:
     """Cycles of the lengths first, first * multiplier, first * multiplier**2, ...
 
-    A cycle begins at the first whole step that is not before its exact start.
+    A cycle begins at the first whole step that is not before its exact start. Cycles
+    that shrink are over at first / (1 - multiplier) at the latest; one in which no
+    whole step lies is passed over.
 
     Args:
         owner: the schedule's name, for an error.
         first: steps of the first cycle.
-        multiplier: the name of the argument and by how much each cycle is longer than
-            the one before, 1 or more.
+        multiplier: the name of the argument and how many times longer each cycle is
+            than the one before, above 0.
         limit: how many there are, None for no end.
 
     Raises:
-        ValueError: the lengths grow so slowly that the table would be too long.
+        ValueError: the lengths change so slowly that the table would be too long, or
+            they shrink and there is no limit.
     """
 
     def __init__(
@@ -69,14 +72,18 @@ class Cycles:
     ) -> None:
         argument, factor = multiplier
         self.first, self.multiplier, self.limit = first, simplest(factor), limit
+        if factor < 1.0 and limit is None:
+            what = f"a positive integer where `{argument}` is below 1"
+            raise ValueError(message(owner, "cycle_limit", what, limit))
         endless = limit is None or limit > MOST_CYCLES
         too_many = endless and self._about_how_many() > 1.01 * MOST_CYCLES
         most = min(limit or MOST_CYCLES, MOST_CYCLES) + 1
         alike = factor == 1.0 or too_many
         self.starts = [] if alike else starts_of(first, self.multiplier, most)
-        full = len(self.starts) > MOST_CYCLES and self.starts[-1].ceiling <= MAX_STEP
+        full = endless and len(self.starts) > MOST_CYCLES and not self._all_there()
         if too_many or full:
-            what = f"1, or so far above it that there are at most {MOST_CYCLES} cycles"
+            away = "above it" if factor > 1.0 else "below it"
+            what = f"1, or so far {away} that there are at most {MOST_CYCLES} cycles"
             raise ValueError(message(owner, argument, what, factor))
         self.end = self._end()
         self.table = _Table(self.starts) if self.starts else None
@@ -88,7 +95,9 @@ class Cycles:
         if not self.starts:
             end = self.first * self.limit
         elif len(self.starts) <= self.limit:
-            return None
+            if self.multiplier > 1:
+                return None
+            end = self.starts[-1].ceiling  # What is left of the cycles has no step.
         else:
             end = self.starts[self.limit].ceiling
         return end if end <= MAX_STEP else None
@@ -116,8 +125,19 @@ class Cycles:
             )
         return self.table.place(step, xp)
 
+    def _all_there(self) -> bool:
+        """Whether the table goes on to where the last cycle of all is over."""
+        end = MAX_STEP + 1
+        if self.multiplier < 1:
+            end = min(end, math.ceil(self.first / (1 - self.multiplier)))
+        return self.starts[-1].ceiling >= end
+
     def _about_how_many(self) -> float:
         """Return the number of cycles in all time, 33 where each is twice as long."""
+        if self.multiplier < 1:
+            # Until what is left is a step: first / (1 - m) * m**cycles == 1.
+            left = math.log(self.first / (1 - self.multiplier))
+            return left / -math.log(self.multiplier)
         growth = min(float(self.multiplier - 1), 1.0)
         if growth == 0.0:
             return 0.0
@@ -131,12 +151,17 @@ class _Table:
         cycles, ends = starts[:-1], starts[1:]
         self.begins = tuple(start.ceiling for start in cycles)
         self.lasts = tuple(min(end.floor, MAX_STEP) for end in ends)
-        self.before = tuple(start.short for start in cycles)
-        self.after = tuple(
+        before = [start.short for start in cycles]
+        after = [
             float(min(end.floor - last, FAR)) + end.beyond
             for end, last in zip(ends, self.lasts, strict=True)
-        )
-        self.lengths = tuple(start.length for start in cycles)
+        ]
+        # A cycle shorter than a step has one step at most: in units of its length no
+        # part of it is too small for a float32.
+        units = [min(start.length, 1.0) for start in cycles]
+        self.before = tuple(a / unit for a, unit in zip(before, units, strict=True))
+        self.after = tuple(a / unit for a, unit in zip(after, units, strict=True))
+        self.lengths = tuple(max(start.length, 1.0) for start in cycles)
 
     def place(self, step: Any, xp: Any) -> Place:
         """Return the place of steps."""

@@ -19,7 +19,8 @@ class RegisteredFunction:
     def __call__(self, owner: str, argument: str, value: Any) -> str:
         if isinstance(value, str):
             return self._known(owner, argument, value)
-        if not callable(value) or isinstance(value, type):
+        named = callable(value) and hasattr(value, "__name__")
+        if not named or isinstance(value, type):
             raise TypeError(message(owner, argument, self.requirement, value))
         name = keras.saving.get_registered_name(value)
         if keras.saving.get_registered_object(name) is value:

@@ -3,11 +3,11 @@
 from typing import Any
 
 from kerasched.errors import MAX_STEP
-from kerasched.schedules.arguments import Count
 from kerasched.schedules.arguments import Length
 from kerasched.schedules.arguments import Offset
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
+from kerasched.schedules.arguments import Width
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.bounds import reached
@@ -88,12 +88,12 @@ class Noam(Schedule):
     scale * model_dim**-0.5 * min(n**-0.5, n * warmup_steps**-1.5), n = step + 1
 
     Args:
-        model_dim: the width of the model.
+        model_dim: the width of the model, above 0; it need not be an integer.
         warmup_steps: steps until the peak, which is at step = warmup_steps - 1.
         scale: a factor of the whole, 0 or more.
     """
 
-    model_dim: Count
+    model_dim: Width
     warmup_steps: Steps
     scale: Rate = 1.0
 

@@ -7,7 +7,6 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import message
 from kerasched.schedules.arguments import Count
-from kerasched.schedules.arguments import Multiplier
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
@@ -43,7 +42,9 @@ class Repeat(Schedule):
             stretched over each cycle, so that it must be a decay over `steps` steps,
             such as CosineDecay(0.1, steps).
         steps: steps of the first cycle.
-        multiplier: how many times longer each cycle is than the one before, 1 or more.
+        multiplier: how many times longer each cycle is than the one before, above 0.
+            Below 1 the cycles shrink and need a limit; they are over at
+            steps / (1 - multiplier) at the latest.
         decay_rate: the factor from one cycle to the next, above 0.
         cycle_limit: the number of cycles, after which the end of the last one is held;
             None for no end.
@@ -51,7 +52,7 @@ class Repeat(Schedule):
 
     schedule: LearningRateSchedule
     steps: Steps
-    multiplier: Multiplier = 1.0
+    multiplier: Positive = 1.0
     decay_rate: Positive = 1.0
     cycle_limit: Count | None = None
 

@@ -7,7 +7,6 @@ from typing import Any
 from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Count
-from kerasched.schedules.arguments import Multiplier
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
@@ -36,18 +35,20 @@ class CosineRestarts(Schedule):
     Args:
         initial_learning_rate: the rate at step 0, 0 or more.
         first_decay_steps: steps of the first cycle.
-        t_mul: how many times longer each cycle is than the one before, 1 or more.
+        t_mul: how many times longer each cycle is than the one before, above 0. Below 1
+            the cycles shrink and need a limit; they are over at
+            first_decay_steps / (1 - t_mul) at the latest.
         m_mul: the factor of the cosine part from one cycle to the next, above 0.
         end_learning_rate: the rate at the end of each cycle, and after the last one;
             not above the initial rate unless m_mul is 1.
         warmup_steps: steps of a linear rise from the end to the peak at the start of
-            every cycle, part of its length; less than first_decay_steps.
+            every cycle, part of its length; less than the shortest cycle has.
         cycle_limit: the number of cycles, None for no end.
     """
 
     initial_learning_rate: Rate
     first_decay_steps: Steps
-    t_mul: Multiplier = 2.0
+    t_mul: Positive = 2.0
     m_mul: Positive = 1.0
     end_learning_rate: Rate = 0.0
     warmup_steps: Boundary = 0
@@ -64,6 +65,12 @@ class CosineRestarts(Schedule):
             raise ValueError(message(owner, "warmup_steps", what, self.warmup_steps))
         t_mul, first = ("t_mul", self.t_mul), self.first_decay_steps
         cycles = Cycles(owner, first, t_mul, self.cycle_limit)
+        if self.t_mul < 1.0 and self.warmup_steps:
+            shortest = first * self.t_mul ** (self.cycle_limit - 1)
+            if self.warmup_steps >= shortest:
+                what = f"below the length of the last cycle, which is {shortest:g}"
+                warmup = self.warmup_steps
+                raise ValueError(message(owner, "warmup_steps", what, warmup))
         object.__setattr__(self, "_cycles", cycles)
 
     def value(self, step: Any, xp: Any) -> Any:

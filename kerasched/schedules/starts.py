@@ -1,10 +1,12 @@
-"""Where cycles begin that grow longer by a factor: exact, and quick to compute.
+"""Where cycles begin that grow longer or shorter: exact, and quick to compute.
 
 Start i is first * (1 + m + ... + m**(i - 1)). With m = p / q in lowest terms it is a
 whole number if and only if q**(i - 1) divides `first`, for the sum's numerator has no
 factor in common with q. So the first starts are computed as fractions. Later ones have
 thousands of digits and are none of them whole: of these a multiple of a small power of
 two just below is enough to tell between which steps they lie.
+
+With m < 1 the starts come ever closer to first / (1 - m), where all cycles are over.
 """
 
 import math
@@ -40,24 +42,34 @@ class Start(NamedTuple):
 def starts_of(first: int, multiplier: Fraction, most: int) -> list[Start]:
     """Return the starts up to the first one past all time, `most` of them at most.
 
+    Of cycles that shrink, up to the first one after which no whole step is left.
+
     Args:
         first: steps of the first cycle.
-        multiplier: by how much each cycle is longer than the one before, above 1.
+        multiplier: how many times longer each cycle is than the one before, not 1.
         most: the number of starts after which to stop.
     """
+    last = _last_step(first, multiplier)
     starts: list[Start] = []
     start, length = Fraction(0), Fraction(first)
     while len(starts) < min(most, EXACT):
         starts.append(_exactly(start, length))
-        if start > MAX_STEP:
+        if start > last:
             return starts
         start += length
         length *= multiplier
     bits, more = 128, None
     while more is None:
-        more = _rounded(start, length, multiplier, most - len(starts), bits)
+        more = _rounded(start, length, multiplier, most - len(starts), last, bits)
         bits *= 2
     return starts + more
+
+
+def _last_step(first: int, multiplier: Fraction) -> int:
+    """Return the last step that a cycle may have."""
+    if multiplier > 1:
+        return MAX_STEP
+    return min(MAX_STEP, math.ceil(first / (1 - multiplier)) - 1)
 
 
 def _exactly(start: Fraction, length: Fraction) -> Start:
@@ -67,7 +79,12 @@ def _exactly(start: Fraction, length: Fraction) -> Start:
 
 
 def _rounded(
-    start: Fraction, length: Fraction, multiplier: Fraction, count: int, bits: int
+    start: Fraction,
+    length: Fraction,
+    multiplier: Fraction,
+    count: int,
+    last: int,
+    bits: int,
 ) -> list[Start] | None:
     """Return starts that are no whole numbers, None where the bits do not tell."""
     one = 2**bits
@@ -82,7 +99,7 @@ def _rounded(
         starts.append(
             Start(floor, floor + 1, part / one, (one - part) / one, steps / one)
         )
-        if floor >= MAX_STEP:
+        if floor >= last:
             break
         time += steps
         steps = steps * multiplier.numerator // multiplier.denominator

@@ -102,6 +102,9 @@ class Triangular(Schedule):
             low: the momentum at the highest rate.
             high: the momentum at the lowest rate.
         """
+        if self.mode == "exp_range" and self.gamma > 1.0:
+            what = "at most 1 for a momentum, which would fall below 0"
+            raise ValueError(message("Triangular", "gamma", what, self.gamma))
         return dataclasses.replace(
             self, min_learning_rate=high, max_learning_rate=low, name=None
         )

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from support import BACKEND
 
+from compat.test_refusals import GOOD
+from compat.test_refusals import NAMES
+from compat.test_refusals import REFUSED
 from kerasched import compat
 
 STEPS = 130
@@ -31,11 +34,11 @@ def torch_parameters(choose, draw):
         "LinearLR": {
             "start_factor": choose([0.01, 0.3, 1.0]),
             "end_factor": choose([0.0, 0.1, 1.0]),
-            "total_iters": draw(1, 60),
+            "total_iters": draw(0, 60),
         },
         "ExponentialLR": {"gamma": choose([0.9, 0.99, 1.01])},
         "PolynomialLR": {
-            "total_iters": draw(1, 90),
+            "total_iters": draw(0, 90),
             "power": choose([0.5, 1.0, 2.0, 3.0]),
         },
         "CosineAnnealingLR": {"T_max": draw(1, 70), "eta_min": choose([0, 0.2])},
@@ -107,13 +110,86 @@ def test_torch(seed):
             assert (np.abs(rates - theirs) <= within).all(), (name, parameters)
 
 
+def momenta_of_torch(name, parameters):
+    """Return the momentum that a scheduler of torch sets for each step."""
+    import torch
+
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.1, momentum=0.5)
+    scheduler = getattr(torch.optim.lr_scheduler, name)(optimizer, **parameters)
+    momenta = []
+    for _ in range(parameters.get("total_steps", STEPS)):
+        momenta.append(optimizer.param_groups[0]["momentum"])
+        optimizer.step()
+        try:
+            scheduler.step()
+        except (ValueError, ZeroDivisionError):
+            break
+    return momenta
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="torch is loaded on its backend alone")
+@pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning")
+@pytest.mark.parametrize("seed", ROUNDS)
+@pytest.mark.parametrize("name", ["OneCycleLR", "CyclicLR"])
+def test_the_momentum_of_torch(name, seed):
+    choose, draw = choices(seed)
+    parameters = torch_parameters(choose, draw)[name]
+    parameters.update(cycle_momentum=True, base_momentum=choose([0.1, 0.85]))
+    if parameters.get("total_steps", 2) * parameters.get("pct_start", 1.0) == 1:
+        return  # A phase of no length, by which torch divides.
+    theirs = np.array(momenta_of_torch(name, parameters))
+    ours = getattr(compat.torch, f"{name}_momentum")(**parameters)
+    momenta = ours.evaluate(np.arange(theirs.size))
+    assert theirs.size > 1
+    # Theirs is computed anew at each step, in float64.
+    np.testing.assert_allclose(momenta, theirs, rtol=1e-9, atol=1e-12)
+
+
+def arguments_of_torch(name, changed):
+    """Return the arguments of a row of REFUSED, for torch itself."""
+    good = GOOD[getattr(compat.torch, name)]
+    arguments = {**good, **changed}
+    return {key: value for key, value in arguments.items() if key != "lr"}
+
+
+TORCH_REFUSED = [
+    (port.__name__, changed)
+    for port, changed, *_ in REFUSED
+    if NAMES[port].startswith("torch.")
+    and not {"schedulers", "milestones", "lr"} & changed.keys()
+    and all(value == value for value in changed.values())  # It takes NaN.
+]
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="torch is loaded on its backend alone")
+@pytest.mark.parametrize(("name", "changed"), TORCH_REFUSED)
+def test_torch_refuses_it_too(name, changed):
+    arguments = arguments_of_torch(name, changed)
+    original = name.removesuffix("_momentum")
+    error = (TypeError, ValueError, ZeroDivisionError)
+    with pytest.raises(error):  # noqa: PT012
+        rates_or_error_of_torch(original, arguments)
+
+
+def rates_or_error_of_torch(name, arguments):
+    import torch
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    module = torch.optim.swa_utils if name == "SWALR" else torch.optim.lr_scheduler
+    momentum = {"cycle_momentum": False} if "Cycl" in name else {}
+    scheduler = getattr(module, name)(optimizer, **momentum, **arguments)
+    for _ in range(3):
+        optimizer.step()
+        scheduler.step()
+
+
 @pytest.mark.skipif(BACKEND != "torch", reason="torch is loaded on its backend alone")
 def test_every_scheduler_of_torch_has_its_port():
     from torch.optim import lr_scheduler
 
-    none = {"LRScheduler", "MultiplicativeLR", "ReduceLROnPlateau"}
     missing = {n for n in lr_scheduler.__all__ if not hasattr(compat.torch, n)}
-    assert missing == none
+    assert missing == {"LRScheduler"}
 
 
 def optax_parameters(choose, draw):

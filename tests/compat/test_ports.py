@@ -3,11 +3,15 @@
 import importlib
 import inspect
 import json
+import math
+import re
 
 import keras
 import numpy as np
 import pytest
 
+import kerasched
+from kerasched import Constant
 from kerasched import CosineDecay
 from kerasched import Schedule
 from kerasched import StepDecay
@@ -47,7 +51,8 @@ def test_a_port_says_whose_it_is_in_one_line(library, function):
     first, *rest = function.__doc__.splitlines()
     owner = {"paddle": "Paddle's", "transformers": "transformers'"}
     whose = owner.get(library, f"{library}'s")
-    assert first.startswith(f"{whose} {function.__name__}")
+    original = function.__name__.removesuffix("_momentum")
+    assert first.startswith(f"{whose} {original}")
     assert first.endswith(".")
     assert not rest or rest[0] == ""
     assert len(inspect.getsource(inspect.unwrap(function)).splitlines()) < 60
@@ -93,16 +98,8 @@ SGDR = {"init_value": 0.0, "peak_value": 0.1, "warmup_steps": 5, "decay_steps": 
             "mode",
         ),
         (lambda: torch.ChainedScheduler([StepDecay(0.1, 2)], 0.0), "lr"),
-        (lambda: torch.LambdaLR(0.1, lambda step: 1.0), "function"),
+        (lambda: torch.LambdaLR(0.1, lambda step: 1.0), "lr_lambda"),
         (lambda: transformers.get_scheduler("cosin", 0.1, 1, 2), "name"),
-        (
-            lambda: transformers.get_scheduler("constant", 0.1, 1),
-            "num_warmup_steps",
-        ),
-        (
-            lambda: transformers.get_scheduler("inverse_sqrt", 0.1, 1, 10),
-            "num_training_steps",
-        ),
         (lambda: transformers.get_scheduler("cosine", 0.1, 1), "num_training_steps"),
         (
             lambda: transformers.get_wsd_schedule(0.1, 5, 5, 20, 10),
@@ -206,6 +203,167 @@ def test_get_scheduler_takes_a_name(name, function, count, specific):
     same(ours, function(0.1, *steps, **specific))
 
 
+NAMES = [
+    ("constant", {}),
+    ("constant_with_warmup", {}),
+    ("inverse_sqrt", {}),
+    ("cosine", {}),
+    ("linear", {}),
+    ("polynomial", {}),
+    ("cosine_with_restarts", {"num_cycles": 2}),
+    ("cosine_with_min_lr", {"min_lr": 0.01}),
+    ("cosine_warmup_with_min_lr", {"min_lr": 0.01}),
+    ("warmup_stable_decay", {"num_decay_steps": 100}),
+    ("warmup_stable_decay", {"num_decay_steps": 100, "num_stable_steps": 800}),
+]
+
+
+@pytest.mark.parametrize("given", [None, {}])
+@pytest.mark.parametrize(("name", "kwargs"), NAMES)
+def test_get_scheduler_takes_what_a_script_passes_to_each(name, kwargs, given):
+    script = {
+        "num_warmup_steps": 0,
+        "num_training_steps": 1000,
+        "scheduler_specific_kwargs": kwargs or given,
+    }
+    ours = transformers.get_scheduler(name, lr=0.1, **script)
+    # Without warmup each begins at the rate, but for what counts from 1.
+    first = 0.1 if name != "cosine_warmup_with_min_lr" else pytest.approx(0.1, 1e-4)
+    assert ours.evaluate(0) == first
+
+
+@pytest.mark.parametrize(("name", "kwargs"), NAMES)
+def test_a_whole_float_is_a_number_of_steps(name, kwargs):
+    def made(warmup, total):
+        steps = (warmup, total)
+        return transformers.get_scheduler(
+            name, 0.1, *steps, scheduler_specific_kwargs=kwargs
+        )
+
+    # 0.07 * 100 is 7.000000000000001.
+    same(made(0.07 * 100, 1e3), made(7, 1000))
+    same(made(0.1 * 1000, 1000.0), made(100, 1000))
+    assert made(0.07 * 100, 1e3) == made(7, 1000)
+
+
+def test_kwargs_of_a_constant_are_ignored_as_in_the_original():
+    for name in ("constant", "constant_with_warmup"):
+        ours = transformers.get_scheduler(
+            name, 0.1, 0, 10, scheduler_specific_kwargs={"num_cycles": 2}
+        )
+        same(ours, transformers.get_constant_schedule(0.1))
+
+
+def test_no_cycle_of_a_cosine_is_a_constant():
+    # cos(pi * 0 * progress) is 1.
+    ours = transformers.get_cosine_schedule_with_warmup(0.1, 0, 100, num_cycles=0)
+    same(ours, transformers.get_constant_schedule(0.1))
+
+
+@pytest.mark.parametrize(
+    ("call", "owner"),
+    [
+        (lambda: torch.ReduceLROnPlateau(0.1), "torch.ReduceLROnPlateau"),
+        (lambda: paddle.ReduceOnPlateau(0.1, patience=3), "paddle.ReduceOnPlateau"),
+        (lambda: timm.PlateauLRScheduler(0.1), "timm.PlateauLRScheduler"),
+        (lambda: optax.reduce_on_plateau(0.1), "optax.contrib.reduce_on_plateau"),
+        (
+            lambda: optax.contrib.reduce_on_plateau(factor=0.1),
+            "optax.contrib.reduce_on_plateau",
+        ),
+        *(
+            (
+                lambda name=name: transformers.get_scheduler(name, 0.1, 0, 10),
+                f"transformers.get_{owner}_schedule",
+            )
+            for name, owner in (
+                ("reduce_lr_on_plateau", "reduce_on_plateau"),
+                ("greedy", "greedy"),
+            )
+        ),
+        (
+            lambda: transformers.get_reduce_on_plateau_schedule(0.1, factor=0.5),
+            "transformers.get_reduce_on_plateau_schedule",
+        ),
+        (
+            lambda: transformers.get_greedy_schedule(0.1),
+            "transformers.get_greedy_schedule",
+        ),
+    ],
+)
+def test_what_follows_a_metric_names_the_callback(call, owner):
+    text = (
+        f"{owner} follows a metric, which is not known from the step. Use the "
+        "callback kerasched.callbacks.ReduceOnPlateau(monitor, ...)."
+    )
+    with pytest.raises(NotImplementedError, match=f"^{re.escape(text)}$"):
+        call()
+    assert hasattr(kerasched.callbacks, "ReduceOnPlateau")
+
+
+@pytest.mark.parametrize(
+    ("call", "owner", "instead"),
+    [
+        (torch.MultiplicativeLR, "torch.MultiplicativeLR", torch.LambdaLR),
+        (paddle.MultiplicativeDecay, "paddle.MultiplicativeDecay", paddle.LambdaDecay),
+    ],
+)
+def test_what_multiplies_the_rate_before_says_what_to_use(call, owner, instead):
+    library = owner.partition(".")[0]
+    with pytest.raises(NotImplementedError) as caught:
+        call(0.1, halved)
+    assert str(caught.value).startswith(f"{owner} multiplies the rate of the step")
+    assert f"Use {library}.{instead.__name__} with a function that" in str(caught.value)
+
+
+def test_the_plateau_of_timm_is_refused_with_the_callback():
+    with pytest.raises(ValueError, match=r"Use the callback kerasched\.callbacks\.Red"):
+        timm.create_scheduler_v2(0.1, "plateau")
+
+
+def test_a_line_of_no_steps_keeps_its_start():
+    # The ramp (t + 1) / W of one step, as LinearLR(1 / W, total_iters=W - 1).
+    same(torch.LinearLR(0.1, 1.0, total_iters=0), Constant(0.1))
+    same(torch.LinearLR(0.1, 0.5, total_iters=0), Constant(0.05))
+
+
+def timm_cosine(step, lr_min, decay):
+    """Return the rate of timm's formula for cycles of 16, 8 and 4 steps."""
+    cycle = math.floor(math.log(1 - step / 16 * (1 - 0.5), 0.5))
+    length, start = 0.5**cycle * 16, (1 - 0.5**cycle) / (1 - 0.5) * 16
+    if cycle >= 3:
+        return lr_min
+    top = 0.1 * decay**cycle
+    p = (step - start) / length
+    return lr_min + 0.5 * (top - lr_min) * (1 + math.cos(math.pi * p))
+
+
+@pytest.mark.parametrize("lr_min", [0.0, 0.01])
+@pytest.mark.parametrize("decay", [1.0, 0.5])
+def test_cycles_of_timm_may_shrink(lr_min, decay):
+    cycles = {"cycle_mul": 0.5, "cycle_limit": 3, "cycle_decay": decay}
+    ours = timm.CosineLRScheduler(0.1, 16, lr_min, **cycles)
+    # timm raises at step 32, where 16 + 8 + 4 + 2 + ... ends.
+    theirs = [timm_cosine(step, lr_min, decay) for step in range(32)]
+    np.testing.assert_allclose(
+        ours.evaluate(np.arange(32)), theirs, rtol=1e-12, atol=1e-17
+    )
+    assert (ours.evaluate([28, 31, 32, 2**31 - 1]) == lr_min).all()
+
+
+def test_all_schedulers_of_timm_with_cycles_may_shrink():
+    cycles = {"cycle_mul": 0.5, "cycle_limit": 3}
+    for made in (
+        timm.PolyLRScheduler(0.1, 16, **cycles),
+        timm.TanhLRScheduler(0.1, 16, **cycles),
+        timm.create_scheduler_v2(0.1, num_epochs=16, **cycles),
+    ):
+        rates = made.evaluate(np.arange(32))
+        falls = np.flatnonzero(np.diff(rates) > 0.0) + 1
+        assert falls.tolist() == [16, 24]
+        assert (rates[28:] == 0.0).all()
+
+
 def test_get_scheduler_of_a_plateau():
     by_total = transformers.get_scheduler(
         "warmup_stable_decay", 0.1, 10, 100, {"num_decay_steps": 30}
@@ -287,9 +445,11 @@ def test_a_schedule_between_equal_boundaries_is_never_reached():
 
 
 def test_a_join_of_too_few_schedules_is_refused():
-    with pytest.raises(
-        ValueError, match="`schedules` of Chain must be one item longer"
-    ):
+    text = (
+        "Argument `milestones` of torch.SequentialLR must be one item shorter than "
+        "`schedulers`, which has 1. Received: milestones=(5,)"
+    )
+    with pytest.raises(ValueError, match=re.escape(text)):
         torch.SequentialLR([StepDecay(0.1, 2)], [5])
 
 
@@ -304,6 +464,18 @@ def test_a_scale_function_may_be_given_the_step():
     ours = paddle.CyclicLR(0.1, 0.3, 4, scale_fn=halved, scale_mode="iterations")
     # The wave is at 1/2 of its height at step 2, and the function at 1/2 of 1.
     assert ours.evaluate(2) == pytest.approx(0.1 + 0.2 * 0.5 * 0.5)
+
+
+def test_the_width_of_paddle_need_not_be_an_integer():
+    # Of TestNoamDecay in Paddle's test_lr_scheduler.py.
+    ours = paddle.NoamDecay(d_model=0.01, warmup_steps=200, learning_rate=2.0)
+    steps = np.arange(1, 400)
+    theirs = 2.0 * 0.01**-0.5 * np.minimum(steps**-0.5, steps * 200**-1.5)
+    np.testing.assert_allclose(ours.evaluate(steps), theirs, rtol=1e-13)
+    assert ours.evaluate(0) == 0.0
+    whole = paddle.NoamDecay(64, 10).get_config()["schedules"][1]["config"]
+    assert whole["model_dim"] == 64
+    assert isinstance(whole["model_dim"], int)
 
 
 def test_a_rate_or_a_schedule_follows_the_warmup_of_paddle():

@@ -13,6 +13,7 @@ from kerasched import PiecewiseConstant
 from kerasched import PiecewiseInterpolation
 from kerasched import PolynomialDecay
 from kerasched import StepDecay
+from kerasched import Warmup
 from migrating.original import Reason
 from migrating.original import original
 
@@ -69,13 +70,13 @@ def cosine_of_a_part(lr, begin, end, eta_min_ratio):
 
 @original("LinearLR")
 def linear(lr, end, start_factor=1 / 3, end_factor=1.0, begin=0):
-    ramp = LinearDecay(start_factor * lr, end - begin - 1, end_factor * lr)
+    ramp = Warmup(Constant(end_factor * lr), end - begin - 1, start_factor * lr)
     return Chain((Constant(lr), ramp), (begin,))
 
 
 @original("LinearMomentum")
 def linear_momentum(momentum, end, start_factor=1 / 3, end_factor=1.0):
-    return LinearDecay(start_factor * momentum, end - 1, end_factor * momentum)
+    return Warmup(Constant(end_factor * momentum), end - 1, start_factor * momentum)
 
 
 @original("PolyLR")

@@ -74,7 +74,9 @@ def test_every_reason_is_of_a_trace():
 def test_every_mapping_is_compared_with_a_trace():
     used = [originals_of(library, TRACES[library][case]) for library, case in COMPARED]
     functions = {item.function for items in used for item in items}
-    assert functions == {item.function for rows in ORIGINALS.values() for item in rows}
+    # Of tutorials there are formulas in place of traces: see test_tutorials.py.
+    rows = [row for library, row in ORIGINALS.items() if library != "tutorials"]
+    assert functions == {item.function for items in rows for item in items}
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,18 @@ def exact_starts(first, factor):
     return starts(first, meant(factor))[1:-1]
 
 
+def restarts_with_limit(first, factor):
+    return CosineRestarts(PEAK, first, factor, cycle_limit=4000)
+
+
+def repeated_with_limit(first, factor):
+    return Repeat(LinearDecay(PEAK, first), first, factor, cycle_limit=4000)
+
+
 every_kind = pytest.mark.parametrize("kind", [restarts, repeated_cosine, repeated_line])
+every_kind_of_limit = pytest.mark.parametrize(
+    "kind", [restarts_with_limit, repeated_with_limit]
+)
 every_cycle = pytest.mark.parametrize(
     ("first", "factor"),
     [(first, factor) for first in (1, 5, 9, 10, 150, 391) for factor in (1.5, 2, 3)]
@@ -66,6 +77,38 @@ def test_rates_at_a_boundary_are_those_of_exact_fractions(kind, first, factor, o
     np.testing.assert_allclose(
         schedule.evaluate(steps), expected, rtol=1e-12, atol=1e-15 * PEAK
     )
+
+
+@pytest.mark.host
+@every_kind_of_limit
+@pytest.mark.parametrize("factor", [0.5, 0.9, 0.25, 0.6, 0.123456789, 1e-300])
+@pytest.mark.parametrize("first", [1, 3, 16, 1000, 2**31 - 1])
+def test_cycles_that_shrink_have_the_rates_of_exact_fractions(kind, first, factor):
+    schedule = kind(first, factor)
+    begins = [math.ceil(start) for start in starts(first, meant(factor))]
+    steps = np.unique(np.add.outer(begins, [-1, 0, 1]).clip(0, MAX_STEP))
+    expected = [float(formula(schedule)(step)) for step in steps.tolist()]
+    # As in test_accuracy.
+    np.testing.assert_allclose(
+        schedule.evaluate(steps), expected, rtol=1e-12, atol=1e-15 * PEAK
+    )
+
+
+@every_kind_of_limit
+@pytest.mark.parametrize(
+    ("first", "factor", "step"), [(16, 0.5, s) for s in (0, 16, 24, 28, 30, 31)]
+)
+def test_each_shorter_cycle_begins_at_its_peak_on_the_backend(
+    kind, first, factor, step
+):
+    assert float(kind(first, factor)(step)) == np.float32(PEAK)
+
+
+@every_kind_of_limit
+def test_a_cycle_shorter_than_any_float32_is_no_nan(kind):
+    schedule = kind(16, 1e-300)
+    assert float(schedule(16)) == np.float32(PEAK)
+    assert float(schedule(17)) == 0.0
 
 
 def assert_alike(schedule, first, numbers):

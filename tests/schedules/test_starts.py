@@ -46,6 +46,27 @@ def test_starts_are_those_of_exact_fractions(first, factor):
         assert start.length == pytest.approx(float(length), rel=1e-15)
 
 
+SHRINKING = [
+    *[(first, factor) for first in (1, 16, 10**6) for factor in (0.5, 0.9, 2 / 3)],
+    *[(2**30, 0.5), (2**31 - 1, 0.99), (1000, 1e-300), (10, 0.97)],
+    *[(int(RANDOM.integers(1, 10**5)), 0.95 * RANDOM.random()) for _ in range(20)],
+]
+
+
+@pytest.mark.parametrize(("first", "factor"), SHRINKING)
+def test_starts_of_cycles_that_shrink_are_those_of_exact_fractions(first, factor):
+    multiplier = simplest(factor)
+    found = starts_of(first, multiplier, 10_000)
+    expected = list(exactly(first, multiplier, len(found)))
+    end = min(math.ceil(first / (1 - multiplier)), MAX_STEP + 1)
+    assert expected[-2][0] <= end - 1 < expected[-1][0]
+    for start, (time, length) in zip(found, expected, strict=True):
+        assert (start.floor, start.ceiling) == (math.floor(time), math.ceil(time))
+        assert start.beyond == pytest.approx(float(time - start.floor), abs=1e-16)
+        assert start.short == pytest.approx(float(start.ceiling - time), abs=1e-16)
+        assert start.length == pytest.approx(float(length), rel=1e-14)
+
+
 def test_no_more_starts_are_computed_than_are_asked_for():
     for most in (1, 2, 33, 34, 50):
         assert len(starts_of(10, simplest(1.01), most)) == most

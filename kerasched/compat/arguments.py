@@ -1,0 +1,162 @@
+"""Annotations of the ports' arguments: their kind and range, as the originals check.
+
+A port is checked by them before it runs, in the names that its caller wrote.
+"""
+
+import math
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+from typing import Any
+
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kerasched.errors import Integer
+from kerasched.errors import Items
+from kerasched.errors import Number
+from kerasched.errors import message
+from kerasched.errors import scalar
+from kerasched.schedules.arguments import ScheduleArgument
+from kerasched.schedules.from_function import RegisteredFunction
+
+# Relative: 0.07 * 100 is meant to be 7 steps, though the float lies just above it.
+ROUNDING = 1e-9
+
+
+@dataclass(eq=False, repr=False)
+class WholeNumber(Integer):
+    """An integer that may be given as a float, as 0.1 * 1000 steps are."""
+
+    def __call__(self, owner: str, argument: str, value: Any) -> int:
+        number = scalar(value)
+        if isinstance(number, float) and math.isfinite(number):
+            whole = round(number)
+            if abs(number - whole) > ROUNDING * max(1.0, abs(number)):
+                fix = "Round it, as with int()"
+                raise ValueError(message(owner, argument, self.requirement, value, fix))
+            number = whole
+        return super().__call__(owner, argument, number)
+
+
+@dataclass(eq=False, repr=False)
+class Float(Number):
+    """A float: the originals refuse an integer here, which may be a percentage."""
+
+    def __call__(self, owner: str, argument: str, value: Any) -> float:
+        if isinstance(scalar(value), int):
+            raise TypeError(message(owner, argument, self.requirement, value))
+        return super().__call__(owner, argument, value)
+
+
+@dataclass(eq=False, repr=False)
+class RateOrSchedule:
+    """A rate, or a learning-rate schedule."""
+
+    requirement: str = "a non-negative finite number or a learning-rate schedule"
+
+    def __call__(self, owner: str, argument: str, value: Any) -> Any:
+        if isinstance(value, LearningRateSchedule):
+            return ScheduleArgument()(owner, argument, value)
+        return Number(self.requirement, minimum=0.0)(owner, argument, value)
+
+
+@dataclass(eq=False, repr=False)
+class AtLeastOne(Items):
+    """A list or tuple that is not empty."""
+
+    def __call__(self, owner: str, argument: str, value: Any) -> tuple[Any, ...]:
+        items = super().__call__(owner, argument, value)
+        if not items:
+            raise ValueError(message(owner, argument, "not empty", value))
+        return items
+
+
+@dataclass(eq=False, repr=False)
+class InOrder(Items):
+    """A list or tuple of numbers, none below the one before it."""
+
+    strictly: bool = False
+
+    def __call__(self, owner: str, argument: str, value: Any) -> tuple[Any, ...]:
+        items = super().__call__(owner, argument, value)
+        ordered = sorted(set(items)) if self.strictly else sorted(items)
+        if list(items) != ordered:
+            what = "strictly increasing" if self.strictly else "in increasing order"
+            raise ValueError(message(owner, argument, what, value))
+        return items
+
+
+@dataclass(eq=False, repr=False)
+class Arguments:
+    """Arguments by their names."""
+
+    requirement: str = "a dict of arguments by name"
+
+    def __call__(self, owner: str, argument: str, value: Any) -> dict[str, Any]:
+        named = isinstance(value, Mapping) and all(isinstance(k, str) for k in value)
+        if not named:
+            raise TypeError(message(owner, argument, self.requirement, value))
+        return dict(value)
+
+
+@dataclass(eq=False, repr=False)
+class Table:
+    """A mapping from one kind of number to another."""
+
+    keys: Any
+    values: Any
+
+    @property
+    def requirement(self) -> str:
+        return "a dict"
+
+    def __call__(self, owner: str, argument: str, value: Any) -> dict[Any, Any]:
+        if not isinstance(value, Mapping):
+            raise TypeError(message(owner, argument, self.requirement, value))
+        return {
+            self.keys(owner, f"{argument} (a key)", key): self.values(
+                owner, f"{argument}[{key!r}]", item
+            )
+            for key, item in value.items()
+        }
+
+
+_STEPS = WholeNumber("a positive whole number", minimum=1)
+_COUNT = WholeNumber("a non-negative whole number", minimum=0)
+_RATE = Number("a non-negative finite number", minimum=0.0)
+
+WholeSteps = Annotated[int, _STEPS]
+WholeCount = Annotated[int, _COUNT]
+AnyWhole = Annotated[int, WholeNumber("a whole number")]
+Factor = Annotated[
+    float,
+    Number(
+        "a number above 0 and at most 1",
+        minimum=0.0,
+        exclusive=True,
+        below=math.nextafter(1.0, 2.0),
+    ),
+]
+FloatShare = Annotated[
+    float,
+    Float("a float from 0 to 1", minimum=0.0, below=math.nextafter(1.0, 2.0)),
+]
+BelowOne = Annotated[
+    float, Number("a number from 0 to below 1", minimum=0.0, below=1.0)
+]
+PositiveFloat = Annotated[
+    float, Float("a positive finite float", minimum=0.0, exclusive=True)
+]
+AnyRate = Annotated[float | LearningRateSchedule, RateOrSchedule()]
+Function = Annotated[Callable, RegisteredFunction()]
+Schedules = Annotated[Sequence[LearningRateSchedule], AtLeastOne(ScheduleArgument())]
+Milestones = Annotated[Sequence[int], Items(_COUNT)]
+RisingMilestones = Annotated[Sequence[int], InOrder(_COUNT)]
+Boundaries = Annotated[Sequence[int], InOrder(_COUNT, strictly=True)]
+Rates = Annotated[Sequence[float], Items(_RATE)]
+Scales = Annotated[Mapping[int, float], Table(_COUNT, _RATE)]
+Keywords = Annotated[Mapping[str, Any], Arguments()]
+CosineCycles = Annotated[Sequence[Mapping[str, Any]], AtLeastOne(Arguments())]
+Times = Annotated[Sequence[float], Items(Number("a finite number"))]

@@ -1,0 +1,31 @@
+"""Schedules that tutorials write out; `step` counts from 0, as in Keras."""
+
+from kerasched import Chain
+from kerasched import Constant
+from kerasched import CosineDecay
+from kerasched import Noam
+from kerasched import Warmup
+from migrating.original import original
+
+NOTES = {
+    "CustomSchedule": "The tutorial counts from 0, where its rate is 0; "
+    "`Noam(d_model, warmup_steps).shift(-1)` has the rate of the first step there too.",
+    "lr * min(1, (step + 1) / warmup)": "Right for a warmup of one step too; another "
+    "schedule in the place of the constant counts from the step of the peak.",
+}
+
+
+@original("CustomSchedule")  # tensorflow.org, Neural machine translation
+def transformer(d_model, warmup_steps=4000):
+    return Chain((Constant(0.0), Noam(d_model, warmup_steps)), (1,))
+
+
+@original("WarmUpCosine")  # keras.io, vision examples
+def warmup_cosine(lr_start, lr_max, warmup_steps, total_steps):
+    decay = CosineDecay(lr_max, total_steps - warmup_steps)
+    return Warmup(decay, warmup_steps, lr_start)
+
+
+@original("lr * min(1, (step + 1) / warmup)")
+def ramp_from_one(lr, warmup):
+    return Warmup(Constant(lr), warmup - 1, lr / warmup)
