@@ -16,6 +16,7 @@ from kerasched import Chebyshev
 from kerasched import CosineDecay
 from kerasched import CosineRestarts
 from kerasched import CosineWave
+from kerasched import Difference
 from kerasched import Eden
 from kerasched import ExponentialAnnealing
 from kerasched import ExponentialDecay
@@ -150,8 +151,11 @@ def tolerance(schedule, steps):
     """Return how far a call may lie from `evaluate`, at each step.
 
     design: 2e-6 relative, 3e-7 more for each power above 1, and 1e-9 of the peak; a
-    sum, product or chain adds its parts' relative terms.
+    sum, product or chain adds its parts' relative terms. A difference may be small
+    where its parts are not, and adds what each of them may be off by.
     """
+    if isinstance(schedule, Difference):
+        return sum(tolerance(child, steps) for child in schedule.children)
     values = schedule.evaluate(steps)
     return relative(schedule) * np.abs(values) + 1e-9 * np.abs(values).max()
 
