@@ -7,6 +7,7 @@ equality, hash and repr from the fields, and immutability.
 import dataclasses
 import inspect
 import json
+import math
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasched.errors import LARGEST
 from kerasched.errors import message
 from kerasched.schedules.arguments import checks_of
 from kerasched.schedules.arithmetic import Arithmetic
@@ -76,6 +78,7 @@ class Schedule(Arithmetic, LearningRateSchedule):
             object.__setattr__(self, name, checks[name](cls.__name__, name, value))
         object.__setattr__(self, "_depth", depth_of(cls.__name__, self._arguments()))
         self.check()
+        object.__setattr__(self, "_bounds", self.bounds)
 
     def check(self) -> None:
         """Raise ValueError where arguments, each right alone, do not fit together."""
@@ -106,7 +109,7 @@ class Schedule(Arithmetic, LearningRateSchedule):
             ValueError: a Python or NumPy step is 2**31 or more.
         """
         time = StepMath.time(step)
-        return StepMath.fill(self.value(time, StepMath), time)
+        return StepMath.fill(value_of(self, time, StepMath), time)
 
     def evaluate(self, steps: Any) -> Any:
         """Return the learning rate at `steps` in float64, computed on the host.
@@ -125,12 +128,12 @@ class Schedule(Arithmetic, LearningRateSchedule):
         flat = time.reshape(-1)  # One number is rounded otherwise than one of an array.
         with np.errstate(all="ignore"):
             if flat.size <= BLOCK:
-                result = HostMath.fill(self.value(flat, HostMath), flat)
+                result = HostMath.fill(value_of(self, flat, HostMath), flat)
                 return result.reshape(time.shape)[()]
             result = np.empty(flat.shape)
             for start in range(0, flat.size, BLOCK):
                 block = slice(start, start + BLOCK)
-                result[block] = self.value(flat[block], HostMath)
+                result[block] = value_of(self, flat[block], HostMath)
             return result.reshape(time.shape)
 
     @property
@@ -269,9 +272,17 @@ def depth_of(owner: str, arguments: Iterable[tuple[str, Any]]) -> int:
 
 def value_of(schedule: LearningRateSchedule, step: Any, xp: Any) -> Any:
     """Return the value of a nested schedule, ours or another library's."""
-    if isinstance(schedule, Schedule):
-        return schedule.value(step, xp)
-    return xp.foreign(schedule, step)
+    if not isinstance(schedule, Schedule):
+        return xp.foreign(schedule, step)
+    value = schedule.value(step, xp)
+    low, high = bounds_of(schedule)
+    # What grows without end, or is combined of large rates, stays finite in float32.
+    if high <= 0.5 * LARGEST or low == -math.inf:
+        return value
+    largest = xp.largest()
+    if isinstance(value, float):
+        return min(value, largest)
+    return xp.minimum(value, largest)
 
 
 def constant_after_of(schedule: LearningRateSchedule) -> int | None:
@@ -281,7 +292,7 @@ def constant_after_of(schedule: LearningRateSchedule) -> int | None:
 
 def bounds_of(schedule: LearningRateSchedule) -> Bounds:
     """Return `bounds` of a nested schedule, unknown for one that is not ours."""
-    return schedule.bounds if isinstance(schedule, Schedule) else UNKNOWN
+    return getattr(schedule, "_bounds", UNKNOWN)
 
 
 def _refuse(self: Schedule, name: str, *value: Any) -> None:
