@@ -85,13 +85,15 @@ class Number:
     """A finite real number within bounds, kept as a float.
 
     `minimum` is refused too where `exclusive` is set; `below` always is. A number that
-    float32 would make infinite is refused, and one it would make 0 where 0 is.
+    float32 would make infinite is refused, as one it would make 0 where 0 is; what no
+    compiled step computes with may have another `largest`.
     """
 
     requirement: str = "a finite number"
     minimum: float = -math.inf
     exclusive: bool = False
     below: float = math.inf
+    largest: float = LARGEST
 
     def __call__(self, owner: str, argument: str, value: Any) -> float:
         number = scalar(value)
@@ -104,8 +106,8 @@ class Number:
         low = number > self.minimum if self.exclusive else number >= self.minimum
         if not (math.isfinite(number) and low and number < self.below):
             raise ValueError(message(owner, argument, self.requirement, value))
-        if abs(number) > LARGEST:
-            limit = f"{self.requirement} of at most {LARGEST}"
+        if abs(number) > self.largest:
+            limit = f"{self.requirement} of at most {self.largest}"
             raise ValueError(message(owner, argument, limit, value))
         if self.exclusive and self.minimum == 0.0 and number < SMALLEST:
             limit = f"{self.requirement} of at least {SMALLEST}"

@@ -34,7 +34,10 @@ Share = Annotated[
     float,
     Number("a number from 0 to 1", minimum=0.0, below=math.nextafter(1.0, 2.0)),
 ]
-Multiplier = Annotated[float, Number("a finite number of at least 1", minimum=1.0)]
+# Of lengths, which are integers that the host computes.
+Multiplier = Annotated[
+    float, Number("a finite number of at least 1", minimum=1.0, largest=math.inf)
+]
 Part = Annotated[
     float,
     Number("a number above 0 and below 1", minimum=0.0, exclusive=True, below=1.0),
