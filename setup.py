@@ -1,7 +1,4 @@
-"""Builds the extension kerasched._native; all else is in pyproject.toml.
-
-KERASCHED_NO_NATIVE=1 leaves it out. So does a build that fails, and says so.
-"""
+"""Builds kerasched._native, unless KERASCHED_NO_NATIVE=1 or the build fails."""
 
 import os
 import sys
@@ -15,8 +12,8 @@ from setuptools import setup
 from setuptools.command.sdist import sdist
 
 WINDOWS = sys.platform == "win32"
-# Every product is rounded before it is added, so that results equal NumPy's and Keras's
-# to the last bit: tests/kernels/test_native.py depends on it.
+# Products are rounded before they are added, so that results equal NumPy and Keras to
+# the last bit: tests/kernels/test_native.py depends on it.
 FLAGS = ["-O3", "-ffp-contract=off", "-fvisibility=hidden"]
 FLAGS = ["/O2", "/fp:precise"] if WINDOWS else FLAGS
 NOT_BUILT = """

@@ -16,6 +16,10 @@ from typing import Protocol
 import numpy as np
 
 MAX_STEP = 2**31 - 1
+# The normal numbers of float32, in which a compiled step computes.
+LARGEST = float(np.finfo("float32").max)
+SMALLEST = float(np.finfo("float32").tiny)
+TRACED = "It is computed in a compiled step: a schedule keeps plain numbers"
 
 
 class UserError(Exception):
@@ -43,30 +47,58 @@ def message(
 
 
 def scalar(value: Any) -> Any:
-    """Return a NumPy scalar or 0-d array as a Python number, all else as it is."""
-    if isinstance(value, np.generic) or (
-        isinstance(value, np.ndarray) and value.ndim == 0
-    ):
+    """Return a scalar array, tensor or variable as a Python number, if it is known.
+
+    All else is returned as it is, also what only a running step will know.
+    """
+    if isinstance(value, np.generic):
         return value.item()
-    return value
+    try:
+        if isinstance(value, type) or len(value.shape) > 0:
+            return value
+        # Those of torch and JAX have item(), those of TensorFlow and Keras numpy().
+        return value.item() if hasattr(value, "item") else value.numpy().item()
+    except Exception:  # Each framework has its own error for what it cannot know.
+        return value
+
+
+def _fix_of(value: Any) -> str:
+    """Return what to do about what is no number: a scalar that is not yet known."""
+    shape = None if isinstance(value, type) else getattr(value, "shape", None)
+    is_scalar = shape is not None and _is_scalar(shape)
+    return TRACED if is_scalar and scalar(value) is value else ""
+
+
+def _not_a_number(owner: str, argument: str, what: str, value: Any) -> TypeError:
+    return TypeError(message(owner, argument, what, value, _fix_of(value)))
+
+
+def _is_scalar(shape: Any) -> bool:
+    try:
+        return len(shape) == 0
+    except (TypeError, ValueError):  # Of a tensor whose rank is unknown.
+        return False
 
 
 @dataclass(eq=False, repr=False)
 class Number:
     """A finite real number within bounds, kept as a float.
 
-    `minimum` is refused too where `exclusive` is set; `below` always is.
+    `minimum` is refused too where `exclusive` is set; `below` always is. A number that
+    float32 would make infinite is refused, as one it would make 0 where 0 is; what no
+    compiled step computes with may have another `largest`.
     """
 
     requirement: str = "a finite number"
     minimum: float = -math.inf
     exclusive: bool = False
     below: float = math.inf
+    largest: float = LARGEST
 
     def __call__(self, owner: str, argument: str, value: Any) -> float:
         number = scalar(value)
         if isinstance(number, bool) or not isinstance(number, numbers.Real):
-            raise TypeError(message(owner, argument, self.requirement, value))
+            raise _not_a_number(owner, argument, self.requirement, value)
         try:
             number = float(number)
         except OverflowError:
@@ -74,6 +106,12 @@ class Number:
         low = number > self.minimum if self.exclusive else number >= self.minimum
         if not (math.isfinite(number) and low and number < self.below):
             raise ValueError(message(owner, argument, self.requirement, value))
+        if abs(number) > self.largest:
+            limit = f"{self.requirement} of at most {self.largest}"
+            raise ValueError(message(owner, argument, limit, value))
+        if self.exclusive and self.minimum == 0.0 and number < SMALLEST:
+            limit = f"{self.requirement} of at least {SMALLEST}"
+            raise ValueError(message(owner, argument, limit, value))
         return number
 
 
@@ -92,7 +130,7 @@ class Integer:
             kind = TypeError if math.isfinite(number) else ValueError
             raise kind(message(owner, argument, self.requirement, value))
         if isinstance(number, bool) or not isinstance(number, numbers.Integral):
-            raise TypeError(message(owner, argument, self.requirement, value))
+            raise _not_a_number(owner, argument, self.requirement, value)
         if number > MAX_STEP:
             limit = f"{self.requirement} of at most {MAX_STEP}"
             raise ValueError(message(owner, argument, limit, value))

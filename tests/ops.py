@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 from keras.optimizers import schedules as keras_schedules
+from support import BACKEND
 
 import kerasched
 from kerasched import CosineDecay
@@ -112,6 +113,30 @@ def instructions(schedule):
     body = text[text.index("\nENTRY ") :].partition("\n}")[0]
     kinds = re.findall(r"^ .*? = (?:\(.*?\)|\S+) ([a-z][\w-]*)\(", body, re.MULTILINE)
     return Counter(kind for kind in kinds if kind not in NO_WORK)
+
+
+def operations(schedule):
+    """Return how many operations this backend compiles a step of a schedule to."""
+    if BACKEND == "tensorflow":
+        return nodes(schedule)
+    if BACKEND == "jax":
+        import jax
+        import jax.numpy as jnp
+
+        lowered = jax.jit(lambda step: schedule(step)).lower(jnp.int32(5))
+        return lowered.as_text().count(" = ")
+    import torch
+
+    counts = []
+
+    def count(graph, inputs):
+        counts.append(len(graph.graph.nodes))
+        return graph.forward
+
+    torch.compiler.reset()
+    step = torch.tensor(5, dtype=torch.int32)
+    torch.compile(lambda step: schedule(step), fullgraph=True, backend=count)(step)
+    return sum(counts)
 
 
 def graph_table():

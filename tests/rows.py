@@ -29,6 +29,7 @@ from kerasched import Constant
 from kerasched import CosineDecay
 from kerasched import CosineRestarts
 from kerasched import CosineWave
+from kerasched import Difference
 from kerasched import Eden
 from kerasched import ExponentialAnnealing
 from kerasched import ExponentialDecay
@@ -39,6 +40,8 @@ from kerasched import InverseSqrtDecay
 from kerasched import InverseTimeDecay
 from kerasched import Knee
 from kerasched import LinearDecay
+from kerasched import Maximum
+from kerasched import Minimum
 from kerasched import MultiStepDecay
 from kerasched import Noam
 from kerasched import Noise
@@ -223,6 +226,22 @@ ROWS = {
             ),
         ],
     ),
+    "Difference": Row(
+        lambda a, step: max(a.schedule(step) - a.subtracted(step), a.low or 0),
+        [
+            # 0.5 - 0.4 * (1 - t / 4)
+            (
+                Difference(Constant(0.5), LinearDecay(0.4, 4)),
+                {0: 0.1, 1: 0.2, 4: 0.5, 2**31 - 1: 0.5},
+            ),
+            # 0.4 - 0.2 * t, not below 0.15
+            (
+                Difference(LinearDecay(0.4, 4), LinearDecay(0.0, 4, 0.4), 0.15),
+                {0: 0.4, 1: 0.2, 2: 0.15, 3: 0.15, 4: 0.15},
+            ),
+            (Difference(Constant(0.5), Constant(0.25)), {0: 0.25}),
+        ],
+    ),
     "Eden": Row(
         formulas.eden,
         [
@@ -331,6 +350,26 @@ ROWS = {
         [
             (LinearDecay(1.0, 4, 0.2), {0: 1.0, 1: 0.8, 2: 0.6, 4: 0.2, 9: 0.2}),
             (LinearDecay(0.0, 4, 0.4), {0: 0.0, 1: 0.1, 4: 0.4, 9: 0.4}),
+        ],
+    ),
+    "Maximum": Row(
+        lambda a, step: max(schedule(step) for schedule in a.schedules),
+        [
+            (
+                Maximum((LinearDecay(0.4, 4), Constant(0.1), StepDecay(0.32, 2))),
+                {0: 0.4, 1: 0.32, 2: 0.2, 3: 0.16, 4: 0.1, 9: 0.1},
+            ),
+            (Maximum((Constant(0.1), Constant(0.2))), {0: 0.2}),
+        ],
+    ),
+    "Minimum": Row(
+        lambda a, step: min(schedule(step) for schedule in a.schedules),
+        [
+            (
+                Minimum((Constant(0.25), LinearDecay(0.4, 4), StepDecay(0.36, 2))),
+                {0: 0.25, 1: 0.25, 2: 0.18, 3: 0.1, 4: 0.0},
+            ),
+            (Minimum((Constant(0.1), Constant(0.2))), {0: 0.1}),
         ],
     ),
     "MultiStepDecay": Row(

@@ -16,6 +16,7 @@ from kerasched import Chebyshev
 from kerasched import CosineDecay
 from kerasched import CosineRestarts
 from kerasched import CosineWave
+from kerasched import Difference
 from kerasched import Eden
 from kerasched import ExponentialAnnealing
 from kerasched import ExponentialDecay
@@ -23,9 +24,11 @@ from kerasched import FlatCosine
 from kerasched import Hyperbolic
 from kerasched import InverseTimeDecay
 from kerasched import LinearDecay
+from kerasched import MultiStepDecay
 from kerasched import Noise
 from kerasched import OneCycle
 from kerasched import PerEpoch
+from kerasched import PiecewiseConstant
 from kerasched import PiecewiseInterpolation
 from kerasched import PolynomialDecay
 from kerasched import PowerDecay
@@ -116,6 +119,18 @@ SCHEDULES = {
     "interpolation with jumps": PiecewiseInterpolation(
         (0, 20, 20, 50.5, 50.5, 80), (0.01, 0.1, 0.05, 0.1, 0.02, 0.0)
     ),
+    "many pieces": PiecewiseConstant(
+        range(3, 303, 3), [0.1 * 0.97**i * (1 + i % 2) for i in range(101)]
+    ),
+    "many milestones": MultiStepDecay(0.1, range(1, 200, 5), 0.9),
+    "many lines": PiecewiseInterpolation(
+        [1.25 * i for i in range(80)], [(i % 7 + 1) / 70 for i in range(80)]
+    ),
+    "many waves, with jumps": PiecewiseInterpolation(
+        [7.5 * (i // 2) for i in range(41)],
+        [i * 3 % 5 / 50 for i in range(41)],
+        "cosine",
+    ),
     "exponential that grows": ExponentialDecay(0.1, 3, 1.5).clip(high=2.0),
     "nested": Chain(
         (
@@ -156,8 +171,11 @@ def tolerance(schedule, steps):
     """Return how far a call may lie from `evaluate`, at each step.
 
     design: 2e-6 relative, 3e-7 more for each power above 1, and 1e-9 of the peak; a
-    sum, product or chain adds its parts' relative terms.
+    sum, product or chain adds its parts' relative terms. A difference may be small
+    where its parts are not, and adds what each of them may be off by.
     """
+    if isinstance(schedule, Difference):
+        return sum(tolerance(child, steps) for child in schedule.children)
     values = schedule.evaluate(steps)
     return relative(schedule) * np.abs(values) + 1e-9 * np.abs(values).max()
 

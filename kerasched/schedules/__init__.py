@@ -20,8 +20,11 @@ from kerasched.schedules.cosine import SWALR as SWALR
 from kerasched.schedules.cosine import CosineDecay as CosineDecay
 from kerasched.schedules.cosine import CosineWave as CosineWave
 from kerasched.schedules.cosine import FlatCosine as FlatCosine
+from kerasched.schedules.difference import Difference as Difference
 from kerasched.schedules.eden import Eden as Eden
 from kerasched.schedules.exponential import ExponentialDecay as ExponentialDecay
+from kerasched.schedules.extremes import Maximum as Maximum
+from kerasched.schedules.extremes import Minimum as Minimum
 from kerasched.schedules.from_function import FromFunction as FromFunction
 from kerasched.schedules.hyperbolic import Hyperbolic as Hyperbolic
 from kerasched.schedules.interpolation import (

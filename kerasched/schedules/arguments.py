@@ -36,6 +36,11 @@ Share = Annotated[
     float,
     Number("a number from 0 to 1", minimum=0.0, below=math.nextafter(1.0, 2.0)),
 ]
+# How much longer a cycle is than the one before: the host computes with it.
+Multiplier = Annotated[
+    float,
+    Number("a positive finite number", 0.0, exclusive=True, largest=math.inf),
+]
 Part = Annotated[
     float,
     Number("a number above 0 and below 1", minimum=0.0, exclusive=True, below=1.0),

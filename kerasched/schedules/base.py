@@ -1,12 +1,14 @@
 """The base class of every schedule, which carries the hard parts once.
 
 Exact integer time, one formula with two evaluators, checks of arguments, config,
-equality, hash and repr from the fields, immutability, and the operators.
+equality, hash and repr from the fields, and immutability.
 """
 
 import dataclasses
 import inspect
 import json
+import math
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -17,8 +19,10 @@ import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasched.errors import LARGEST
 from kerasched.errors import message
 from kerasched.schedules.arguments import checks_of
+from kerasched.schedules.arithmetic import Arithmetic
 from kerasched.schedules.bounds import UNKNOWN
 from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.evaluators import HostMath
@@ -28,13 +32,21 @@ _EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _NONE = inspect.Parameter.empty
 
+# Schedules one inside another, through which saving, printing and tracing recurse: a
+# step of TensorFlow takes some 15 frames a level, of the 1000 that Python allows.
+MOST_LEVELS = 32
+# Lists and dicts one inside another in the config of so many schedules: three for each.
+MOST_CONFIG_LEVELS = 3 * MOST_LEVELS + 2
+TOO_DEEP = f"nested so that at most {MOST_LEVELS} schedules lie one inside another"
+FLATTER = "Give all parts to one Sum, Product or Chain instead of one inside another"
+
 # Steps that are evaluated at once: so few that the results between stay in the cache,
 # which made a million of them two to three times faster.
 BLOCK = 16_384
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
-class Schedule(LearningRateSchedule):
+class Schedule(Arithmetic, LearningRateSchedule):
     """A learning rate as a function of the optimizer's step.
 
     A subclass is a frozen dataclass: its annotated fields are its constructor's
@@ -64,7 +76,9 @@ class Schedule(LearningRateSchedule):
         checks = checks_of(cls)
         for name, value in given.arguments.items():
             object.__setattr__(self, name, checks[name](cls.__name__, name, value))
+        object.__setattr__(self, "_depth", depth_of(cls.__name__, self._arguments()))
         self.check()
+        object.__setattr__(self, "_bounds", self.bounds)
 
     def check(self) -> None:
         """Raise ValueError where arguments, each right alone, do not fit together."""
@@ -95,7 +109,7 @@ class Schedule(LearningRateSchedule):
             ValueError: a Python or NumPy step is 2**31 or more.
         """
         time = StepMath.time(step)
-        return StepMath.fill(self.value(time, StepMath), time)
+        return StepMath.fill(value_of(self, time, StepMath), time)
 
     def evaluate(self, steps: Any) -> Any:
         """Return the learning rate at `steps` in float64, computed on the host.
@@ -114,12 +128,12 @@ class Schedule(LearningRateSchedule):
         flat = time.reshape(-1)  # One number is rounded otherwise than one of an array.
         with np.errstate(all="ignore"):
             if flat.size <= BLOCK:
-                result = HostMath.fill(self.value(flat, HostMath), flat)
+                result = HostMath.fill(value_of(self, flat, HostMath), flat)
                 return result.reshape(time.shape)[()]
             result = np.empty(flat.shape)
             for start in range(0, flat.size, BLOCK):
                 block = slice(start, start + BLOCK)
-                result[block] = self.value(flat[block], HostMath)
+                result[block] = value_of(self, flat[block], HostMath)
             return result.reshape(time.shape)
 
     @property
@@ -159,8 +173,20 @@ class Schedule(LearningRateSchedule):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Schedule":
-        """Return the schedule that `get_config` described."""
-        return cls(**{name: _from_config(value) for name, value in config.items()})
+        """Return the schedule that `get_config` described.
+
+        Raises:
+            TypeError: the config is no dict, or an argument is of the wrong kind.
+            ValueError: an argument has a wrong value, or is nested too deeply.
+        """
+        owner = cls.__name__
+        if not (isinstance(config, dict) and all(isinstance(k, str) for k in config)):
+            what = "a dict of the arguments by name, as get_config returns it"
+            raise TypeError(message(f"{owner}.from_config", "config", what, config))
+        for name, value in config.items():
+            if _is_deeper(value, MOST_CONFIG_LEVELS):
+                raise ValueError(message(owner, name, TOO_DEEP, "...", FLATTER))
+        return cls(**{k: _from_config(owner, k, v) for k, v in config.items()})
 
     @classmethod
     def from_epochs(cls, *args: Any, steps_per_epoch: Any, **kwargs: Any) -> Self:
@@ -182,47 +208,6 @@ class Schedule(LearningRateSchedule):
         from kerasched.schedules.lengths import in_steps  # Loaded where it is used.
 
         return cls(**in_steps(cls, args, kwargs, steps_per_epoch))
-
-    def __add__(self, other: Any) -> "Schedule":
-        if isinstance(other, LearningRateSchedule):
-            return _built_upon().Sum((self, other))
-        return NotImplemented
-
-    def __radd__(self, other: Any) -> "Schedule":
-        if isinstance(other, LearningRateSchedule):
-            return _built_upon().Sum((other, self))
-        return NotImplemented
-
-    def __mul__(self, other: Any) -> "Schedule":
-        if isinstance(other, LearningRateSchedule):
-            return _built_upon().Product((self, other))
-        return _built_upon().Scale(self, other)
-
-    def __rmul__(self, other: Any) -> "Schedule":
-        if isinstance(other, LearningRateSchedule):
-            return _built_upon().Product((other, self))
-        return _built_upon().Scale(self, other)
-
-    def clip(self, low: float = 0.0, high: float | None = None) -> "Schedule":
-        """Return this schedule kept between `low` and `high`."""
-        return _built_upon().Clip(self, low, high)
-
-    def shift(self, steps: int) -> "Schedule":
-        """Return this schedule moved `steps` steps earlier (later if negative)."""
-        return _built_upon().Shift(self, steps)
-
-    def then(self, schedule: LearningRateSchedule) -> "Schedule":
-        """Return this schedule until it no longer changes, and then another.
-
-        Raises:
-            ValueError: this schedule never stops changing, or never changes.
-        """
-        end = self.constant_after
-        if not end:
-            what = "a schedule that changes and then stops"
-            fix = "Give the step yourself: Chain((first, second), boundaries=(step,))"
-            raise ValueError(message("then", "self", what, self, fix))
-        return _built_upon().Chain((self, schedule), (end,))
 
     def extend(self, new_total: int, step: int = 0) -> "Schedule":
         """Return this schedule with another end, for a run that is under way.
@@ -269,11 +254,35 @@ class Schedule(LearningRateSchedule):
         return tuple(_identity_of(value) for _, value in self._arguments())
 
 
+def depth_of(owner: str, arguments: Iterable[tuple[str, Any]]) -> int:
+    """Return how many schedules lie one inside another, the owner of these included.
+
+    Raises:
+        ValueError: they are too many.
+    """
+    depth = 1
+    for name, value in arguments:
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, LearningRateSchedule):
+                depth = max(depth, 1 + getattr(item, "_depth", 1))
+        if depth > MOST_LEVELS:
+            raise ValueError(message(owner, name, TOO_DEEP, value, FLATTER))
+    return depth
+
+
 def value_of(schedule: LearningRateSchedule, step: Any, xp: Any) -> Any:
     """Return the value of a nested schedule, ours or another library's."""
-    if isinstance(schedule, Schedule):
-        return schedule.value(step, xp)
-    return xp.foreign(schedule, step)
+    if not isinstance(schedule, Schedule):
+        return xp.foreign(schedule, step)
+    value = schedule.value(step, xp)
+    low, high = bounds_of(schedule)
+    # What grows without end, or is combined of large rates, stays finite in float32.
+    if high <= 0.5 * LARGEST or low == -math.inf:
+        return value
+    largest = xp.largest()
+    if isinstance(value, float):
+        return min(value, largest)
+    return xp.minimum(value, largest)
 
 
 def constant_after_of(schedule: LearningRateSchedule) -> int | None:
@@ -283,7 +292,7 @@ def constant_after_of(schedule: LearningRateSchedule) -> int | None:
 
 def bounds_of(schedule: LearningRateSchedule) -> Bounds:
     """Return `bounds` of a nested schedule, unknown for one that is not ours."""
-    return schedule.bounds if isinstance(schedule, Schedule) else UNKNOWN
+    return getattr(schedule, "_bounds", UNKNOWN)
 
 
 def _refuse(self: Schedule, name: str, *value: Any) -> None:
@@ -332,13 +341,6 @@ def _parameters(fields: Sequence[dataclasses.Field]) -> list[inspect.Parameter]:
     return sorted(parameters, key=lambda parameter: parameter.kind)
 
 
-def _built_upon() -> Any:
-    """Return the package, for the operators' results are built upon this module."""
-    from kerasched import schedules
-
-    return schedules
-
-
 def _to_config(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_to_config(item) for item in value]
@@ -347,12 +349,31 @@ def _to_config(value: Any) -> Any:
     return value
 
 
-def _from_config(value: Any) -> Any:
+def _is_deeper(value: Any, most: int) -> bool:
+    """Return whether lists and dicts lie deeper in one another than `most` levels."""
+    level = [value]
+    for _ in range(most):
+        nested = [x for x in level if isinstance(x, (dict, list, tuple))]
+        level = [y for x in nested for y in (x.values() if isinstance(x, dict) else x)]
+    return bool(level)
+
+
+def _from_config(owner: str, argument: str, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return tuple(_from_config(item) for item in value)
-    if isinstance(value, dict):
+        return tuple(
+            _from_config(owner, f"{argument}[{index}]", item)
+            for index, item in enumerate(value)
+        )
+    if not isinstance(value, dict):
+        return value
+    try:
         return keras.saving.deserialize_keras_object(value)
-    return value
+    except (TypeError, ValueError) as error:
+        error.add_note(f"In argument `{argument}` of {owner}.")
+        raise
+    except Exception as error:  # Keras fails in many ways on what it did not write.
+        what = "an object as Keras serialises it"
+        raise ValueError(message(owner, argument, what, value)) from error
 
 
 def _identity_of(value: Any) -> Any:

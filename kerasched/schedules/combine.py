@@ -23,7 +23,7 @@ from kerasched.schedules.polynomial import LinearDecay
 from kerasched.schedules.registry import register
 
 
-class _Several(Schedule):
+class Several(Schedule):
     """Schedules whose values at the same step are combined."""
 
     schedules: tuple[LearningRateSchedule, ...]
@@ -47,7 +47,7 @@ class _Several(Schedule):
     reference="Operator a + b",
     example={"schedules": (LinearDecay(0.06, 1000), Constant(0.02))},
 )
-class Sum(_Several):
+class Sum(Several):
     """Add the rates of several schedules.
 
     schedules[0](step) + schedules[1](step) + ...
@@ -70,7 +70,7 @@ class Sum(_Several):
     reference="Operator a * b; torch, ChainedScheduler",
     example={"schedules": (CosineDecay(0.1, 1000), ExponentialDecay(1.0, 500, 0.3))},
 )
-class Product(_Several):
+class Product(Several):
     """Multiply the rates of several schedules.
 
     schedules[0](step) * schedules[1](step) * ...

@@ -20,6 +20,9 @@ from kerasched.errors import MAX_STEP
 # Of the largest number, and all but that of the inverse of the smallest normal one.
 MOST_LOGARITHM = 708.0
 
+# Pieces that a compiled step selects from one by one; of more it has a table.
+FEW = 16
+
 Piece = Callable[[Any], Any] | float
 
 
@@ -80,7 +83,9 @@ class HostMath:
 
         Each piece, a function of the step or a number, is asked for its own steps only.
         """
-        index = np.searchsorted(boundaries, step, side="right")
+        index = HostMath.passed(boundaries, step)
+        if _are_numbers(pieces):
+            return HostMath.taken(pieces, index, step)
         first, last = int(index.min(initial=len(pieces))), int(index.max(initial=-1))
         if first == last:
             return _ask(pieces[first], step)
@@ -89,6 +94,16 @@ class HostMath:
             here = index == number
             result[here] = _ask(pieces[number], step[here])
         return result
+
+    @staticmethod
+    def passed(boundaries: Sequence[int], step: np.ndarray) -> Any:
+        """Return how many boundaries, of rising ones, are at or below each step."""
+        return np.searchsorted(boundaries, step, side="right")
+
+    @staticmethod
+    def taken(column: Sequence[float], index: Any, x: Any) -> Any:
+        """Return what a column has at indices; whole numbers are of the type of x."""
+        return np.asarray(column)[index]
 
     @staticmethod
     def word(x: Any) -> Any:
@@ -205,11 +220,27 @@ class StepMath:
         """Return the value of the piece of the last boundary at or below each step.
 
         Each piece, a function of the step or a number, is computed at every step.
+        Numbers are looked up where they are many: one by one they take XLA minutes.
         """
+        if len(pieces) > FEW and _are_numbers(pieces):
+            return StepMath.taken(pieces, StepMath.passed(boundaries, step), step)
         result = _ask(pieces[0], step)
         for boundary, piece in zip(boundaries, pieces[1:], strict=True):
             result = StepMath.where(step >= boundary, _ask(piece, step), result)
         return result
+
+    @staticmethod
+    def passed(boundaries: Sequence[int], step: Any) -> Any:
+        """Return how many boundaries, of rising ones, are at or below each step."""
+        table = _table(boundaries, keras.backend.standardize_dtype(step.dtype))
+        flat = ops.reshape(step, [-1])  # TensorFlow searches for no scalar.
+        found = ops.searchsorted(table, flat, side="right")
+        return ops.reshape(found, ops.shape(step))
+
+    @staticmethod
+    def taken(column: Sequence[float], index: Any, x: Any) -> Any:
+        """Return what a column has at indices; whole numbers are of the type of x."""
+        return ops.take(_table(column, _dtype_of(column, x)), index, axis=0)
 
     @staticmethod
     def word(x: Any) -> Any:
@@ -301,6 +332,10 @@ def _ask(piece: Piece, step: Any) -> Any:
     return piece(step) if callable(piece) else piece
 
 
+def _are_numbers(pieces: Sequence[Piece]) -> bool:
+    return all(isinstance(piece, float) for piece in pieces)
+
+
 def _real_dtype() -> str:
     return "float64" if keras.config.floatx() == "float64" else "float32"
 
@@ -322,10 +357,20 @@ def _like(y: Any, x: Any) -> Any:
 
 
 def _column(column: Sequence[float], x: Any) -> Any:
-    """Return a column in the type of x if it is of integers, else as reals."""
+    return _constant(column, _dtype_of(column, x))
+
+
+def _dtype_of(column: Sequence[float], x: Any) -> str:
+    """Return the type of x for a column of integers, else that of reals."""
     whole = isinstance(column[0], int)
-    dtype = keras.backend.standardize_dtype(x.dtype) if whole else _real_dtype()
-    return _constant(column, dtype)
+    return keras.backend.standardize_dtype(x.dtype) if whole else _real_dtype()
+
+
+def _table(column: Sequence[float], dtype: str) -> Any:
+    """Return a long column as a tensor: item by item it would take JAX a while."""
+    if keras.backend.backend() == "torch":  # Whose compiler cannot see into an array.
+        return ops.convert_to_tensor(list(column), dtype)
+    return ops.convert_to_tensor(np.asarray(column, dtype), dtype)
 
 
 def _constant(value: Any, dtype: str) -> Any:

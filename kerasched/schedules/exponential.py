@@ -69,6 +69,7 @@ def end_reached(schedule: Any) -> int | None:
     if factor > 1.0 or end == 0.0:
         return None
     # One period more than needed: rounding may put the end just above the bound.
-    periods = math.ceil(math.log(end / start) / math.log(factor)) + 1
+    fall = math.log(end) - math.log(start)  # Their ratio may be 0 or infinite.
+    periods = math.ceil(fall / math.log(factor)) + 1
     step = periods * schedule.decay_steps
     return step if step <= MAX_STEP else None

@@ -22,11 +22,11 @@ from kerasched.schedules.base import Schedule
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.chain import Chain
 from kerasched.schedules.combine import Clip
-from kerasched.schedules.combine import Product
 from kerasched.schedules.combine import Scale
+from kerasched.schedules.combine import Several
 from kerasched.schedules.combine import Shift
-from kerasched.schedules.combine import Sum
 from kerasched.schedules.decay import Decay
+from kerasched.schedules.difference import Difference
 from kerasched.schedules.interpolation import PiecewiseInterpolation
 from kerasched.schedules.per_epoch import PerEpoch
 from kerasched.schedules.per_epoch import PerUpdate
@@ -159,10 +159,19 @@ def _(schedule: Recipe, total: int, step: int) -> Schedule:
 
 
 @extended.register
-def _(schedule: Sum | Product, total: int, step: int) -> Schedule:
+def _(schedule: Several, total: int, step: int) -> Schedule:
     later = _stretch(schedule, total, step)
     parts = [_part(part, later(_end(part)), step) for part in schedule.schedules]
     return dataclasses.replace(schedule, schedules=parts)
+
+
+@extended.register
+def _(schedule: Difference, total: int, step: int) -> Schedule:
+    later = _stretch(schedule, total, step)
+    names = ("schedule", "subtracted")
+    parts = {name: getattr(schedule, name) for name in names}
+    parts = {name: _part(p, later(_end(p)), step) for name, p in parts.items()}
+    return dataclasses.replace(schedule, **parts)
 
 
 @extended.register

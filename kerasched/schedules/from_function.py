@@ -22,13 +22,17 @@ class RegisteredFunction:
         named = callable(value) and hasattr(value, "__name__")
         if not named or isinstance(value, type):
             raise TypeError(message(owner, argument, self.requirement, value))
-        name = keras.saving.get_registered_name(value)
-        if keras.saving.get_registered_object(name) is value:
+        try:
+            name = keras.saving.get_registered_name(value)
+        except (AttributeError, TypeError):
+            name = ""  # A partial has no name, and some objects have no hash.
+        if name and keras.saving.get_registered_object(name) is value:
             return name
         raise ValueError(message(owner, argument, self.requirement, value, FIX))
 
     def _known(self, owner: str, argument: str, name: str) -> str:
-        if callable(keras.saving.get_registered_object(name)):
+        known = keras.saving.get_registered_object(name)
+        if callable(known) and not isinstance(known, type):
             return name
         fix = "Import the module that registers it first"
         raise ValueError(message(owner, argument, self.requirement, name, fix))

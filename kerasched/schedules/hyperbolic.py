@@ -68,7 +68,7 @@ class Hyperbolic(Schedule):
         fallen = done * (2.0 - done) / (first + here)
         start, infimum = self.initial_learning_rate, self.infimum_learning_rate
         if self.exponential:
-            return start * xp.exp(fallen * math.log(infimum / start))
+            return start * xp.exp(fallen * (math.log(infimum) - math.log(start)))
         return start * ((1.0 - first) + here) + infimum * fallen
 
     @property

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Annotated
 from typing import Any
 from typing import Literal
+from typing import NamedTuple
 
 from kerasched.errors import MAX_STEP
 from kerasched.errors import Number
@@ -15,7 +16,7 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.bounds import reached
-from kerasched.schedules.progress import Progress
+from kerasched.schedules.evaluators import FEW
 from kerasched.schedules.registry import register
 
 Point = Annotated[float, Number("a non-negative finite number", minimum=0.0)]
@@ -58,13 +59,16 @@ class PiecewiseInterpolation(Schedule):
             what = f"as long as `steps`, which has {len(self.steps)}"
             raise ValueError(message(owner, "values", what, self.values))
 
+        object.__setattr__(self, "_starts", tuple(map(math.ceil, self.steps)))
+        lines = [self._line(index) for index in range(len(self.steps) - 1)]
+        object.__setattr__(self, "_lines", lines)
+
     def value(self, step: Any, xp: Any) -> Any:
-        starts = [math.ceil(point) for point in self.steps]
-        between = [
-            partial(self._segment, index, xp=xp) for index in range(len(starts) - 1)
-        ]
+        if len(self._starts) >= FEW:
+            return self._looked_up(step, xp)
+        between = [partial(self._segment, line, xp=xp) for line in self._lines]
         pieces: list[Callable[[Any], Any] | float] = [self.values[0], *between]
-        return xp.piecewise(step, starts, [*pieces, self.values[-1]])
+        return xp.piecewise(step, self._starts, [*pieces, self.values[-1]])
 
     @property
     def bounds(self) -> Bounds:
@@ -75,26 +79,69 @@ class PiecewiseInterpolation(Schedule):
     def constant_after(self) -> int:
         return math.ceil(self.steps[-1])
 
-    def _segment(self, index: int, step: Any, xp: Any) -> Any:
+    def _segment(self, line: "_Line", step: Any, xp: Any) -> Any:
         """Return the value between two points, at steps between them."""
+        if line.falls:
+            whole = line.anchor - xp.minimum(step, line.anchor)
+        else:
+            whole = xp.maximum(step, line.anchor) - line.anchor
+        part = self._curve((xp.real(whole) + line.beyond) / line.length, xp)
+        return line.low + line.height * part if line.low else line.height * part
+
+    def _looked_up(self, step: Any, xp: Any) -> Any:
+        """Return the values of many segments, whose numbers are in a table."""
+        ends = [_Line(0, 0.0, 1.0, self.values[end], 0.0, False) for end in (0, -1)]
+        lines = [ends[0], *self._lines, ends[1]]
+        index = xp.passed(self._starts, step)
+        anchor, beyond, length, low, height = (
+            xp.taken([line[column] for line in lines], index, step)
+            for column in range(5)
+        )
+        whole = xp.maximum(step, anchor) - xp.minimum(step, anchor)
+        return low + height * self._curve((xp.real(whole) + beyond) / length, xp)
+
+    def _curve(self, part: Any, xp: Any) -> Any:
+        """Return how much of the height there is at a part of the way up."""
+        if self.shape == "linear":
+            return part
+        half = xp.sin(0.5 * math.pi * part)
+        return half * half
+
+    def _line(self, index: int) -> "_Line":
+        """Return the line between two points, counted from the lower of them."""
         begin, end = self.steps[index], self.steps[index + 1]
-        if begin == end:
-            return self.values[index + 1]
-        first, last = math.ceil(begin), math.floor(end)
+        start, target = self.values[index], self.values[index + 1]
+        falls = start >= target
+        rates = (min(start, target), abs(target - start), falls)
+        anchor = math.floor(end) if falls else math.ceil(begin)
+        beyond = end - anchor if falls else anchor - begin
+        if math.ceil(end) - math.ceil(begin) > 1:
+            return _Line(anchor, beyond, end - begin, *rates)
+        # One step at most lies between: its part is found here, for the length may be
+        # so small that it is 0 in float32.
+        step = math.ceil(begin)
+        part = (abs(anchor - step) + beyond) / ((end - begin) or 1.0)
+        return _Line(step, part, 1.0, *rates)
 
-        # Whole steps are counted as integers, and what is left over is added to them.
-        def done() -> Any:
-            whole = xp.real(xp.maximum(step, first) - first)
-            return (whole + (first - begin)) / (end - begin)
 
-        def left() -> Any:
-            whole = xp.real(last - xp.minimum(step, last))
-            return (whole + (end - last)) / (end - begin)
+class _Line(NamedTuple):
+    """The way up between two points, so that nothing near-equal is subtracted.
 
-        progress = Progress(xp, done, left)
-        if self.shape == "cosine":
-            progress = progress.waved()
-        return progress.between(self.values[index], self.values[index + 1])
+    Args:
+        anchor: the whole step next to the lower point, from which steps are counted.
+        beyond: the steps, a part of one, from the lower point to the anchor.
+        length: the steps from one point to the other.
+        low: the rate at the lower point.
+        height: how far the higher point is above it.
+        falls: whether the lower point is the last one.
+    """
+
+    anchor: int
+    beyond: float
+    length: float
+    low: float
+    height: float
+    falls: bool
 
 
 def _in_order(owner: str, steps: tuple[float, ...]) -> None:

@@ -130,7 +130,10 @@ class PowerDecay(Schedule):
 
     def value(self, step: Any, xp: Any) -> Any:
         count = xp.maximum(xp.real(step) + self.offset, 1.0)
-        return self.initial_learning_rate * xp.power(count, self.power)
+        powers = xp.power(count, self.power)
+        if self.power > 0.0:  # Infinity times 0 would be no number.
+            powers = xp.minimum(powers, xp.largest())
+        return self.initial_learning_rate * powers
 
     @property
     def bounds(self) -> Bounds:

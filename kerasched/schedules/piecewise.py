@@ -1,7 +1,9 @@
 """Rates that change at given steps."""
 
+import math
 from typing import Any
 
+from kerasched.errors import LARGEST
 from kerasched.errors import message
 from kerasched.errors import strictly_increasing
 from kerasched.schedules.arguments import Boundary
@@ -72,11 +74,20 @@ class MultiStepDecay(Recipe):
 
     def compose(self) -> PiecewiseConstant:
         strictly_increasing("MultiStepDecay", "milestones", self.milestones)
-        rates = [
-            self.initial_learning_rate * self.decay_rate**passed
-            for passed in range(len(self.milestones) + 1)
-        ]
+        rates = [self._rate(passed) for passed in range(len(self.milestones) + 1)]
         return PiecewiseConstant(self.milestones, rates)
+
+    def _rate(self, passed: int) -> float:
+        """Return the rate after so many milestones, which must be one of float32."""
+        try:
+            rate = self.initial_learning_rate * self.decay_rate**passed
+        except OverflowError:
+            rate = math.inf
+        if rate > LARGEST:
+            what = f"such that no rate is above {LARGEST}"
+            factor = self.decay_rate
+            raise ValueError(message("MultiStepDecay", "decay_rate", what, factor))
+        return rate
 
 
 def check_pieces(

@@ -7,6 +7,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import message
 from kerasched.schedules.arguments import Count
+from kerasched.schedules.arguments import Multiplier
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
@@ -52,7 +53,7 @@ class Repeat(Schedule):
 
     schedule: LearningRateSchedule
     steps: Steps
-    multiplier: Positive = 1.0
+    multiplier: Multiplier = 1.0
     decay_rate: Positive = 1.0
     cycle_limit: Count | None = None
 

@@ -7,6 +7,7 @@ from typing import Any
 from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Count
+from kerasched.schedules.arguments import Multiplier
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
@@ -48,7 +49,7 @@ class CosineRestarts(Schedule):
 
     initial_learning_rate: Rate
     first_decay_steps: Steps
-    t_mul: Positive = 2.0
+    t_mul: Multiplier = 2.0
     m_mul: Positive = 1.0
     end_learning_rate: Rate = 0.0
     warmup_steps: Boundary = 0

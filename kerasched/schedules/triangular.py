@@ -128,6 +128,9 @@ class Triangular(Schedule):
             scale = xp.geometric(0.5, xp.real(xp.floor_divide(step, self._period)))
         else:
             scale = self._range(xp.real(step), xp)
+        if self.gamma > 1.0:  # Where 1 - scale would be as large as scale.
+            height = self.max_learning_rate - self.min_learning_rate
+            return self.min_learning_rate + height * scale
         return self.min_learning_rate * (1.0 - scale) + self.max_learning_rate * scale
 
 

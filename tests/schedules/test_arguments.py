@@ -1,6 +1,7 @@
 """Every bad argument raises at construction, with the message form of all errors."""
 
 import dataclasses
+import functools
 import inspect
 import math
 import re
@@ -9,6 +10,8 @@ from fractions import Fraction
 import keras
 import numpy as np
 import pytest
+from support import BACKEND
+from support import compiled_calls
 
 import kerasched
 from kerasched import Chain
@@ -18,16 +21,22 @@ from kerasched import Constant
 from kerasched import CosineDecay
 from kerasched import CosineRestarts
 from kerasched import CosineWave
+from kerasched import Eden
 from kerasched import ExponentialDecay
 from kerasched import FromFunction
 from kerasched import Hyperbolic
+from kerasched import InverseTimeDecay
 from kerasched import Knee
+from kerasched import LinearDecay
+from kerasched import Maximum
 from kerasched import MultiStepDecay
 from kerasched import Noise
 from kerasched import OneCycle
 from kerasched import PerEpoch
 from kerasched import PiecewiseConstant
 from kerasched import PiecewiseInterpolation
+from kerasched import PolynomialDecay
+from kerasched import PowerDecay
 from kerasched import Repeat
 from kerasched import Scale
 from kerasched import Schedule
@@ -35,9 +44,11 @@ from kerasched import Shift
 from kerasched import SlantedTriangular
 from kerasched import StepDecay
 from kerasched import Sum
+from kerasched import TanhDecay
 from kerasched import Triangular
 from kerasched import Warmup
 from kerasched import WarmupStableDecay
+from kerasched.errors import MAX_STEP
 from kerasched.errors import Choice
 from kerasched.errors import Flag
 from kerasched.errors import Integer
@@ -67,8 +78,11 @@ def bad_values(check):
     """Return (error, value) pairs that an argument with this check must refuse."""
     if isinstance(check, Number):
         low = [] if check.minimum < 0 else [-1, -1e-9, np.float64(-0.5)]
+        low += [1e39, -1e39] if check.largest < INF else []
         low += [check.below] if check.below < INF else []
-        values = NOT_FINITE + low + ([0, 0.0, -0.0] if check.exclusive else [])
+        zero = [0, 0.0, -0.0]
+        zero += [1e-39] if check.minimum == 0.0 else []  # It is 0 in float32.
+        values = NOT_FINITE + low + (zero if check.exclusive else [])
         kinds = NOT_NUMBERS
     elif isinstance(check, Integer):
         low = [check.minimum - 1, np.int64(check.minimum - 1)]
@@ -630,3 +644,133 @@ def test_wrong_names_are_told_with_the_right_ones(arguments, what):
         f"StepDecay: {what}. Its arguments are: initial_learning_rate, decay_steps, "
         "decay_rate, end_learning_rate, name"
     )
+
+
+def scalars(number):
+    """Return a number as a scalar of each kind that this backend has."""
+    tensor = keras.ops.convert_to_tensor(number)
+    dtype = "int32" if isinstance(number, int) else "float32"
+    variable = keras.Variable(number, dtype=dtype, trainable=False)
+    kinds = [tensor, variable, variable.value, np.array(number)]
+    if BACKEND == "torch":
+        import torch
+
+        if isinstance(number, float):
+            kinds.append(torch.nn.Parameter(torch.tensor(number)))
+    return kinds
+
+
+def test_a_scalar_tensor_is_kept_as_its_number():
+    for scalar in scalars(0.5):
+        for kept in (Constant(scalar).learning_rate, Scale(A_SCHEDULE, scalar).factor):
+            assert kept == 0.5
+            assert type(kept) is float
+        assert A_SCHEDULE * scalar == 0.5 * A_SCHEDULE
+        assert A_SCHEDULE + scalar == A_SCHEDULE + 0.5
+    for scalar in scalars(3):
+        kept = StepDecay(0.1, scalar).decay_steps
+        assert kept == 3
+        assert type(kept) is int
+
+
+def test_a_scalar_tensor_out_of_range_is_refused():
+    for scalar in scalars(-0.5):
+        with pytest.raises(ValueError, match="`learning_rate` of Constant must be"):
+            Constant(scalar)
+
+
+def test_a_tensor_with_an_axis_is_no_number():
+    with pytest.raises(TypeError, match="`learning_rate` of Constant must be"):
+        Constant(keras.ops.ones(1))
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="its eager steps know every number")
+def test_a_traced_number_is_refused_with_what_to_do():
+    def step(rate):
+        text = message(lambda: Constant(rate))
+        assert text.startswith("Argument `learning_rate` of Constant must be a non-neg")
+        assert text.endswith(
+            ". It is computed in a compiled step: a schedule keeps plain numbers"
+        )
+        return rate
+
+    for call in compiled_calls(step).values():
+        call(keras.ops.convert_to_tensor(0.1))
+
+
+class Callable:
+    def __call__(self, step):
+        return 0.1
+
+
+@pytest.mark.parametrize(
+    "function",
+    [functools.partial(not_registered, 5), Callable(), np.vectorize(not_registered)],
+    ids=["partial", "instance", "vectorized"],
+)
+def test_a_callable_without_a_name_is_refused_with_what_to_do(function):
+    text = message(lambda: FromFunction(function))
+    assert text.startswith("Argument `function` of FromFunction must be a function reg")
+    assert text.endswith("keras.saving.register_keras_serializable()")
+
+
+def test_the_name_of_a_class_is_no_function():
+    with pytest.raises(ValueError, match="`function` of FromFunction must be"):
+        FromFunction("kerasched>Constant")
+
+
+def test_numbers_beyond_float32_are_refused_with_the_limit():
+    assert message(lambda: Constant(1e39)) == (
+        "Argument `learning_rate` of Constant must be a non-negative finite number of "
+        "at most 3.4028234663852886e+38. Received: learning_rate=1e+39"
+    )
+    assert message(lambda: ExponentialDecay(0.1, 1, 1e-39)) == (
+        "Argument `decay_rate` of ExponentialDecay must be a positive finite number of "
+        "at least 1.1754943508222875e-38. Received: decay_rate=1e-39"
+    )
+    assert message(lambda: MultiStepDecay(0.1, [1, 2, 3], 1e20)) == (
+        "Argument `decay_rate` of MultiStepDecay must be such that no rate is above "
+        "3.4028234663852886e+38. Received: decay_rate=1e+20"
+    )
+
+
+MOST = 3.4e38
+FINITE = [
+    Constant(MOST),
+    Constant(MOST) + Constant(MOST),
+    Constant(MOST) * CosineDecay(MOST, 10),
+    100 * CosineDecay(MOST, 10),
+    Maximum((ExponentialDecay(1.0, 1, 2.0), Constant(MOST))) + 1.0,
+    4 * ExponentialDecay(1.0, 1, 2.0),
+    ExponentialDecay(MOST, 1, MOST),
+    LinearDecay(MOST, 10, MOST),
+    InverseTimeDecay(0.1, 1, MOST),
+    PowerDecay(0.1, 1e19),
+    PowerDecay(0.0, 1e19),
+    PowerDecay(MOST, -1e19),
+    Triangular(0.3, 0.3, 5, mode="exp_range", gamma=MOST),
+    Triangular(0.0, MOST, 5, mode="exp_range", gamma=1.1),
+    Chebyshev(MOST, 10, 1e-37),
+    Eden(MOST, 1, 1e-37, 10),
+    Noise(Constant(MOST), 1.0, 1),
+    Repeat(Constant(MOST), 10, decay_rate=MOST),
+    CosineRestarts(MOST, 10, m_mul=2.0, end_learning_rate=3e38),
+    TanhDecay(0.1, 10, 0.0, -MOST, MOST),
+    PolynomialDecay(0.1, 10, 0.2, MOST, MOST),
+    Hyperbolic(MOST, 10, 10, 1e-300, True),
+    StepDecay(1e-300, 10, 0.5, 1e-320).clip(high=1.0),
+]
+
+
+@pytest.mark.parametrize("schedule", FINITE, ids=repr)
+def test_accepted_arguments_give_finite_rates_in_float32(schedule):
+    steps = np.array([0, 1, 3, 5, 9, 10, 11, 1000, MAX_STEP])
+    for rates in (
+        schedule.evaluate(steps),
+        keras.ops.convert_to_numpy(schedule(steps)),
+    ):
+        assert np.isfinite(rates).all(), rates
+        assert (rates >= 0.0).all(), rates
+    for step in (0, 10, MAX_STEP):
+        assert np.isfinite(float(schedule(step)))
+    assert schedule.constant_after is None or schedule.constant_after >= 0

@@ -11,11 +11,14 @@ from kerasched import Chebyshev
 from kerasched import Constant
 from kerasched import CosineRestarts
 from kerasched import CosineWave
+from kerasched import Difference
 from kerasched import Eden
 from kerasched import ExponentialDecay
 from kerasched import FromFunction
 from kerasched import InverseTimeDecay
 from kerasched import LinearDecay
+from kerasched import Maximum
+from kerasched import Minimum
 from kerasched import Noam
 from kerasched import Noise
 from kerasched import OneCycle
@@ -86,6 +89,13 @@ ROWS = [
     (LINE + LINE, (0.4, 1.6)),
     (LINE * LINE, (0.04, 0.64)),
     (LINE * 0.0, (0.0, 0.0)),
+    (1.0 - LINE, (0.2, 0.8)),
+    (Difference(LINE, Constant(0.5), 0.0), (0.0, 0.3)),
+    (Difference(LINE, Constant(0.5), 0.4), (0.4, 0.4)),
+    (Minimum((LINE, Constant(0.5))), (0.2, 0.5)),
+    (Maximum((LINE, Constant(0.5))), (0.5, 0.8)),
+    (Minimum((FOREIGN, LINE)), (-math.inf, 0.8)),
+    (1.0 - Scale(FOREIGN, 2.0), (0.0, math.inf)),
     (LINE.clip(0.3, 0.5), (0.3, 0.5)),
     (LINE.clip(0.9), (0.9, 0.9)),
     (LINE.shift(-5), (0.2, 0.8)),

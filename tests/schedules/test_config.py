@@ -7,7 +7,9 @@ import pickle
 import keras
 import numpy as np
 import pytest
+from support import BACKEND
 from support import SCHEDULES
+from support import compiled_calls
 
 from kerasched import Chain
 from kerasched import Constant
@@ -16,8 +18,10 @@ from kerasched import PerEpoch
 from kerasched import PiecewiseConstant
 from kerasched import Schedule
 from kerasched import StepDecay
+from kerasched import Sum
 from kerasched import Warmup
 from kerasched import list_schedules
+from kerasched.schedules.base import MOST_LEVELS
 
 by_name = pytest.mark.parametrize("name", SCHEDULES)
 built_in = keras.optimizers.schedules
@@ -168,3 +172,79 @@ def test_a_cosine_inside_a_built_in_slot_keeps_its_end():
     # CosineDecay of ours takes an absolute end, Keras's alpha is a fraction.
     theirs = built_in.CosineDecay(0.5, 10, alpha=0.1)
     assert float(theirs(10)) == pytest.approx(CosineDecay(0.5, 10, 0.05).evaluate(10))
+
+
+def nested(levels):
+    """Return a schedule of so many levels."""
+    schedule = Constant(0.1)
+    for _ in range(levels - 1):
+        schedule = Warmup(schedule, 1)
+    return schedule
+
+
+TOO_DEEP = (
+    "must be nested so that at most 32 schedules lie one inside another. Received: "
+)
+
+
+def test_schedules_as_deep_as_allowed_work():
+    schedule = nested(MOST_LEVELS)
+    text = json.dumps(keras.saving.serialize_keras_object(schedule))
+    restored = keras.saving.deserialize_keras_object(json.loads(text))
+    assert restored == schedule
+    assert hash(restored) == hash(schedule)
+    assert repr(restored) == repr(schedule)
+    assert restored.evaluate(40) == 0.1
+    # Inlining by torch.compile takes several times the frames.
+    compiled = [] if BACKEND == "torch" else compiled_calls(restored).values()
+    for call in (restored, *compiled):
+        assert float(call(keras.ops.convert_to_tensor(40))) == np.float32(0.1)
+
+
+def test_schedules_too_deep_are_refused_as_they_are_built():
+    with pytest.raises(ValueError, match="Argument `schedule` of Warmup " + TOO_DEEP):
+        nested(MOST_LEVELS + 1)
+    with pytest.raises(ValueError, match="Argument `schedules` of Sum " + TOO_DEEP):
+        Sum((Constant(0.1), nested(MOST_LEVELS)))
+
+
+def test_a_config_too_deep_is_refused_before_it_is_read():
+    config = Constant(0.1).get_config()
+    kind = keras.saving.serialize_keras_object(nested(2))
+    for _ in range(300):
+        inner = {**kind, "config": config}
+        config = {**kind["config"], "schedule": inner}
+    with pytest.raises(ValueError, match="Argument `schedule` of Warmup " + TOO_DEEP):
+        Warmup.from_config(config)
+    values = 0.1
+    for _ in range(2000):
+        values = [values]
+    with pytest.raises(ValueError, match="Argument `values` of Piecewise.* must be"):
+        PiecewiseConstant.from_config({"boundaries": [], "values": values})
+
+
+def test_a_saved_sum_of_sums_stays_as_it_was():
+    sums = Sum((Sum((Constant(0.1), Constant(0.2))), Constant(0.3)))
+    restored = Sum.from_config(json.loads(json.dumps(sums.get_config())))
+    assert restored == sums
+    assert len(restored.schedules) == 2
+
+
+@pytest.mark.parametrize("config", [None, 5, "a", [("learning_rate", 0.1)], {1: 0.1}])
+def test_a_config_that_is_no_dict_of_arguments_is_refused(config):
+    with pytest.raises(TypeError, match="`config` of Constant.from_config") as caught:
+        Constant.from_config(config)
+    assert str(caught.value) == (
+        "Argument `config` of Constant.from_config must be a dict of the arguments by "
+        f"name, as get_config returns it. Received: config={config!r}"
+    )
+
+
+def test_an_object_that_keras_cannot_read_is_refused_with_its_place():
+    inner = {"class_name": "__numpy__", "config": {}}
+    with pytest.raises(ValueError, match=r"`schedules\[1\]` of Sum must be an object"):
+        Sum.from_config({"schedules": [inner_config(Constant(0.1)), inner]})
+
+
+def inner_config(schedule):
+    return keras.saving.serialize_keras_object(schedule)

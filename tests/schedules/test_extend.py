@@ -21,6 +21,7 @@ from kerasched import FlatCosine
 from kerasched import InverseSqrtDecay
 from kerasched import Knee
 from kerasched import LinearDecay
+from kerasched import Minimum
 from kerasched import MultiStepDecay
 from kerasched import OneCycle
 from kerasched import PerEpoch
@@ -127,6 +128,18 @@ SHORT = "large enough for each phase to come to have a step"
             300,
             150,
             BASE * CosineDecay(0.1, 200).extend(300, 150),
+        ),
+        (
+            1.0 - BASE - CosineDecay(0.1, 200),
+            400,
+            0,
+            1.0 - LinearDecay(0.1, 200) - CosineDecay(0.1, 400),
+        ),
+        (
+            Minimum((BASE, CosineDecay(0.1, 200))),
+            300,
+            150,
+            Minimum((BASE, CosineDecay(0.1, 200).extend(300, 150))),
         ),
         (BASE.shift(20), 180, 30, BASE.extend(200, 50).shift(20)),
         (BASE.shift(-20), 220, 10, LinearDecay(0.1, 200).shift(-20)),

@@ -17,6 +17,10 @@ from hypothesis import strategies as st
 import kerasched
 from kerasched import Chain
 from kerasched import Clip
+from kerasched import Constant
+from kerasched import Difference
+from kerasched import Maximum
+from kerasched import Minimum
 from kerasched import PerEpoch
 from kerasched import PerUpdate
 from kerasched import Product
@@ -177,6 +181,7 @@ WIDER = {
     "cosine_restarts": "The end lies after the last step of a cycle.",
     "eden": "How far the rate falls in the warmup is not asked for each step.",
     "from_function": "Nothing is known of a function.",
+    "minimum": "Where a rise and a fall meet is not sought.",
     "noise": "The largest number is not drawn.",
 }
 
@@ -195,6 +200,9 @@ def test_the_example_reaches_its_bounds(entry):
 SAME = {
     "a chain of one": lambda s: Chain((s,), ()),
     "a sum of one": lambda s: Sum((s,)),
+    "the lowest of one": lambda s: Minimum((s,)),
+    "the highest of one": lambda s: Maximum((s,)),
+    "less nothing": lambda s: Difference(s, Constant(0.0)),
     "a product of one": lambda s: Product((s,)),
     "once": lambda s: Scale(s, 1.0),
     "without bounds": Clip,
