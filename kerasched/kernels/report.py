@@ -45,7 +45,7 @@ def report() -> dict[str, str]:
 
 
 def _framework(backend: str) -> str:
-    """Return the version of the framework, and whether the kernel was tested with it."""
+    """Return the version of a framework, and whether it is a tested one."""
     version = tested.installed(backend)
     known = tested.TESTED.get(backend, ())
     if not version:

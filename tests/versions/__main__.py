@@ -29,7 +29,7 @@ TEST_NEEDS = ("pytest", "mpmath", "hypothesis")
 KERNEL_TESTS = "tests/kernels/test_{backend}.py"
 
 
-class Failure(Exception):
+class LaneError(Exception):
     """A lane that could not be run to its end; the text says at which command."""
 
 
@@ -66,7 +66,7 @@ def run(lane: Lane, place: Path, work: Path) -> Row:
         row.versions = versions(python, lane)
         row.features = features(python, lane, place)
         row.tests = tests(python, lane)
-    except Failure as failure:
+    except LaneError as failure:
         row.problem = str(failure)
     return row
 
@@ -114,7 +114,7 @@ def interpreter(version: str) -> str:
         asked = subprocess.run([candidate, "-c", program], capture_output=True)
         if asked.stdout.decode().strip() == version:
             return candidate
-    raise Failure(f"there is no Python {version} here")
+    raise LaneError(f"there is no Python {version} here")
 
 
 def versions(python: str, lane: Lane) -> dict[str, str]:
@@ -145,7 +145,7 @@ def tests(python: str, lane: Lane) -> str:
 
 
 def command(words: list[str], lane: Lane | None = None, cwd: Path = ROOT) -> str:
-    """Run a command and return its output, or raise Failure with the end of it."""
+    """Run a command and return its output, or raise LaneError with the end of it."""
     variables = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
     for name in ("PYTHONPATH", "KERAS_BACKEND"):
         variables.pop(name, None)
@@ -158,7 +158,9 @@ def command(words: list[str], lane: Lane | None = None, cwd: Path = ROOT) -> str
     errors = done.stderr.decode(errors="replace").strip()
     end = "\n".join(f"{output}\n{errors}".strip().splitlines()[-30:])
     print(end, flush=True)
-    raise Failure(f"exit code {done.returncode} of {Path(words[0]).name} {words[1:4]}")
+    raise LaneError(
+        f"exit code {done.returncode} of {Path(words[0]).name} {words[1:4]}"
+    )
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def write(rows: list[Row]) -> None:
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     table, _, after = rest.partition(END)
-    lines = {name: line for name, line in lines_of(table).items()}
+    lines = lines_of(table)
     lines.update({row.lane: row.line() for row in rows})
     ordered = [lines[lane.name] for lane in LANES if lane.name in lines]
     made = f"{BEGIN}\n\n{HEAD}" + "\n".join(ordered) + f"\n\n{END}"
