@@ -4,11 +4,13 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from typing import ClassVar
 
 import keras
 import numpy as np
 
 from kerasched.callbacks.fit_call import fit_call_of
+from kerasched.callbacks.of_a_fit import OfAFit
 from kerasched.callbacks.run_state import RunState
 from kerasched.callbacks.scheduled import scheduled_in
 from kerasched.callbacks.siblings import callback_list_of
@@ -26,7 +28,7 @@ OWNER = "BackupAndRestore"
 FORMAT = 1
 
 
-class BackupAndRestore(keras.callbacks.Callback):
+class BackupAndRestore(OfAFit, keras.callbacks.Callback):
     """Save the run after each epoch, and go on from there when it is started again.
 
     keras.callbacks.BackupAndRestore, made exact: a run that was killed at any moment
@@ -70,6 +72,8 @@ class BackupAndRestore(keras.callbacks.Callback):
             not the one that was saved.
     """
 
+    OF_A_FIT: ClassVar = {"_fit": None, "_state": None, "_saved": None}
+
     def __init__(
         self,
         backup_dir: str | Path,
@@ -93,6 +97,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.check_data = Flag()(OWNER, "check_data", check_data)
         self.record: list[dict[str, Any]] = []
         self._files = RunFiles(backup_dir, 2 if double_checkpoint else 1)
+        self.let_go()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: bring back the model, and take the places in the list."""
@@ -138,6 +143,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         """Keras's hook."""
         if self.delete_checkpoint:
             self._files.delete()
+        self.let_go()
 
     def _surround(self) -> list[Any]:
         """Stand before and behind all others, and return these."""

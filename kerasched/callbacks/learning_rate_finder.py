@@ -65,9 +65,10 @@ class LearningRateFinder(keras.callbacks.Callback):
         self.update = Flag()(OWNER, "update", update)
         self.suggestion = Choice(tuple(RULES))(OWNER, "suggestion", suggestion)
         self.result: LearningRateSweep | None = None
-        self._call = inspect.signature(find_learning_rate).bind(None, x, y, **options)
-        self._call.apply_defaults()
-        checked(OWNER, **{name: self._call.arguments[name] for name in SWEEP})
+        call = inspect.signature(find_learning_rate).bind(None, x, y, **options)
+        call.apply_defaults()
+        self._arguments = dict(call.arguments)
+        checked(OWNER, **{name: self._arguments[name] for name in SWEEP})
 
     def set_model(self, model: keras.Model) -> None:
         """Keras's hook: take the first place, before any callback looks at the rate."""
@@ -82,9 +83,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         model = self.model
         if self.update:
             _refuse_schedules(model)
-        self._call.arguments["model"] = model
-        self.result = find_learning_rate(*self._call.args, **self._call.kwargs)
-        self._call.arguments["model"] = None
+        self.result = find_learning_rate(**{**self._arguments, "model": model})
         if self.update:
             self._set(model, self.result)
 
