@@ -8,6 +8,7 @@ import keras
 
 from kerasched.errors import message
 from kerasched.finder.arguments import checked
+from kerasched.finder.as_in_fit import step_as_in_fit
 from kerasched.finder.batches import Batches
 from kerasched.finder.result import LearningRateSweep
 from kerasched.finder.sweep import Smoothing
@@ -115,9 +116,12 @@ def find_learning_rate(
     with _random_numbers_kept(batches):
         stream = iter(batches)
         _build(model, next(stream)[0])
+        with_weights = class_weight is not None and batches.parts == 2
+        form = (batches.form, batches.parts + with_weights)
         with untouched(model):
             step = _Step(model, stream, rates, class_weight)
-            losses, smoothed = sweep(step, len(rates), average, values["verbose"])
+            with step_as_in_fit(model, *form):
+                losses, smoothed = sweep(step, len(rates), average, values["verbose"])
     return LearningRateSweep.of(rates, losses, smoothed)
 
 
