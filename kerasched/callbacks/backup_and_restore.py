@@ -1,5 +1,6 @@
 """A run that goes on after a crash as if there had been none."""
 
+import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from kerasched.errors import Choice
 from kerasched.errors import Flag
 from kerasched.errors import message
 from kerasched.training.encoding import Arrays
+from kerasched.training.held import COMPILED
+from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import parts
 from kerasched.training.leaves import variable_of
@@ -34,11 +37,12 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
     keras.callbacks.BackupAndRestore, made exact: a run that was killed at any moment
     and started again by the same command ends with the same bits as one that never
     was. Saved are all variables of model and optimizer, the states of the seeds of
-    dropout among them, those of `random`, `numpy.random`, Keras's and torch's
-    generators, of the data, and of every callback that has one: those of this package,
-    EarlyStopping, ReduceLROnPlateau, ModelCheckpoint and History of Keras, and any that
-    has `get_state()` and `set_state(state)`, for values of JSON, and `get_arrays()` and
-    `set_arrays(arrays)` if it keeps arrays.
+    dropout among them, and of all else that the model holds in attributes, lists and
+    dicts, as optimizers of its own; the states of `random`, `numpy.random`, Keras's and
+    torch's generators, of the data, and of every callback that has one: those of this
+    package, EarlyStopping, ReduceLROnPlateau, ModelCheckpoint and History of Keras, and
+    any that has `get_state()` and `set_state(state)`, for values of JSON, and
+    `get_arrays()` and `set_arrays(arrays)` if it keeps arrays.
 
     A run goes on from the end of its last finished epoch; for long epochs give `fit` a
     `steps_per_epoch`. The command must seed what it draws before `fit`, by
@@ -176,7 +180,7 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
 
     def _go_back(self, state: dict[str, Any], arrays: Arrays) -> None:
         """Bring back the model, and begin where the saved run has ended."""
-        self._state.set_model(arrays)
+        self._state.set_model(state, arrays)
         self.record = list(state["record"])
         # A run that a callback has stopped has no epochs left.
         epochs = (self.params or {}).get("epochs") or state["epoch"]
@@ -192,15 +196,20 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
     def _compare_counts(self, epoch: int) -> None:
         """Warn where the schedule would not be at the epoch at which fit begins."""
         steps = (self.params or {}).get("steps")
-        if not steps or not leaves_of(self.model):  # Builds a MultiOptimizer.
-            return
-        for optimizer, skips in _counting(self.model.optimizer):
+        every = training_optimizers(self.model)
+        if not steps or not all(leaves_of(self.model, one) for one in every.values()):
+            return  # That builds a MultiOptimizer, if it can be built.
+        # A step of the model's own may do any number of updates with a batch.
+        most = epoch * steps if list(every) == [COMPILED] else math.inf
+        counting = [pair for one in every.values() for pair in _counting(one)]
+        for optimizer, skips in counting:
             variable = variable_of(optimizer, "iteration") if optimizer.built else None
             count = 0
             if variable is not None:
                 count = int(keras.ops.convert_to_numpy(variable.value))
             expected = epoch * steps
-            if count != expected and not (skips and 0 < count < expected):
+            may_differ = expected > 0 and (skips or most > expected)
+            if count != expected and not (may_differ and 0 < count < most):
                 warnings.warn(
                     f"{OWNER}: the run begins at epoch {epoch}, which is step "
                     f"{expected}, but {optimizer.name} has done {count} steps. A "

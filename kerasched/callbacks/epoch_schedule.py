@@ -18,7 +18,7 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.epochs import StepsPerEpoch
-from kerasched.training.leaves import leaves_of
+from kerasched.training.held import training_leaves
 from kerasched.training.leaves import variable_of
 
 OWNER = "EpochSchedule"
@@ -54,8 +54,8 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
     Raises:
         TypeError: an argument is of the wrong kind.
         ValueError: `steps_per_epoch` is not positive, or not known; when `fit` begins,
-            a schedule as rate, a MultiOptimizer of a model that has no weights yet, or
-            a plateau among the callbacks.
+            a schedule as rate, a MultiOptimizer of a model that has no weights yet,
+            several optimizers of the model's own, or a plateau among the callbacks.
     """
 
     OF_A_FIT: ClassVar = {
@@ -179,7 +179,7 @@ def _whole(steps: Any) -> Any:
 def _rate_variables(model: keras.Model) -> list[Any]:
     """Return what holds the rates of a model, or raise where that is a schedule."""
     variables = []
-    for optimizer in leaves_of(model):
+    for optimizer in training_leaves(model, OWNER):
         variables.append(variable_of(optimizer, "learning_rate"))
         if variables[-1] is None:
             what = "one whose learning rate is a number"

@@ -15,7 +15,7 @@ from kerasched.finder import find_learning_rate
 from kerasched.finder.arguments import SWEEP
 from kerasched.finder.arguments import checked
 from kerasched.finder.suggestions import RULES
-from kerasched.training.leaves import leaves_of
+from kerasched.training.held import training_leaves
 from kerasched.training.leaves import variable_of
 from kerasched.training.set_schedule import set_schedule
 
@@ -50,7 +50,7 @@ class LearningRateFinder(keras.callbacks.Callback):
     Raises:
         TypeError: an argument is of the wrong kind.
         ValueError: an argument is out of its range; when `fit` begins, `update` and a
-            rate that is a schedule.
+            rate that is a schedule, or several optimizers of the model's own.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ def _comes_later(callback: Any) -> bool:
 
 
 def _refuse_schedules(model: keras.Model) -> None:
-    for optimizer in leaves_of(model):
+    for optimizer in training_leaves(model, OWNER):
         if variable_of(optimizer, "learning_rate") is None:
             what = "one whose learning rate is a number"
             fix = (

@@ -28,7 +28,8 @@ class LearningRateLogger(OfAFit, keras.callbacks.Callback):
     the `batch_learning_rate`; its number of the epoch is Keras's own, the rate of the
     next update. Here it is that of the last one: of the epoch, or up to that batch. A
     momentum or weight decay that is a schedule is added by its name. Of several
-    optimizers the names end in that of the optimizer, as in `learning_rate_adam`.
+    optimizers the names end in that of the optimizer, as in `learning_rate_adam`, and
+    of those that a model holds itself in the attribute, as in `learning_rate_g_opt`.
 
     It moves itself to the front of the list of callbacks, so that it does not matter
     where it was, and the rate of an epoch is read before any other callback changes it.

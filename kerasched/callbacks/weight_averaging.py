@@ -18,6 +18,7 @@ from kerasched.callbacks.siblings import callback_list_of
 from kerasched.callbacks.statistics import normalizations
 from kerasched.callbacks.window import window_of
 from kerasched.errors import message
+from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves_of
 
 OWNER = "WeightAveraging"
@@ -238,7 +239,8 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
 
     def _check(self, model: keras.Model) -> None:
         """Refuse a model or an optimizer that this callback cannot work with."""
-        for optimizer in leaves_of(model):
+        every = training_optimizers(model).values()
+        for optimizer in (leaf for one in every for leaf in leaves_of(model, one)):
             if getattr(optimizer, "use_ema", False):
                 what = "one without `use_ema`, which averages the same weights"
                 raise ValueError(message(OWNER, "optimizer", what, optimizer.name))

@@ -15,12 +15,13 @@ from kerasched.finder.sweep import Smoothing
 from kerasched.finder.sweep import rates_between
 from kerasched.finder.sweep import sweep
 from kerasched.finder.swept_rate import SweptRate
+from kerasched.training.held import training_leaves
+from kerasched.training.held import training_optimizer
 from kerasched.training.leaves import build_optimizer
 from kerasched.training.leaves import held_rate_of
-from kerasched.training.leaves import leaves_of
 from kerasched.training.random_states import random_states
 from kerasched.training.random_states import set_random_states
-from kerasched.training.set_schedule import optimizer_of
+from kerasched.training.set_schedule import compiled
 from kerasched.training.untouched import uninterrupted
 from kerasched.training.untouched import untouched
 
@@ -93,7 +94,8 @@ def find_learning_rate(
             back is, or data that give nothing when they are begun anew, or a rate is
             neither a number, nor a schedule, nor a function.
         ValueError: an argument is out of its range, the model is not compiled, or its
-            train_step returns no loss.
+            train_step returns no loss; or it trains with several optimizers of its
+            own, or with one that is not built.
     """
     values = checked(
         OWNER,
@@ -107,7 +109,7 @@ def find_learning_rate(
         divergence=divergence,
         verbose=verbose,
     )
-    optimizer_of(model, OWNER)
+    training_optimizer(compiled(model, OWNER), OWNER)
     batches = Batches(x, y, values["batch_size"], sample_weight, values["shuffle"])
     rates = rates_between(
         values["min_lr"], values["max_lr"], values["steps"], values["mode"]
@@ -170,7 +172,12 @@ def _build(model: keras.Model, x: Any) -> None:
     if not model.built:
         model(x)
     build_optimizer(model)
-    for optimizer in leaves_of(model):
+    path, trains = training_optimizer(model, OWNER)
+    if not trains.built:
+        what = f"one whose optimizer {path} is built, so that it can be put back"
+        fix = f"Call model.{path}.build(variables) with those that it trains"
+        raise ValueError(message(OWNER, "model", what, model, fix))
+    for optimizer in training_leaves(model, OWNER):
         if held_rate_of(optimizer) is None:
             raise TypeError(
                 f"The learning rate of {optimizer.name} must be a number, a schedule "

@@ -1,5 +1,7 @@
 """The files in which Keras keeps a model, read for what they hold of the optimizer."""
 
+import contextlib
+import functools
 import itertools
 import json
 import shutil
@@ -83,6 +85,25 @@ class Saved:
             return self._known_by_shape(optimizer, trainable, arrays)
         return self._known_by_config(original, trainable, arrays)
 
+    def own_values(
+        self, path: str, optimizer: Any, trainable: Any, arrays: list[np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Return the state of an optimizer of the model's own, by names.
+
+        Args:
+            path: its attribute path.
+            optimizer: the optimizer.
+            trainable: the trainable variables of the model.
+            arrays: what `reading` has found for it.
+        """
+        if not optimizer.built and any(array.ndim for array in arrays):
+            what = f"one whose optimizer {path} is built"
+            fix = f"Call model.{path}.build(variables) with those that it trains"
+            raise ValueError(message(self._owner, "model", what, path, fix))
+        if not arrays:
+            return {}
+        return self._known_by_shape(optimizer, trainable, arrays, path)
+
     def _known_by_config(
         self, original: Any, trainable: Any, arrays: list[np.ndarray]
     ) -> dict[str, np.ndarray]:
@@ -99,23 +120,56 @@ class Saved:
         }
 
     def _known_by_shape(
-        self, optimizer: Any, trainable: Any, arrays: list[np.ndarray]
+        self, optimizer: Any, trainable: Any, arrays: list[np.ndarray], path: str = ""
     ) -> dict[str, np.ndarray]:
-        """Name the variables as those of the optimizer, with or without a rate."""
+        """Name the variables as those of the optimizer, with or without a rate.
+
+        Args:
+            optimizer: the built optimizer that the state is for.
+            trainable: the variables that it may train.
+            arrays: the variables in the file.
+            path: the attribute path of an optimizer of the model's own.
+        """
         shapes = [array.shape for array in arrays]
         for names, expected in _layouts(optimizer, trainable):
             if expected == shapes:
                 known = zip(names, arrays, strict=True)
                 return {name: array for name, array in known if name is not None}
-        raise self._misfit(len(arrays), len(optimizer.variables))
+        raise self._misfit(len(arrays), len(optimizer.variables), path)
 
-    def _misfit(self, stored: int, expected: int) -> ValueError:
-        return ValueError(
-            f"{self._owner}: the {stored} variables of the optimizer in {self._path} "
-            f"do not fit the {expected} of the model's. Compile the model with an "
-            "optimizer of the same class and options, and with the same layers "
-            "trainable."
+    def _misfit(self, stored: int, expected: int, path: str = "") -> ValueError:
+        fix = (
+            f"Give {path} an optimizer of the same class and options, built on the "
+            "same variables."
+            if path
+            else "Compile the model with an optimizer of the same class and options, "
+            "and with the same layers trainable."
         )
+        of_whom = path or "the optimizer"
+        return ValueError(
+            f"{self._owner}: the {stored} variables of {of_whom} in {self._path} "
+            f"do not fit the {expected} of the model's. {fix}"
+        )
+
+
+@contextlib.contextmanager
+def reading(optimizers: dict[str, Any]) -> Iterator[dict[str, list[np.ndarray]]]:
+    """Read what Keras loads for some optimizers in the block, which they do not take.
+
+    Where in a file they are only Keras knows, by a walk of its own.
+    """
+    found: dict[str, list[np.ndarray]] = {path: [] for path in optimizers}
+
+    def take(path: str, store: Any) -> None:
+        found[path] = [np.asarray(store[str(i)]) for i in range(len(store.keys()))]
+
+    for path, optimizer in optimizers.items():
+        vars(optimizer)["load_own_variables"] = functools.partial(take, path)
+    try:
+        yield found
+    finally:
+        for optimizer in optimizers.values():
+            del vars(optimizer)["load_own_variables"]
 
 
 def _layouts(optimizer: Any, trainable: Any) -> Iterator[tuple[list[Any], list[Any]]]:

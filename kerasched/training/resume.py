@@ -14,12 +14,17 @@ import keras
 from kerasched.errors import Flag
 from kerasched.errors import message
 from kerasched.training.files import Saved
+from kerasched.training.files import reading
+from kerasched.training.held import COMPILED
+from kerasched.training.held import training_optimizer
+from kerasched.training.held import training_optimizers
 from kerasched.training.host import copy_of
 from kerasched.training.leaves import build_optimizer
 from kerasched.training.named import describe
 from kerasched.training.named import is_rate
 from kerasched.training.named import named_variables
-from kerasched.training.set_schedule import optimizer_of
+from kerasched.training.set_schedule import compiled
+from kerasched.training.untouched import back_after_an_error
 
 
 def load_training_state(
@@ -32,6 +37,10 @@ def load_training_state(
     and where the file is of another class with the same state (Keras's SGD and a
     subclass) or of another backend. A rate that both have as a number is restored; a
     schedule is always the one that the model was compiled with.
+
+    Optimizers that a model with a `train_step` of its own holds, in attributes, lists
+    or dicts, are restored with it, as far as Keras saves them. They must be built
+    before, by `optimizer.build(variables)`: a file does not tell on what.
 
     Args:
         model: a model that is built and compiled as the run is to go on.
@@ -47,14 +56,26 @@ def load_training_state(
     """
     owner = "load_training_state"
     strict = Flag()(owner, "strict", strict)
-    optimizer = _built_optimizer_of(model, owner)
+    used = training_optimizers(_with_weights(model, owner))
+    own = {name: one for name, one in used.items() if name != COMPILED}
     trainable = model.trainable_variables
-    with Saved(path, owner) as saved:
-        values = saved.optimizer_values(optimizer, trainable)
-        named = named_variables(optimizer, trainable)
-        _compare(owner, str(path), named, values, trainable, strict)
-        model.load_weights(saved.weights_file, objects_to_skip=[optimizer])
-    _assign(named, values)
+    with Saved(path, owner) as saved, back_after_an_error(model if own else None):
+        states = []
+        if COMPILED in used:
+            build_optimizer(model)
+            values = saved.optimizer_values(model.optimizer, trainable)
+            named = named_variables(model.optimizer, trainable)
+            _compare(owner, str(path), named, values, trainable, strict)
+            states.append((named, values))
+        with reading(own) as arrays:
+            model.load_weights(saved.weights_file, objects_to_skip=[model.optimizer])
+        for name, optimizer in own.items():
+            values = saved.own_values(name, optimizer, trainable, arrays[name])
+            named = named_variables(optimizer, trainable)
+            _compare(owner, str(path), named, values, trainable, strict, name)
+            states.append((named, values))
+        for named, values in states:
+            _assign(named, values)
 
 
 def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -> None:
@@ -65,7 +86,8 @@ def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -
 
     Args:
         source: the optimizer that trained the model until now.
-        model: the model, compiled with the new optimizer.
+        model: the model, compiled with the new optimizer. Of several optimizers that
+            the model holds, the state goes to the one built on the same variables.
         strict: as in `load_training_state`.
 
     Raises:
@@ -75,13 +97,14 @@ def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -
     """
     owner = "copy_optimizer_state"
     strict = Flag()(owner, "strict", strict)
-    optimizer = _built_optimizer_of(model, owner)
+    _with_weights(model, owner)
     if not isinstance(source, keras.optimizers.Optimizer):
         raise TypeError(
             message(owner, "source", "a keras.optimizers.Optimizer", source)
         )
     if not source.built:
         raise ValueError(message(owner, "source", "an optimizer that was used", source))
+    optimizer = _in_the_place_of(source, model, owner)
     trainable = model.trainable_variables
     values = {
         name: copy_of(variable)
@@ -92,24 +115,54 @@ def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -
     _assign(named, values)
 
 
-def _built_optimizer_of(model: Any, owner: str) -> Any:
-    optimizer = optimizer_of(model, owner)
-    if not model.built:
+def _with_weights(model: Any, owner: str) -> Any:
+    """Return a model that is compiled and built, or raise."""
+    if not compiled(model, owner).built:
         fix = "Call it on data or give it an Input before"
         raise ValueError(message(owner, "model", "a model with weights", model, fix))
+    return model
+
+
+def _in_the_place_of(source: Any, model: Any, owner: str) -> Any:
+    """Return the built optimizer that trains what another one has trained."""
     build_optimizer(model)
+    trained = _trained_by(source)
+    for optimizer in training_optimizers(model).values():
+        if optimizer is not source and _trained_by(optimizer) == trained:
+            return optimizer
+    fix = "Build the new one before, on the variables that `source` was built on"
+    path, optimizer = training_optimizer(model, owner, fix)
+    if not optimizer.built:
+        optimizer.build(source._trainable_variables)
     return optimizer
 
 
+def _trained_by(optimizer: Any) -> list[int] | None:
+    """Return what identifies the variables that an optimizer is built on."""
+    if not optimizer.built:
+        return None
+    return [id(variable) for variable in optimizer._trainable_variables]
+
+
 def _compare(
-    owner: str, origin: str, named: Any, values: Any, trainable: Any, strict: bool
+    owner: str,
+    origin: str,
+    named: Any,
+    values: Any,
+    trainable: Any,
+    strict: bool,
+    path: str = "",
 ) -> None:
-    """Raise, or warn, where state is lost or new; raise where a shape differs."""
+    """Raise, or warn, where state is lost or new; raise where a shape differs.
+
+    The attribute path is that of an optimizer of the model's own.
+    """
+    whose = path or "the optimizer of the model"
     for name, variable in named.items():
         if name in values and tuple(variable.shape) != values[name].shape:
             raise ValueError(
                 f"{owner}: {describe([name], trainable)} has the shape "
-                f"{tuple(variable.shape)} in the optimizer of the model, and "
+                f"{tuple(variable.shape)} in {whose}, and "
                 f"{values[name].shape} in {origin}."
             )
     lost = [name for name in values if name not in named and not is_rate(name)]
@@ -121,9 +174,10 @@ def _compare(
         faults.append(f"does not find {describe(new, trainable)} in {origin}")
     if not faults:
         return
-    text = f"{owner}: the optimizer of the model {' and '.join(faults)}."
+    text = f"{owner}: {whose} {' and '.join(faults)}."
     if strict:
-        raise ValueError(f"{text} Compile it as it was, or pass strict=False.")
+        fix = "Build it as it was" if path else "Compile it as it was"
+        raise ValueError(f"{text} {fix}, or pass strict=False.")
     warnings.warn(text, stacklevel=3)
 
 
