@@ -197,9 +197,10 @@ def _walk(model: Any) -> Iterator[tuple[str, Any]]:
 def _children(owner: Any) -> Iterator[tuple[str, Any]]:
     """Give what an object holds directly, with the last part of its path."""
     if isinstance(owner, dict):
+        # It may be large, as a vocabulary is: its keys are not all made names of.
+        pairs = [(key, v) for key, v in owner.items() if not isinstance(v, _PLAIN)]
         # A colon parts owners and names in the files of BackupAndRestore.
-        pairs = [(str(key).replace(":", "."), v) for key, v in dict(owner).items()]
-        yield from pairs
+        yield from ((str(key).replace(":", "."), value) for key, value in pairs)
     elif isinstance(owner, (list, tuple)):
         yield from ((str(place), value) for place, value in enumerate(list(owner)))
     elif _is_looked_into(owner):
