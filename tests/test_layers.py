@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "training": {"schedules", "errors"},
     "compat": {"schedules", "errors"},
     "schedules": {"errors"},
-    "optimizers": {"schedules", "kernels", "errors"},
+    "optimizers": {"training", "schedules", "kernels", "errors"},
     "kernels": {"errors"},
     "errors": set(),
 }

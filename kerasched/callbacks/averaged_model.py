@@ -1,11 +1,13 @@
 """The average of a model's weights, and the model with it for a while."""
 
 from typing import Any
+from typing import ClassVar
 
 import keras
 import numpy as np
 
 from kerasched.callbacks.average import RunningAverage
+from kerasched.callbacks.of_a_fit import OfAFit
 from kerasched.callbacks.statistics import Refresher
 from kerasched.callbacks.statistics import statistics_of
 from kerasched.callbacks.swap import Swap
@@ -13,7 +15,7 @@ from kerasched.callbacks.swap import read
 from kerasched.callbacks.swap import write
 
 
-class AveragedModel:
+class AveragedModel(OfAFit):
     """Averages the trainable weights of a model, and swaps them with the average.
 
     Args:
@@ -21,6 +23,9 @@ class AveragedModel:
         data: what is passed through the model for its statistics; the batch size and
             the number of batches may follow, all as in `predict`.
     """
+
+    # What is swapped is swapped back before a validation ends, whatever happens in it.
+    OF_A_FIT: ClassVar = {"_swap": None, "_refresher": None}
 
     def __init__(self, decay: float | None, *data: Any) -> None:
         self.average = RunningAverage(decay)

@@ -1,16 +1,19 @@
 """A run that goes on after a crash as if there had been none."""
 
+import math
 import warnings
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from typing import ClassVar
 
 import keras
 import numpy as np
 
 from kerasched.callbacks.fit_call import FitCall
 from kerasched.callbacks.fit_call import fit_call_of
+from kerasched.callbacks.of_a_fit import OfAFit
 from kerasched.callbacks.run_state import RunState
 from kerasched.callbacks.scheduled import scheduled_in
 from kerasched.callbacks.siblings import callback_list_of
@@ -20,6 +23,8 @@ from kerasched.errors import message
 from kerasched.training.encoding import Arrays
 from kerasched.training.folder_lock import FolderHeldError
 from kerasched.training.folder_lock import FolderLock
+from kerasched.training.held import COMPILED
+from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import parts
 from kerasched.training.leaves import variable_of
@@ -30,17 +35,18 @@ OWNER = "BackupAndRestore"
 FORMAT = 1
 
 
-class BackupAndRestore(keras.callbacks.Callback):
+class BackupAndRestore(OfAFit, keras.callbacks.Callback):
     """Save the run after each epoch, and go on from there when it is started again.
 
     keras.callbacks.BackupAndRestore, made exact: a run that was killed at any moment
     and started again by the same command ends with the same bits as one that never
     was. Saved are all variables of model and optimizer, the states of the seeds of
-    dropout among them, those of `random`, `numpy.random`, Keras's and torch's
-    generators, of the data, and of every callback that has one: those of this package,
-    EarlyStopping, ReduceLROnPlateau, ModelCheckpoint and History of Keras, and any that
-    has `get_state()` and `set_state(state)`, for values of JSON, and `get_arrays()` and
-    `set_arrays(arrays)` if it keeps arrays.
+    dropout among them, and of all else that the model holds in attributes, lists and
+    dicts, as optimizers of its own; the states of `random`, `numpy.random`, Keras's and
+    torch's generators, of the data, and of every callback that has one: those of this
+    package, EarlyStopping, ReduceLROnPlateau, ModelCheckpoint and History of Keras, and
+    any that has `get_state()` and `set_state(state)`, for values of JSON, and
+    `get_arrays()` and `set_arrays(arrays)` if it keeps arrays.
 
     A run goes on from the end of its last finished epoch; for long epochs give `fit` a
     `steps_per_epoch`. The command must seed what it draws before `fit`, by
@@ -80,6 +86,8 @@ class BackupAndRestore(keras.callbacks.Callback):
         OSError: files in the folder cannot be written or read.
     """
 
+    OF_A_FIT: ClassVar = {"_fit": None, "_state": None, "_saved": None}
+
     def __init__(
         self,
         backup_dir: str | Path,
@@ -104,6 +112,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.record: list[dict[str, Any]] = []
         self._files = RunFiles(backup_dir, 2 if double_checkpoint else 1)
         self._lock: FolderLock | None = None
+        self.let_go()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: lock the folder, bring back the model, join the list."""
@@ -171,6 +180,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         if self._lock is not None:
             self._lock.release(delete_folder=self.delete_checkpoint)
             self._lock = None
+        self.let_go()
 
     def _locked_folder(self, fit: FitCall) -> FolderLock:
         """Lock the folder until the training ends, also by an exception.
@@ -228,7 +238,7 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     def _go_back(self, state: dict[str, Any], arrays: Arrays) -> None:
         """Bring back the model, and begin where the saved run has ended."""
-        self._state.set_model(arrays)
+        self._state.set_model(state, arrays)
         self.record = list(state["record"])
         # A run that a callback has stopped has no epochs left.
         epochs = (self.params or {}).get("epochs") or state["epoch"]
@@ -244,15 +254,20 @@ class BackupAndRestore(keras.callbacks.Callback):
     def _compare_counts(self, epoch: int) -> None:
         """Warn where the schedule would not be at the epoch at which fit begins."""
         steps = (self.params or {}).get("steps")
-        if not steps or not leaves_of(self.model):  # Builds a MultiOptimizer.
-            return
-        for optimizer, skips in _counting(self.model.optimizer):
+        every = training_optimizers(self.model)
+        if not steps or not all(leaves_of(self.model, one) for one in every.values()):
+            return  # That builds a MultiOptimizer, if it can be built.
+        # A step of the model's own may do any number of updates with a batch.
+        most = epoch * steps if list(every) == [COMPILED] else math.inf
+        counting = [pair for one in every.values() for pair in _counting(one)]
+        for optimizer, skips in counting:
             variable = variable_of(optimizer, "iteration") if optimizer.built else None
             count = 0
             if variable is not None:
                 count = int(keras.ops.convert_to_numpy(variable.value))
             expected = epoch * steps
-            if count != expected and not (skips and 0 < count < expected):
+            may_differ = expected > 0 and (skips or most > expected)
+            if count != expected and not (may_differ and 0 < count < most):
                 warnings.warn(
                     f"{OWNER}: the run begins at epoch {epoch}, which is step "
                     f"{expected}, but {optimizer.name} has done {count} steps. A "

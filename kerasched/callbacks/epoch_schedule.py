@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from typing import Any
+from typing import ClassVar
 
 import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasched.callbacks.of_a_fit import OfAFit
 from kerasched.callbacks.rate_writer import RateWriter
 from kerasched.callbacks.reduce_on_plateau import ReduceOnPlateau
 from kerasched.callbacks.siblings import callback_list_of
@@ -16,7 +18,7 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.epochs import StepsPerEpoch
-from kerasched.training.leaves import leaves_of
+from kerasched.training.held import training_leaves
 from kerasched.training.leaves import variable_of
 
 OWNER = "EpochSchedule"
@@ -25,7 +27,7 @@ OWNER = "EpochSchedule"
 BLOCK = 1024
 
 
-class EpochSchedule(keras.callbacks.Callback):
+class EpochSchedule(OfAFit, keras.callbacks.Callback):
     """Set the learning rate at the start of each epoch, or of each batch.
 
     rate = schedule(epoch), or schedule(epoch * steps_per_epoch + batch)
@@ -52,9 +54,15 @@ class EpochSchedule(keras.callbacks.Callback):
     Raises:
         TypeError: an argument is of the wrong kind.
         ValueError: `steps_per_epoch` is not positive, or not known; when `fit` begins,
-            a schedule as rate, a MultiOptimizer of a model that has no weights yet, or
-            a plateau among the callbacks.
+            a schedule as rate, a MultiOptimizer of a model that has no weights yet,
+            several optimizers of the model's own, or a plateau among the callbacks.
     """
+
+    OF_A_FIT: ClassVar = {
+        **{"_variables": (), "_writer": None},
+        # The rates of some batches from the first one on, and what is written for them.
+        **{"_first": 0, "_rates": (), "_values": ()},
+    }
 
     def __init__(
         self,
@@ -69,9 +77,7 @@ class EpochSchedule(keras.callbacks.Callback):
         self.schedule = schedule
         self.steps_per_epoch = check(OWNER, "steps_per_epoch", steps_per_epoch)
         self.rate: float | None = None
-        self._variables: list[Any] = []
-        self._writer = RateWriter([])
-        self._forget_block()
+        self.let_go()
 
     def rate_at(self, epoch: int, batch: int = 0, batches: int | None = None) -> float:
         """Return the rate of a batch.
@@ -98,7 +104,7 @@ class EpochSchedule(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
         self._epoch, self._writer = epoch, RateWriter(self._variables)
-        self._forget_block()
+        self._first, self._rates, self._values = 0, (), ()
         if self.steps_per_epoch is None:
             self.rate = self.rate_at(epoch)
             _ = self.model  # On JAX this brings the state back to the variables.
@@ -118,6 +124,10 @@ class EpochSchedule(keras.callbacks.Callback):
                 _ = self.model  # On JAX this brings the state back to the variables.
                 self._writer.write_prepared(self._values[index])
                 self.rate = rate
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        self.let_go()
 
     def _look_ahead(self, batch: int) -> None:
         """Compute the rates of a batch and of those that follow, where that is cheap.
@@ -141,9 +151,6 @@ class EpochSchedule(keras.callbacks.Callback):
         for extreme in (np.min(rates), np.max(rates)):  # NaN is both.
             check_of(Rate)(OWNER, "schedule", extreme)
         return rates.tolist()
-
-    def _forget_block(self) -> None:
-        self._first, self._rates, self._values = 0, [], []
 
     def _scheduled(self, step: int) -> float:
         if isinstance(self.schedule, Schedule):
@@ -172,7 +179,7 @@ def _whole(steps: Any) -> Any:
 def _rate_variables(model: keras.Model) -> list[Any]:
     """Return what holds the rates of a model, or raise where that is a schedule."""
     variables = []
-    for optimizer in leaves_of(model):
+    for optimizer in training_leaves(model, OWNER):
         variables.append(variable_of(optimizer, "learning_rate"))
         if variables[-1] is None:
             what = "one whose learning rate is a number"

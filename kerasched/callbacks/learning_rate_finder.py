@@ -15,7 +15,7 @@ from kerasched.finder import find_learning_rate
 from kerasched.finder.arguments import SWEEP
 from kerasched.finder.arguments import checked
 from kerasched.finder.suggestions import RULES
-from kerasched.training.leaves import leaves_of
+from kerasched.training.held import training_leaves
 from kerasched.training.leaves import variable_of
 from kerasched.training.set_schedule import set_schedule
 
@@ -50,7 +50,7 @@ class LearningRateFinder(keras.callbacks.Callback):
     Raises:
         TypeError: an argument is of the wrong kind.
         ValueError: an argument is out of its range; when `fit` begins, `update` and a
-            rate that is a schedule.
+            rate that is a schedule, or several optimizers of the model's own.
     """
 
     def __init__(
@@ -65,9 +65,10 @@ class LearningRateFinder(keras.callbacks.Callback):
         self.update = Flag()(OWNER, "update", update)
         self.suggestion = Choice(tuple(RULES))(OWNER, "suggestion", suggestion)
         self.result: LearningRateSweep | None = None
-        self._call = inspect.signature(find_learning_rate).bind(None, x, y, **options)
-        self._call.apply_defaults()
-        checked(OWNER, **{name: self._call.arguments[name] for name in SWEEP})
+        call = inspect.signature(find_learning_rate).bind(None, x, y, **options)
+        call.apply_defaults()
+        self._arguments = dict(call.arguments)
+        checked(OWNER, **{name: self._arguments[name] for name in SWEEP})
 
     def set_model(self, model: keras.Model) -> None:
         """Keras's hook: take the first place, before any callback looks at the rate."""
@@ -82,9 +83,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         model = self.model
         if self.update:
             _refuse_schedules(model)
-        self._call.arguments["model"] = model
-        self.result = find_learning_rate(*self._call.args, **self._call.kwargs)
-        self._call.arguments["model"] = None
+        self.result = find_learning_rate(**{**self._arguments, "model": model})
         if self.update:
             self._set(model, self.result)
 
@@ -105,7 +104,7 @@ def _comes_later(callback: Any) -> bool:
 
 
 def _refuse_schedules(model: keras.Model) -> None:
-    for optimizer in leaves_of(model):
+    for optimizer in training_leaves(model, OWNER):
         if variable_of(optimizer, "learning_rate") is None:
             what = "one whose learning rate is a number"
             fix = (

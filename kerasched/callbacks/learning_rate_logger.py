@@ -2,12 +2,14 @@
 
 import warnings
 from typing import Any
+from typing import ClassVar
 
 import keras
 import numpy as np
 
 from kerasched.callbacks.arguments import POSITIVE_COUNT
 from kerasched.callbacks.epoch_schedule import EpochSchedule
+from kerasched.callbacks.of_a_fit import OfAFit
 from kerasched.callbacks.scheduled import Scheduled
 from kerasched.callbacks.scheduled import scheduled_in
 from kerasched.callbacks.siblings import callback_list_of
@@ -19,14 +21,15 @@ OWNER = "LearningRateLogger"
 BLOCK = 1024
 
 
-class LearningRateLogger(keras.callbacks.Callback):
+class LearningRateLogger(OfAFit, keras.callbacks.Callback):
     """Add the learning rate to the logs of each epoch, and of every few batches.
 
     The progress bar, History and CSVLogger then show `learning_rate`, and TensorBoard
     the `batch_learning_rate`; its number of the epoch is Keras's own, the rate of the
     next update. Here it is that of the last one: of the epoch, or up to that batch. A
     momentum or weight decay that is a schedule is added by its name. Of several
-    optimizers the names end in that of the optimizer, as in `learning_rate_adam`.
+    optimizers the names end in that of the optimizer, as in `learning_rate_adam`, and
+    of those that a model holds itself in the attribute, as in `learning_rate_g_opt`.
 
     It moves itself to the front of the list of callbacks, so that it does not matter
     where it was, and the rate of an epoch is read before any other callback changes it.
@@ -47,14 +50,14 @@ class LearningRateLogger(keras.callbacks.Callback):
     # Hooks of batches use nothing but their arguments and what the epoch's start left.
     async_safe = True
 
+    OF_A_FIT: ClassVar = {"_columns": {}, "_shown": [], "_setter": None}
+
     def __init__(self, every: int | None = None) -> None:
         super().__init__()
         self.every = Optional(POSITIVE_COUNT)(OWNER, "every", every)
-        self._columns: dict[str, dict[int, float]] = {}
-        self._shown: list[Scheduled] = []
+        self.let_go()
         self._group, self._until, self._told = 1, 0, False
         self._last: int | None = None
-        self._setter: EpochSchedule | None = None
         self._stands_alone = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -98,6 +101,10 @@ class LearningRateLogger(keras.callbacks.Callback):
         """Keras's hook."""
         if logs is not None:
             logs.update({one.name: one.last() for one in scheduled_in(self.model)})
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        self.let_go()
 
     def begin_epoch(self) -> None:
         """Read what the rates of the epoch's batches are to be computed from."""

@@ -69,7 +69,8 @@ class ReduceOnPlateau(keras.callbacks.Callback):
 
     Raises:
         TypeError: an argument is of the wrong kind.
-        ValueError: an argument has a wrong value.
+        ValueError: an argument has a wrong value; when `fit` begins, the model trains
+            with several optimizers of its own.
     """
 
     def __init__(
@@ -201,12 +202,12 @@ class ReduceOnPlateau(keras.callbacks.Callback):
 
     def _prepare(self) -> list[Level]:
         """Return the levels, which are known here for the first time or once more."""
-        levels = levels_of(self.model)
+        levels = levels_of(self.model, OWNER)
         if not self._bases:
             self._bases = [level.value for level in levels]
         if self._restored and levels:
             self._bring_back(levels)
-            levels = levels_of(self.model)
+            levels = levels_of(self.model, OWNER)
         self._levels = [level.value for level in levels]
         return levels
 
@@ -221,7 +222,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         if self._reset_is_due(action, levels, new):
             waits = {"cooldown": self._state["cooldown"]}
             new, self._state = list(self._bases), {**self.rule.start(), **waits}
-        set_levels(self.model, new)
+        set_levels(self.model, new, OWNER)
         self._levels = new
         for level, value in zip(levels, new, strict=True):
             if self.verbose and value != level.value:
@@ -258,7 +259,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self._restored = False
         pairs = zip(levels, self._levels, strict=True)
         kept = [old if level.schedule else level.value for level, old in pairs]
-        set_levels(self.model, kept)
+        set_levels(self.model, kept, OWNER)
 
     def _rule_of(self, mode: str) -> PlateauRule:
         return PlateauRule(

@@ -12,9 +12,9 @@ from kerasched.callbacks.callback_states import states_of
 from kerasched.callbacks.data_state import DataState
 from kerasched.callbacks.fit_call import FitCall
 from kerasched.training.encoding import Arrays
-from kerasched.training.leaves import build_optimizer
 from kerasched.training.model_state import OWNERS
 from kerasched.training.model_state import arrays_of
+from kerasched.training.model_state import built_on
 from kerasched.training.model_state import set_arrays
 from kerasched.training.random_states import random_states
 from kerasched.training.random_states import set_random_states
@@ -62,19 +62,20 @@ class RunState:
             **here,
             "start": start,
             "since_start": self._since_start,
+            "built_on": built_on(self._model),
             "stopped": bool(self._model.stop_training),
             "callbacks": states_of(self._callbacks, arrays),
             "fingerprints": [data.fingerprint for data in self._data],
         }, arrays
 
-    def set_model(self, arrays: Arrays) -> None:
+    def set_model(self, state: dict[str, Any], arrays: Arrays) -> None:
         """Bring back the variables.
 
         Raises:
             ValueError: the model has others.
         """
-        build_optimizer(self._model)
-        set_arrays(self._model, _beginning(OWNERS, arrays))
+        # A file of an earlier version does not tell what optimizers are built on.
+        set_arrays(self._model, _beginning(OWNERS, arrays), state.get("built_on"))
 
     def set_callbacks(self, state: dict[str, Any], arrays: Arrays) -> list[str]:
         """Bring back the callbacks, and return the names of those that are gone."""

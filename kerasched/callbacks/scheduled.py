@@ -1,5 +1,6 @@
 """What an optimizer has by a schedule, and its values by the batches of an epoch."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.schedules.base import Schedule
+from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import schedule_of
 from kerasched.training.leaves import variable_of
@@ -60,13 +62,8 @@ class Scheduled:
 
 def scheduled_in(model: keras.Model) -> list[Scheduled]:
     """Return the rates of a model's optimizers, and what else is scheduled in them."""
-    optimizers = leaves_of(model)
-    names = [optimizer.name for optimizer in optimizers]
     found = []
-    for index, optimizer in enumerate(optimizers):
-        name = names[index]
-        ending = f"_{name}" if len(names) > 1 else ""
-        ending += f"_{index}" if names.count(name) > 1 else ""
+    for ending, optimizer in _named_leaves(model):
         rate = schedule_of(optimizer)
         found.append(Scheduled(f"learning_rate{ending}", optimizer, rate))
         for other in ("momentum", "weight_decay"):
@@ -74,6 +71,20 @@ def scheduled_in(model: keras.Model) -> list[Scheduled]:
             if isinstance(schedule, LearningRateSchedule):
                 found.append(Scheduled(other + ending, optimizer, schedule))
     return found
+
+
+def _named_leaves(model: keras.Model) -> Iterator[tuple[str, Any]]:
+    """Give the plain optimizers that train a model, with what tells them apart."""
+    every = training_optimizers(model)
+    for path, whole in every.items():
+        beginning = f"_{path.replace('/', '_')}" if len(every) > 1 else ""
+        inside = leaves_of(model, whole)
+        names = [optimizer.name for optimizer in inside]
+        for index, optimizer in enumerate(inside):
+            name = names[index]
+            ending = f"_{name}" if len(names) > 1 else ""
+            ending += f"_{index}" if names.count(name) > 1 else ""
+            yield beginning + ending, optimizer
 
 
 def _read(value: Any) -> float:

@@ -4,12 +4,14 @@ from typing import Any
 
 import keras
 
+from kerasched.training.held import COMPILED
+from kerasched.training.held import held_by
 from kerasched.training.host import copy_of
 from kerasched.training.named import named_variables
 
 
 class Snapshot:
-    """Weights and the optimizer's slots as they were when `take` was called."""
+    """Weights and the optimizers' slots as they were when `take` was called."""
 
     def __init__(self) -> None:
         self._weights: list[Any] | None = None
@@ -49,6 +51,18 @@ class Snapshot:
 
 
 def _slots_of(model: keras.Model) -> dict[str, Any]:
-    """Return the optimizer's variables that belong to one of the model's weights."""
-    named = named_variables(model.optimizer, model.trainable_variables)
-    return {name: variable for name, variable in named.items() if " of " in name}
+    """Return the variables that belong to one of the model's weights, by names.
+
+    Those that Keras does not list among the weights are here too, if they are no seeds.
+    """
+    held = held_by(model)
+    floats = keras.backend.is_float_dtype
+    loose = {n: v for n, v in held.variables.items() if floats(v.dtype)}
+    slots = {f"variable {name}": variable for name, variable in loose.items()}
+    weights = [*model.trainable_variables, *loose.values()]
+    for path, optimizer in held.optimizers.items():
+        beginning = "" if path == COMPILED else f"{path}/"
+        for name, variable in named_variables(optimizer, weights).items():
+            if " of " in name:
+                slots[beginning + name] = variable
+    return slots

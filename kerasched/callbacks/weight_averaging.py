@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -12,16 +13,18 @@ from kerasched.callbacks.arguments import AVERAGING
 from kerasched.callbacks.averaged_model import AveragedModel
 from kerasched.callbacks.guard import guard
 from kerasched.callbacks.guard import release
+from kerasched.callbacks.of_a_fit import OfAFit
 from kerasched.callbacks.siblings import callback_list_of
 from kerasched.callbacks.statistics import normalizations
 from kerasched.callbacks.window import window_of
 from kerasched.errors import message
+from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves_of
 
 OWNER = "WeightAveraging"
 
 
-class WeightAveraging(keras.callbacks.Callback):
+class WeightAveraging(OfAFit, keras.callbacks.Callback):
     """Average the weights over epochs, validate with the average, and end with it.
 
     average + (weights - average) / (count + 1), or with `decay` in the place of that
@@ -67,6 +70,8 @@ class WeightAveraging(keras.callbacks.Callback):
         ValueError: an argument has a wrong value.
     """
 
+    OF_A_FIT: ClassVar = {"_fit": None}
+
     def __init__(
         self,
         start_from_epoch: int | float = 0.75,
@@ -86,7 +91,7 @@ class WeightAveraging(keras.callbacks.Callback):
             setattr(self, name, AVERAGING[name](OWNER, name, value))
         self.data = data
         self._of_model: Any = None
-        self._fit: Any = None
+        self.let_go()
         self._window = range(0)
         self._validates, self._warned = False, False
         self.reset()
@@ -180,7 +185,7 @@ class WeightAveraging(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
         release(self.model)
-        self._fit = None
+        self.let_go()
         if self.assign_at_end and self.count:
             self._averaged.swap_in(self.model)
             self._averaged.settle()
@@ -234,7 +239,8 @@ class WeightAveraging(keras.callbacks.Callback):
 
     def _check(self, model: keras.Model) -> None:
         """Refuse a model or an optimizer that this callback cannot work with."""
-        for optimizer in leaves_of(model):
+        every = training_optimizers(model).values()
+        for optimizer in (leaf for one in every for leaf in leaves_of(model, one)):
             if getattr(optimizer, "use_ema", False):
                 what = "one without `use_ema`, which averages the same weights"
                 raise ValueError(message(OWNER, "optimizer", what, optimizer.name))

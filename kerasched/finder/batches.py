@@ -28,6 +28,11 @@ class Batches:
         sample_weight: the weights of arrays.
         shuffle: whether arrays, or the batches of a PyDataset, come in another order.
 
+    Attributes:
+        form: the class of the first batch as `fit` gives it to a step, None where that
+            is inputs alone; known once it is read.
+        parts: how many of inputs, targets and weights it has.
+
     Raises:
         TypeError: the data cannot be read a second time, or is no data.
         ValueError: a dataset comes with what only arrays have, arrays differ in length,
@@ -40,6 +45,8 @@ class Batches:
         self._random = np.random.default_rng(SEED) if shuffle else None
         self._x = x
         self.resets: list[Callable[[], Any]] = []
+        self.form: type | None = tuple
+        self.parts = 0
         if isinstance(x, keras.utils.PyDataset) or _is_iterable(x):
             arguments = {
                 "y": y,
@@ -47,8 +54,10 @@ class Batches:
                 "sample_weight": sample_weight,
             }
             _refuse_besides_a_dataset(arguments)
+            self._is_loaded = keras.backend.backend() == "torch"
             self._epoch = self._of_dataset(x)
         else:
+            self._is_loaded = False
             self._epoch = self._of_arrays((x, y, sample_weight), batch_size or 32)
 
     def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
@@ -56,6 +65,8 @@ class Batches:
         for _ in itertools.count():
             sizes = []
             for batch in self._epoch():
+                if not self.parts:
+                    self._note_form(batch)
                 x, y, sample_weight = _unpacked(batch)
                 sizes.append(keras.tree.flatten(x)[0].shape[0])
                 first = first or sizes[0]
@@ -68,6 +79,15 @@ class Batches:
             if max(sizes) < first:
                 what = f"a dataset whose batches have {first} samples, as the first"
                 raise ValueError(message(OWNER, "x", what, sizes))
+
+    def _note_form(self, batch: Any) -> None:
+        parts = isinstance(batch, (tuple, list))
+        self.parts = len(batch) if parts else 1
+        # A DataLoader, which fit makes on torch of any dataset, makes lists of tuples.
+        self.form = list if self._is_loaded else tuple
+        in_a_tuple = isinstance(self._x, keras.utils.PyDataset) and not parts
+        if isinstance(batch, dict) or not (parts or in_a_tuple):
+            self.form = None
 
     def _of_arrays(self, data: Any, batch_size: int) -> Callable[[], Iterator[Any]]:
         x, *others = data
@@ -89,10 +109,11 @@ class Batches:
             order = self._order(length)
             for start in range(0, length, batch_size):
                 rows = order[start : start + batch_size]
-                yield keras.tree.map_structure(
+                batch = keras.tree.map_structure(
                     lambda array, rows=rows: None if array is None else array[rows],
                     arrays,
                 )
+                yield keras.utils.pack_x_y_sample_weight(*batch)
 
         return epoch
 

@@ -8,18 +8,20 @@ import keras
 
 from kerasched.errors import message
 from kerasched.finder.arguments import checked
+from kerasched.finder.as_in_fit import step_as_in_fit
 from kerasched.finder.batches import Batches
 from kerasched.finder.result import LearningRateSweep
 from kerasched.finder.sweep import Smoothing
 from kerasched.finder.sweep import rates_between
 from kerasched.finder.sweep import sweep
 from kerasched.finder.swept_rate import SweptRate
+from kerasched.training.held import training_leaves
+from kerasched.training.held import training_optimizer
 from kerasched.training.leaves import build_optimizer
 from kerasched.training.leaves import held_rate_of
-from kerasched.training.leaves import leaves_of
 from kerasched.training.random_states import random_states
 from kerasched.training.random_states import set_random_states
-from kerasched.training.set_schedule import optimizer_of
+from kerasched.training.set_schedule import compiled
 from kerasched.training.untouched import uninterrupted
 from kerasched.training.untouched import untouched
 
@@ -92,7 +94,8 @@ def find_learning_rate(
             back is, or data that give nothing when they are begun anew, or a rate is
             neither a number, nor a schedule, nor a function.
         ValueError: an argument is out of its range, the model is not compiled, or its
-            train_step returns no loss.
+            train_step returns no loss; or it trains with several optimizers of its
+            own, or with one that is not built.
     """
     values = checked(
         OWNER,
@@ -106,7 +109,7 @@ def find_learning_rate(
         divergence=divergence,
         verbose=verbose,
     )
-    optimizer_of(model, OWNER)
+    training_optimizer(compiled(model, OWNER), OWNER)
     batches = Batches(x, y, values["batch_size"], sample_weight, values["shuffle"])
     rates = rates_between(
         values["min_lr"], values["max_lr"], values["steps"], values["mode"]
@@ -115,9 +118,12 @@ def find_learning_rate(
     with _random_numbers_kept(batches):
         stream = iter(batches)
         _build(model, next(stream)[0])
+        with_weights = class_weight is not None and batches.parts == 2
+        form = (batches.form, batches.parts + with_weights)
         with untouched(model):
             step = _Step(model, stream, rates, class_weight)
-            losses, smoothed = sweep(step, len(rates), average, values["verbose"])
+            with step_as_in_fit(model, *form):
+                losses, smoothed = sweep(step, len(rates), average, values["verbose"])
     return LearningRateSweep.of(rates, losses, smoothed)
 
 
@@ -166,7 +172,12 @@ def _build(model: keras.Model, x: Any) -> None:
     if not model.built:
         model(x)
     build_optimizer(model)
-    for optimizer in leaves_of(model):
+    path, trains = training_optimizer(model, OWNER)
+    if not trains.built:
+        what = f"one whose optimizer {path} is built, so that it can be put back"
+        fix = f"Call model.{path}.build(variables) with those that it trains"
+        raise ValueError(message(OWNER, "model", what, model, fix))
+    for optimizer in training_leaves(model, OWNER):
         if held_rate_of(optimizer) is None:
             raise TypeError(
                 f"The learning rate of {optimizer.name} must be a number, a schedule "

@@ -7,12 +7,14 @@ from typing import Any
 import keras
 
 from kerasched.schedules.piecewise import PiecewiseConstant
-from kerasched.training.leaves import leaves_of
+from kerasched.training.held import training_leaves
 from kerasched.training.leaves import variable_of
+
+OWNER = "find_learning_rate"
 
 
 class SweptRate:
-    """Gives all optimizers of a model the rate of a step.
+    """Gives the optimizer that trains a model the rate of a step, and all inside it.
 
     A rate that is a number is assigned. A schedule has no number to assign to: another
     one, that has the rates by the step count, stands in its place, and the count is
@@ -29,7 +31,7 @@ class SweptRate:
 
     def __init__(self, model: keras.Model, rates: Sequence[float]) -> None:
         self._rates = rates
-        optimizers = leaves_of(model)
+        optimizers = training_leaves(model, OWNER)
         self.batches = math.lcm(*(_every(optimizer) for optimizer in optimizers))
         self._numbers, self._counts = [], []
         for optimizer in optimizers:

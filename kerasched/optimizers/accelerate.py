@@ -10,6 +10,8 @@ from kerasched.optimizers.arguments import is_schedule
 from kerasched.optimizers.loss_scale import LossScaleOptimizer
 from kerasched.optimizers.sgd import SGD
 from kerasched.optimizers.update import KerasSGD
+from kerasched.training.held import COMPILED
+from kerasched.training.held import training_optimizers
 
 # Where Keras keeps what `exclude_from_weight_decay` was told, which no config holds.
 _EXCLUDED = (
@@ -38,6 +40,8 @@ def accelerate(model_or_optimizer: Any, *, back: bool = False) -> Any:
 
     Raises:
         TypeError: there is no SGD, or `back` and the SGD has what Keras's cannot do.
+        ValueError: the model trains with optimizers of its own, which are to be turned
+            one by one.
     """
     if isinstance(model_or_optimizer, keras.optimizers.Optimizer):
         return _turned(model_or_optimizer, back)
@@ -48,11 +52,24 @@ def accelerate(model_or_optimizer: Any, *, back: bool = False) -> Any:
         raise TypeError(
             message("accelerate", "model_or_optimizer", what, model_or_optimizer)
         )
+    _refuse_own_optimizers(model)
     model.optimizer = _turned(optimizer, back, in_a_model=True)
     _let_files_have(model, model.optimizer)
     if model.train_function is not None:
         model.make_train_function(force=True)  # The old one holds the old optimizer.
     return model
+
+
+def _refuse_own_optimizers(model: Any) -> None:
+    """Raise where a model trains with optimizers that it holds itself."""
+    every = training_optimizers(model) if isinstance(model, keras.Model) else ()
+    own = [path for path in every if path != COMPILED]
+    if own:
+        what = "a model that trains with the optimizer given to compile alone"
+        place = f"model.{own[0]}"
+        turned = f"{place} = kerasched.accelerate({place})"
+        fix = f"Turn each by itself, as {turned}, before the first call of fit"
+        raise ValueError(message("accelerate", "model_or_optimizer", what, own, fix))
 
 
 def _let_files_have(model: Any, optimizer: Any) -> None:

@@ -1,5 +1,7 @@
 """The files in which Keras keeps a model, read for what they hold of the optimizer."""
 
+import contextlib
+import functools
 import itertools
 import json
 import shutil
@@ -122,7 +124,7 @@ class Saved:
         compiled = self._config.get("compile_config") or {}
         original = _optimizer_from(compiled.get("optimizer"))
         if original is None:
-            return self._known_by_shape(model, arrays)
+            return self._known_by_shape(model.optimizer, model.weights, arrays)
         return self._known_by_config(original, model, arrays)
 
     def _optimizer_arrays(self) -> list[np.ndarray]:
@@ -137,6 +139,25 @@ class Saved:
                 what = "a file whose optimizer has no bfloat16 variables"
                 raise ValueError(message(self._owner, "path", what, str(self._path)))
             return [np.asarray(dataset) for dataset in stored]
+
+    def own_values(
+        self, path: str, optimizer: Any, weights: Any, arrays: list[np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Return the state of an optimizer of the model's own, by names.
+
+        Args:
+            path: its attribute path.
+            optimizer: the optimizer.
+            weights: the weights of the model.
+            arrays: what `reading` has found for it.
+        """
+        if not optimizer.built and any(array.ndim for array in arrays):
+            what = f"one whose optimizer {path} is built"
+            fix = f"Call model.{path}.build(variables) with those that it trains"
+            raise ValueError(message(self._owner, "model", what, path, fix))
+        if not arrays:
+            return {}
+        return self._known_by_shape(optimizer, weights, arrays, path)
 
     def _known_by_config(
         self, original: Any, model: Any, arrays: list[np.ndarray]
@@ -158,40 +179,74 @@ class Saved:
             original.load_own_variables({str(i): a for i, a in enumerate(arrays)})
         if any("Skipping variable loading" in str(one.message) for one in caught):
             raise self._misfit(len(arrays), len(original.variables))
-        return state_for(original, model)
+        return state_for(original, model.optimizer, model.weights)
 
     def _known_by_shape(
-        self, model: Any, arrays: list[np.ndarray]
+        self, optimizer: Any, weights: Any, arrays: list[np.ndarray], path: str = ""
     ) -> dict[str, np.ndarray]:
-        """Name the variables as those of the optimizer, with or without a rate."""
+        """Name the variables as those of the optimizer, with or without a rate.
+
+        Args:
+            optimizer: the built optimizer that the state is for.
+            weights: the weights of the model.
+            arrays: the variables in the file.
+            path: the attribute path of an optimizer of the model's own.
+        """
         shapes = [array.shape for array in arrays]
-        for names, expected in _layouts(model.optimizer, model.weights):
+        for names, expected in _layouts(optimizer, weights):
             if expected == shapes:
                 known = zip(names, arrays, strict=True)
                 return {name: array for name, array in known if name is not None}
-        raise self._misfit(len(arrays), len(model.optimizer.variables))
+        raise self._misfit(len(arrays), len(optimizer.variables), path)
 
-    def _misfit(self, stored: int, expected: int) -> ValueError:
+    def _misfit(self, stored: int, expected: int, path: str = "") -> ValueError:
+        fix = (
+            f"Give {path} an optimizer of the same class and options, built on the "
+            "same variables."
+            if path
+            else "Compile the model with an optimizer of the same class and options. "
+            + BY_HAND
+        )
+        of_whom = path or "the optimizer"
         return ValueError(
-            f"{self._owner}: the {stored} variables of the optimizer in {self._path} "
-            f"do not fit the {expected} of the model's. Compile the model with an "
-            f"optimizer of the same class and options. {BY_HAND}"
+            f"{self._owner}: the {stored} variables of {of_whom} in {self._path} "
+            f"do not fit the {expected} of the model's. {fix}"
         )
 
 
-def state_for(source: Any, model: Any) -> dict[str, np.ndarray]:
-    """Return an optimizer's state by the names that it has in that of a model.
+@contextlib.contextmanager
+def reading(optimizers: dict[str, Any]) -> Iterator[dict[str, list[np.ndarray]]]:
+    """Read what Keras loads for some optimizers in the block, which they do not take.
+
+    Where in a file they are only Keras knows, by a walk of its own.
+    """
+    found: dict[str, list[np.ndarray]] = {path: [] for path in optimizers}
+
+    def take(path: str, store: Any) -> None:
+        found[path] = [np.asarray(store[str(i)]) for i in range(len(store.keys()))]
+
+    for path, optimizer in optimizers.items():
+        vars(optimizer)["load_own_variables"] = functools.partial(take, path)
+    try:
+        yield found
+    finally:
+        for optimizer in optimizers.values():
+            del vars(optimizer)["load_own_variables"]
+
+
+def state_for(source: Any, optimizer: Any, weights: Any) -> dict[str, np.ndarray]:
+    """Return an optimizer's state by the names that it has in another one.
 
     Args:
-        source: an optimizer that is built for weights of the model.
-        model: a model that is built, as is its optimizer.
+        source: an optimizer that is built for weights of a model.
+        optimizer: another one, built for weights of the same model.
+        weights: the weights of the model.
     """
-    weights = model.weights
     values = {
         name: copy_of(variable)
         for name, variable in named_variables(source, weights).items()
     }
-    theirs, ours = (members(one, weights) for one in (source, model.optimizer))
+    theirs, ours = (members(one, weights) for one in (source, optimizer))
     return for_members(values, theirs, ours)
 
 

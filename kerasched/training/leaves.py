@@ -36,17 +36,23 @@ def build_optimizer(self: keras.Model) -> None:
         self.optimizer.build(self.trainable_variables)
 
 
-def leaves_of(model: keras.Model) -> list[Any]:
-    """Return the leaves of a compiled model's optimizer, none if they are not known.
+def leaves_of(model: keras.Model, optimizer: Any = None) -> list[Any]:
+    """Return the leaves of a model's optimizer, none if they are not known.
 
     A MultiOptimizer may not know its optimizers until it is built, which is done here
-    where the model has weights.
+    for that of `compile` where the model has weights.
+
+    Args:
+        model: a compiled model.
+        optimizer: one that the model holds; None for `model.optimizer`.
     """
-    if _is_undecided(model.optimizer):
-        if not model.built:
+    if optimizer is None:
+        optimizer = model.optimizer
+    if _is_undecided(optimizer):
+        if optimizer is not model.optimizer or not model.built:
             return []
         build_optimizer(model)
-    return leaves(model.optimizer)
+    return leaves(optimizer)
 
 
 def _is_undecided(optimizer: Any) -> bool:

@@ -8,7 +8,7 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.schedules.combine import Scale
-from kerasched.training.leaves import leaves_of
+from kerasched.training.held import training_leaves
 from kerasched.training.leaves import schedule_of
 from kerasched.training.leaves import variable_of
 from kerasched.training.set_schedule import set_schedule
@@ -37,21 +37,22 @@ class Level:
         return self.schedule if value == 1.0 else Scale(self.schedule, value)
 
 
-def levels_of(model: keras.Model) -> list[Level]:
-    """Return the level of each optimizer of a model, which reads its rate.
+def levels_of(model: keras.Model, owner: str) -> list[Level]:
+    """Return the level of each rate of a model's optimizer, which reads the rates.
 
     There is none as long as a MultiOptimizer does not know its optimizers.
 
     Raises:
         TypeError: a rate is neither a number nor a schedule.
-        ValueError: a schedule is of a class that is not registered with Keras.
+        ValueError: a schedule is of a class that is not registered with Keras; or, in
+            the name of `owner`, it is not known which of several optimizers is meant.
     """
-    return [_level_of(leaf) for leaf in leaves_of(model)]
+    return [_level_of(leaf) for leaf in training_leaves(model, owner)]
 
 
-def set_levels(model: keras.Model, values: Sequence[float]) -> None:
-    """Give each optimizer of a model a level; what stays as it is costs nothing."""
-    levels = levels_of(model)
+def set_levels(model: keras.Model, values: Sequence[float], owner: str) -> None:
+    """Give each rate of a model a level; what stays as it is costs nothing."""
+    levels = levels_of(model, owner)
     pairs = list(zip(levels, values, strict=True))
     if any(level.value != value for level, value in pairs):
         set_schedule(model, [level.rate_at(value) for level, value in pairs])

@@ -1,58 +1,195 @@
-"""All variables of a model and its optimizer, by their paths.
+"""All variables of a model, of its optimizers and of what else it holds, by names.
 
 No file of Keras holds them all: the states of dropout's seeds are in none.
+
+The name of a variable begins with its owner: "model", "optimizer" for the one that
+`compile` was given, "optimizer a_opt" for another one by its attribute path, "metric"
+or "variable" for what is neither listed by Keras nor an optimizer's.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
 from kerasched.training.encoding import Arrays
+from kerasched.training.held import COMPILED
+from kerasched.training.held import held_by
+from kerasched.training.held import training_optimizers
 from kerasched.training.host import copy_of
+from kerasched.training.leaves import build_optimizer
+from kerasched.training.named import SCRATCH
+
+MODEL, METRIC, VARIABLE = "model", "metric", "variable"
+# Whose variables an optimizer is built on.
+ON = (MODEL, VARIABLE)
 
 # What the names of arrays begin with.
-OWNERS = ("model:", "optimizer:")
+OWNERS = (f"{MODEL}:", COMPILED, f"{METRIC}:", f"{VARIABLE}:")
+
+Named = dict[str, Any]
+# For each optimizer the names of the variables that it is built on, None if it is not.
+BuiltOn = dict[str, list[str] | None]
 
 
 def arrays_of(model: keras.Model) -> Arrays:
-    """Return copies of what a model and its optimizer hold now."""
-    return {name: _copy(variable) for name, variable in _named(model)}
+    """Return copies of what a model and all that it holds have now."""
+    return {
+        name: _copy(variable)
+        for named in _owned(model).values()
+        for name, variable in named.items()
+    }
 
 
-def set_arrays(model: keras.Model, arrays: Arrays) -> None:
-    """Give a model and its optimizer what `arrays_of` returned.
+def built_on(model: keras.Model) -> BuiltOn:
+    """Return what each optimizer of a model is built on, by its owner's name."""
+    owned = _owned(model)
+    names = {id(v): name for owner in ON for name, v in owned[owner].items()}
+    return {
+        _owner_of(path): _names_of(optimizer, names)
+        for path, optimizer in held_by(model).optimizers.items()
+    }
 
-    Variables are known by their paths. Where these are others, as those of a model
-    that is made a second time in a process, they are known by their places.
+
+def set_arrays(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> None:
+    """Give a model and all that it holds what `arrays_of` returned.
+
+    Variables are known by their names. Where an owner has others, as those of a model
+    that is made a second time in a process, they are known by their places. An
+    optimizer that is not built is built as it was then. Metrics are set as far as they
+    are there, as a metric may be built by its first batch.
+
+    Args:
+        model: the model.
+        arrays: what `arrays_of` returned.
+        built: what `built_on` returned then; None if that is not known.
 
     Raises:
         ValueError: the variables are not the same ones, which is found before any is
             assigned.
     """
-    named = dict(_named(model))
-    if set(named) != set(arrays) and len(named) == len(arrays):
-        arrays = dict(zip(named, arrays.values(), strict=True))
-    for name in [*arrays, *named]:
-        now, then = _kind(named.get(name)), _kind(arrays.get(name))
-        if now != then:
+    _build(model, arrays, built)
+    owned, pairs = _owned(model), []
+    untold = {METRIC} if built is not None else {METRIC, *_idle(model)}
+    for owner in dict.fromkeys([*map(_owner, arrays), *owned]):
+        named = owned.get(owner, {})
+        values = {
+            now: arrays[then] for then, now in _renamed(owner, named, arrays).items()
+        }
+        if owner not in untold:
+            _compare(named, values, never_built=(built or {}).get(owner, ()) is None)
+        pairs += [
+            (variable, values[name])
+            for name, variable in named.items()
+            if _kind(values.get(name)) == _kind(variable)
+        ]
+    for variable, value in pairs:
+        variable.assign(value)
+
+
+def _owned(model: keras.Model) -> dict[str, Named]:
+    """Return the variables by owners and names."""
+    held = held_by(model)
+    owned = {MODEL: _by_path(MODEL, model.variables)}
+    for path, optimizer in held.optimizers.items():
+        variables = optimizer.variables
+        if path != COMPILED:
+            variables = [v for v in variables if not v.name.endswith(SCRATCH)]
+        owned[_owner_of(path)] = _by_path(_owner_of(path), variables)
+    metrics = held.metrics.items()
+    owned[METRIC] = {
+        f"{METRIC}:{path}/{place}": variable
+        for path, metric in metrics
+        for place, variable in enumerate(metric.variables)
+    }
+    loose = held.variables.items()
+    owned[VARIABLE] = {f"{VARIABLE}:{path}": variable for path, variable in loose}
+    return owned
+
+
+def _idle(model: keras.Model) -> list[str]:
+    """Return the owners' names of optimizers that do not train a model.
+
+    A file of an earlier version has only that of `compile`.
+    """
+    idle = set(held_by(model).optimizers) - {COMPILED, *training_optimizers(model)}
+    return [_owner_of(path) for path in idle]
+
+
+def _by_path(owner: str, variables: Any) -> Named:
+    seen: dict[str, int] = {}
+    named = {}
+    for variable in variables:
+        number = seen[variable.path] = seen.get(variable.path, 0) + 1
+        ending = f"#{number}" if number > 1 else ""
+        named[f"{owner}:{variable.path}{ending}"] = variable
+    return named
+
+
+def _owner_of(path: str) -> str:
+    """Return the owner's name of an optimizer."""
+    return path if path == COMPILED else f"{COMPILED} {path}"
+
+
+def _owner(name: str) -> str:
+    return name.partition(":")[0]
+
+
+def _renamed(owner: str, named: Named, arrays: Arrays) -> dict[str, str]:
+    """Return the names that an owner's variables have now, by those of then."""
+    then = [name for name in arrays if _owner(name) == owner]
+    others = set(then) != set(named) and len(then) == len(named)
+    now = named if others and owner != METRIC else then
+    return dict(zip(then, now, strict=True))
+
+
+def _names_of(optimizer: Any, names: dict[int, str]) -> list[str] | None:
+    """Return the names of what an optimizer is built on, "" for what is not held.
+
+    Keras has no public name for these variables.
+    """
+    if not optimizer.built:
+        return None
+    return [names.get(id(v), "") for v in optimizer._trainable_variables]
+
+
+def _build(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> None:
+    """Build the optimizers that were built then."""
+    if built is None:
+        build_optimizer(model)
+        return
+    owned, variables = _owned(model), {}
+    for owner in ON:
+        for then, now in _renamed(owner, owned[owner], arrays).items():
+            variables[then] = owned[owner].get(now)
+    for path, optimizer in held_by(model).optimizers.items():
+        names = built.get(_owner_of(path))
+        if optimizer.built or names is None:
+            continue
+        if path == COMPILED:
+            build_optimizer(model)
+            continue
+        known = [variables.get(name) for name in names]
+        if any(variable is None for variable in known):
+            raise ValueError(
+                f"The variables that {path} was built on are not held by the model. "
+                f"Call {path}.build(variables) before fit."
+            )
+        optimizer.build(known)
+
+
+def _compare(named: Named, values: Arrays, never_built: bool) -> None:
+    """Raise where an owner has other variables than then.
+
+    An optimizer that was never built, and so never used, may be built now.
+    """
+    for name in [*values, *named]:
+        now, then = _kind(named.get(name)), _kind(values.get(name))
+        if now != then and not (never_built and name in named and name not in values):
             raise ValueError(
                 f"The model is not the one that was saved: {name} is {now} in the "
                 f"model and {then} in the file."
             )
-    for name, variable in named.items():
-        variable.assign(arrays[name])
-
-
-def _named(model: keras.Model) -> Iterator[tuple[str, Any]]:
-    optimizer = () if model.optimizer is None else model.optimizer.variables
-    for owner, variables in zip(OWNERS, (model.variables, optimizer), strict=True):
-        seen: dict[str, int] = {}
-        for variable in variables:
-            number = seen[variable.path] = seen.get(variable.path, 0) + 1
-            ending = f"#{number}" if number > 1 else ""
-            yield f"{owner}{variable.path}{ending}", variable
 
 
 def _copy(variable: Any) -> np.ndarray:

@@ -14,7 +14,11 @@ import keras
 from kerasched.errors import Flag
 from kerasched.errors import message
 from kerasched.training.files import Saved
+from kerasched.training.files import reading
 from kerasched.training.files import state_for
+from kerasched.training.held import COMPILED
+from kerasched.training.held import training_optimizer
+from kerasched.training.held import training_optimizers
 from kerasched.training.host import copy_of
 from kerasched.training.leaves import build_optimizer
 from kerasched.training.leaves import leaves
@@ -22,7 +26,8 @@ from kerasched.training.leaves import variable_of
 from kerasched.training.named import describe
 from kerasched.training.named import is_rate
 from kerasched.training.named import named_variables
-from kerasched.training.set_schedule import optimizer_of
+from kerasched.training.set_schedule import compiled
+from kerasched.training.untouched import back_after_an_error
 
 
 def load_training_state(
@@ -35,6 +40,10 @@ def load_training_state(
     and where the file is of another class with the same state (Keras's SGD and a
     subclass) or of another backend. A rate that both have as a number is restored; a
     schedule is always the one that the model was compiled with.
+
+    Optimizers that a model with a `train_step` of its own holds, in attributes, lists
+    or dicts, are restored with it, as far as Keras saves them. They must be built
+    before, by `optimizer.build(variables)`: a file does not tell on what.
 
     Args:
         model: a model that is built and compiled as the run is to go on.
@@ -55,13 +64,24 @@ def load_training_state(
     """
     owner = "load_training_state"
     strict = Flag()(owner, "strict", strict)
-    optimizer = _built_optimizer_of(model, owner)
-    with Saved(path, owner) as saved:
-        values = saved.optimizer_values(model)
-        new = _compare(owner, str(path), model, values, strict)
-        values.update(_never_used(owner, model, new))
-        model.load_weights(saved.weights_file, objects_to_skip=[optimizer])
-    _assign(model, values, new)
+    used = training_optimizers(_with_weights(model, owner))
+    own = {name: one for name, one in used.items() if name != COMPILED}
+    with Saved(path, owner) as saved, back_after_an_error(model if own else None):
+        restored = []
+        if COMPILED in used:
+            build_optimizer(model)
+            place = _Place(owner, str(path), model, model.optimizer)
+            restored.append(
+                (place, place.filled(saved.optimizer_values(model), strict))
+            )
+        with reading(own) as arrays:
+            model.load_weights(saved.weights_file, objects_to_skip=[model.optimizer])
+        for name, optimizer in own.items():
+            place = _Place(owner, str(path), model, optimizer, name)
+            values = saved.own_values(name, optimizer, model.weights, arrays[name])
+            restored.append((place, place.filled(values, strict)))
+        for place, values in restored:
+            place.assign(values)
 
 
 def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -> None:
@@ -72,7 +92,8 @@ def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -
 
     Args:
         source: the optimizer that trained the model until now.
-        model: the model, compiled with the new optimizer.
+        model: the model, compiled with the new optimizer. Of several optimizers that
+            the model holds, the state goes to the one built on the same variables.
         strict: as in `load_training_state`.
 
     Raises:
@@ -82,86 +103,129 @@ def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -
     """
     owner = "copy_optimizer_state"
     strict = Flag()(owner, "strict", strict)
-    _built_optimizer_of(model, owner)
+    _with_weights(model, owner)
     if not isinstance(source, keras.optimizers.Optimizer):
         raise TypeError(
             message(owner, "source", "a keras.optimizers.Optimizer", source)
         )
     if not source.built:
         raise ValueError(message(owner, "source", "an optimizer that was used", source))
-    values = state_for(source, model)
-    new = _compare(owner, "source", model, values, strict)
-    values.update(_never_used(owner, model, new))
-    _assign(model, values, new)
+    optimizer = _in_the_place_of(source, model, owner)
+    place = _Place(owner, "source", model, optimizer)
+    values = state_for(source, optimizer, model.weights)
+    place.assign(place.filled(values, strict))
 
 
-def _built_optimizer_of(model: Any, owner: str) -> Any:
-    optimizer = optimizer_of(model, owner)
-    if not model.built:
+def _with_weights(model: Any, owner: str) -> Any:
+    """Return a model that is compiled and built, or raise."""
+    if not compiled(model, owner).built:
         fix = "Call it on data or give it an Input before"
         raise ValueError(message(owner, "model", "a model with weights", model, fix))
+    return model
+
+
+def _in_the_place_of(source: Any, model: Any, owner: str) -> Any:
+    """Return the built optimizer that trains what another one has trained."""
     build_optimizer(model)
+    trained = _trained_by(source)
+    for optimizer in training_optimizers(model).values():
+        if optimizer is not source and _trained_by(optimizer) == trained:
+            return optimizer
+    fix = "Build the new one before, on the variables that `source` was built on"
+    path, optimizer = training_optimizer(model, owner, fix)
+    if not optimizer.built:
+        optimizer.build(source._trainable_variables)
     return optimizer
 
 
-def _compare(
-    owner: str, origin: str, model: Any, values: dict[str, Any], strict: bool
-) -> list[str]:
-    """Return the names of what is new.
+def _trained_by(optimizer: Any) -> list[int] | None:
+    """Return what identifies the variables that an optimizer is built on."""
+    if not optimizer.built:
+        return None
+    return [id(variable) for variable in optimizer._trainable_variables]
 
-    Raise, or warn, where state is lost or new; raise where a shape differs.
+
+class _Place:
+    """An optimizer of a model, and the state that it is given.
+
+    Args:
+        owner: the function in whose name errors are raised.
+        origin: where the state comes from.
+        model: the model.
+        optimizer: the optimizer, which is built.
+        path: the attribute path of an optimizer of the model's own.
     """
-    weights = model.weights
-    named = named_variables(model.optimizer, weights)
-    for name, variable in named.items():
-        if name in values and tuple(variable.shape) != values[name].shape:
-            raise ValueError(
-                f"{owner}: {describe([name], weights)} has the shape "
-                f"{tuple(variable.shape)} in the optimizer of the model, and "
-                f"{values[name].shape} in {origin}."
-            )
-    lost = [name for name in values if name not in named and not is_rate(name)]
-    new = [name for name in named if name not in values and not is_rate(name)]
-    faults = []
-    if lost:
-        faults.append(f"would lose {describe(lost, weights)}")
-    if new:
-        faults.append(f"does not find {describe(new, weights)} in {origin}")
-    if not faults:
-        return []
-    text = f"{owner}: the optimizer of the model {' and '.join(faults)}."
-    if strict:
-        raise ValueError(f"{text} Compile it as it was, or pass strict=False.")
-    if new:
-        text = f"{text} What it does not find starts as if never used."
-    warnings.warn(text, stacklevel=3)
-    return new
 
+    def __init__(
+        self, owner: str, origin: str, model: Any, optimizer: Any, path: str = ""
+    ) -> None:
+        self._owner, self._origin, self._optimizer = owner, origin, optimizer
+        self._whose = path or "the optimizer of the model"
+        self._fix = "Build it as it was" if path else "Compile it as it was"
+        self._weights = model.weights
+        self._trainable = (
+            optimizer._trainable_variables if path else model.trainable_variables
+        )
+        self._named = named_variables(optimizer, self._weights)
+        self._new: list[str] = []
 
-def _never_used(owner: str, model: Any, new: list[str]) -> dict[str, Any]:
-    """Return what the new state of an optimizer is before its first update."""
-    optimizer, weights = model.optimizer, model.weights
-    counts = [variable_of(leaf, "iteration") for leaf in leaves(optimizer)]
-    if not new or not any(int(count) for count in counts if count is not None):
-        return {}  # It is as it was built.
-    try:
-        fresh = type(optimizer).from_config(optimizer.get_config())
-    except Exception as error:  # A function as its map, or a class not registered.
-        text = f"{owner} cannot make an unused copy of the optimizer of the model."
-        raise ValueError(f"{text} Compile the model anew before.") from error
-    fresh.build(model.trainable_variables)
-    named = named_variables(fresh, weights)
-    return {name: copy_of(named[name]) for name in new}
+    def filled(self, values: dict[str, Any], strict: bool) -> dict[str, Any]:
+        """Return values with those of what is new, as before the first update.
 
+        Raise, or warn, where state is lost or new; raise where a shape differs.
+        """
+        for name, variable in self._named.items():
+            if name in values and tuple(variable.shape) != values[name].shape:
+                raise ValueError(
+                    f"{self._owner}: {describe([name], self._weights)} has the shape "
+                    f"{tuple(variable.shape)} in {self._whose}, and "
+                    f"{values[name].shape} in {self._origin}."
+                )
+        named = self._named
+        lost = [name for name in values if name not in named and not is_rate(name)]
+        self._new = [n for n in named if n not in values and not is_rate(n)]
+        self._tell(lost, strict)
+        return {**values, **self._never_used()}
 
-def _assign(model: Any, values: dict[str, Any], new: list[str]) -> None:
-    named = named_variables(model.optimizer, model.weights)
-    for name, variable in named.items():
-        if name in values:
-            variable.assign(values[name])
-    if any(getattr(leaf, "use_ema", False) for leaf in leaves(model.optimizer)):
-        # The first update would begin an average at its weight, and is past.
-        for name in new:
-            role, _, place = name.partition(" of ")
-            if role == "average":
-                named[name].assign(model.weights[int(place)].value)
+    def assign(self, values: dict[str, Any]) -> None:
+        """Give the optimizer what `filled` returned."""
+        for name, variable in self._named.items():
+            if name in values:
+                variable.assign(values[name])
+        if any(getattr(leaf, "use_ema", False) for leaf in leaves(self._optimizer)):
+            # The first update would begin an average at its weight, and is past.
+            for name in self._new:
+                role, _, place = name.partition(" of ")
+                if role == "average":
+                    self._named[name].assign(self._weights[int(place)].value)
+
+    def _tell(self, lost: list[str], strict: bool) -> None:
+        faults = []
+        if lost:
+            faults.append(f"would lose {describe(lost, self._weights)}")
+        if self._new:
+            new = describe(self._new, self._weights)
+            faults.append(f"does not find {new} in {self._origin}")
+        if not faults:
+            return
+        text = f"{self._owner}: {self._whose} {' and '.join(faults)}."
+        if strict:
+            raise ValueError(f"{text} {self._fix}, or pass strict=False.")
+        if self._new:
+            text = f"{text} What it does not find starts as if never used."
+        warnings.warn(text, stacklevel=4)
+
+    def _never_used(self) -> dict[str, Any]:
+        """Return what the new state of the optimizer is before its first update."""
+        optimizer = self._optimizer
+        counts = [variable_of(leaf, "iteration") for leaf in leaves(optimizer)]
+        if not self._new or not any(int(c) for c in counts if c is not None):
+            return {}  # It is as it was built.
+        try:
+            fresh = type(optimizer).from_config(optimizer.get_config())
+        except Exception as error:  # A function as its map, or a class not registered.
+            text = f"{self._owner} cannot make an unused copy of {self._whose}."
+            raise ValueError(f"{text} Compile the model anew before.") from error
+        fresh.build(self._trainable)
+        named = named_variables(fresh, self._weights)
+        return {name: copy_of(named[name]) for name in self._new}

@@ -13,8 +13,13 @@ from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.constant import Constant
+from kerasched.training.held import held_by
+from kerasched.training.held import training_optimizer
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import variable_of
+
+OWNER = "set_schedule"
+BY_NAME = "Pass a dict with a schedule for each, by these names"
 
 
 def set_schedule(model: keras.Model, schedule: Any) -> None:
@@ -29,22 +34,24 @@ def set_schedule(model: keras.Model, schedule: Any) -> None:
         schedule: a schedule or a number, 0 or more. A number that follows a schedule
             becomes a Constant, as Keras has no way back to a settable rate. Under a
             MultiOptimizer: one for all its optimizers, or a list or tuple with one for
-            each, in the order of `optimizer.optimizers`.
+            each, in the order of `optimizer.optimizers`. For a model that trains with
+            several optimizers of its own: a dict of such by the attributes that have
+            them, as {"a_opt": 0.1, "optimizer": schedule}.
 
     Raises:
         TypeError: an argument is of the wrong kind.
-        ValueError: the model is not compiled, a number is out of range, or the list is
-            not as long as there are optimizers.
+        ValueError: the model is not compiled, a number is out of range, the list is
+            not as long as there are optimizers, the dict has a name of no optimizer,
+            or it is not known which of several optimizers is meant.
     """
-    optimizer_of(model, "set_schedule")
+    compiled(model, OWNER)
     _bring_back_state(model)
-    optimizers = leaves_of(model)
-    if not optimizers:
-        fix = "Call it on data or give it an Input before"
-        what = "a model with weights"
-        raise ValueError(message("set_schedule", "model", what, model, fix))
-    rates = [_checked(rate) for rate in _one_each(optimizers, schedule)]
-    changes = [_assign(*pair) for pair in zip(optimizers, rates, strict=True)]
+    pairs = [
+        (leaf, _checked(rate))
+        for optimizer, given in _meant(model, schedule)
+        for leaf, rate in _one_each(_leaves(model, optimizer), given)
+    ]
+    changes = [_assign(*pair) for pair in pairs]
     if any(changes):
         model.make_train_function(force=True)
 
@@ -60,29 +67,51 @@ def _bring_back_state(model: keras.Model) -> None:
     _ = callback.model
 
 
-def optimizer_of(model: Any, owner: str) -> Any:
-    """Return a compiled model's optimizer, or raise in the name of `owner`."""
+def compiled(model: Any, owner: str) -> Any:
+    """Return a compiled model, or raise in the name of `owner`."""
     if not isinstance(model, keras.Model):
         raise TypeError(message(owner, "model", "a keras.Model", model))
     if getattr(model, "optimizer", None) is None:
         fix = "Call model.compile(optimizer, ...) before"
         raise ValueError(message(owner, "model", "a compiled model", model, fix))
-    return model.optimizer
+    return model
 
 
-def _one_each(optimizers: list[Any], schedule: Any) -> list[Any]:
+def _meant(model: keras.Model, schedule: Any) -> list[tuple[Any, Any]]:
+    """Return the optimizers whose rates are to be set, with what is given for each."""
+    if not isinstance(schedule, dict):
+        return [(training_optimizer(model, OWNER, BY_NAME)[1], schedule)]
+    held = held_by(model).optimizers
+    if not schedule or not all(name in held for name in schedule):
+        what = f"a dict with names among {', '.join(held)}"
+        raise ValueError(message(OWNER, "schedule", what, schedule))
+    return [(held[name], given) for name, given in schedule.items()]
+
+
+def _leaves(model: keras.Model, optimizer: Any) -> list[Any]:
+    found = leaves_of(model, optimizer)
+    if not found:
+        fix = "Call it on data or give it an Input before"
+        what = "a model with weights"
+        if optimizer is not model.optimizer:
+            what, fix = "one whose MultiOptimizer is built", "Build it before"
+        raise ValueError(message(OWNER, "model", what, model, fix))
+    return found
+
+
+def _one_each(optimizers: list[Any], schedule: Any) -> list[tuple[Any, Any]]:
     if not isinstance(schedule, (list, tuple)):
-        return [schedule] * len(optimizers)
+        return [(optimizer, schedule) for optimizer in optimizers]
     if len(schedule) != len(optimizers):
         what = f"one for each of the {len(optimizers)} optimizers"
-        raise ValueError(message("set_schedule", "schedule", what, schedule))
-    return list(schedule)
+        raise ValueError(message(OWNER, "schedule", what, schedule))
+    return list(zip(optimizers, schedule, strict=True))
 
 
 def _checked(rate: Any) -> Any:
     if isinstance(rate, LearningRateSchedule):
         return rate
-    return check_of(Rate)("set_schedule", "schedule", rate)
+    return check_of(Rate)(OWNER, "schedule", rate)
 
 
 def _assign(optimizer: Any, rate: Any) -> bool:

@@ -9,20 +9,22 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasched.training.held import every_variable
+from kerasched.training.held import held_by
 from kerasched.training.host import copy_of
 from kerasched.training.leaves import held_rate_of
-from kerasched.training.leaves import leaves_of
+from kerasched.training.leaves import leaves
 
 
 @contextlib.contextmanager
 def untouched(model: keras.Model) -> Iterator[None]:
     """Put a model back to what it is now, however the block ends.
 
-    Its variables, those of its optimizer and metrics, the optimizer's rates and the
+    Its variables, those of its optimizers and metrics, the optimizers' rates and the
     compiled step. An interrupt by Ctrl-C waits until all is back.
 
     Args:
-        model: a compiled model that is built, as is its optimizer.
+        model: a compiled model that is built, as are the optimizers that train it.
     """
     stack = contextlib.ExitStack()
     # What comes last here is put back first: values go into the variables that the
@@ -31,7 +33,8 @@ def untouched(model: keras.Model) -> Iterator[None]:
     _keep_unbuilt(model, stack)
     stack.callback(model.reset_metrics)
     stack.callback(setattr, model, "train_function", model.train_function)
-    for optimizer in leaves_of(model):
+    every = held_by(model).optimizers.values()
+    for optimizer in (leaf for one in every for leaf in leaves(one)):
         held = held_rate_of(optimizer)
         if not isinstance(held, keras.Variable):
             stack.callback(setattr, optimizer, "learning_rate", held)
@@ -46,6 +49,17 @@ def untouched(model: keras.Model) -> Iterator[None]:
     finally:
         with uninterrupted():
             stack.close()
+
+
+@contextlib.contextmanager
+def back_after_an_error(model: keras.Model | None) -> Iterator[None]:
+    """Put the variables of a model, if there is one, back if the block raises."""
+    copies = [] if model is None else _copies(model)
+    try:
+        yield
+    except BaseException:
+        _assign(copies)
+        raise
 
 
 @contextlib.contextmanager
@@ -68,9 +82,7 @@ def uninterrupted() -> Iterator[None]:
 
 def _copies(model: keras.Model) -> list[tuple[Any, np.ndarray]]:
     """Return each variable with its value, in the host's memory."""
-    every = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
-    once = {id(variable): variable for variable in every}.values()
-    return [(variable, copy_of(variable)) for variable in once]
+    return [(variable, copy_of(variable)) for variable in every_variable(model)]
 
 
 def _assign(copies: list[tuple[Any, np.ndarray]]) -> None:

@@ -1,0 +1,110 @@
+"""Callbacks that were used are pickled, and keep nothing of the fit."""
+
+import gc
+import pickle
+import weakref
+
+import keras
+import numpy as np
+import pytest
+from support import BACKEND
+
+from kerasched import CosineDecay
+from kerasched.callbacks import BackupAndRestore
+from kerasched.callbacks import EpochSchedule
+from kerasched.callbacks import LearningRateFinder
+from kerasched.callbacks import LearningRateLogger
+from kerasched.callbacks import ReduceOnPlateau
+from kerasched.callbacks import WeightAveraging
+
+X = np.arange(64.0, dtype="float32").reshape(32, 2) / 64
+Y = X.sum(axis=1, keepdims=True)
+
+
+class Array(np.ndarray):
+    """Can be referred to weakly."""
+
+
+def falling(epoch):
+    return 0.1 / (epoch + 1)
+
+
+MADE = {
+    "BackupAndRestore": lambda folder: BackupAndRestore(folder / "run"),
+    "EpochSchedule": lambda folder: EpochSchedule(falling),
+    "EpochSchedule of batches": lambda folder: EpochSchedule(CosineDecay(0.1, 8), 4),
+    "LearningRateFinder": lambda folder: LearningRateFinder(X, Y, steps=4, verbose=0),
+    "LearningRateLogger": lambda folder: LearningRateLogger(every=1),
+    "ReduceOnPlateau": lambda folder: ReduceOnPlateau(
+        "loss", patience=1, min_delta=1e9, restore_best_weights=True
+    ),
+    "WeightAveraging": lambda folder: WeightAveraging(0, data=X),
+    "keras.callbacks.ModelCheckpoint": lambda folder: keras.callbacks.ModelCheckpoint(
+        folder / "model.keras"
+    ),
+}
+each = pytest.mark.parametrize("name", MADE)
+
+
+def compiled():
+    layers = [keras.layers.Dense(2), keras.layers.BatchNormalization()]
+    model = keras.Sequential([keras.layers.Input((2,)), *layers, keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=BACKEND == "jax")
+    return model
+
+
+def fit(callback, *others, epochs=2, x=X):
+    options = {"batch_size": 8, "verbose": 0, "validation_data": (X, Y)}
+    compiled().fit(x, Y, epochs=epochs, callbacks=[callback, *others], **options)
+
+
+@each
+def test_a_callback_that_was_used_is_pickled_and_used_again(name, tmp_path):
+    callback = MADE[name](tmp_path)
+    fit(callback)
+    again = pickle.loads(pickle.dumps(callback))
+    assert set(vars(again)) == set(vars(callback))
+    fit(again)
+
+
+class Stop(keras.callbacks.Callback):
+    """Stands in for whatever ends a fit, of which no callback is told."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+
+@each
+def test_a_callback_is_pickled_after_an_error(name, tmp_path):
+    callback = MADE[name](tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        fit(callback, Stop())
+    fit(pickle.loads(pickle.dumps(callback)))
+
+
+class Look(keras.callbacks.Callback):
+    """Refers weakly to all lists of callbacks."""
+
+    def on_train_begin(self, logs=None):
+        kind = keras.callbacks.CallbackList
+        self.lists = [weakref.ref(o) for o in gc.get_objects() if type(o) is kind]
+
+
+@each
+def test_a_callback_keeps_neither_data_nor_callbacks_of_a_fit(name, tmp_path):
+    callback, look, data = MADE[name](tmp_path), Look(), X.view(Array)
+    seen = weakref.ref(data)
+    fit(callback, look, x=data)
+    del data
+    gc.collect()
+    assert seen() is None
+    assert look.lists
+    assert all(one() is None for one in look.lists)
+
+
+@each
+def test_what_belongs_to_a_fit_is_let_go_of(name, tmp_path):
+    callback = MADE[name](tmp_path)
+    fit(callback)
+    kept = getattr(callback, "OF_A_FIT", {})
+    assert {name: vars(callback)[name] for name in kept} == kept
