@@ -17,7 +17,6 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import message
-from kerasched.keras_versions import require_keras
 from kerasched.optimizers.values import hold_values
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
@@ -79,7 +78,7 @@ def layerwise(
         ValueError: the model has no trainable weights, or a number is out of range.
         RuntimeError: the installed Keras is older than 3.15.
     """
-    require_keras("layerwise", "keras.optimizers.MultiOptimizer")
+    _require_multi_optimizer("layerwise")
     if not isinstance(model, keras.Model):
         raise TypeError(message("layerwise", "model", "a keras.Model", model))
     if not model.trainable_variables:
@@ -166,7 +165,7 @@ class LayerwiseOptimizer(_MultiOptimizer):
         loss_scale_factor: float | None = None,
         name: str | None = None,
     ) -> None:
-        require_keras("LayerwiseOptimizer", "keras.optimizers.MultiOptimizer")
+        _require_multi_optimizer("LayerwiseOptimizer")
         super().__init__(optimizer_map, loss_scale_factor, name)
         self._by_place = optimizer_map
 
@@ -180,6 +179,15 @@ class LayerwiseOptimizer(_MultiOptimizer):
         """Put the moving averages in the weights' place, where there are any."""
         if hold_values(self.variables):  # Not on JAX after a step that raised.
             super().finalize_variable_values(var_list)
+
+
+def _require_multi_optimizer(owner: str) -> None:
+    """Raise RuntimeError if the installed Keras has no MultiOptimizer."""
+    if not hasattr(keras.optimizers, "MultiOptimizer"):
+        raise RuntimeError(
+            f"{owner} needs Keras 3.15 or later, which has MultiOptimizer. "
+            f"Installed: Keras {keras.__version__}. Upgrade keras."
+        )
 
 
 def _maker(optimizer: Any) -> Callable[[Any], keras.optimizers.Optimizer]:

@@ -309,3 +309,13 @@ def test_freezing_afterwards_is_refused():
 def test_it_is_a_multi_optimizer():
     made = kerasched.layerwise(nested(), SCHEDULE)
     assert isinstance(made, keras.optimizers.MultiOptimizer)
+
+
+def test_an_older_keras_is_named_in_the_error(monkeypatch):
+    monkeypatch.delattr(keras.optimizers, "MultiOptimizer")
+    text = (
+        "layerwise needs Keras 3.15 or later, which has MultiOptimizer. "
+        f"Installed: Keras {keras.__version__}. Upgrade keras."
+    )
+    with pytest.raises(RuntimeError, match=re.escape(text)):
+        kerasched.layerwise(keras.Sequential([keras.layers.Input((2,))]), 0.1)

@@ -6,6 +6,7 @@ kernel was not tested with, the trial therefore runs in a child process first. I
 verdict is kept in a file, by the version and the build of the extension.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -101,9 +102,7 @@ def _verdict_file(backend: str) -> Path:
 def _keep(file: Path, reason: str) -> None:
     """Write a verdict, where there is a folder for it."""
     part = file.with_suffix(f".{os.getpid()}")
-    try:
+    with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(reason, encoding="utf-8")
         part.replace(file)
-    except OSError:
-        part.unlink(missing_ok=True)

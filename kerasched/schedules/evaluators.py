@@ -233,8 +233,10 @@ class StepMath:
     def passed(boundaries: Sequence[int], step: Any) -> Any:
         """Return how many boundaries, of rising ones, are at or below each step."""
         table = _table(boundaries, keras.backend.standardize_dtype(step.dtype))
-        flat = ops.reshape(step, [-1])  # TensorFlow searches for no scalar.
-        found = ops.searchsorted(table, flat, side="right")
+        if len(step.shape) == 0:
+            # TensorFlow searches for no scalar, and Keras before 3.12 in no graph.
+            return ops.sum(ops.cast(step >= table, "int32"))
+        found = ops.searchsorted(table, ops.reshape(step, [-1]), side="right")
         return ops.reshape(found, ops.shape(step))
 
     @staticmethod

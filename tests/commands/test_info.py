@@ -1,11 +1,18 @@
 """`kerasched info` as its user meets it."""
 
+import os
+import platform
+
 import keras
+import numpy as np
 import pytest
 
+import kerasched
 from kerasched.cli import main
 from kerasched.kernels import choice
+from kerasched.kernels import isolation
 from kerasched.kernels import native
+from kerasched.kernels import tested
 
 BACKEND = keras.backend.backend()
 
@@ -22,6 +29,23 @@ def _info(capsys):
 
 def test_the_backend_is_named(info):
     assert info()["backend"] == f"{BACKEND} (Keras {keras.__version__})"
+
+
+def test_versions_and_the_processor_are_named(info):
+    found = info()
+    assert found["kerasched"] == kerasched.__version__
+    assert found["Python"] == f"{platform.python_version()} (NumPy {np.__version__})"
+    assert found["processor"].endswith(f"{os.cpu_count()} cores")
+
+
+def test_a_tested_version_is_told_from_another_one(info, monkeypatch):
+    version = tested.installed(BACKEND)
+    monkeypatch.setattr(tested, "TESTED", {BACKEND: (version, "99.0")})
+    assert info()["framework"].endswith(f" {version}, tested")
+    monkeypatch.setattr(tested, "TESTED", {BACKEND: ("98.0", "99.0")})
+    monkeypatch.setattr(isolation, "crash", lambda backend: "")
+    ending = f" {version}, not among the tested 98.0, 99.0"
+    assert info()["framework"].endswith(ending)
 
 
 @pytest.mark.skipif(bool(native.missing), reason="the extension is not installed")

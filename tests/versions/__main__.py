@@ -24,7 +24,7 @@ from tests.versions.page import write
 ROOT = Path(__file__).parents[2]
 FEATURES = Path(__file__).with_name("features.py")
 # Tests that need nothing but pytest and the package, and take seconds.
-TESTS = ("tests/schedules/test_values.py", "tests/schedules/test_config.py")
+TESTS = ("tests/schedules/test_config.py", "tests/optimizers/test_sgd.py")
 TEST_NEEDS = ("pytest", "mpmath", "hypothesis")
 KERNEL_TESTS = "tests/kernels/test_{backend}.py"
 
