@@ -26,7 +26,6 @@ FEATURES = Path(__file__).with_name("features.py")
 # Tests that need nothing but pytest and the package, and take seconds.
 TESTS = ("tests/schedules/test_config.py", "tests/optimizers/test_sgd.py")
 TEST_NEEDS = ("pytest", "mpmath", "hypothesis")
-KERNEL_TESTS = "tests/kernels/test_{backend}.py"
 
 
 class LaneError(Exception):
@@ -138,7 +137,7 @@ def features(python: str, lane: Lane, place: Path) -> dict[str, str]:
 
 def tests(python: str, lane: Lane) -> str:
     """Run a part of the tests, and return pytest's last line."""
-    files = [*TESTS, KERNEL_TESTS.format(backend=lane.backend)]
+    files = list(TESTS)
     options = ["-q", "-p", "no:cacheprovider"]
     output = command([python, "-P", "-m", "pytest", *options, *files], lane)
     return output.splitlines()[-1].strip("= ")
