@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from kerasched import InverseSqrtDecay
+from kerasched import LinearDecay
 from migrating.original import ORIGINALS
 from migrating.tutorials import NOTES
 
@@ -33,6 +35,10 @@ def ramp(step, lr, warmup):
     return lr * np.minimum(1.0, (step + 1) / warmup)
 
 
+def lower(step, a, b):
+    return np.minimum(a.evaluate(step), b.evaluate(step))
+
+
 FORMULAS = {
     "CustomSchedule": (
         custom_schedule,
@@ -48,6 +54,10 @@ FORMULAS = {
     "lr * min(1, (step + 1) / warmup)": (
         ramp,
         [{"lr": 0.1, "warmup": steps} for steps in (1, 2, 10, 250)],
+    ),
+    "min(a, b)": (
+        lower,
+        [{"a": LinearDecay(0.0, 100, 0.2), "b": InverseSqrtDecay(0.1, 50)}],
     ),
 }
 

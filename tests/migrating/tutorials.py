@@ -3,6 +3,7 @@
 from kerasched import Chain
 from kerasched import Constant
 from kerasched import CosineDecay
+from kerasched import Minimum
 from kerasched import Noam
 from kerasched import Warmup
 from migrating.original import original
@@ -29,3 +30,8 @@ def warmup_cosine(lr_start, lr_max, warmup_steps, total_steps):
 @original("lr * min(1, (step + 1) / warmup)")
 def ramp_from_one(lr, warmup):
     return Warmup(Constant(lr), warmup - 1, lr / warmup)
+
+
+@original("min(a, b)")
+def lower_of_two(a, b):
+    return Minimum((a, b))
