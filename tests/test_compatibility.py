@@ -1,0 +1,75 @@
+"""What is declared of versions is what the lanes of tests/versions have shown."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from kerasched.kernels.tested import TESTED
+from tests.versions.lanes import LANES
+from tests.versions.page import PAGE
+from tests.versions.page import lines_of
+from tests.versions.page import tested
+
+pytestmark = pytest.mark.host
+
+PROJECT = tomllib.loads(
+    Path(__file__).parents[1].joinpath("pyproject.toml").read_text("utf-8")
+)["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def columns():
+    """Return the cells of each lane of docs/compatibility.md, by its columns."""
+    rows = lines_of(PAGE.read_text(encoding="utf-8")).values()
+    cells = [[cell.strip() for cell in row.strip("| ").split("|")] for row in rows]
+    names = ("lane", "python", "keras", "numpy", "framework", "features", "tests")
+    return [dict(zip((*names, "date"), row, strict=True)) for row in cells]
+
+
+def numbers(version):
+    return tuple(map(int, version.split(".")[:2]))
+
+
+def oldest(column, framework=""):
+    """Return the oldest version that a lane was run with, as (major, minor)."""
+    found = [row[column] for row in columns() if framework in row["framework"]]
+    return min(numbers(version.split()[-1]) for version in found)
+
+
+def declared(requirement):
+    """Return the lower bound of a requirement, which has no other."""
+    name, bound = re.fullmatch(r"([a-z-]+)>=([0-9.]+)", requirement).groups()
+    return name, numbers(f"{bound}.0")
+
+
+def test_every_lane_has_a_green_row():
+    rows = columns()
+    assert [row["lane"] for row in rows] == [lane.name for lane in LANES]
+    assert not [row["lane"] for row in rows if "failed" in row["date"]]
+
+
+def test_the_tested_versions_are_those_of_the_rows():
+    assert {name: set(versions) for name, versions in TESTED.items()} == tested()
+
+
+@pytest.mark.parametrize("requirement", PROJECT["dependencies"])
+def test_keras_and_numpy_are_required_as_far_back_as_they_were_run(requirement):
+    name, bound = declared(requirement)
+    assert bound == oldest(name)
+
+
+@pytest.mark.parametrize(
+    ("extra", "framework"),
+    [("tensorflow", "TensorFlow"), ("jax", "jaxlib"), ("torch", "torch")],
+)
+def test_frameworks_are_declared_as_far_back_as_they_were_run(extra, framework):
+    (requirement,) = EXTRAS[extra]
+    assert declared(requirement)[1] == oldest("framework", framework)
+
+
+def test_python_is_declared_as_far_back_as_it_was_run():
+    assert PROJECT["requires-python"] == ">={}.{}".format(*oldest("python"))
+    versions = {numbers(row["python"]) for row in columns()}
+    assert versions == {(3, 11), (3, 12), (3, 13)}
