@@ -53,6 +53,15 @@ def test_any_bit_that_is_flipped_is_noticed_or_does_not_matter(tmp_path):
     assert all(text.startswith(f"{path} is not whole: ") for text in told)
 
 
+def test_a_file_that_is_cut_off_is_not_whole(tmp_path):
+    path = tmp_path / "epoch-000003.run"
+    whole = written(path)
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=f"{re.escape(str(path))} is not whole: "):
+            read(path)
+
+
 @pytest.mark.parametrize(
     "content", [[], {"state": {}}, {"state": {}, "arrays": {"a": 3}}, None]
 )
