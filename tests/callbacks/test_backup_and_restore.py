@@ -27,11 +27,14 @@ X = np.arange(24.0, dtype="float32").reshape(12, 2)
 Y = X.sum(axis=1, keepdims=True)
 
 
-def compiled(units=1):
+EAGER = {"run_eagerly": True, "jit_compile": False}  # A trace takes longer than a fit.
+
+
+def compiled(units=1, **options):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(units)])
     optimizer = keras.optimizers.SGD(1e-3, momentum=0.9)
-    model.compile(optimizer, "mse", jit_compile=JIT)
+    model.compile(optimizer, "mse", **{"jit_compile": JIT, **options})
     return model
 
 
@@ -236,7 +239,15 @@ class Crash(keras.callbacks.Callback):
             raise InterruptedError
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+# What these hold the others hold too, with more.
+PLAINER = ("adam", "loss scale", "fused accumulation")
+EACH_OPTIMIZER = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name in PLAINER))
+    for name in OPTIMIZERS
+]
+
+
+@pytest.mark.parametrize("name", EACH_OPTIMIZER)
 def test_under_any_optimizer_a_run_goes_on(name, tmp_path):
     ends = []
     for folder, also in (("whole", []), ("died", [Crash()]), ("died", [])):
@@ -307,7 +318,7 @@ def warnings_of(tmp_path, **arguments):
         warnings.simplefilter("always")
         for epochs in (2, 4):
             backup = kept(tmp_path, **arguments)
-            fit(compiled(), backup, epochs=epochs, **data())
+            fit(compiled(**EAGER), backup, epochs=epochs, **data())
     texts = (str(one.message) for one in caught)
     return [text for text in texts if text.startswith("BackupAndRestore")]
 
@@ -525,7 +536,7 @@ def test_a_count_that_does_not_fit_the_epoch_is_told_of(
     steps, initial_epoch, told, made, arguments, tmp_path
 ):
     model = compiled()
-    model.compile(made(), "mse", jit_compile=JIT)
+    model.compile(made(), "mse", **EAGER)
     for _ in range(steps):
         model.train_on_batch(X[:4], Y[:4])
     with warnings.catch_warnings(record=True) as caught:

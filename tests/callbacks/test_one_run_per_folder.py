@@ -63,7 +63,9 @@ def interrupt():
 
 def fit(*callbacks, epochs=3):
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(1e-3), "mse", jit_compile=False)
+    # A trace would take longer than a fit.
+    eager = {"run_eagerly": True, "jit_compile": False}
+    model.compile(keras.optimizers.SGD(1e-3), "mse", **eager)
     options = {"batch_size": 4, "verbose": 0, "epochs": epochs}
     return model.fit(X, Y, callbacks=list(callbacks), **options)
 
