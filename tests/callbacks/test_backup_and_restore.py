@@ -11,6 +11,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from one_weight import JIT
 from support import BACKEND
 
 import kerasched
@@ -26,10 +27,14 @@ X = np.arange(24.0, dtype="float32").reshape(12, 2)
 Y = X.sum(axis=1, keepdims=True)
 
 
-def compiled(units=1):
+EAGER = {"run_eagerly": True, "jit_compile": False}  # A trace takes longer than a fit.
+
+
+def compiled(units=1, **options):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(units)])
-    model.compile(keras.optimizers.SGD(1e-3, momentum=0.9), "mse")
+    optimizer = keras.optimizers.SGD(1e-3, momentum=0.9)
+    model.compile(optimizer, "mse", **{"jit_compile": JIT, **options})
     return model
 
 
@@ -130,6 +135,7 @@ class Furnished(Dataset):
         self.ends += 1
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
@@ -233,13 +239,23 @@ class Crash(keras.callbacks.Callback):
             raise InterruptedError
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+# What these hold the others hold too, with more.
+PLAINER = ("adam", "loss scale", "fused accumulation")
+EACH_OPTIMIZER = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name in PLAINER))
+    for name in OPTIMIZERS
+]
+
+
+@pytest.mark.parametrize("name", EACH_OPTIMIZER)
 def test_under_any_optimizer_a_run_goes_on(name, tmp_path):
     ends = []
     for folder, also in (("whole", []), ("died", [Crash()]), ("died", [])):
         model = compiled()
-        execution = 1 if BACKEND == "torch" else 2
-        model.compile(OPTIMIZERS[name](), "mse", steps_per_execution=execution)
+        # XLA takes a while in TensorFlow: one model, of two optimizers, is enough.
+        options = {"jit_compile": "auto" if name == "multi" else JIT}
+        options["steps_per_execution"] = 1 if BACKEND == "torch" else 2
+        model.compile(OPTIMIZERS[name](), "mse", **options)
         with contextlib.suppress(InterruptedError):
             fit(model, kept(tmp_path / folder), *also, epochs=5)
         every = [*model.variables, *model.optimizer.variables]
@@ -302,7 +318,7 @@ def warnings_of(tmp_path, **arguments):
         warnings.simplefilter("always")
         for epochs in (2, 4):
             backup = kept(tmp_path, **arguments)
-            fit(compiled(), backup, epochs=epochs, **data())
+            fit(compiled(**EAGER), backup, epochs=epochs, **data())
     texts = (str(one.message) for one in caught)
     return [text for text in texts if text.startswith("BackupAndRestore")]
 
@@ -322,6 +338,7 @@ def test_nothing_is_warned_of_what_a_dataset_only_holds(tmp_path):
     assert not warnings_of(tmp_path, data=lambda: {"x": Furnished(), **SOURCE})
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("source", "text", "times"),
     [
@@ -339,6 +356,7 @@ def test_a_source_that_cannot_be_seen_into_is_named_once(source, text, times, tm
     assert all(text in one for one in told)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("source", "text"),
     [
@@ -359,6 +377,7 @@ def test_data_of_validation_that_cannot_be_seen_into_are_named(source, text, tmp
     assert all(text in one for one in told)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("data", [(X, Y), [X, Y], (X, Y, Y[:, 0]), Dataset(), Asked()])
 def test_nothing_is_warned_of_other_data_of_validation(data, tmp_path):
     arguments = {"validation_data": data, "validation_steps": 2}
@@ -376,7 +395,7 @@ def test_other_data_of_validation_are_noticed(validation, tmp_path):
 @pytest.mark.parametrize("data", [(X, X), Copies()])
 def test_keras_begins_each_validation_at_the_start_of_its_data(data):
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Rescaling(0.0)])
-    model.compile("sgd", "mae")
+    model.compile("sgd", "mae", jit_compile=JIT)
     steps = {"validation_batch_size": 4, "validation_steps": 2}
     history = fit(model, y=X, validation_data=data, **steps).history
     # The first 8 of 12 rows in each epoch, whose numbers are those up to 15.
@@ -484,36 +503,40 @@ def scaled():
 
 
 BY_STEPS = {"steps_per_epoch": 3}
+COUNTS = [
+    (0, 0, False, adam, {}),
+    (0, 2, True, adam, {}),
+    (6, 0, True, adam, {}),
+    (6, 2, False, adam, BY_STEPS),
+    (3, 5, True, adam, BY_STEPS),
+    (6, 2, False, multi, {}),
+    (5, 2, True, multi, {}),
+    (6, 2, False, mapped([".*bias"]), {}),
+    (5, 2, True, mapped([".*bias"]), {}),
+    # What is left for the default optimizer is nothing.
+    (6, 2, False, mapped([".*"]), {}),
+    (5, 2, True, mapped([".*"]), {}),
+    # A step without a finite gradient is not counted.
+    (5, 2, False, scaled, {}),
+    (7, 2, True, scaled, {}),
+    (0, 2, True, scaled, {}),
+]
+COUNTS_ON_THE_HOST = [pytest.param(*case, marks=pytest.mark.host) for case in COUNTS]
 
 
 @pytest.mark.parametrize(
     ("steps", "initial_epoch", "told", "made", "arguments"),
     [
-        (0, 0, False, adam, {}),
-        (0, 2, True, adam, {}),
         (6, 2, False, adam, {}),
-        (6, 0, True, adam, {}),
         (5, 2, True, adam, {}),
-        (6, 2, False, adam, BY_STEPS),
-        (3, 5, True, adam, BY_STEPS),
-        (6, 2, False, multi, {}),
-        (5, 2, True, multi, {}),
-        (6, 2, False, mapped([".*bias"]), {}),
-        (5, 2, True, mapped([".*bias"]), {}),
-        # What is left for the default optimizer is nothing.
-        (6, 2, False, mapped([".*"]), {}),
-        (5, 2, True, mapped([".*"]), {}),
-        # A step without a finite gradient is not counted.
-        (5, 2, False, scaled, {}),
-        (7, 2, True, scaled, {}),
-        (0, 2, True, scaled, {}),
+        *COUNTS_ON_THE_HOST,
     ],
 )
 def test_a_count_that_does_not_fit_the_epoch_is_told_of(
     steps, initial_epoch, told, made, arguments, tmp_path
 ):
     model = compiled()
-    model.compile(made(), "mse")
+    model.compile(made(), "mse", **EAGER)
     for _ in range(steps):
         model.train_on_batch(X[:4], Y[:4])
     with warnings.catch_warnings(record=True) as caught:

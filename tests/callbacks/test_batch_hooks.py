@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from itertools import count
 
 import keras
 import numpy as np
@@ -32,14 +33,20 @@ TOGETHER = {
     "average": (SCHEDULE, lambda: [WeightAveraging(0), plateau()]),
     "epochs": (0.5, lambda: [LearningRateLogger(every=10), by_epoch()]),
 }
+FOLDERS = count()  # A list of callbacks that is not within fit holds its folder.
 TOGETHER["all"] = (
     SCHEDULE,
     lambda: [
-        BackupAndRestore("never written", check_data=False),
+        BackupAndRestore(f"run-{next(FOLDERS)}", check_data=False),
         *(WeightAveraging(0), LearningRateLogger(every=10), plateau()),
     ],
 )
 each_set = pytest.mark.parametrize("names", TOGETHER)
+
+
+@pytest.fixture(autouse=True)
+def folder_of_the_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
 
 def plateau():
@@ -136,13 +143,13 @@ def seconds(callbacks, batches=range(STEPS)):
 @each_set
 def test_a_batch_takes_at_most_5_microseconds_for_each_callback(names):
     rate, make = TOGETHER[names]
-    count, best = len(make()), np.inf
+    members, best = len(make()), np.inf
     for _ in range(5):  # What else runs can only add to it.
         none = seconds(begun(rate, []))
         best = min(best, seconds(begun(rate, make())) - none)
-        if best <= 5e-6 * STEPS * count:
+        if best <= 5e-6 * STEPS * members:
             return
-    pytest.fail(f"{best / STEPS * 1e6:.1f} microseconds for {count} callbacks")
+    pytest.fail(f"{best / STEPS * 1e6:.1f} microseconds for {members} callbacks")
 
 
 def test_a_rate_for_each_batch_takes_at_most_5_microseconds_beside_its_write():

@@ -12,7 +12,6 @@ import threading
 import keras
 import numpy as np
 import pytest
-from support import BACKEND
 
 from kerasched.callbacks import BackupAndRestore
 from kerasched.training.folder_lock import NAME
@@ -32,7 +31,7 @@ class Wait(keras.callbacks.Callback):
 
 x = np.arange(24.0, dtype="float32").reshape(12, 2)
 model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
-model.compile(keras.optimizers.SGD(1e-3), "mse")
+model.compile(keras.optimizers.SGD(1e-3), "mse", jit_compile=False)
 callbacks = [BackupAndRestore(sys.argv[1]), Wait()]
 y = x.sum(axis=1, keepdims=True)
 model.fit(x, y, batch_size=4, epochs=3, verbose=0, callbacks=callbacks)
@@ -64,7 +63,9 @@ def interrupt():
 
 def fit(*callbacks, epochs=3):
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(1e-3), "mse", jit_compile=False)
+    # A trace would take longer than a fit.
+    eager = {"run_eagerly": True, "jit_compile": False}
+    model.compile(keras.optimizers.SGD(1e-3), "mse", **eager)
     options = {"batch_size": 4, "verbose": 0, "epochs": epochs}
     return model.fit(X, Y, callbacks=list(callbacks), **options)
 
@@ -77,6 +78,7 @@ def refusal(folder, holder):
     )
 
 
+@pytest.mark.host
 def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
     command = [sys.executable, "-c", TRAIN, str(tmp_path)]
@@ -165,7 +167,7 @@ def test_a_failure_that_is_forgotten_gives_the_folder_back_at_once(tmp_path):
 def test_a_refused_model_gives_the_folder_back(tmp_path):
     fit(BackupAndRestore(tmp_path, delete_checkpoint=False))
     other = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2)])
-    other.compile("sgd", "mse")
+    other.compile("sgd", "mse", jit_compile=False)
     with pytest.raises(ValueError, match="not the one that was saved") as kept:
         other.fit(X, Y, callbacks=[BackupAndRestore(tmp_path)], verbose=0)
     assert kept.value.__traceback__ is not None
@@ -180,7 +182,7 @@ def test_nothing_is_held_after_the_end(tmp_path):
         assert not (tmp_path / NAME).exists()
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="The files are the same on any backend.")
+@pytest.mark.host
 def test_a_folder_that_cannot_be_written_to_is_told_before_the_first_epoch(
     tmp_path, monkeypatch
 ):
@@ -201,7 +203,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_the_first_epoch(
     assert not begun
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="The files are the same on any backend.")
+@pytest.mark.host
 def test_a_full_disk_is_told_and_the_run_goes_on_from_the_epoch_before(
     tmp_path, monkeypatch
 ):
@@ -225,7 +227,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_from_the_epoch_before(
     assert len(began) == 2
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="The files are the same on any backend.")
+@pytest.mark.host
 def test_a_backup_that_cannot_be_read_does_not_begin_the_run_anew(tmp_path):
     fit(BackupAndRestore(tmp_path, delete_checkpoint=False), epochs=1)
     (tmp_path / "epoch-000001.run").rename(tmp_path / "kept")

@@ -18,6 +18,8 @@ from kerasched.commands.building import build
 from kerasched.commands.expression import read
 from kerasched.errors import UserError
 
+pytestmark = pytest.mark.host
+
 GOOD = {
     "CosineDecay(0.1, 900)": CosineDecay(0.1, 900),
     " cosine(0.1, decay_steps=900) ": CosineDecay(0.1, 900),

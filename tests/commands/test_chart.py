@@ -9,6 +9,8 @@ from kerasched.commands.chart import ASCII
 from kerasched.commands.chart import chart
 from kerasched.commands.chart import columns
 
+pytestmark = pytest.mark.host
+
 
 def drawn(values, height=1):
     return chart(np.array(values, "float64"), height)

@@ -11,6 +11,8 @@ from kerasched.commands.expression import parse
 from kerasched.commands.expression import read
 from kerasched.errors import UserError
 
+pytestmark = pytest.mark.host
+
 CANNOT = "cannot be used here: an expression is made of schedules' names"
 
 REFUSED = {

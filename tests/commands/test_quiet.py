@@ -1,6 +1,9 @@
 """What is held back while a framework loads."""
 
+import pytest
 from support import run_python
+
+pytestmark = pytest.mark.host
 
 CODE = """
 import os

@@ -11,6 +11,8 @@ import pytest
 from kerasched import list_schedules
 from kerasched.cli import main
 
+pytestmark = pytest.mark.host
+
 BACKEND = keras.backend.backend()
 
 

@@ -150,39 +150,48 @@ def answer(request, tmp_path_factory):
     return Answer(*request.param, tmp_path_factory.mktemp("mistake"))
 
 
+@pytest.mark.host
 def test_a_mistake_ends_with_exit_code_2(answer):
     assert answer.process.returncode == 2
 
 
+@pytest.mark.host
 def test_a_mistake_is_told_in_one_line(answer):
     assert answer.process.stderr.count("\n") == 1
     assert answer.process.stderr.endswith("\n")
 
 
+@pytest.mark.host
 def test_the_line_on_a_mistake_names_the_command(answer):
     assert answer.process.stderr.startswith("kerasched: error: ")
 
 
+@pytest.mark.host
 def test_the_line_on_a_mistake_says_what_is_wrong(answer):
     assert answer.part in answer.process.stderr
 
 
+@pytest.mark.host
 def test_a_mistake_leaves_the_output_empty(answer):
     assert answer.process.stdout == ""
 
 
+@pytest.mark.host
 def test_a_mistake_leaves_the_folder_as_it_was(answer):
     assert answer.after == answer.before
 
 
+@pytest.mark.host
 def test_a_mistake_is_answered_without_keras(answer):
     assert not answer.keras_was_imported
 
 
+@pytest.mark.host
 def test_a_mistake_is_answered_within_5_seconds(answer):
     assert answer.seconds < 5
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     "words", ["-mkerasched", "-Im kerasched", "-W ignore -m kerasched"]
 )
@@ -192,6 +201,7 @@ def test_the_module_may_be_named_in_other_ways(words, tmp_path):
     assert process.stderr.count("\n") == 1
 
 
+@pytest.mark.host
 def test_a_reader_that_has_gone_is_no_traceback(here, monkeypatch, capfd):
     def close(*arguments):
         raise BrokenPipeError
@@ -202,6 +212,7 @@ def test_a_reader_that_has_gone_is_no_traceback(here, monkeypatch, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.host
 def test_a_run_without_a_mistake_would_have_sprung_the_trap(tmp_path):
     (tmp_path / "keras").mkdir()
     (tmp_path / "keras" / "__init__.py").write_text(TRAP)
@@ -209,6 +220,7 @@ def test_a_run_without_a_mistake_would_have_sprung_the_trap(tmp_path):
     assert (tmp_path / "keras" / "imported").exists()
 
 
+@pytest.mark.host
 def test_an_unknown_backend_in_the_environment_is_a_mistake(tmp_path):
     process = call([*COMMANDS["module"], "demo"], tmp_path, "numpy")
     assert process.stderr == (
@@ -368,16 +380,19 @@ def text_run(text_folder):
     return call(command, text_folder)
 
 
+@pytest.mark.host
 def test_names_of_the_user_are_shown_as_they_are(text_run):
     text = " ".join(text_run.stdout.split())
     names = r"\[(above|/below)\]"
     assert re.search(f"a held-out row is called {names}, it is {names}", text)
 
 
+@pytest.mark.host
 def test_a_good_run_on_a_table_of_ones_own_ends_with_exit_code_0(text_run):
     assert text_run.returncode == 0, text_run.stderr
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     "line",
     [
@@ -393,6 +408,7 @@ def test_a_stage_is_shown_by_name_and_shape(line, text_run):
     assert any(shown.startswith(line) for shown in text_run.stdout.splitlines())
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     "heading", ["epoch", "learning rate", "loss", "accuracy", "observation"]
 )
@@ -401,6 +417,7 @@ def test_the_table_of_epochs_has_a_heading(heading, text_run):
     assert heading in [cell.strip() for cell in headings[0].split("┃")]
 
 
+@pytest.mark.host
 def test_the_table_of_epochs_has_a_row_for_each(text_run):
     rows = [line for line in text_run.stdout.splitlines() if line.startswith("│")]
     shown = [[cell.strip() for cell in row.split("│")][1:3] for row in rows]
@@ -408,17 +425,20 @@ def test_the_table_of_epochs_has_a_row_for_each(text_run):
     assert shown == [[str(n), rate] for n, rate in enumerate(rates, start=1)]
 
 
+@pytest.mark.host
 def test_the_loss_of_each_epoch_is_shown_as_a_bar(text_run):
     bars = [line for line in text_run.stdout.splitlines() if line.startswith("epoch ")]
     assert [bar[:9] for bar in bars] == [f"epoch {n} █" for n in range(1, 7)]
 
 
+@pytest.mark.host
 def test_the_largest_loss_has_the_longest_bar(text_run):
     bars = [line for line in text_run.stdout.splitlines() if line.startswith("epoch ")]
     losses = [float(bar.split()[-1]) for bar in bars]
     assert bars[losses.index(max(losses))].count("█") == 40
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     "fact",
     [
@@ -433,10 +453,12 @@ def test_what_came_back_is_shown_with_a_yes(fact, text_run):
     assert f"    yes  {fact}" in text_run.stdout.splitlines()
 
 
+@pytest.mark.host
 def test_the_picture_is_a_png(text_run, text_folder):
     content = (text_folder / "picture.png").read_bytes()
     assert content.startswith(b"\x89PNG\r\n\x1a\n")
 
 
+@pytest.mark.host
 def test_the_model_is_saved_under_its_default_name(text_run, text_folder):
     assert zipfile.is_zipfile(text_folder / "kerasched-demo.keras")

@@ -13,6 +13,8 @@ from kerasched.demo.trace import Stage
 from kerasched.demo.trace import Trace
 from kerasched.demo.trace import observe
 
+pytestmark = pytest.mark.host
+
 NOT_FINITE = "The loss is not a finite number: the rate is too high."
 FAITHFUL = Reloaded(
     path="model.keras",

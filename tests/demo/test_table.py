@@ -15,6 +15,8 @@ from kerasched.demo.table import check_size
 from kerasched.demo.table import read_table
 from kerasched.errors import UserError
 
+pytestmark = pytest.mark.host
+
 FILE = Path("table.csv")
 GOOD = "a,b,kind\n1,2.5,no\n-3,4e1,yes\n0,0.5,no\n"
 

@@ -46,9 +46,17 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "epochs"), [(name, 1) for name in OPTIMIZERS] + [("sgd", 0), ("fused", 0)]
-)
+# The others hold rates, slots and optimizers in the same ways, each or together.
+FOLLOWED = ["function", "accumulation", "loss scale", "multi", "fused, schedule"]
+CASES = [(name, 1) for name in FOLLOWED] + [("sgd", 0), ("fused", 0)]
+CASES += [
+    pytest.param(name, 1, marks=pytest.mark.slow)
+    for name in OPTIMIZERS
+    if name not in FOLLOWED
+]
+
+
+@pytest.mark.parametrize(("name", "epochs"), CASES)
 def test_what_follows_is_as_without_a_sweep(name, epochs):
     ends = []
     for sweeps in (True, False):
@@ -110,14 +118,14 @@ def loss_that_fails(y_true, y_pred):
 SCHEDULED = OPTIMIZERS["adamw, schedule"]
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no data"), KeyboardInterrupt()])
-def test_all_is_as_before_where_the_data_fail(error):
+def test_all_is_as_before_where_the_data_fail():
     model = model_with(SCHEDULED())
     fit(model)
     before = everything(model)
-    with pytest.raises(type(error)):
-        find_learning_rate(model, Failing(error), verbose=0)
-    assert everything(model) == before
+    for error in (RuntimeError("no data"), KeyboardInterrupt()):
+        with pytest.raises(type(error)):
+            find_learning_rate(model, Failing(error), verbose=0)
+        assert everything(model) == before
 
 
 @pytest.mark.parametrize("part", ["metric", "loss"])
@@ -170,7 +178,12 @@ def interrupted(optimizer):
 
 @pytest.mark.parametrize(
     ("name", "after"),
-    [("sgd", 1), ("adamw, schedule", 4), ("fused", 4), ("multi", 4)],
+    [
+        ("sgd", 1),
+        ("fused", 4),
+        ("multi", 4),
+        pytest.param("adamw, schedule", 4, marks=pytest.mark.slow),
+    ],
 )
 def test_all_is_as_before_where_a_step_is_interrupted(name, after):
     ends = []

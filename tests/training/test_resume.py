@@ -310,7 +310,7 @@ def test_a_new_optimizer_of_the_same_model_goes_on(change):
 def test_a_copy_tells_what_it_would_lose():
     model = trained(sgd(0.1))
     source = model.optimizer
-    model.compile(sgd(0.1, 0.0), keras.losses.MeanSquaredError())
+    model.compile(sgd(0.1, 0.0), keras.losses.MeanSquaredError(), jit_compile=False)
     with pytest.raises(
         ValueError, match="copy_optimizer_state: .* would lose momentum"
     ):
@@ -331,6 +331,9 @@ model.save(sys.argv[1])
 """
 
 
+@pytest.mark.skipif(
+    BACKEND == "jax" and "tensorflow" in INSTALLED, reason="as on TensorFlow"
+)
 @pytest.mark.parametrize("other", [n for n in INSTALLED if n != BACKEND][-1:])
 def test_a_file_of_another_backend_goes_on(other, tmp_path):
     path = tmp_path / "model.keras"
