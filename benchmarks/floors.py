@@ -47,7 +47,7 @@ KEY = ("benchmark", "backend", "way", "model", "option")
 # The most that our peak of resident memory may be, in parts of Keras's.
 MEMORY = 1.1
 # The most that `evaluate` of a million steps may take, in times of one numpy.cos of
-# them. One cosine is what a schedule needs at least; a tree of several needs it for each.
+# them. One cosine is the least that a schedule needs; a tree needs one for each of its.
 COSINES = 6.0
 MILLION = 1_000_000
 
