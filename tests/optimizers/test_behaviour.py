@@ -38,27 +38,6 @@ def fused(request, monkeypatch):
     return True if request.param == "scratch" else request.param
 
 
-KEPT = {}
-
-
-@pytest.fixture
-def of_keras(request):
-    """Return what makes Keras's own model, once for all ways of ours to run.
-
-    Those differ in `fused` alone, which Keras's class does not have.
-    """
-    given = dict(request.node.callspec.params)
-    del given["fused"]
-    key = request.node.originalname, repr(given)
-
-    def once(make):
-        if key not in KEPT:
-            KEPT[key] = make()
-        return KEPT[key]
-
-    return once
-
-
 def test_fit_gives_the_weights_of_keras(fused, of_keras):
     ours, theirs = both(fused, nesterov=True, weight_decay=0.01)
     assert_same(fitted(ours), of_keras(lambda: fitted(theirs)), **FLOAT32)
