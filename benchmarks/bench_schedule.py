@@ -1,6 +1,7 @@
 """Times the evaluation of every schedule: python benchmarks/bench_schedule.py.
 
-Writes tables in Markdown to the standard output and all numbers to a JSON file.
+Writes tables in Markdown to the standard output and all numbers to a JSON file; fails
+if a floor was missed.
 """
 
 import argparse
@@ -22,6 +23,8 @@ FOLDER = Path(__file__).resolve().parent
 PATHS = [str(FOLDER), str(FOLDER.parent / "tests")]
 sys.path[:0] = PATHS
 
+from floors import MILLION  # noqa: E402
+from floors import slow_schedules  # noqa: E402
 from machine import machine  # noqa: E402
 from machine import versions  # noqa: E402
 from support import run_json  # noqa: E402
@@ -46,10 +49,10 @@ PROGRAMS = {
 }
 
 
-def main() -> None:
+def main() -> int:
     """Run the benchmark as the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=1_000_000)
+    parser.add_argument("--steps", type=int, default=MILLION)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument(
         "--output", type=Path, default=FOLDER / "results" / "schedule.json"
@@ -76,6 +79,9 @@ def main() -> None:
         result |= on_backends(options.steps, options.rounds)
     options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(markdown(result))
+    missed = slow_schedules(result)
+    print(*missed, sep="\n", end="\n" * bool(missed), file=sys.stderr)
+    return 1 if missed else 0
 
 
 def evaluations(steps: int, rounds: int) -> list[dict[str, Any]]:
@@ -149,4 +155,4 @@ def cell(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -46,6 +46,10 @@ FLOORS = {
 KEY = ("benchmark", "backend", "way", "model", "option")
 # The most that our peak of resident memory may be, in parts of Keras's.
 MEMORY = 1.1
+# The most that `evaluate` of a million steps may take, in times of one numpy.cos of
+# them. One cosine is the least that a schedule needs; a tree needs one for each of its.
+COSINES = 6.0
+MILLION = 1_000_000
 
 
 def floor(row: dict[str, Any], peer: str) -> float | None:
@@ -91,6 +95,25 @@ def missed(rows: list[dict[str, Any]]) -> list[str]:
         f"{case(row)}: peak memory {part:.2f} of Keras's, at most {MEMORY:.2f}"
         for row, part in parts
         if part > MEMORY
+    ]
+
+
+def slow_schedules(result: dict[str, Any]) -> list[str]:
+    """Return a line for each schedule that takes too many cosines, in its best round.
+
+    Other work on the machine can only slow a round down. Fewer than a million steps
+    tell of what a call costs, and are not judged.
+    """
+    if result["steps"] < MILLION:
+        return []
+    parts = {
+        row["schedule"]: row["seconds"]["min"] / row["cosine_seconds"]["min"]
+        for row in result["evaluate"]
+    }
+    return [
+        f"{name}: {part:.2f} times numpy.cos, at most {COSINES:.2f}"
+        for name, part in parts.items()
+        if part > COSINES
     ]
 
 

@@ -39,6 +39,7 @@ def check(result):
         assert row["ratio_to_cosine"] == ratio
 
 
+@pytest.mark.host
 def test_a_run_without_backends(tmp_path):
     output, result = bench(tmp_path / "a.json", "--backend-less", "--note", "A note.")
     assert set(result) == KEYS
@@ -62,6 +63,7 @@ def test_a_run_on_every_backend(tmp_path):
         assert row["torch_steps_timed"] * row["torch_scaled_by"] == 1000
 
 
+@pytest.mark.host
 def test_the_file_that_is_kept_is_of_this_benchmark():
     result = json.loads(RESULT.read_text(encoding="utf-8"))
     assert set(result) == KEYS | set(TABLES.values())
@@ -69,6 +71,7 @@ def test_the_file_that_is_kept_is_of_this_benchmark():
     check(result)
 
 
+@pytest.mark.host
 def test_the_readme_gives_the_range_that_was_measured():
     rows = json.loads(RESULT.read_text(encoding="utf-8"))["evaluate"]
     ratios = [row["ratio_to_cosine"] for row in rows]

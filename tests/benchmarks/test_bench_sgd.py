@@ -1,6 +1,8 @@
 """The benchmarks of the optimizer run, and their files say what they must."""
 
+import importlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,17 @@ PEERS = {
 }[BACKEND]
 
 
+@pytest.fixture
+def modules(monkeypatch):
+    """Return what imports a module of the benchmarks."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(FOLDER) in (getattr(sys.modules[name], "__file__", None) or ""):
+            del sys.modules[name]
+
+
 def bench(name, output, *options, check=True):
     """Run a benchmark in three rounds, and return what it printed and kept."""
     path = str(FOLDER / f"bench_{name}.py")
@@ -41,48 +54,74 @@ def test_an_update_is_timed(tmp_path):
     assert f"| {BACKEND} | {WAYS[0]} | tiny | momentum | keras |" in done.stdout
 
 
-def test_rows_are_added_to_those_of_other_cases(tmp_path):
+@pytest.fixture
+def update(modules, monkeypatch, tmp_path):
+    """Return a run of the benchmark in this process, whose every number is made up."""
+    bench_update, report = modules("bench_update"), modules("report")
+    numbers = iter(range(1, 1000))
+
+    def call(backend, module, function, given):
+        if function == "kernel":
+            return {"isa": "x", "threads": 1}
+        if given["tensors"] == "small":
+            raise SystemExit("small failed")
+        ratio = {"median": 9.0, "low": 9.0, "high": 9.0, "pairs": 3}
+        times = dict.fromkeys(("median", "min", "max"), float(next(numbers)))
+        seconds, ratios = dict.fromkeys(("keras", "ours"), times), {"keras": ratio}
+        case = {"backend": backend, "model": given["tensors"]}
+        case |= {"option": given["option"], "seconds": seconds}
+        return [{**case, "way": way, "ratios": dict(ratios)} for way in WAYS]
+
+    monkeypatch.setattr(bench_update, "call", call)
+    monkeypatch.setattr(report, "call", call)
     output = tmp_path / "a.json"
-    given = ("--backend", BACKEND, "--tensors", "tiny", "--options")
-    _, first = bench("update", output, *given, "momentum")
-    _, second = bench("update", output, *given, "momentum", "nesterov", "--add")
+
+    def run(*options):
+        given = ("--backend", BACKEND, "--output", output, *options)
+        monkeypatch.setattr(sys, "argv", ["bench_update", *map(str, given)])
+        assert bench_update.main() == 0
+        return json.loads(output.read_text(encoding="utf-8"))
+
+    run.output = output
+    return run
+
+
+@pytest.mark.host
+def test_rows_are_added_to_those_of_other_cases(update):
+    given = ("--tensors", "tiny", "--options")
+    first = update(*given, "momentum")
+    second = update(*given, "momentum", "nesterov", "--add")
     cases = [(row["way"], row["option"]) for row in second["rows"]]
     assert cases == [(w, o) for o in ("momentum", "nesterov") for w in WAYS]
     assert second["rows"][0]["seconds"] != first["rows"][0]["seconds"]
-    text = output.read_text(encoding="utf-8")
-    output.write_text(text.replace('"cores": ', '"cores": 1'), encoding="utf-8")
-    done, _ = bench("update", output, *given, "momentum", "--add", check=False)
-    assert "no row can be added to one of another machine" in done.stderr
+    text = update.output.read_text(encoding="utf-8")
+    update.output.write_text(text.replace('"cores": ', '"cores": 1'), encoding="utf-8")
+    with pytest.raises(SystemExit, match="no row can be added to one of another mach"):
+        update(*given, "momentum", "--add")
 
 
-def test_one_that_gives_other_weights_is_not_timed():
-    code = f"""
-import sys; sys.path.insert(0, {str(FOLDER)!r})
-from tensors import agree, arrays
-start = arrays("tiny", 1)
-moved = [w + 1e-3 for w in start]
-agree("tiny", {{"keras": moved, "ours": [w + 2e-6 for w in moved]}})
-print("agreed")
-agree("tiny", {{"keras": moved, "ours": [w + 2e-5 for w in moved]}})
-"""
-    done = run_python(code, check=False)
-    assert done.stdout == "agreed\n"
-    assert "ours gives other weights than Keras" in done.stderr
+@pytest.mark.host
+def test_one_that_gives_other_weights_is_not_timed(modules):
+    tensors = modules("tensors")
+    moved = [w + 1e-3 for w in tensors.arrays("tiny", 1)]
+    tensors.agree("tiny", {"keras": moved, "ours": [w + 2e-6 for w in moved]})
+    ours = [w + 2e-5 for w in moved]
+    with pytest.raises(BaseException, match="ours gives other weights than Keras"):
+        tensors.agree("tiny", {"keras": moved, "ours": ours})
 
 
-def test_what_was_measured_before_a_failure_is_kept(tmp_path):
-    given = ("--backend", BACKEND, "--options", "momentum", "--tensors", "tiny", "none")
-    code = f"""
-import sys; sys.path.insert(0, {str(FOLDER)!r})
-import tensors; tensors.TENSORS["none"] = None
-import runpy; runpy.run_path({str(FOLDER / "bench_update.py")!r}, run_name="__main__")
-"""
-    output = tmp_path / "a.json"
-    given = ("--rounds", 3, "--output", output, *given)
-    done = run_python(code, arguments=given, check=False)
-    assert f"update_{BACKEND}.rows failed on {BACKEND}" in done.stderr
-    result = json.loads(output.read_text(encoding="utf-8"))
+@pytest.mark.host
+def test_what_was_measured_before_a_failure_is_kept(update):
+    with pytest.raises(SystemExit, match="small failed"):
+        update("--tensors", "tiny", "small", "--options", "momentum")
+    result = json.loads(update.output.read_text(encoding="utf-8"))
     assert [row["way"] for row in result["rows"]] == WAYS
+
+
+@pytest.mark.host
+def test_a_part_that_fails_in_its_process_ends_the_benchmark(modules):
+    with pytest.raises(SystemExit, match=f"tensors.absent failed on {BACKEND}"):
+        modules("children").call(BACKEND, "tensors", "absent", {})
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The arithmetic of the benchmarks: shapes, intervals, floors, tables."""
 
 import importlib
+import json
 import math
 import re
 import runpy
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.host
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "benchmarks"
@@ -110,6 +113,31 @@ def test_every_floor_is_of_a_case_that_is_run(modules):
         assert option in {*cases.CASES, *cases.SCALED, "first call"}
         source = (FOLDER / f"bench_{benchmark}.py").read_text(encoding="utf-8")
         assert f'"{model}"' in source
+
+
+def schedules(steps, **seconds):
+    rows = [
+        {"schedule": k, "seconds": {"min": v}, "cosine_seconds": {"min": 0.5}}
+        for k, v in seconds.items()
+    ]
+    return {"steps": steps, "evaluate": rows}
+
+
+def test_a_million_steps_take_no_longer_than_six_cosines(modules):
+    missed = modules("floors").slow_schedules
+    found = missed(schedules(1_000_000, step=3.0, cosine=3.01))
+    assert found == ["cosine: 6.02 times numpy.cos, at most 6.00"]
+
+
+def test_few_steps_are_not_judged(modules):
+    assert modules("floors").slow_schedules(schedules(999_999, step=9.0)) == []
+
+
+def test_the_kept_schedules_are_as_fast_as_promised(modules):
+    text = (FOLDER / "results" / "schedule.json").read_text("utf-8")
+    result = json.loads(text)
+    assert len(result["evaluate"]) > 30
+    assert modules("floors").slow_schedules(result) == []
 
 
 def speeds(low, high, floor):

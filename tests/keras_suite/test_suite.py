@@ -34,8 +34,13 @@ def failures(cases):
     return {name: case.text for name, case in cases.items() if case.outcome in bad}
 
 
+# What is collected does not depend on the backend.
+@pytest.mark.host
 def test_all_cases_of_keras_are_collected(cases, keras_cases):
     assert set(cases) == keras_cases
+
+
+def test_all_files_of_keras_are_run(cases):
     assert {name.partition(".py::")[0] for name in cases} == set(FILES)
 
 
@@ -57,13 +62,16 @@ def test_every_file_makes_our_sgd(cases):
         assert (sum(made) == 0) == without, file
 
 
+# Of the plugin, not of a backend.
 # The cases of sgd_test that look at a weight after an update, and no other.
+@pytest.mark.host
 def test_an_sgd_that_climbs_fails(tmp_path):
     cases = results(tmp_path / "a.xml", ["sgd_test"], sgd="keras_suite.broken:SGD")
     failed = {name.rpartition("::")[2] for name in failures(cases)}
     assert failed == {"test_single_step", "test_correctness_with_golden"}
 
 
+@pytest.mark.host
 def test_every_exception_names_backends_and_a_reason():
     for case, backends, _, reason in EXCEPTIONS:
         assert case.count("::") == 2

@@ -12,10 +12,18 @@ def pairwise(options):
     everything = [
         dict(zip(options, row, strict=True)) for row in product(*options.values())
     ]
-    pairs_of = [frozenset(combinations(sorted(row.items()), 2)) for row in everything]
-    missing, rows = frozenset().union(*pairs_of), []
+    # A set of pairs is a number with a bit for each: there are 100,000 rows to look at.
+    bits = {}
+    for one, other in combinations(options, 2):
+        for pair in product(options[one], options[other]):
+            bits[one, other, *pair] = 1 << len(bits)
+    sets = []
+    for row in everything:
+        pairs = combinations(row.items(), 2)
+        sets.append(sum(bits[a, b, x, y] for (a, x), (b, y) in pairs))
+    missing, rows = (1 << len(bits)) - 1, []
     while missing:
-        best = max(range(len(pairs_of)), key=lambda n: len(pairs_of[n] & missing))
+        best = max(range(len(sets)), key=lambda n: (sets[n] & missing).bit_count())
         rows.append(everything[best])
-        missing -= pairs_of[best]
+        missing &= ~sets[best]
     return rows

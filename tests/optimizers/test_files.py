@@ -131,28 +131,37 @@ def test_a_loaded_model_goes_on_as_if_it_had_not_been_saved(name, tmp_path):
 LOAD = """
 import json, sys
 import keras, kerasched, numpy as np
-path, rows = sys.argv[1:]
-model = keras.saving.load_model(path)
-assert type(model.optimizer) is kerasched.SGD, type(model.optimizer)
-rows = np.load(rows)
-before = int(model.optimizer._iterations)
-for _ in range(4):
-    model.train_on_batch(rows["x"], rows["y"])
-weights = [w.tolist() for w in model.get_weights()]
-print(json.dumps({"before": before, "weights": weights}))
+rows, *paths = sys.argv[1:]
+rows, found = np.load(rows), []
+for path in paths:
+    model = keras.saving.load_model(path)
+    assert type(model.optimizer) is kerasched.SGD, type(model.optimizer)
+    before = int(model.optimizer._iterations)
+    for _ in range(4):
+        model.train_on_batch(rows["x"], rows["y"])
+    weights = [w.tolist() for w in model.get_weights()]
+    found.append({"before": before, "weights": weights})
+print(json.dumps(found))
 """
 
 
+# The models of all sizes in one process of the other backend.
+@pytest.mark.parametrize("scratch", ["as it is"], indirect=True)
 @pytest.mark.parametrize("other", [name for name in INSTALLED if name != BACKEND])
-def test_a_model_goes_on_on_another_backend(other, tmp_path):
-    made = compiled(both("auto", nesterov=True, **OPTIONS["every variable"])[0])
-    # Saved too; torch would compile for a minute.
-    made.compile(made.optimizer, "mse", jit_compile=False)
-    stepped(made).save(tmp_path / "model.keras")
+def test_a_model_goes_on_on_another_backend(other, tmp_path, monkeypatch):
+    models = []
+    for size in SIZES:
+        if size == "scratch":
+            monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
+        made = compiled(both("auto", nesterov=True, **OPTIONS["every variable"])[0])
+        # Saved too; torch would compile for a minute.
+        made.compile(made.optimizer, "mse", jit_compile=False)
+        stepped(made).save(tmp_path / f"{size}.keras")
+        models.append(stepped(made, 4))
     np.savez(tmp_path / "rows.npz", x=X, y=Y)
-    given = (tmp_path / "model.keras", tmp_path / "rows.npz")
-    facts = run_json(LOAD, other, given)
-    stepped(made, 4)
-    assert facts["before"] == STEPS
-    for here, there in zip(made.get_weights(), facts["weights"], strict=True):
-        np.testing.assert_allclose(here, there, rtol=1e-4, atol=1e-5)
+    files = [tmp_path / f"{size}.keras" for size in SIZES]
+    found = run_json(LOAD, other, [tmp_path / "rows.npz", *files])
+    for made, facts in zip(models, found, strict=True):
+        assert facts["before"] == STEPS
+        for here, there in zip(made.get_weights(), facts["weights"], strict=True):
+            np.testing.assert_allclose(here, there, rtol=1e-4, atol=1e-5)

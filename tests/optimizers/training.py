@@ -11,11 +11,12 @@ from optimizers.problem import gradients
 from optimizers.problem import noise
 from optimizers.problem import variables
 
-MODES = {
+MODES_OF = {
     "tensorflow": ("eager", "graph", "xla"),
     "jax": ("eager", "jit"),
     "torch": ("eager",),
-}[BACKEND]
+}
+MODES = MODES_OF[BACKEND]
 
 
 def trained(cls, row, **more):
