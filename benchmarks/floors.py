@@ -50,6 +50,8 @@ MEMORY = 1.1
 # them. One cosine is the least that a schedule needs; a tree needs one for each of its.
 COSINES = 6.0
 MILLION = 1_000_000
+# The most that importing the package may add to importing Keras, in the best process.
+IMPORT_SECONDS = 0.1
 
 
 def floor(row: dict[str, Any], peer: str) -> float | None:

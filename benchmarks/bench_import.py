@@ -1,0 +1,68 @@
+"""Times what importing the package adds to Keras: python benchmarks/bench_import.py.
+
+Writes the seconds of the processor to a JSON file, and fails if the floor was missed.
+"""
+
+import argparse
+import datetime
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER))
+
+from children import call  # noqa: E402
+from children import installed  # noqa: E402
+from floors import IMPORT_SECONDS  # noqa: E402
+from machine import machine  # noqa: E402
+from machine import versions  # noqa: E402
+from timing import summary  # noqa: E402
+
+
+def seconds() -> float:
+    """Return the seconds that the import takes the processor, in a fresh process."""
+    import time
+
+    import keras  # noqa: F401
+
+    start = time.process_time()
+    import kerasched  # noqa: F401
+
+    return time.process_time() - start
+
+
+def main() -> int:
+    """Run the benchmark as the command line asks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument(
+        "--output", type=Path, default=FOLDER / "results" / "import.json"
+    )
+    options = parser.parse_args()
+    backends = installed(None)
+    times: dict[str, list[float]] = {backend: [] for backend in backends}
+    for _ in track(range(options.rounds), "import", console=Console(stderr=True)):
+        for backend in backends:
+            times[backend].append(call(backend, "bench_import", "seconds", {}))
+    result: dict[str, Any] = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": machine(),
+        "versions": versions(),
+        "rounds": options.rounds,
+        "processor_seconds": {name: summary(found) for name, found in times.items()},
+    }
+    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    missed = False
+    for name, found in result["processor_seconds"].items():
+        print("{}: {median:.3f} s ({min:.3f} to {max:.3f})".format(name, **found))
+        missed |= found["min"] > IMPORT_SECONDS
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
