@@ -8,9 +8,9 @@ version counts and not that of jax.
 from importlib import metadata
 
 TESTED: dict[str, tuple[str, ...]] = {
-    "tensorflow": ("2.18.1", "2.19.1", "2.20.0", "2.21.0"),
-    "jax": ("0.6.2", "0.8.0", "0.10.2"),
-    "torch": ("2.13.0",),
+    "tensorflow": ("2.18.0", "2.19.1", "2.20.0", "2.21.0"),
+    "jax": ("0.6.0", "0.8.0", "0.9.2", "0.10.2", "0.12.0.1"),
+    "torch": ("2.6.0", "2.13.0", "2.14.1"),
 }
 
 # The distributions that may hold a framework.

@@ -7,7 +7,7 @@ version of a framework that changed what the kernel depends on.
 
 from dataclasses import dataclass
 
-# The directory of pip's own TensorFlow without GPU libraries.
+# TensorFlow without its GPU libraries.
 TENSORFLOW = "tensorflow-cpu"
 
 
@@ -60,6 +60,7 @@ LANES = (
     ),
     _lane("JAX 0.8.0", "jax", "3.12", "jax==0.8.0", "jaxlib==0.8.0", "keras==3.13.2"),
     _lane("JAX 0.9", "jax", "3.12", "jax==0.9.2", "jaxlib==0.9.2", "keras==3.14.1"),
+    _lane("JAX 0.10", "jax", "3.11", "jax==0.10.2", "jaxlib==0.10.2", "keras"),
     _lane("newest JAX", "jax", "3.13", "jax", "keras", "numpy"),
     _lane(
         "oldest torch",
