@@ -67,6 +67,8 @@ def multiplied(left: Any, right: Any) -> Any:
 
 def divided(schedule: Any, divisor: Any) -> Any:
     """Return a schedule divided by a number."""
+    if isinstance(divisor, LearningRateSchedule):
+        raise not_a_divisor(schedule, divisor)
     number = scalar(divisor)
     if not _is_number(number):
         return NotImplemented
@@ -74,6 +76,14 @@ def divided(schedule: Any, divisor: Any) -> Any:
         what = "a number above 0"
         raise ValueError(message("schedule / divisor", "divisor", what, divisor))
     return multiplied(schedule, 1 / number)
+
+
+def not_a_divisor(dividend: Any, schedule: Any) -> TypeError:
+    """Return the error of a division by a schedule."""
+    return TypeError(
+        "A schedule cannot be a divisor: only a number can. "
+        f"Received: {dividend!r} / {schedule!r}"
+    )
 
 
 def joined(schedule: Any, after: LearningRateSchedule) -> Chain:

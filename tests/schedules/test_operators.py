@@ -158,7 +158,7 @@ def test_a_divisor_is_above_0(divisor):
     )
 
 
-@pytest.mark.parametrize("number", [2, 0.1, np.float64(2)], ids=repr)
+@pytest.mark.parametrize("number", [2, 0.1, np.float64(2), A, B], ids=repr)
 def test_a_schedule_is_no_divisor(number):
     with pytest.raises(TypeError, match="A schedule cannot be a divisor") as caught:
         number / A
