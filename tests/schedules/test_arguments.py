@@ -81,7 +81,8 @@ def bad_values(check):
         low += [1e39, -1e39] if check.largest < INF else []
         low += [check.below] if check.below < INF else []
         zero = [0, 0.0, -0.0]
-        zero += [1e-39] if check.minimum == 0.0 else []  # It is 0 in float32.
+        # It is 0 in float32.
+        zero += [1e-39] if check.minimum == 0.0 and check.largest < INF else []
         values = NOT_FINITE + low + (zero if check.exclusive else [])
         kinds = NOT_NUMBERS
     elif isinstance(check, Integer):
