@@ -69,13 +69,8 @@ class Warmup(Schedule):
             raise ValueError(message("Warmup", "schedule", what, self.schedule))
 
     def value(self, step: Any, xp: Any) -> Any:
-        if self.warmup_steps == 0:
-            return self._after(step, xp)
-        if self._target is None:
-            # Its first rate until the ramp is over: it is asked once for both.
-            after = self._after(step, xp)
-            ramp = self._ramp(step, after, xp)
-            return xp.where(step < self.warmup_steps, ramp, after)
+        if self.warmup_steps == 0 or self._target is None:
+            return self._selected(step, xp)
         pieces = (
             lambda step: self._ramp(step, self._target, xp),
             lambda step: self._after(step, xp),
@@ -97,6 +92,16 @@ class Warmup(Schedule):
 
     def _after(self, step: Any, xp: Any) -> Any:
         return value_of(self.schedule, since(step, self.warmup_steps, xp), xp)
+
+    def _selected(self, step: Any, xp: Any) -> Any:
+        """Return the value where the schedule alone knows its first rate.
+
+        It gives that until the ramp is over, so that it is asked once for both.
+        """
+        after = self._after(step, xp)
+        if self.warmup_steps == 0:
+            return after
+        return xp.where(step < self.warmup_steps, self._ramp(step, after, xp), after)
 
     def _ramp(self, step: Any, target: Any, xp: Any) -> Any:
         if self.shape == "constant":
