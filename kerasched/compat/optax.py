@@ -177,7 +177,7 @@ def warmup_cosine_decay_schedule(
     """optax's warmup_cosine_decay_schedule: decay_steps hold the warmup too."""
     if decay_steps <= warmup_steps:
         owner = "optax.warmup_cosine_decay_schedule"
-        what = f"above `warmup_steps`, which is {warmup_steps} and part of them"
+        what = f"above `warmup_steps`, which is {warmup_steps}: they include it"
         raise ValueError(message(owner, "decay_steps", what, decay_steps))
     end = end_value if peak_value else 0.0
     decay = CosineDecay(peak_value, decay_steps - warmup_steps, end, exponent)

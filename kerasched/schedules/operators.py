@@ -92,7 +92,8 @@ def joined(schedule: Any, after: LearningRateSchedule) -> Chain:
     if not end:
         what = "a schedule that changes and then stops"
         fix = "Give the step yourself: Chain((first, second), boundaries=(step,))"
-        raise ValueError(message("then", "self", what, schedule, fix))
+        owner = "schedule.then(after)"
+        raise ValueError(message(owner, "schedule", what, schedule, fix))
     return Chain((schedule, after), (end,))
 
 
