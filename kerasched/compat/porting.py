@@ -12,6 +12,7 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasched.errors import LARGEST
 from kerasched.errors import MAX_STEP
 from kerasched.errors import Check
 from kerasched.errors import Choice
@@ -190,7 +191,7 @@ def multi_step(
     boundaries = sorted(set(milestones))
     passed = [sum(m <= boundary for m in milestones) for boundary in boundaries]
     rates = [lr, *(lr * power(gamma, count) for count in passed)]
-    if not all(map(math.isfinite, rates)):
+    if not all(rate <= LARGEST for rate in rates):
         what = "so small that the rate stays finite"
         raise ValueError(message(owner, factor, what, gamma))
     return PiecewiseConstant(boundaries, rates)

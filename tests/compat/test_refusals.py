@@ -638,6 +638,12 @@ def test_an_optimizer_is_refused_with_what_to_give():
         transformers.get_scheduler("linear", optimizer=0.1)
 
 
+def test_a_factor_too_large_for_float32_is_named():
+    text = "Argument `gamma` of torch.MultiStepLR must be so small that the rate stays"
+    with pytest.raises(ValueError, match=text):
+        torch.MultiStepLR(0.1, [1, 2], gamma=1e38)
+
+
 class LikeTorch:
     param_groups = ()
 

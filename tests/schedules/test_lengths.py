@@ -156,7 +156,11 @@ BAD = [
     (ValueError, {"decay_epochs": 0}, f"{PREFIX}{WHOLE}, at 7 an epoch. Received: "),
     (ValueError, {"decay_epochs": -1}, f"{PREFIX}{WHOLE}, at 7 an epoch. Received: "),
     (ValueError, {"decay_epochs": 2**30}, f"{PREFIX}{WHOLE}, at 7 an epoch. Received"),
-    (ValueError, {"decay_epochs": 1e308}, f"{PREFIX}{WHOLE}, at 7 an epoch. Received"),
+    (
+        ValueError,
+        {"decay_epochs": 1e308},
+        f"{PREFIX}finite number of epochs of at most ",
+    ),
     (ValueError, {"decay_epochs": float("nan")}, f"{PREFIX}finite number of epochs. "),
     (TypeError, {"decay_epochs": "3"}, f"{PREFIX}finite number of epochs. "),
     (TypeError, {"decay_epochs": True}, f"{PREFIX}finite number of epochs. "),

@@ -195,7 +195,8 @@ def test_a_difference_that_may_be_negative_says_at_which_step():
         "subtracted=Constant(learning_rate=0.05). At step "
     )
     assert text.endswith(
-        " the rate would be -0.05. To use 0 instead, write schedule.clip(low=0.05) - 0.05"
+        " the rate would be -0.05. To use 0 instead, write "
+        "schedule.clip(low=0.05) - 0.05"
     )
 
 
