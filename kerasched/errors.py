@@ -86,7 +86,7 @@ class Number:
 
     `minimum` is refused too where `exclusive` is set; `below` always is. A number that
     float32 would make infinite is refused, as one it would make 0 where 0 is; what no
-    compiled step computes with may have another `largest`.
+    compiled step computes with has a higher `largest`, and no such limits.
     """
 
     requirement: str = "a finite number"
@@ -109,7 +109,8 @@ class Number:
         if abs(number) > self.largest:
             limit = f"{self.requirement} of at most {self.largest}"
             raise ValueError(message(owner, argument, limit, value))
-        if self.exclusive and self.minimum == 0.0 and number < SMALLEST:
+        compiled = self.largest <= LARGEST
+        if compiled and self.exclusive and self.minimum == 0.0 and number < SMALLEST:
             limit = f"{self.requirement} of at least {SMALLEST}"
             raise ValueError(message(owner, argument, limit, value))
         return number

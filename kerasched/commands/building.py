@@ -15,6 +15,13 @@ from kerasched.schedules import Entry
 from kerasched.schedules import Schedule
 from kerasched.schedules import list_schedules
 
+OPERATORS = {
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+    ast.Div: ("/", operator.truediv),
+}
+
 
 def build(request: Request) -> Schedule:
     """Return the schedule that a command line asks for.
@@ -58,10 +65,8 @@ def _built(node: ast.expr) -> Any:
             return tuple(map(_built, parts))
         case ast.UnaryOp(op=sign, operand=part):
             return _signed(sign, _built(part))
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _combined("+", operator.add, _built(left), _built(right))
-        case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            return _combined("*", operator.mul, _built(left), _built(right))
+        case ast.BinOp(left=left, op=sign, right=right):
+            return _combined(*OPERATORS[type(sign)], _built(left), _built(right))
         case ast.Call(func=ast.Name(id=name), args=parts, keywords=keywords):
             given = {keyword.arg: _built(keyword.value) for keyword in keywords}
             return _made(find(name).cls, list(map(_built, parts)), given)
@@ -69,9 +74,13 @@ def _built(node: ast.expr) -> Any:
 
 
 def _signed(sign: ast.unaryop, value: Any) -> Any:
-    if not _is_number(value):
-        raise UserError(f"a sign goes with a number, not with `{value!r}`")
-    return -value if isinstance(sign, ast.USub) else value
+    if not (_is_number(value) or isinstance(value, Schedule)):
+        what = "a sign goes with a schedule or a number"
+        raise UserError(f"{what}, not with `{value!r}`")
+    try:
+        return -value if isinstance(sign, ast.USub) else value
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _combined(symbol: str, function: Any, left: Any, right: Any) -> Any:
@@ -79,8 +88,6 @@ def _combined(symbol: str, function: Any, left: Any, right: Any) -> Any:
     numbers = _is_number(left) + _is_number(right)
     if schedules + numbers < 2:
         raise UserError(f"`{symbol}` goes with schedules and numbers only")
-    if symbol == "+" and schedules == numbers == 1:
-        raise UserError("a number cannot be added to a schedule: wrap it in Constant")
     try:
         return function(left, right)
     except (TypeError, ValueError, ArithmeticError) as error:

@@ -1,9 +1,9 @@
 """Schedules as they are written in a shell: read here, and never run as Python.
 
 The language has calls of schedules by name, numbers, strings, None, True, False, tuples
-and lists, a sign, `+` and `*`. Nothing else of Python is in it. A text is bounded in
-length and depth, so that reading it cannot exhaust the machine. Nothing here needs
-Keras: a mistake that can be seen in the text is told before it is loaded.
+and lists, a sign, `+`, `-`, `*` and `/`. Nothing else of Python is in it. A text is
+bounded in length and depth, so that reading it cannot exhaust the machine. Nothing
+here needs Keras: an error in the text is reported before Keras is loaded.
 """
 
 import ast
@@ -16,6 +16,7 @@ from kerasched.errors import UserError
 
 MAX_LENGTH = 2000
 MAX_DEPTH = 40
+OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,9 @@ def _check(root: ast.expr, text: str) -> None:
         if parts is None:
             shown = _short(ast.get_source_segment(text, node) or text)
             raise UserError(
-                f"{shown} cannot be used here: an expression is made of schedules' "
-                "names with arguments in brackets, numbers, strings, tuples, + and *"
+                f"{shown} cannot be used here: an expression consists of schedule "
+                "names with arguments in brackets, numbers, strings, tuples, +, -, * "
+                "and /"
             )
         if depth > MAX_DEPTH:
             raise UserError(f"an expression may be {MAX_DEPTH} levels deep, not more")
@@ -109,7 +111,7 @@ def _parts(node: ast.expr) -> list[ast.expr] | None:
             return parts
         case ast.UnaryOp(op=ast.UAdd() | ast.USub(), operand=part):
             return [part]
-        case ast.BinOp(left=left, op=ast.Add() | ast.Mult(), right=right):
+        case ast.BinOp(left=left, op=sign, right=right) if isinstance(sign, OPERATORS):
             return [left, right]
         case ast.Call(func=ast.Name(), args=parts, keywords=keywords):
             names = [keyword.arg for keyword in keywords]

@@ -23,12 +23,12 @@ def add_info(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     load_keras(choose_backend(options.backend))
-    from kerasched import __version__
+    import kerasched
     from kerasched.kernels.report import report
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # The report says it.
-        lines = {"kerasched": __version__, **report()}
+        lines = {"kerasched": kerasched.__version__, **report()}
     width = max(map(len, lines))
     for name, text in lines.items():
         print(f"{name:{width}}  {text}")

@@ -17,9 +17,9 @@ what to draw:
                        cosine decay_steps=500 end_learning_rate=0.01
                      a word needs no quotes (shape=linear), and a value may be a
                      schedule: warmup schedule='CosineDecay(0.1, 900)'
-  'EXPRESSION'       calls of classes or names, one in another if need be, + and *:
+  'EXPRESSION'       calls of classes or names, nested or combined by + - * /
                        'Warmup(CosineDecay(0.1, 900), 100)'
-                       '0.5 * CosineDecay(0.1, 900) + Constant(0.01)'
+                       '0.5 * CosineDecay(0.1, 900) + 0.01'
 """
 
 

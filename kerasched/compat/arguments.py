@@ -13,6 +13,7 @@ from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasched.errors import SMALLEST
 from kerasched.errors import Integer
 from kerasched.errors import Items
 from kerasched.errors import Number
@@ -48,6 +49,18 @@ class Float(Number):
         if isinstance(scalar(value), int):
             raise TypeError(message(owner, argument, self.requirement, value))
         return super().__call__(owner, argument, value)
+
+
+@dataclass(eq=False, repr=False)
+class ZeroOrNormal(Number):
+    """A number from 0 that float32 does not make 0 where it is not."""
+
+    def __call__(self, owner: str, argument: str, value: Any) -> float:
+        number = super().__call__(owner, argument, value)
+        if 0.0 < number < SMALLEST:
+            what = f"0, or a finite number of at least {SMALLEST}"
+            raise ValueError(message(owner, argument, what, value))
+        return number
 
 
 @dataclass(eq=False, repr=False)
@@ -143,6 +156,7 @@ FloatShare = Annotated[
     float,
     Float("a float from 0 to 1", minimum=0.0, below=math.nextafter(1.0, 2.0)),
 ]
+DecayRate = Annotated[float, ZeroOrNormal("a non-negative finite number", minimum=0.0)]
 BelowOne = Annotated[
     float, Number("a number from 0 to below 1", minimum=0.0, below=1.0)
 ]

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from kerasched.compat.arguments import AnyWhole
 from kerasched.compat.arguments import CosineCycles
+from kerasched.compat.arguments import DecayRate
 from kerasched.compat.arguments import RisingMilestones
 from kerasched.compat.arguments import Scales
 from kerasched.compat.arguments import Schedules
@@ -73,7 +74,7 @@ def linear_schedule(
 def exponential_decay(
     init_value: Rate,
     transition_steps: AnyWhole,
-    decay_rate: Rate,
+    decay_rate: DecayRate,
     transition_begin: AnyWhole = 0,
     staircase: bool = False,
     end_value: Rate | None = None,
@@ -177,7 +178,7 @@ def warmup_cosine_decay_schedule(
     """optax's warmup_cosine_decay_schedule: decay_steps hold the warmup too."""
     if decay_steps <= warmup_steps:
         owner = "optax.warmup_cosine_decay_schedule"
-        what = f"above `warmup_steps`, which is {warmup_steps} and part of them"
+        what = f"above `warmup_steps`, which is {warmup_steps}: they include it"
         raise ValueError(message(owner, "decay_steps", what, decay_steps))
     end = end_value if peak_value else 0.0
     decay = CosineDecay(peak_value, decay_steps - warmup_steps, end, exponent)
@@ -190,7 +191,7 @@ def warmup_exponential_decay_schedule(
     peak_value: Rate,
     warmup_steps: WholeCount,
     transition_steps: AnyWhole,
-    decay_rate: Rate,
+    decay_rate: DecayRate,
     transition_begin: AnyWhole = 0,
     staircase: bool = False,
     end_value: Rate | None = None,

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasched.errors import LARGEST
 from kerasched.errors import MAX_STEP
 from kerasched.errors import Check
 from kerasched.errors import Choice
@@ -60,6 +62,7 @@ def port(function: Callable[..., Schedule]) -> Callable[..., Schedule]:
             for name, check in _checks_of(function).items():
                 if name in given.arguments:
                     value = given.arguments[name]
+                    _refuse_optimizer(owner, name, value)
                     given.arguments[name] = check(owner, name, value)
             return function(*given.args, **given.kwargs)
         except (TypeError, ValueError) as error:
@@ -82,7 +85,7 @@ def _bound(
 ) -> inspect.BoundArguments:
     """Return the arguments by name; TypeError where they are not those of the port."""
     if "optimizer" in kwargs and "lr" in signature.parameters:
-        what = "left out, for a schedule knows no optimizer"
+        what = "left out: a schedule is made without an optimizer"
         fix = "Give its learning rate as `lr`"
         value = kwargs["optimizer"]
         raise TypeError(message(owner, "optimizer", what, value, fix))
@@ -91,6 +94,15 @@ def _bound(
     except TypeError as error:
         names = ", ".join(signature.parameters)
         raise TypeError(f"{owner}: {error}. Its arguments are: {names}") from None
+
+
+def _refuse_optimizer(owner: str, name: str, value: Any) -> None:
+    """Raise TypeError for an optimizer, which the originals take first."""
+    kind = keras.optimizers.Optimizer
+    if name == "lr" and (isinstance(value, kind) or hasattr(value, "param_groups")):
+        what = "the optimizer's learning rate, a number"
+        fix = "A schedule is made without an optimizer, and given to one"
+        raise TypeError(message(owner, name, what, value, fix))
 
 
 def _refuse_without_effect(
@@ -179,7 +191,7 @@ def multi_step(
     boundaries = sorted(set(milestones))
     passed = [sum(m <= boundary for m in milestones) for boundary in boundaries]
     rates = [lr, *(lr * power(gamma, count) for count in passed)]
-    if not all(map(math.isfinite, rates)):
+    if not all(rate <= LARGEST for rate in rates):
         what = "so small that the rate stays finite"
         raise ValueError(message(owner, factor, what, gamma))
     return PiecewiseConstant(boundaries, rates)

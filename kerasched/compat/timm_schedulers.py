@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from kerasched.compat.arguments import DecayRate
 from kerasched.compat.arguments import Times
 from kerasched.compat.arguments import WholeCount
 from kerasched.compat.arguments import WholeSteps
@@ -15,7 +16,9 @@ from kerasched.compat.porting import port
 from kerasched.compat.porting import power
 from kerasched.compat.porting import rising
 from kerasched.compat.porting import without_effect
+from kerasched.errors import LARGEST
 from kerasched.errors import MAX_STEP
+from kerasched.errors import SMALLEST
 from kerasched.errors import message
 from kerasched.schedules import Constant
 from kerasched.schedules import CosineDecay
@@ -108,7 +111,7 @@ def PolyLRScheduler(
 def StepLRScheduler(
     lr: Rate,
     decay_t: Positive,
-    decay_rate: Rate = 1.0,
+    decay_rate: DecayRate = 1.0,
     warmup_t: WholeCount = 0,
     warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = True,
@@ -219,9 +222,9 @@ def _uneven_steps(lr: float, length: float, rate: float) -> Schedule:
     starts = sorted({math.ceil(i * exact) for i in range(1, drops)} - {period})
     rates = [lr * power(rate, start // exact) for start in (0, *starts)]
     factor = power(rate, drops)
-    if factor == 0.0:  # Less than any float is above 0.
+    if factor < SMALLEST:  # It is 0 in float32.
         return PiecewiseConstant((*starts, period), (*rates, 0.0))
-    if not all(map(math.isfinite, (*rates, factor))):
+    if not all(number <= LARGEST for number in (*rates, factor)):
         what = "so small that the rate stays finite"
         raise ValueError(message("timm.StepLRScheduler", "decay_rate", what, rate))
     return Repeat(PiecewiseConstant(starts, rates), period, decay_rate=factor)

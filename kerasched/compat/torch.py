@@ -25,7 +25,9 @@ from kerasched.compat.porting import half_wave
 from kerasched.compat.porting import joined
 from kerasched.compat.porting import multi_step
 from kerasched.compat.porting import port
+from kerasched.compat.porting import power
 from kerasched.compat.porting import without_effect
+from kerasched.errors import LARGEST
 from kerasched.errors import MAX_STEP
 from kerasched.errors import message
 from kerasched.schedules import Constant
@@ -282,7 +284,11 @@ def ChainedScheduler(schedulers: Schedules, lr: Rate) -> Schedule:
     if not lr > 0.0:
         what = "above 0, the base rate of all the schedules"
         raise ValueError(message("torch.ChainedScheduler", "lr", what, lr))
-    return Product(schedulers) * lr ** (1 - len(schedulers))
+    factor = power(lr, 1 - len(schedulers))
+    if factor > LARGEST:
+        what = "large enough to divide the product of the rates by"
+        raise ValueError(message("torch.ChainedScheduler", "lr", what, lr))
+    return Product(schedulers) * factor
 
 
 def _check_cycled(owner: str, cycle_momentum: bool) -> None:

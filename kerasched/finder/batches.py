@@ -166,7 +166,7 @@ def _refuse_besides_a_dataset(arguments: dict[str, Any]) -> None:
 
 def _array(value: Any) -> Any:
     """Return an array as fit would make it: in memory, floating numbers as floatx."""
-    if not hasattr(value, "shape") or not value.shape:
+    if not hasattr(value, "shape") or len(value.shape) == 0:
         what = "arrays, or structures of arrays, of one length"
         raise TypeError(message(OWNER, "x", what, value))
     array = _in_memory(value)

@@ -39,10 +39,7 @@ class Arithmetic:
         return _operators().divided(self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        raise TypeError(
-            "A schedule cannot be a divisor: only a number can. "
-            f"Received: {other!r} / {self!r}"
-        )
+        raise _operators().not_a_divisor(other, self)
 
     def __neg__(self) -> Any:
         fix = "Subtract it from a number or a schedule: other - schedule"

@@ -55,7 +55,7 @@ class Difference(Schedule):
         if self.low is not None or unknown or least >= -rounding:
             return
         what = "a schedule that is never above `schedule`, as no rate is negative"
-        fix = f"{self._negative()}. For 0 there, write {self._clipped()}"
+        fix = f"{self._negative()}. To use 0 instead, write {self._clipped()}"
         text = message("Difference", "subtracted", what, self.subtracted, fix)
         raise ValueError(text)
 

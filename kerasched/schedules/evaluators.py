@@ -308,7 +308,7 @@ class StepMath:
 
         Keras's own warmup branches on the step, so that it takes scalars only.
         """
-        if not step.shape:
+        if len(step.shape) == 0:  # TensorFlow's shape of a scalar is true.
             return ops.cast(schedule(step), _real_dtype())
         values = ops.map(
             lambda one: ops.cast(schedule(one), _real_dtype()), ops.reshape(step, [-1])

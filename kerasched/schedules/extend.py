@@ -55,7 +55,7 @@ def extend(schedule: Schedule, new_total: int, step: int) -> Schedule:
         _refuse("new_total", f"above `step`, which is {step}", total)
     end = _end(schedule)
     if end == 0:
-        _refuse("self", "a schedule that changes", schedule)
+        _refuse("schedule", "a schedule that changes", schedule)
     if end <= step:
         what = f"below {end}, where the schedule ends"
         _refuse("step", what, step, "Add what comes next with then(schedule)")
@@ -64,7 +64,7 @@ def extend(schedule: Schedule, new_total: int, step: int) -> Schedule:
     except _UnfitError as error:
         raise ValueError(message("extend", "new_total", str(error), total)) from None
     if _end(longer) != total:  # As of a constant that is shifted.
-        _refuse("self", _MOVABLE, schedule)
+        _refuse("schedule", _MOVABLE, schedule)
     _warn_of_a_jump(schedule, longer, step)
     return longer
 
@@ -73,7 +73,7 @@ def extend(schedule: Schedule, new_total: int, step: int) -> Schedule:
 def extended(schedule: Any, total: int, step: int) -> Schedule:
     """Return the schedule with its new horizon, as the module says."""
     fix = "Give the rest its length yourself, and join both with Chain"
-    _refuse("self", _MOVABLE, schedule, fix)
+    _refuse("schedule", _MOVABLE, schedule, fix)
 
 
 @extended.register
@@ -210,7 +210,7 @@ def _end(schedule: Any) -> int:
     """Return the step at which a schedule ends."""
     end = constant_after_of(schedule)
     if end is None:
-        _refuse("self", "a schedule that ends", schedule)
+        _refuse("schedule", "a schedule that ends", schedule)
     return end
 
 

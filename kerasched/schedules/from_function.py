@@ -21,7 +21,8 @@ class RegisteredFunction:
             return self._known(owner, argument, value)
         named = callable(value) and hasattr(value, "__name__")
         if not named or isinstance(value, type):
-            raise TypeError(message(owner, argument, self.requirement, value))
+            fix = FIX if callable(value) else ""
+            raise TypeError(message(owner, argument, self.requirement, value, fix))
         try:
             name = keras.saving.get_registered_name(value)
         except (AttributeError, TypeError):

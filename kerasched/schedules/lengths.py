@@ -118,11 +118,9 @@ def _bind(
     try:
         given = signature.bind(*arguments, **named).arguments
     except TypeError as error:
-        known = ", ".join(f"`{name}`" for name in called)
-        raise TypeError(
-            f"Arguments of {owner} must be {known} and `steps_per_epoch`. "
-            f"Received: {error}"
-        ) from None
+        known = ", ".join([*called, "steps_per_epoch"])
+        text = f"{owner}: {error}. Its arguments are: {known}"
+        raise TypeError(text) from None
     return {called[new]: value for new, value in given.items()}
 
 

@@ -67,6 +67,8 @@ def multiplied(left: Any, right: Any) -> Any:
 
 def divided(schedule: Any, divisor: Any) -> Any:
     """Return a schedule divided by a number."""
+    if isinstance(divisor, LearningRateSchedule):
+        raise not_a_divisor(schedule, divisor)
     number = scalar(divisor)
     if not _is_number(number):
         return NotImplemented
@@ -76,13 +78,22 @@ def divided(schedule: Any, divisor: Any) -> Any:
     return multiplied(schedule, 1 / number)
 
 
+def not_a_divisor(dividend: Any, schedule: Any) -> TypeError:
+    """Return the error of a division by a schedule."""
+    return TypeError(
+        "A schedule cannot be a divisor: only a number can. "
+        f"Received: {dividend!r} / {schedule!r}"
+    )
+
+
 def joined(schedule: Any, after: LearningRateSchedule) -> Chain:
     """Return a schedule until it no longer changes, and then another."""
     end = schedule.constant_after
     if not end:
         what = "a schedule that changes and then stops"
         fix = "Give the step yourself: Chain((first, second), boundaries=(step,))"
-        raise ValueError(message("then", "self", what, schedule, fix))
+        owner = "schedule.then(after)"
+        raise ValueError(message(owner, "schedule", what, schedule, fix))
     return Chain((schedule, after), (end,))
 
 

@@ -17,6 +17,7 @@ from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.bounds import grown
 from kerasched.schedules.bounds import times
 from kerasched.schedules.cycles import Cycles
+from kerasched.schedules.cycles import Place
 from kerasched.schedules.decay import Decay
 from kerasched.schedules.polynomial import LinearDecay
 from kerasched.schedules.progress import growth
@@ -67,7 +68,7 @@ class Repeat(Schedule):
         object.__setattr__(self, "_last_factor", self._factor_of_the_last())
 
     def value(self, step: Any, xp: Any) -> Any:
-        if self.constant_after is None:
+        if self.constant_after is None or self.multiplier == 1.0:
             return self._inside(step, xp)
         pieces = (
             lambda step: self._inside(step, xp),
@@ -77,8 +78,10 @@ class Repeat(Schedule):
 
     @property
     def bounds(self) -> Bounds:
-        factors = grown(self.decay_rate, self._cycles.last)
-        return times(bounds_of(self.schedule), factors)
+        # The last cycles may be shorter than a step, but the end of the last is held.
+        ends = self.constant_after is not None
+        last = self.cycle_limit - 1 if ends else self._cycles.last
+        return times(bounds_of(self.schedule), grown(self.decay_rate, last))
 
     @property
     def constant_after(self) -> int | None:
@@ -99,12 +102,22 @@ class Repeat(Schedule):
     def _inside(self, step: Any, xp: Any) -> Any:
         place = self._cycles.place(step, xp)
         if self.multiplier == 1.0:
-            value = value_of(self.schedule, place.step(), xp)
+            value = value_of(self.schedule, self._since(place, step, xp), xp)
         else:
             value = self.schedule.along(place.progress)
         if self.decay_rate == 1.0:
             return value
         return value * growth(1.0, self.decay_rate, xp.real(place.cycle()), xp)
+
+    def _since(self, place: Place, step: Any, xp: Any) -> Any:
+        """Return the steps since the cycle began: all of them after the last cycle.
+
+        So the schedule inside is asked once. Asked for the end as well, schedules
+        that repeat one another would take twice as long with each level.
+        """
+        if self.constant_after is None:
+            return place.step()
+        return xp.minimum(step, self.constant_after) - place.cycle() * self.steps
 
     def _last(self, step: Any, xp: Any) -> Any:
         """Return the end of the last cycle."""

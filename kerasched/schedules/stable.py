@@ -15,6 +15,7 @@ from kerasched.schedules.polynomial import PolynomialDecay
 from kerasched.schedules.recipe import Recipe
 from kerasched.schedules.registry import register
 from kerasched.schedules.warmup import Warmup
+from kerasched.schedules.warmup import check_exponential
 
 
 @register(
@@ -54,9 +55,7 @@ class WarmupStableDecay(Recipe):
     def check(self) -> None:
         if self.decay_shape == "exponential":
             for name in ("peak_learning_rate", "end_learning_rate"):
-                if getattr(self, name) == 0.0:
-                    what = "above 0 for the exponential shape"
-                    raise ValueError(message("WarmupStableDecay", name, what, 0.0))
+                check_exponential("WarmupStableDecay", name, getattr(self, name))
         super().check()
 
     def compose(self) -> Schedule:

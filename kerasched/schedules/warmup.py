@@ -5,6 +5,7 @@ from typing import Literal
 
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasched.errors import SMALLEST
 from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Positive
@@ -17,6 +18,7 @@ from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.bounds import joined
 from kerasched.schedules.chain import since
 from kerasched.schedules.cosine import CosineDecay
+from kerasched.schedules.progress import Progress
 from kerasched.schedules.progress import way
 from kerasched.schedules.registry import register
 
@@ -60,17 +62,19 @@ class Warmup(Schedule):
         object.__setattr__(self, "_target", target)
         if self.shape != "exponential":
             return
-        if self.start_learning_rate == 0.0:
-            what = "above 0 for the exponential shape"
-            raise ValueError(message("Warmup", "start_learning_rate", what, 0.0))
-        if target == 0.0:
-            what = "a schedule that starts above 0 for the exponential shape"
+        check_exponential("Warmup", "start_learning_rate", self.start_learning_rate)
+        if target is not None and target < SMALLEST:
+            least = "above 0" if target == 0.0 else f"at {SMALLEST} or above"
+            what = f"a schedule that starts {least} for the exponential shape"
             raise ValueError(message("Warmup", "schedule", what, self.schedule))
 
     def value(self, step: Any, xp: Any) -> Any:
-        if self.warmup_steps == 0:
-            return self._after(step, xp)
-        pieces = (lambda step: self._ramp(step, xp), lambda step: self._after(step, xp))
+        if self.warmup_steps == 0 or self._target is None:
+            return self._selected(step, xp)
+        pieces = (
+            lambda step: self._ramp(step, self._target, xp),
+            lambda step: self._after(step, xp),
+        )
         return xp.piecewise(step, (self.warmup_steps,), pieces)
 
     @property
@@ -89,18 +93,41 @@ class Warmup(Schedule):
     def _after(self, step: Any, xp: Any) -> Any:
         return value_of(self.schedule, since(step, self.warmup_steps, xp), xp)
 
-    def _ramp(self, step: Any, xp: Any) -> Any:
+    def _selected(self, step: Any, xp: Any) -> Any:
+        """Return the value where the schedule alone knows its first rate.
+
+        It gives that until the ramp is over, so that it is asked once for both.
+        """
+        after = self._after(step, xp)
+        if self.warmup_steps == 0:
+            return after
+        return xp.where(step < self.warmup_steps, self._ramp(step, after, xp), after)
+
+    def _ramp(self, step: Any, target: Any, xp: Any) -> Any:
         if self.shape == "constant":
             return self.start_learning_rate
-        target, total = self._target, self.warmup_steps
-        if target is None:
-            target = value_of(self.schedule, xp.time(0), xp)
-        progress = way(step, total, xp)
+        progress = way(step, self.warmup_steps, xp)
         if self.shape == "exponential":
-            ratio = self.start_learning_rate / target
-            return target * xp.geometric(ratio, progress.left)
+            return self._exponential(progress, target, xp)
         if self.shape == "cosine":
             progress = progress.waved()
         elif self.shape == "polynomial":
             progress = progress.bent(self.power)
         return progress.between(self.start_learning_rate, target)
+
+    def _exponential(self, progress: Progress, target: Any, xp: Any) -> Any:
+        """Return start**left * target**done, of which no part is above both rates."""
+        start = self.start_learning_rate
+        if not isinstance(target, float):
+            return xp.power(start, progress.left) * xp.power(target, progress.done)
+        if target < start:
+            return start * xp.geometric(target / start, progress.done)
+        return target * xp.geometric(start / target, progress.left)
+
+
+def check_exponential(owner: str, argument: str, rate: float) -> None:
+    """Raise ValueError if a rate is 0 in float32, from where no factor leads away."""
+    if rate < SMALLEST:
+        least = "above 0" if rate == 0.0 else f"at least {SMALLEST}"
+        what = f"{least} for the exponential shape"
+        raise ValueError(message(owner, argument, what, rate))

@@ -7,7 +7,9 @@ import pytest
 from kerasched import Chain
 from kerasched import Constant
 from kerasched import CosineDecay
+from kerasched import Difference
 from kerasched import LinearDecay
+from kerasched import Minimum
 from kerasched import MultiStepDecay
 from kerasched import Scale
 from kerasched import Shift
@@ -30,6 +32,16 @@ GOOD = {
     "Constant(1) * 2": Scale(Constant(1), 2),
     "Shift(Constant(1), -2)": Shift(Constant(1), -2),
     "Constant(1) + linear(1, 5)": Sum((Constant(1), LinearDecay(1, 5))),
+    "linear(1, 5) + 1e-5": Sum((LinearDecay(1, 5), Constant(1e-5))),
+    "1e-5 + linear(1, 5)": Sum((Constant(1e-5), LinearDecay(1, 5))),
+    "Constant(1) - linear(1, 5)": Difference(Constant(1), LinearDecay(1, 5)),
+    "1 - linear(1, 5)": Difference(Constant(1), LinearDecay(1, 5)),
+    "linear(1, 5, 0.5) - 0.5": Difference(LinearDecay(1, 5, 0.5), Constant(0.5)),
+    "Constant(1) / 4": Scale(Constant(1), 0.25),
+    "Constant(1 / 4 - 0.125)": Constant(0.125),
+    "Minimum((Constant(1) + 1, linear(1, 5)))": Minimum(
+        (Sum((Constant(1), Constant(1))), LinearDecay(1, 5))
+    ),
     "LinearDecay(0.1, 391 * (90 + 1))": LinearDecay(0.1, 391 * 91),
     "Constant(+0.1, name='mine')": Constant(0.1, name="mine"),
 }
@@ -83,9 +95,16 @@ BAD = {
     "1": "`1` is not a schedule",
     "'x'": "`'x'` is not a schedule",
     "(Constant(1),)": "`(Constant(learning_rate=1.0),)` is not a schedule",
-    "Constant(1)+1": "a number cannot be added to a schedule: wrap it in Constant",
-    "-Constant(1)": "a sign goes with a number, not with `Constant(*",
-    "Constant(-True)": "a sign goes with a number, not with `True`",
+    "-Constant(1)": "Argument `schedule` of -schedule must be on the right of a*",
+    "-'x'": "a sign goes with a schedule or a number, not with `'x'`",
+    "1/Constant(1)": "A schedule cannot be a divisor: only a number can. *",
+    "Constant(1)/Constant(2)": "A schedule cannot be a divisor: only a number can. *",
+    "Constant(1)/0": "Argument `divisor` of schedule / divisor must be a number above*",
+    "Constant(1/0)": "division by zero",
+    "Constant(1)-2": "Argument `subtracted` of Difference must be a schedule that is*",
+    "Constant(1)-'x'": "`-` goes with schedules and numbers only",
+    "'x'/2": "`/` goes with schedules and numbers only",
+    "Constant(-True)": "a sign goes with a schedule or a number, not with `True`",
     "'x'*3": "`*` goes with schedules and numbers only",
     "(1,)*3": "`*` goes with schedules and numbers only",
     "Constant(1)*True": "`*` goes with schedules and numbers only",

@@ -13,7 +13,7 @@ from kerasched.errors import UserError
 
 pytestmark = pytest.mark.host
 
-CANNOT = "cannot be used here: an expression is made of schedules' names"
+CANNOT = "cannot be used here: an expression consists of schedule names"
 
 REFUSED = {
     "attribute": "Constant(0.1).__class__",
@@ -25,8 +25,9 @@ REFUSED = {
     "generator": "Sum(Constant(x) for x in (1, 2))",
     "f-string": "Constant(f'{1}')",
     "power": "9**9**9",
-    "division": "Constant(1 / 3)",
-    "subtraction": "Constant(1) - Constant(1)",
+    "whole division": "Constant(1 // 3)",
+    "remainder": "Constant(1 % 3)",
+    "matrix product": "Constant(1) @ Constant(1)",
     "shift": "Constant(1 << 99999999)",
     "comparison": "Constant(1 < 2)",
     "choice": "Constant(1 if True else 2)",

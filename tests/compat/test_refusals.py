@@ -348,7 +348,7 @@ REFUSED = [
         optax.warmup_cosine_decay_schedule,
         {"decay_steps": 5},
         ValueError,
-        "above `warmup_steps`, which is 5 and part of them",
+        "above `warmup_steps`, which is 5: they include it",
     ),
     (
         optax.piecewise_interpolate_schedule,
@@ -630,12 +630,35 @@ def test_an_error_names_what_the_caller_wrote(port, argument):
 
 def test_an_optimizer_is_refused_with_what_to_give():
     text = (
-        "Argument `optimizer` of transformers.get_scheduler must be left out, for a "
-        "schedule knows no optimizer. Received: optimizer=0.1. Give its learning rate "
-        "as `lr`"
+        "Argument `optimizer` of transformers.get_scheduler must be left out: a "
+        "schedule is made without an optimizer. Received: optimizer=0.1. Give its "
+        "learning rate as `lr`"
     )
     with pytest.raises(TypeError, match=re.escape(text)):
         transformers.get_scheduler("linear", optimizer=0.1)
+
+
+def test_a_factor_too_large_for_float32_is_named():
+    text = "Argument `gamma` of torch.MultiStepLR must be so small that the rate stays"
+    with pytest.raises(ValueError, match=text):
+        torch.MultiStepLR(0.1, [1, 2], gamma=1e38)
+
+
+class LikeTorch:
+    param_groups = ()
+
+
+@pytest.mark.parametrize("optimizer", [LikeTorch(), keras.optimizers.SGD(0.1)])
+def test_an_optimizer_in_place_of_the_rate_is_refused(optimizer):
+    with pytest.raises(TypeError) as caught:
+        torch.StepLR(optimizer, 30)
+    assert str(caught.value).startswith(
+        "Argument `lr` of torch.StepLR must be the optimizer's learning rate, a "
+        "number. Received: lr=<"
+    )
+    assert str(caught.value).endswith(
+        ">. A schedule is made without an optimizer, and given to one"
+    )
 
 
 @pytest.mark.parametrize("port", GOOD)

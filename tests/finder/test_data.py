@@ -288,6 +288,11 @@ def test_what_is_no_data_is_refused(data):
         trained(data)
 
 
+def test_a_scalar_tensor_is_no_data():
+    with pytest.raises(TypeError, match="must be arrays, or structures of arrays"):
+        trained(keras.ops.convert_to_tensor(1.0))
+
+
 def test_data_without_a_batch_are_refused():
     class Empty(Numbered):
         def __len__(self):

@@ -81,7 +81,8 @@ def bad_values(check):
         low += [1e39, -1e39] if check.largest < INF else []
         low += [check.below] if check.below < INF else []
         zero = [0, 0.0, -0.0]
-        zero += [1e-39] if check.minimum == 0.0 else []  # It is 0 in float32.
+        # It is 0 in float32.
+        zero += [1e-39] if check.minimum == 0.0 and check.largest < INF else []
         values = NOT_FINITE + low + (zero if check.exclusive else [])
         kinds = NOT_NUMBERS
     elif isinstance(check, Integer):
@@ -343,6 +344,18 @@ def message(make):
             "the exponential shape. Received: schedule=Constant(learning_rate=0.0)",
         ),
         (
+            lambda: Warmup(A_SCHEDULE, 10, 1e-39, "exponential"),
+            "Argument `start_learning_rate` of Warmup must be at least "
+            "1.1754943508222875e-38 for the exponential shape. Received: "
+            "start_learning_rate=1e-39",
+        ),
+        (
+            lambda: Warmup(Constant(1e-39), 10, 0.1, "exponential"),
+            "Argument `schedule` of Warmup must be a schedule that starts at "
+            "1.1754943508222875e-38 or above for the exponential shape. Received: "
+            "schedule=Constant(learning_rate=1e-39)",
+        ),
+        (
             lambda: Clip(A_SCHEDULE, 0.2, 0.1),
             "Argument `high` of Clip must be at least `low`, which is 0.2. "
             "Received: high=0.1",
@@ -361,6 +374,12 @@ def message(make):
             lambda: WarmupStableDecay(0.1, 5, 5, 5, 0.0, "exponential"),
             "Argument `end_learning_rate` of WarmupStableDecay must be above 0 for the "
             "exponential shape. Received: end_learning_rate=0.0",
+        ),
+        (
+            lambda: WarmupStableDecay(0.1, 5, 5, 5, 1e-39, "exponential"),
+            "Argument `end_learning_rate` of WarmupStableDecay must be at least "
+            "1.1754943508222875e-38 for the exponential shape. Received: "
+            "end_learning_rate=1e-39",
         ),
         (
             lambda: MultiStepDecay(0.1, [5, 4]),

@@ -46,7 +46,7 @@ pytestmark = pytest.mark.host
 
 HALVES = (Constant(0.1), LinearDecay(0.1, 100))
 BASE = LinearDecay(0.1, 100)
-MOVABLE = "Argument `self` of extend must be a schedule whose end can be moved. "
+MOVABLE = "Argument `schedule` of extend must be a schedule whose end can be moved. "
 SHORT = "large enough for each phase to come to have a step"
 
 
@@ -278,7 +278,9 @@ def test_a_curve_that_cannot_be_joined_warns_of_its_jump():
     assert caught[0].filename == __file__
 
 
-NO_END = "Argument `self` of extend must be a schedule that ends. Received: self="
+NO_END = (
+    "Argument `schedule` of extend must be a schedule that ends. Received: schedule="
+)
 
 
 @pytest.mark.parametrize(
@@ -303,16 +305,16 @@ NO_END = "Argument `self` of extend must be a schedule that ends. Received: self
             Constant(0.1),
             200,
             0,
-            "Argument `self` of extend must be a schedule that changes. Received: "
-            "self=Constant(learning_rate=0.1)",
+            "Argument `schedule` of extend must be a schedule that changes. Received: "
+            "schedule=Constant(learning_rate=0.1)",
         ),
         (
             StepDecay(0.1, 10, end_learning_rate=0.01),
             200,
             0,
-            f"{MOVABLE}Received: self=StepDecay(",
+            f"{MOVABLE}Received: schedule=StepDecay(",
         ),
-        (Constant(0.1).shift(-5), 200, 0, f"{MOVABLE}Received: self=Shift("),
+        (Constant(0.1).shift(-5), 200, 0, f"{MOVABLE}Received: schedule=Shift("),
         (
             BASE,
             50,

@@ -9,6 +9,7 @@ from support import BACKEND
 from support import compiled_calls
 
 from kerasched import FromFunction
+from kerasched import Repeat
 from kerasched import Warmup
 
 
@@ -45,6 +46,46 @@ def test_a_step_is_given_as_a_float32_tensor():
 def test_arrays_are_asked_one_by_one():
     rates = keras.ops.convert_to_numpy(SCHEDULE(np.array([[0, 1], [2, 3]])))
     np.testing.assert_allclose(rates, [[0.4, 0.2], [0.1, 0.05]], rtol=1e-6)
+
+
+CALLS = []
+
+
+@keras.saving.register_keras_serializable("test_from_function")
+def counted(step):
+    CALLS.append(step)
+    return 0.25
+
+
+def test_a_scalar_step_is_asked_without_a_loop(monkeypatch):
+    monkeypatch.setattr("kerasched.schedules.evaluators.ops.map", None)
+    assert float(FromFunction(always)(3)) == 0.25
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda schedule: Repeat(schedule, 3, cycle_limit=2),
+        lambda schedule: Warmup(schedule, 3, 0.01),
+        lambda schedule: Warmup(schedule, 3, 0.01, "exponential"),
+    ],
+    ids=["repeat", "warmup", "exponential"],
+)
+def test_a_schedule_asks_once_for_the_rate_of_the_one_inside(around):
+    schedule = FromFunction(counted)
+    for _ in range(6):
+        schedule = around(schedule)
+    CALLS.clear()
+    schedule(1)
+    assert len(CALLS) == 1
+
+
+def test_an_exponential_ramp_leads_to_what_a_function_gives():
+    schedule = Warmup(FromFunction(always), 2, 0.01, "exponential")
+    assert schedule.evaluate([0, 1, 2]).tolist() == pytest.approx([0.01, 0.05, 0.25])
+    for call in [schedule, *compiled_calls(schedule).values()]:
+        rates = [float(call(keras.ops.convert_to_tensor(i, "int32"))) for i in range(3)]
+        assert rates == pytest.approx([0.01, 0.05, 0.25], rel=1e-6)
 
 
 def test_a_function_may_return_a_plain_number():

@@ -86,11 +86,11 @@ def test_then_joins_at_the_end_and_counts_from_there():
 
 @pytest.mark.parametrize("schedule", [StepDecay(0.1, 10), Constant(0.1)], ids=repr)
 def test_then_refuses_a_schedule_without_an_end(schedule):
-    with pytest.raises(ValueError, match="self") as caught:
+    with pytest.raises(ValueError, match="then") as caught:
         schedule.then(B)
     assert str(caught.value) == (
-        "Argument `self` of then must be a schedule that changes and then stops. "
-        f"Received: self={schedule!r}. Give the step yourself: "
+        "Argument `schedule` of schedule.then(after) must be a schedule that changes "
+        f"and then stops. Received: schedule={schedule!r}. Give the step yourself: "
         "Chain((first, second), boundaries=(step,))"
     )
 
@@ -158,7 +158,7 @@ def test_a_divisor_is_above_0(divisor):
     )
 
 
-@pytest.mark.parametrize("number", [2, 0.1, np.float64(2)], ids=repr)
+@pytest.mark.parametrize("number", [2, 0.1, np.float64(2), A, B], ids=repr)
 def test_a_schedule_is_no_divisor(number):
     with pytest.raises(TypeError, match="A schedule cannot be a divisor") as caught:
         number / A
@@ -195,7 +195,8 @@ def test_a_difference_that_may_be_negative_says_at_which_step():
         "subtracted=Constant(learning_rate=0.05). At step "
     )
     assert text.endswith(
-        " the rate would be -0.05. For 0 there, write schedule.clip(low=0.05) - 0.05"
+        " the rate would be -0.05. To use 0 instead, write "
+        "schedule.clip(low=0.05) - 0.05"
     )
 
 

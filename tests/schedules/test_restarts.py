@@ -174,9 +174,17 @@ def test_restarts_that_others_miss_are_met_on_the_backend(kind, first, factor, s
     assert 0.0 < float(schedule(step - 1)) < PEAK / 700
 
 
-def test_peaks_that_grow_stay_finite_after_the_last_cycle():
-    schedule = Repeat(Constant(0.1), 5, decay_rate=2.0, cycle_limit=10_000)
-    for step in (49_999, 50_000, MAX_STEP):
+@pytest.mark.parametrize(
+    ("schedule", "steps"),
+    [
+        (Repeat(Constant(0.1), 5, 1.0, 2.0, 10_000), (49_999, 50_000, MAX_STEP)),
+        # Its cycles are over before step 10.
+        (Repeat(LinearDecay(0.2, 5, 0.1), 5, 0.5, 2.0, 10_000), (10, MAX_STEP)),
+    ],
+    ids=["alike", "shorter"],
+)
+def test_peaks_that_grow_stay_finite_after_the_last_cycle(schedule, steps):
+    for step in steps:
         assert 1e30 < float(schedule(step)) < math.inf
         assert 1e300 < schedule.evaluate(step) < math.inf
 

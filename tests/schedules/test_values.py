@@ -65,6 +65,18 @@ def test_a_default_start_makes_the_first_update_a_no_op():
     assert Warmup(Constant(0.1), 10).evaluate(0) == 0.0
 
 
+# The smallest normal float32 is 1.2e-38, and the largest 3.4e38.
+@pytest.mark.parametrize(("start", "end"), [(100.0, 2e-38), (2e-38, 100.0)])
+def test_an_exponential_ramp_stays_finite_whichever_end_is_tiny(start, end):
+    ramp = Warmup(Constant(end), 4, start, "exponential")
+    expected = [start, start**0.75 * end**0.25, (start * end) ** 0.5, end]
+    steps = [0, 1, 2, 4]
+    np.testing.assert_allclose(ramp.evaluate(steps), expected, rtol=1e-13)
+    # Of an exponent of 92 float32 has an error of 4e-6.
+    for step, rate in zip(steps, expected, strict=True):
+        assert float(ramp(step)) == pytest.approx(rate, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     "schedule",
     [
