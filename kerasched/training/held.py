@@ -116,8 +116,8 @@ def training_optimizer(model: Any, owner: str, fix: str = "") -> tuple[str, Any]
     rates = ", ".join(f"{name!r}: rate" for name in found)
     what = "the only one that trains the model, as it is not known which rate is meant"
     fix = fix or (
-        f"Set the rate of each by set_schedule(model, {{{rates}}}), and to None an "
-        "attribute whose optimizer is not used"
+        f"Set the rate of each with set_schedule(model, {{{rates}}}). If one of them "
+        "is not used, set its attribute to None"
     )
     raise ValueError(message(owner, "optimizer", what, list(found), fix))
 

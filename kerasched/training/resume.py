@@ -17,6 +17,7 @@ from kerasched.training.files import Saved
 from kerasched.training.files import reading
 from kerasched.training.files import state_for
 from kerasched.training.held import COMPILED
+from kerasched.training.held import held_by
 from kerasched.training.held import training_optimizer
 from kerasched.training.held import training_optimizers
 from kerasched.training.host import copy_of
@@ -41,9 +42,9 @@ def load_training_state(
     subclass) or of another backend. A rate that both have as a number is restored; a
     schedule is always the one that the model was compiled with.
 
-    Optimizers that a model with a `train_step` of its own holds, in attributes, lists
-    or dicts, are restored with it, as far as Keras saves them. They must be built
-    before, by `optimizer.build(variables)`: a file does not tell on what.
+    Optimizers that a model holds in attributes, lists or dicts are restored with it, as
+    far as Keras saves them. They must be built before, by `optimizer.build(variables)`:
+    a file does not tell on what.
 
     Args:
         model: a model that is built and compiled as the run is to go on.
@@ -65,7 +66,12 @@ def load_training_state(
     owner = "load_training_state"
     strict = Flag()(owner, "strict", strict)
     used = training_optimizers(_with_weights(model, owner))
-    own = {name: one for name, one in used.items() if name != COMPILED}
+    # A loop of the user's may apply optimizers that the model's own step does not.
+    own = {
+        name: optimizer
+        for name, optimizer in held_by(model).optimizers.items()
+        if name != COMPILED and (name in used or optimizer.built)
+    }
     with Saved(path, owner) as saved, back_after_an_error(model if own else None):
         restored = []
         if COMPILED in used:
@@ -77,6 +83,8 @@ def load_training_state(
         with reading(own) as arrays:
             model.load_weights(saved.weights_file, objects_to_skip=[model.optimizer])
         for name, optimizer in own.items():
+            if name not in used and not arrays[name]:
+                continue  # It is not in the file, and may be of no use.
             place = _Place(owner, str(path), model, optimizer, name)
             values = saved.own_values(name, optimizer, model.weights, arrays[name])
             restored.append((place, place.filled(values, strict)))

@@ -272,3 +272,35 @@ def test_accelerate_names_the_attributes():
     text = r"\['a_opt', 'b_opt'\].*model.a_opt = kerasched.accelerate\(model.a_opt\)"
     with pytest.raises(ValueError, match=text):
         kerasched.accelerate(made())
+
+
+def looped(momentum):
+    """Return a model as a training loop of the user's has it, after five updates."""
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(1)])
+    model.compile(sgd(0.1), loss="mse")
+    model.optimizer.build(model.trainable_variables)
+    model.own = sgd(0.05)
+    model.own.build(model.trainable_variables)
+    model.own.iterations.assign(5)
+    for slot in model.own.momentums:
+        slot.assign(keras.ops.full(slot.shape, momentum))
+    return model
+
+
+def test_an_optimizer_of_a_training_loop_goes_on_from_a_file(tmp_path):
+    looped(0.25).save_weights(tmp_path / "model.weights.h5")
+    other = looped(0.0)
+    other.own.iterations.assign(0)
+    load_training_state(other, tmp_path / "model.weights.h5")
+    assert own_step.updates(other.own) == 5
+    for slot in other.own.momentums:
+        assert np.all(keras.ops.convert_to_numpy(slot) == 0.25)
+
+
+def test_an_unused_optimizer_that_no_file_has_is_left_alone(tmp_path):
+    model = looped(0.25)
+    model.own = None
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = looped(0.5)
+    load_training_state(other, tmp_path / "model.weights.h5")
+    assert own_step.updates(other.own) == 5
