@@ -59,7 +59,7 @@ class Row:
             self.versions.get("numpy", ""),
             f"{FRAMEWORK[self.backend]} {version}",
             features,
-            re.sub(r" in .*", "", self.tests),
+            re.sub(r"(, \d+ warnings?)? in .*", "", self.tests),
             self.date if self.is_green else f"{self.date}: failed",
         ]
         return f"| {' | '.join(cells)} |"
