@@ -189,6 +189,12 @@ def test_peaks_that_grow_stay_finite_after_the_last_cycle(schedule, steps):
         assert 1e300 < schedule.evaluate(step) < math.inf
 
 
+def test_an_end_of_zero_is_held_where_the_peaks_have_grown_past_all_numbers():
+    schedule = Repeat(LinearDecay(0.1, 4), 4, 2.0, decay_rate=1e20, cycle_limit=20)
+    after = schedule.constant_after + 1
+    assert float(schedule(after)) == schedule.evaluate(after) == 0.0
+
+
 @pytest.mark.parametrize("factor", [1.00001, 1.001, 1.0025])
 def test_too_many_cycles_are_refused_before_they_are_counted(factor, monkeypatch):
     monkeypatch.setattr("kerasched.schedules.cycles.starts_of", None)
