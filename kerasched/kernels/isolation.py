@@ -23,8 +23,6 @@ SECONDS = 180.0  # Loading a framework takes a few seconds, on a busy machine a 
 STOPPED = ("SIGINT", "SIGTERM", "SIGKILL", "SIGHUP")
 PROGRAM = """
 import importlib, sys
-if sys.argv[1] == "tensorflow":
-    import tensorflow
 importlib.import_module("kerasched.kernels." + sys.argv[1]).unavailable()
 """
 
