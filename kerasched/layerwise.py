@@ -21,8 +21,8 @@ from kerasched.optimizers.values import hold_values
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
-from kerasched.schedules.combine import Scale
 from kerasched.schedules.registry import PACKAGE
+from kerasched.schedules.wrappers import Scale
 
 # An older Keras can import the package, and is refused where it is used.
 _MultiOptimizer: Any = getattr(

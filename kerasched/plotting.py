@@ -1,5 +1,6 @@
 """Pictures. Matplotlib is imported inside the functions: few runs need it."""
 
+import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +10,12 @@ import numpy as np
 
 from kerasched.errors import MAX_STEP
 from kerasched.errors import message
+from kerasched.schedules import PerEpoch
+from kerasched.schedules import PerUpdate
 from kerasched.schedules import Schedule
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.arguments import check_of
-from kerasched.schedules.lengths import longest
+from kerasched.schedules.epochs import names_in_epochs
 
 MAX_POINTS = 4000
 
@@ -58,7 +61,22 @@ def horizon(schedule: Schedule, steps: int | None = None) -> int:
     end = schedule.constant_after
     if end:
         return min(end + max(end // 10, 1), MAX_STEP)
-    return min(max(1000, 3 * longest(schedule)), MAX_STEP)
+    return min(max(1000, 3 * longest_length(schedule)), MAX_STEP)
+
+
+def longest_length(schedule: Any) -> int:
+    """Return the longest of a schedule's lengths and of those inside it, in steps.
+
+    A length inside PerEpoch is in epochs, and inside PerUpdate in updates: it takes as
+    many times longer. 0 where there is none, as in another library's schedule.
+    """
+    if not isinstance(schedule, Schedule):
+        return 0
+    values = [getattr(schedule, name) for name in names_in_epochs(type(schedule))]
+    own = [n for v in values for n in (v if isinstance(v, tuple) else (v,))]
+    stride = schedule._stride if isinstance(schedule, (PerEpoch, PerUpdate)) else 1
+    inside = [stride * longest_length(child) for child in schedule.children]
+    return max([0, *inside, *(math.ceil(n) for n in own if n is not None)])
 
 
 def sample(last_step: int, points: int) -> np.ndarray:

@@ -85,9 +85,71 @@ def imports(path, top_level_only=False):
     return names
 
 
+def modules(path):
+    """Return the files of the package that a file imports, also inside functions.
+
+    Imports under `if TYPE_CHECKING:` are left out: no program ever runs them.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for node in when_run(tree):
+        if isinstance(node, ast.Import):
+            found |= {file_of(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inside = [file_of(f"{node.module}.{alias.name}") for alias in node.names]
+            found |= {file or file_of(node.module) for file in inside}
+    return found - {None, path}
+
+
+def when_run(node):
+    """Return a node and those below it, without what only a type checker reads."""
+    yield node
+    guard = isinstance(node, ast.If) and ast.unparse(node.test)
+    only_checked = guard in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    for child in node.orelse if only_checked else ast.iter_child_nodes(node):
+        yield from when_run(child)
+
+
+def file_of(name):
+    """Return the file of a module of the package, None if there is none."""
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in files if file in FILES), None)
+
+
+def cycle(graph):
+    """Return nodes of which each leads to the next and the last to the first."""
+    done, path = set(), []
+
+    def search(node):
+        if node in path:
+            return path[path.index(node) :]
+        if node in done:
+            return None
+        path.append(node)
+        for other in sorted(graph[node]):
+            if found := search(other):
+                return found
+        done.add(path.pop())
+        return None
+
+    return next(filter(None, map(search, sorted(graph))), [])
+
+
 each_file = pytest.mark.parametrize(
     "path", FILES, ids=lambda path: str(path.relative_to(PACKAGE))
 )
+
+
+def test_a_cycle_is_found():
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
+    assert cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_no_files_import_one_another_in_a_cycle():
+    graph = {path: modules(path) for path in FILES}
+    found = [str(path.relative_to(PACKAGE)) for path in cycle(graph)]
+    assert not found
 
 
 def test_every_part_has_a_row_in_the_table():

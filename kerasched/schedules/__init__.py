@@ -6,14 +6,12 @@ A line below makes a name public here and at the top level.
 import types
 import typing
 
-from kerasched.schedules.annealing import ExponentialAnnealing as ExponentialAnnealing
 from kerasched.schedules.base import Schedule as Schedule
 from kerasched.schedules.chain import Chain as Chain
 from kerasched.schedules.chebyshev import Chebyshev as Chebyshev
-from kerasched.schedules.combine import Clip as Clip
+from kerasched.schedules.combine import Maximum as Maximum
+from kerasched.schedules.combine import Minimum as Minimum
 from kerasched.schedules.combine import Product as Product
-from kerasched.schedules.combine import Scale as Scale
-from kerasched.schedules.combine import Shift as Shift
 from kerasched.schedules.combine import Sum as Sum
 from kerasched.schedules.constant import Constant as Constant
 from kerasched.schedules.cosine import SWALR as SWALR
@@ -22,9 +20,9 @@ from kerasched.schedules.cosine import CosineWave as CosineWave
 from kerasched.schedules.cosine import FlatCosine as FlatCosine
 from kerasched.schedules.difference import Difference as Difference
 from kerasched.schedules.eden import Eden as Eden
+from kerasched.schedules.exponential import ExponentialAnnealing as ExponentialAnnealing
 from kerasched.schedules.exponential import ExponentialDecay as ExponentialDecay
-from kerasched.schedules.extremes import Maximum as Maximum
-from kerasched.schedules.extremes import Minimum as Minimum
+from kerasched.schedules.exponential import StepDecay as StepDecay
 from kerasched.schedules.from_function import FromFunction as FromFunction
 from kerasched.schedules.hyperbolic import Hyperbolic as Hyperbolic
 from kerasched.schedules.interpolation import (
@@ -36,8 +34,6 @@ from kerasched.schedules.inverse import Noam as Noam
 from kerasched.schedules.inverse import PowerDecay as PowerDecay
 from kerasched.schedules.noise import Noise as Noise
 from kerasched.schedules.one_cycle import OneCycle as OneCycle
-from kerasched.schedules.per_epoch import PerEpoch as PerEpoch
-from kerasched.schedules.per_epoch import PerUpdate as PerUpdate
 from kerasched.schedules.piecewise import MultiStepDecay as MultiStepDecay
 from kerasched.schedules.piecewise import PiecewiseConstant as PiecewiseConstant
 from kerasched.schedules.polynomial import LinearDecay as LinearDecay
@@ -51,10 +47,14 @@ from kerasched.schedules.rex import Rex as Rex
 from kerasched.schedules.rex import TanhDecay as TanhDecay
 from kerasched.schedules.stable import Knee as Knee
 from kerasched.schedules.stable import WarmupStableDecay as WarmupStableDecay
-from kerasched.schedules.step import StepDecay as StepDecay
 from kerasched.schedules.triangular import SlantedTriangular as SlantedTriangular
 from kerasched.schedules.triangular import Triangular as Triangular
 from kerasched.schedules.warmup import Warmup as Warmup
+from kerasched.schedules.wrappers import Clip as Clip
+from kerasched.schedules.wrappers import PerEpoch as PerEpoch
+from kerasched.schedules.wrappers import PerUpdate as PerUpdate
+from kerasched.schedules.wrappers import Scale as Scale
+from kerasched.schedules.wrappers import Shift as Shift
 
 if not typing.TYPE_CHECKING:  # To a type checker `X as X` says it.
     # What the top level takes: all names but the modules and what is private.

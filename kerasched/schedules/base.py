@@ -1,16 +1,14 @@
-"""The base class of every schedule, which carries the hard parts once.
+"""The base class of every schedule.
 
-Exact integer time, one formula with two evaluators, checks of arguments, config,
-equality, hash and repr from the fields, and immutability.
+From the fields and the formula of a subclass it derives checked arguments,
+immutability, config, equality, hash and repr, evaluation on the host and in a compiled
+step, operators, lengths in epochs, and a new end for a run under way.
 """
 
 import dataclasses
-import inspect
 import json
 import math
-from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Sequence
 from typing import Any
 from typing import Self
 from typing import dataclass_transform
@@ -20,33 +18,28 @@ import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import LARGEST
-from kerasched.errors import message
 from kerasched.schedules.arguments import checks_of
-from kerasched.schedules.arithmetic import Arithmetic
 from kerasched.schedules.bounds import UNKNOWN
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.evaluators import HostMath
-from kerasched.schedules.evaluators import StepMath
+from kerasched.schedules.bounds import bounds_of
+from kerasched.schedules.config import arguments_from_config
+from kerasched.schedules.config import depth_of
+from kerasched.schedules.config import to_config
+from kerasched.schedules.epochs import in_steps
+from kerasched.schedules.extend import extend
+from kerasched.schedules.extend import refuse_to_extend
+from kerasched.schedules.fields import freeze
+from kerasched.schedules.host_math import HostMath
+from kerasched.schedules.operators import Operators
+from kerasched.schedules.step_math import StepMath
 
-_EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
-_KEYWORD = inspect.Parameter.KEYWORD_ONLY
-_NONE = inspect.Parameter.empty
-
-# Schedules one inside another, through which saving, printing and tracing recurse: a
-# step of TensorFlow takes some 15 frames a level, of the 1000 that Python allows.
-MOST_LEVELS = 32
-# Lists and dicts one inside another in the config of so many schedules: three for each.
-MOST_CONFIG_LEVELS = 3 * MOST_LEVELS + 2
-TOO_DEEP = f"nested so that at most {MOST_LEVELS} schedules lie one inside another"
-FLATTER = "Give all parts to one Sum, Product or Chain instead of one inside another"
-
-# Steps that are evaluated at once: so few that the results between stay in the cache,
-# which made a million of them two to three times faster.
+# Steps evaluated at once on the host: intermediate results stay in the cache, which
+# makes a million steps two to three times faster.
 BLOCK = 16_384
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
-class Schedule(Arithmetic, LearningRateSchedule):
+class Schedule(Operators, LearningRateSchedule):
     """A learning rate as a function of the optimizer's step.
 
     A subclass is a frozen dataclass: its annotated fields are its constructor's
@@ -62,7 +55,7 @@ class Schedule(Arithmetic, LearningRateSchedule):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _freeze(cls)
+        freeze(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
@@ -108,8 +101,8 @@ class Schedule(Arithmetic, LearningRateSchedule):
         Raises:
             ValueError: a Python or NumPy step is 2**31 or more.
         """
-        time = StepMath.time(step)
-        return StepMath.fill(value_of(self, time, StepMath), time)
+        time = StepMath.to_steps(step)
+        return StepMath.to_rates(value_of(self, time, StepMath), time)
 
     def evaluate(self, steps: Any) -> Any:
         """Return the learning rate at `steps` in float64, computed on the host.
@@ -124,11 +117,11 @@ class Schedule(Arithmetic, LearningRateSchedule):
         Raises:
             ValueError: a step is 2**31 or more, or not a number.
         """
-        time = HostMath.time(steps)
+        time = HostMath.to_steps(steps)
         flat = time.reshape(-1)  # One number is rounded otherwise than one of an array.
         with np.errstate(all="ignore"):
             if flat.size <= BLOCK:
-                result = HostMath.fill(value_of(self, flat, HostMath), flat)
+                result = HostMath.to_rates(value_of(self, flat, HostMath), flat)
                 return result.reshape(time.shape)[()]
             result = np.empty(flat.shape)
             for start in range(0, flat.size, BLOCK):
@@ -168,7 +161,7 @@ class Schedule(Arithmetic, LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments as JSON-native values, nested schedules serialised."""
-        config = {name: _to_config(value) for name, value in self._arguments()}
+        config = {name: to_config(value) for name, value in self._arguments()}
         return {**config, "name": self.name}
 
     @classmethod
@@ -179,14 +172,7 @@ class Schedule(Arithmetic, LearningRateSchedule):
             TypeError: the config is no dict, or an argument is of the wrong kind.
             ValueError: an argument has a wrong value, or is nested too deeply.
         """
-        owner = cls.__name__
-        if not (isinstance(config, dict) and all(isinstance(k, str) for k in config)):
-            what = "a dict of the arguments by name, as get_config returns it"
-            raise TypeError(message(f"{owner}.from_config", "config", what, config))
-        for name, value in config.items():
-            if _is_deeper(value, MOST_CONFIG_LEVELS):
-                raise ValueError(message(owner, name, TOO_DEEP, "...", FLATTER))
-        return cls(**{k: _from_config(owner, k, v) for k, v in config.items()})
+        return cls(**arguments_from_config(cls.__name__, config))
 
     @classmethod
     def from_epochs(cls, *args: Any, steps_per_epoch: Any, **kwargs: Any) -> Self:
@@ -205,8 +191,6 @@ class Schedule(Arithmetic, LearningRateSchedule):
             TypeError: an argument is missing or unknown, or none is in steps.
             ValueError: an argument has a value that the class refuses.
         """
-        from kerasched.schedules.lengths import in_steps  # Loaded where it is used.
-
         return cls(**in_steps(cls, args, kwargs, steps_per_epoch))
 
     def extend(self, new_total: int, step: int = 0) -> "Schedule":
@@ -224,9 +208,15 @@ class Schedule(Arithmetic, LearningRateSchedule):
             ValueError: this schedule never ends or never changes, its kind has no end
                 that can be moved, or the new end is too near.
         """
-        from kerasched.schedules import extend  # It is built upon this module.
+        return extend(self, new_total, step)
 
-        return extend.extend(self, new_total, step)
+    def _extended(self, total: int, step: int) -> "Schedule":
+        """Return this schedule with the same rates up to `step` and its end at `total`.
+
+        A schedule whose end can be moved overrides this. It ends after `step`, and
+        `total` lies above `step`.
+        """
+        refuse_to_extend(self)
 
     def __eq__(self, other: object) -> Any:
         if type(other) is not type(self):
@@ -239,7 +229,7 @@ class Schedule(Arithmetic, LearningRateSchedule):
     def __repr__(self) -> str:
         fields = dataclasses.fields(self)
         given = [
-            f"{field.name}={_show(getattr(self, field.name))}"
+            f"{field.name}={_repr_of(getattr(self, field.name))}"
             for field in (*fields[1:], fields[0])  # The base's name comes last.
             if getattr(self, field.name) != field.default
         ]
@@ -254,29 +244,13 @@ class Schedule(Arithmetic, LearningRateSchedule):
         return tuple(_identity_of(value) for _, value in self._arguments())
 
 
-def depth_of(owner: str, arguments: Iterable[tuple[str, Any]]) -> int:
-    """Return how many schedules lie one inside another, the owner of these included.
-
-    Raises:
-        ValueError: they are too many.
-    """
-    depth = 1
-    for name, value in arguments:
-        for item in value if isinstance(value, tuple) else (value,):
-            if isinstance(item, LearningRateSchedule):
-                depth = max(depth, 1 + getattr(item, "_depth", 1))
-        if depth > MOST_LEVELS:
-            raise ValueError(message(owner, name, TOO_DEEP, value, FLATTER))
-    return depth
-
-
 def value_of(schedule: LearningRateSchedule, step: Any, xp: Any) -> Any:
     """Return the value of a nested schedule, ours or another library's."""
     if not isinstance(schedule, Schedule):
-        return xp.foreign(schedule, step)
+        return xp.call_external(schedule, step)
     value = schedule.value(step, xp)
     low, high = bounds_of(schedule)
-    # What grows without end, or is combined of large rates, stays finite in float32.
+    # Rates that grow without end, or combine large rates, stay finite in float32.
     if high <= 0.5 * LARGEST or low == -math.inf:
         return value
     largest = xp.largest()
@@ -290,109 +264,29 @@ def constant_after_of(schedule: LearningRateSchedule) -> int | None:
     return getattr(schedule, "constant_after", None)
 
 
-def bounds_of(schedule: LearningRateSchedule) -> Bounds:
-    """Return `bounds` of a nested schedule, unknown for one that is not ours."""
-    return getattr(schedule, "_bounds", UNKNOWN)
-
-
-def _refuse(self: Schedule, name: str, *value: Any) -> None:
-    """Stand for __setattr__ and __delattr__: a compiled step would not see a change."""
-    raise dataclasses.FrozenInstanceError(
-        f"Argument `{name}` of {type(self).__name__} cannot be changed: a schedule is "
-        "immutable. Make another one with dataclasses.replace(schedule, "
-        f"{name}=...)."
-    )
-
-
-def _freeze(cls: type) -> None:
-    """Make a class a dataclass of which all methods are those of the base class.
-
-    Those that dataclass would write are the same for every schedule, and compiling
-    them for each made most of the time that importing the package takes.
-    """
-    dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
-    cls.__setattr__ = cls.__delattr__ = _refuse
-    cls.__signature__ = _OfTheClass(_parameters(dataclasses.fields(cls)))
-
-
-class _OfTheClass:
-    """The constructor's signature, which an instance, itself callable, has not."""
-
-    def __init__(self, parameters: Sequence[inspect.Parameter]) -> None:
-        self._signature = inspect.Signature(parameters)
-
-    def __get__(self, instance: Any, owner: type) -> inspect.Signature:
-        if instance is None:
-            return self._signature
-        raise AttributeError("__signature__")
-
-
-def _parameters(fields: Sequence[dataclasses.Field]) -> list[inspect.Parameter]:
-    """Return the constructor's parameters, in the order in which Python takes them."""
-    parameters = [
-        inspect.Parameter(
-            field.name,
-            kind=_KEYWORD if field.kw_only else _EITHER,
-            default=_NONE if field.default is dataclasses.MISSING else field.default,
-            annotation=field.type,
-        )
-        for field in fields
-    ]
-    return sorted(parameters, key=lambda parameter: parameter.kind)
-
-
-def _to_config(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_to_config(item) for item in value]
-    if isinstance(value, LearningRateSchedule):
-        return keras.saving.serialize_keras_object(value)
-    return value
-
-
-def _is_deeper(value: Any, most: int) -> bool:
-    """Return whether lists and dicts lie deeper in one another than `most` levels."""
-    level = [value]
-    for _ in range(most):
-        nested = [x for x in level if isinstance(x, (dict, list, tuple))]
-        level = [y for x in nested for y in (x.values() if isinstance(x, dict) else x)]
-    return bool(level)
-
-
-def _from_config(owner: str, argument: str, value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return tuple(
-            _from_config(owner, f"{argument}[{index}]", item)
-            for index, item in enumerate(value)
-        )
-    if not isinstance(value, dict):
-        return value
-    try:
-        return keras.saving.deserialize_keras_object(value)
-    except (TypeError, ValueError) as error:
-        error.add_note(f"In argument `{argument}` of {owner}.")
-        raise
-    except Exception as error:  # Keras fails in many ways on what it did not write.
-        what = "an object as Keras serialises it"
-        raise ValueError(message(owner, argument, what, value)) from error
+def _is_external(value: Any) -> bool:
+    """Return whether a value is another library's schedule, such as Keras's own."""
+    return isinstance(value, LearningRateSchedule) and not isinstance(value, Schedule)
 
 
 def _identity_of(value: Any) -> Any:
+    """Return what is compared and hashed for an argument's value."""
     if isinstance(value, tuple):
         return tuple(_identity_of(item) for item in value)
-    if isinstance(value, LearningRateSchedule) and not isinstance(value, Schedule):
+    if _is_external(value):
         config = keras.saving.serialize_keras_object(value)
         return json.dumps(config, sort_keys=True)
     return value
 
 
-def _show(value: Any) -> str:
+def _repr_of(value: Any) -> str:
     if isinstance(value, tuple):
-        return f"({', '.join(map(_show, value))}{',' if len(value) == 1 else ''})"
-    if isinstance(value, LearningRateSchedule) and not isinstance(value, Schedule):
+        return f"({', '.join(map(_repr_of, value))}{',' if len(value) == 1 else ''})"
+    if _is_external(value):
         config = value.get_config()
         given = (f"{k}={v!r}" for k, v in config.items() if v is not None)
         return f"{type(value).__name__}({', '.join(given)})"
     return repr(value)
 
 
-_freeze(Schedule)
+freeze(Schedule)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasched.schedules.evaluators import HostMath
+from kerasched.schedules.host_math import HostMath
 from kerasched.schedules.progress import growth
 
 Bounds = tuple[float, float]
@@ -18,22 +18,27 @@ def hull(*numbers: float) -> Bounds:
     return min(numbers), max(numbers)
 
 
-def joined(*bounds: Bounds) -> Bounds:
+def union(*bounds: Bounds) -> Bounds:
     """Return the smallest interval that holds all the intervals."""
     return hull(*(number for pair in bounds for number in pair))
 
 
-def times(a: Bounds, b: Bounds) -> Bounds:
+def product(a: Bounds, b: Bounds) -> Bounds:
     """Return the smallest interval that holds all products of two numbers."""
     return hull(*(_product(x, y) for x in a for y in b))
 
 
-def reached(schedule: Any, *steps: int) -> Bounds:
+def bounds_of(schedule: Any) -> Bounds:
+    """Return `bounds` of a nested schedule, unknown for one that is not ours."""
+    return getattr(schedule, "_bounds", UNKNOWN)
+
+
+def bounds_at(schedule: Any, *steps: int) -> Bounds:
     """Return the bounds of a schedule whose extreme rates are among these steps."""
     return hull(*schedule.evaluate(steps).tolist())
 
 
-def grown(factor: float, last: float) -> Bounds:
+def bounds_of_powers(factor: float, last: float) -> Bounds:
     """Return the smallest interval that holds factor**i for i from 0 to `last`."""
     with np.errstate(all="ignore"):
         return hull(1.0, float(growth(1.0, factor, float(last), HostMath)))

@@ -1,5 +1,7 @@
 """Schedules one after the other."""
 
+import dataclasses
+import math
 from functools import partial
 from typing import Any
 
@@ -7,12 +9,16 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.base import Schedule
-from kerasched.schedules.base import bounds_of
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import joined
+from kerasched.schedules.bounds import bounds_of
+from kerasched.schedules.bounds import union
 from kerasched.schedules.constant import Constant
+from kerasched.schedules.extend import end_of
+from kerasched.schedules.extend import extend_part
+from kerasched.schedules.extend import move_boundaries
+from kerasched.schedules.extend import stretch
 from kerasched.schedules.piecewise import check_pieces
 from kerasched.schedules.polynomial import LinearDecay
 from kerasched.schedules.registry import register
@@ -57,13 +63,31 @@ class Chain(Schedule):
 
     @property
     def bounds(self) -> Bounds:
-        return joined(*map(bounds_of, self.schedules))
+        return union(*map(bounds_of, self.schedules))
 
     @property
     def constant_after(self) -> int | None:
         last = constant_after_of(self.schedules[-1])
         start = self.boundaries[-1] if self.boundaries else 0
         return None if last is None else start + last
+
+    def _extended(self, total: int, step: int) -> Schedule:
+        move = stretch(self, total, step)
+        boundaries = move_boundaries(self.boundaries, move)
+        starts, new_starts = (0, *self.boundaries), (0, *boundaries)
+        next_starts = (*self.boundaries, math.inf)
+        parts = [
+            # Parts that are over stay; the others are stretched from where they are.
+            part
+            if next_start <= step
+            else extend_part(
+                part, move(start + end_of(part)) - new_start, max(0, step - start)
+            )
+            for part, start, new_start, next_start in zip(
+                self.schedules, starts, new_starts, next_starts, strict=True
+            )
+        ]
+        return dataclasses.replace(self, schedules=parts, boundaries=boundaries)
 
 
 def _from_start(schedule: LearningRateSchedule, start: int, xp: Any, step: Any) -> Any:

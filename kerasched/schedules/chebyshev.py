@@ -9,7 +9,7 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import reached
+from kerasched.schedules.bounds import bounds_at
 from kerasched.schedules.registry import register
 
 
@@ -63,7 +63,7 @@ class Chebyshev(Schedule):
     @property
     def bounds(self) -> Bounds:
         # The order begins with the first node and the last.
-        return reached(self, 0, 1)
+        return bounds_at(self, 0, 1)
 
     @property
     def constant_after(self) -> int:

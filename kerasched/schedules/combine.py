@@ -1,30 +1,32 @@
-"""What the operators of a schedule give: sums, products, bounds and shifts."""
+"""Several schedules combined at the same step: sum, product, minimum and maximum."""
 
+import dataclasses
 import functools
-import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kerasched.errors import MAX_STEP
 from kerasched.errors import message
-from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
-from kerasched.schedules.base import bounds_of
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import times
+from kerasched.schedules.bounds import bounds_of
+from kerasched.schedules.bounds import product
 from kerasched.schedules.constant import Constant
 from kerasched.schedules.cosine import CosineDecay
 from kerasched.schedules.exponential import ExponentialDecay
+from kerasched.schedules.extend import end_of
+from kerasched.schedules.extend import extend_part
+from kerasched.schedules.extend import stretch
 from kerasched.schedules.polynomial import LinearDecay
 from kerasched.schedules.registry import register
 
 
-class Several(Schedule):
-    """Schedules whose values at the same step are combined."""
+class _Combination(Schedule):
+    """Schedules whose values at the same step are combined into one."""
 
     schedules: tuple[LearningRateSchedule, ...]
 
@@ -38,8 +40,18 @@ class Several(Schedule):
         ends = [constant_after_of(schedule) for schedule in self.schedules]
         return None if None in ends else max(ends)
 
+    def _extended(self, total: int, step: int) -> Schedule:
+        move = stretch(self, total, step)
+        parts = [extend_part(part, move(end_of(part)), step) for part in self.schedules]
+        return dataclasses.replace(self, schedules=parts)
+
     def _values(self, step: Any, xp: Any) -> list[Any]:
         return [value_of(schedule, step, xp) for schedule in self.schedules]
+
+    def _bounds_of_each(self) -> tuple[list[float], list[float]]:
+        """Return the lower and the upper bounds of the schedules."""
+        lows, highs = zip(*map(bounds_of, self.schedules), strict=True)
+        return lows, highs
 
 
 @register(
@@ -47,7 +59,7 @@ class Several(Schedule):
     reference="Operator a + b",
     example={"schedules": (LinearDecay(0.06, 1000), Constant(0.02))},
 )
-class Sum(Several):
+class Sum(_Combination):
     """Add the rates of several schedules.
 
     schedules[0](step) + schedules[1](step) + ...
@@ -61,7 +73,7 @@ class Sum(Several):
 
     @property
     def bounds(self) -> Bounds:
-        lows, highs = zip(*map(bounds_of, self.schedules), strict=True)
+        lows, highs = self._bounds_of_each()
         return sum(lows), sum(highs)
 
 
@@ -70,7 +82,7 @@ class Sum(Several):
     reference="Operator a * b; torch, ChainedScheduler",
     example={"schedules": (CosineDecay(0.1, 1000), ExponentialDecay(1.0, 500, 0.3))},
 )
-class Product(Several):
+class Product(_Combination):
     """Multiply the rates of several schedules.
 
     schedules[0](step) * schedules[1](step) * ...
@@ -84,114 +96,62 @@ class Product(Several):
 
     @property
     def bounds(self) -> Bounds:
-        return functools.reduce(times, map(bounds_of, self.schedules))
-
-
-class _Wrapper(Schedule):
-    """One schedule whose value or step is changed."""
-
-    schedule: LearningRateSchedule
-
-    @property
-    def bounds(self) -> Bounds:
-        return bounds_of(self.schedule)
-
-    @property
-    def constant_after(self) -> int | None:
-        return constant_after_of(self.schedule)
+        return functools.reduce(product, map(bounds_of, self.schedules))
 
 
 @register(
-    "scale",
-    reference="Operator 2 * a",
-    example={"schedule": CosineDecay(0.1, 1000), "factor": 0.5},
+    "minimum",
+    reference="Vaswani et al., 2017, arXiv:1706.03762, equation 3",
+    example={
+        "schedules": (LinearDecay(0.0, 300, 0.1), ExponentialDecay(0.2, 300, 0.4))
+    },
 )
-class Scale(_Wrapper):
-    """Multiply a schedule by a number.
+class Minimum(_Combination):
+    """Take the lowest rate of several schedules.
 
-    schedule(step) * factor
+    min(schedules[0](step), schedules[1](step), ...)
 
     Args:
-        schedule: the schedule.
-        factor: the number, 0 or more.
+        schedules: the schedules, at least one, all counting the same steps.
     """
 
-    factor: Rate
-
     def value(self, step: Any, xp: Any) -> Any:
-        return value_of(self.schedule, step, xp) * self.factor
+        return _extreme(self._values(step, xp), min, xp.minimum)
 
     @property
     def bounds(self) -> Bounds:
-        return times(bounds_of(self.schedule), (self.factor, self.factor))
+        lows, highs = self._bounds_of_each()
+        return min(lows), min(highs)
 
 
 @register(
-    "clip",
-    reference="optax, exponential_decay, argument end_value",
-    example={"schedule": CosineDecay(0.1, 1000), "low": 0.02, "high": 0.08},
+    "maximum",
+    reference="optax, exponential_decay, argument end_value, as a schedule",
+    example={"schedules": (CosineDecay(0.1, 1000), Constant(0.02))},
 )
-class Clip(_Wrapper):
-    """Keep a schedule between two bounds.
+class Maximum(_Combination):
+    """Take the highest rate of several schedules.
 
-    min(max(schedule(step), low), high)
+    max(schedules[0](step), schedules[1](step), ...)
 
     Args:
-        schedule: the schedule.
-        low: the lower bound, 0 or more.
-        high: the upper bound, not below `low`; None for no upper bound.
+        schedules: the schedules, at least one, all counting the same steps.
     """
 
-    low: Rate = 0.0
-    high: Rate | None = None
-
-    def check(self) -> None:
-        if self.high is not None and self.high < self.low:
-            what = f"at least `low`, which is {self.low!r}"
-            raise ValueError(message("Clip", "high", what, self.high))
-
     def value(self, step: Any, xp: Any) -> Any:
-        value = value_of(self.schedule, step, xp)
-        # A Constant's value is a Python number, which no backend's minimum takes.
-        value = value + 0.0 * xp.real(step) if isinstance(value, float) else value
-        if self.low > 0.0:
-            value = xp.maximum(value, self.low)
-        return value if self.high is None else xp.minimum(value, self.high)
+        return _extreme(self._values(step, xp), max, xp.maximum)
 
     @property
     def bounds(self) -> Bounds:
-        high = math.inf if self.high is None else self.high
-        low, top = (min(max(bound, self.low), high) for bound in super().bounds)
-        return low, top
+        lows, highs = self._bounds_of_each()
+        return max(lows), max(highs)
 
 
-@register(
-    "shift",
-    reference="optax, argument transition_begin; TensorFlow Models, WithOffset",
-    example={"schedule": LinearDecay(0.1, 800), "steps": -200},
-)
-class Shift(_Wrapper):
-    """Move a schedule in time.
-
-    schedule(max(0, step + steps))
-
-    Args:
-        schedule: the schedule.
-        steps: steps by which it is moved earlier; later if negative, its first rate
-            then being held.
-    """
-
-    steps: int
-
-    def value(self, step: Any, xp: Any) -> Any:
-        if self.steps <= 0:
-            moved = xp.maximum(step, -self.steps) - (-self.steps)
-        else:
-            # Cut first, so that the sum stays within 31 bits.
-            moved = xp.minimum(step, MAX_STEP - self.steps) + self.steps
-        return value_of(self.schedule, moved, xp)
-
-    @property
-    def constant_after(self) -> int | None:
-        end = constant_after_of(self.schedule)
-        return None if end is None else max(0, end - self.steps)
+def _extreme(
+    values: list[Any], of_numbers: Callable[[list[float]], float], of_two: Any
+) -> Any:
+    """Return the extreme of values; numbers, as of a Constant, are compared first."""
+    numbers = [value for value in values if isinstance(value, float)]
+    tensors = [value for value in values if not isinstance(value, float)]
+    ends = [of_numbers(numbers)] if numbers else []
+    return functools.reduce(of_two, [*tensors, *ends])

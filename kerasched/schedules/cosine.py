@@ -51,8 +51,8 @@ class CosineDecay(Decay):
     k_decay: Positive = 1.0
 
     def curve(self, progress: Progress) -> Progress:
-        wave = progress.bent(self.k_decay).waved()
-        return wave.reversed().bent(self.exponent).reversed()
+        wave = progress.power(self.k_decay).cosine()
+        return wave.reversed().power(self.exponent).reversed()
 
 
 @register(
@@ -93,8 +93,8 @@ class CosineWave(Schedule):
         # From -1 to 1 about the trough, and from 0 to 1 on both sides of the crest.
         from_trough = (xp.real(period - place) - xp.real(place)) / period
         from_crest = 2.0 * xp.real(xp.minimum(place, period - place)) / period
-        wave = Progress(xp, lambda: from_crest, lambda: from_trough).waved()
-        return wave.between(self.high, self.low)
+        wave = Progress(xp, lambda: from_crest, lambda: from_trough).cosine()
+        return wave.interpolate(self.high, self.low)
 
     @property
     def bounds(self) -> Bounds:

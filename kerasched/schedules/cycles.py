@@ -165,10 +165,10 @@ class _Table:
 
     def place(self, step: Any, xp: Any) -> Place:
         """Return the place of steps."""
-        row = xp.row(self.begins, step)
+        row = xp.find_row(self.begins, step)
 
         def of(column: Sequence[float]) -> Any:
-            return xp.in_row(column, row, step)
+            return xp.look_up(column, row, step)
 
         def exactly(steps: Any, beyond: Sequence[float]) -> Any:
             return xp.real(steps) + of(beyond) if any(beyond) else xp.real(steps)

@@ -7,8 +7,10 @@ from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.bounds import hull
+from kerasched.schedules.extend import rate_at
+from kerasched.schedules.extend import replace_rest
 from kerasched.schedules.progress import Progress
-from kerasched.schedules.progress import way
+from kerasched.schedules.progress import linear_progress
 
 
 class Decay(Schedule):
@@ -28,13 +30,13 @@ class Decay(Schedule):
         """Return how far the rate has come when the steps have come that far."""
         raise NotImplementedError(f"{type(self).__name__} must define curve(progress)")
 
-    def along(self, progress: Progress) -> Any:
+    def at_progress(self, progress: Progress) -> Any:
         """Return the value at a progress of the way, over however many steps it is."""
         start, end = self.initial_learning_rate, self.end_learning_rate
-        return self.curve(progress).between(start, end)
+        return self.curve(progress).interpolate(start, end)
 
     def value(self, step: Any, xp: Any) -> Any:
-        return self.along(way(step, self.decay_steps, xp))
+        return self.at_progress(linear_progress(step, self.decay_steps, xp))
 
     @property
     def bounds(self) -> Bounds:
@@ -43,3 +45,8 @@ class Decay(Schedule):
     @property
     def constant_after(self) -> int | None:
         return self.decay_steps
+
+    def _extended(self, total: int, step: int) -> Schedule:
+        rate = rate_at(self, step, self.initial_learning_rate)
+        changes = {"initial_learning_rate": rate, "decay_steps": total - step}
+        return replace_rest(self, step, **changes)

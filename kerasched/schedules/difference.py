@@ -1,5 +1,6 @@
 """The rates of one schedule less those of another."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -10,11 +11,14 @@ from kerasched.errors import MAX_STEP
 from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
-from kerasched.schedules.base import bounds_of
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
 from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import bounds_of
 from kerasched.schedules.constant import Constant
+from kerasched.schedules.extend import end_of
+from kerasched.schedules.extend import extend_part
+from kerasched.schedules.extend import stretch
 from kerasched.schedules.polynomial import LinearDecay
 from kerasched.schedules.registry import register
 
@@ -75,6 +79,17 @@ class Difference(Schedule):
     def constant_after(self) -> int | None:
         ends = [constant_after_of(child) for child in self.children]
         return None if None in ends else max(ends)
+
+    def _extended(self, total: int, step: int) -> Schedule:
+        move = stretch(self, total, step)
+        parts = {
+            name: extend_part(part, move(end_of(part)), step)
+            for name, part in (
+                ("schedule", self.schedule),
+                ("subtracted", self.subtracted),
+            )
+        }
+        return dataclasses.replace(self, **parts)
 
     @property
     def _difference(self) -> Bounds:

@@ -11,11 +11,11 @@ from kerasched.schedules.arguments import Share
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import joined
-from kerasched.schedules.bounds import reached
-from kerasched.schedules.bounds import times
+from kerasched.schedules.bounds import bounds_at
+from kerasched.schedules.bounds import product
+from kerasched.schedules.bounds import union
 from kerasched.schedules.epochs import StepsPerEpoch
-from kerasched.schedules.progress import way
+from kerasched.schedules.progress import linear_progress
 from kerasched.schedules.registry import register
 
 
@@ -61,17 +61,19 @@ class Eden(Schedule):
         value = self.initial_learning_rate * by_step * by_epoch
         if self.warmup_steps == 0:
             return value
-        return value * way(step, self.warmup_steps, xp).between(self.warmup_start, 1.0)
+        return value * linear_progress(step, self.warmup_steps, xp).interpolate(
+            self.warmup_start, 1.0
+        )
 
     @property
     def bounds(self) -> Bounds:
         if self.warmup_steps == 0:
-            return reached(self, 0, MAX_STEP)
+            return bounds_at(self, 0, MAX_STEP)
         # In the warmup, the fall until its end times the rise; both are monotone.
         after = dataclasses.replace(self, warmup_steps=0)
-        fallen = reached(after, 0, self.warmup_steps)
-        rising = times(fallen, (self.warmup_start, 1.0))
-        return joined(rising, reached(after, self.warmup_steps, MAX_STEP))
+        fallen = bounds_at(after, 0, self.warmup_steps)
+        rising = product(fallen, (self.warmup_start, 1.0))
+        return union(rising, bounds_at(after, self.warmup_steps, MAX_STEP))
 
 
 def _fallen(ratio: Any, xp: Any) -> Any:

@@ -1,11 +1,31 @@
-"""The number of steps in an epoch, as a number or as the dataset that has them."""
+"""Lengths given in epochs, for the arguments that a schedule takes in steps.
 
+An epoch has a number of steps, given as a number or as the dataset that has them.
+Arguments in steps are those annotated `Steps`, `Boundary`, `Length` or `Offset`, and
+numbers whose name ends in `steps`, alone or in a tuple, unless they are annotated as a
+`Count` of something else.
+"""
+
+import dataclasses
+import inspect
 from dataclasses import dataclass
 from typing import Annotated
 from typing import Any
 
+from kerasched.errors import MAX_STEP
+from kerasched.errors import Check
+from kerasched.errors import Integer
+from kerasched.errors import Items
+from kerasched.errors import Number
+from kerasched.errors import Optional
 from kerasched.errors import message
+from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Counted
+from kerasched.schedules.arguments import Length
+from kerasched.schedules.arguments import Offset
+from kerasched.schedules.arguments import Steps
+from kerasched.schedules.arguments import check_of
+from kerasched.schedules.arguments import checks_of
 
 # What to do about a length that is none; -1 and -2 are what `cardinality()` gives.
 _UNKNOWN = {
@@ -52,3 +72,98 @@ def _batches(value: Any) -> Any:
     except (TypeError, NotImplementedError):
         return None
     return value
+
+
+_IN_STEPS = tuple(check_of(hint) for hint in (Steps, Boundary, Length, Offset))
+_EPOCHS = Number("a finite number of epochs")
+
+
+@dataclass(eq=False, repr=False)
+class Epochs:
+    """A number of epochs, turned into the steps that another check accepts.
+
+    Whole steps are the nearest ones; where a point may lie between two, it does.
+    """
+
+    steps: Integer | Number
+    steps_per_epoch: int
+
+    @property
+    def requirement(self) -> str:
+        return (
+            f"a number of epochs that makes {self.steps.requirement} of steps up to "
+            f"{MAX_STEP}, at {self.steps_per_epoch} an epoch"
+        )
+
+    def __call__(self, owner: str, argument: str, value: Any) -> Any:
+        steps = _EPOCHS(owner, argument, value) * self.steps_per_epoch
+        try:
+            whole = isinstance(self.steps, Integer)
+            return self.steps(owner, argument, round(steps) if whole else steps)
+        except (ValueError, OverflowError):
+            text = message(owner, argument, self.requirement, value)
+            raise ValueError(text) from None
+
+
+def names_in_epochs(cls: type) -> dict[str, str]:
+    """Return the arguments that are in steps, each with what it is called in epochs."""
+    return {
+        name: f"{name.removesuffix('steps')}epochs" if name.endswith("steps") else name
+        for name, check in checks_of(cls).items()
+        if _in_steps(name, check)
+    }
+
+
+def in_steps(
+    cls: type, arguments: tuple[Any, ...], named: dict[str, Any], steps_per_epoch: Any
+) -> dict[str, Any]:
+    """Return the arguments of a schedule class, from what is given with epochs."""
+    owner, names = f"{cls.__name__}.from_epochs", names_in_epochs(cls)
+    if not names:
+        what = "a class of schedules that have arguments in steps"
+        raise TypeError(message("from_epochs", "cls", what, cls))
+    per_epoch = check_of(StepsPerEpoch)(owner, "steps_per_epoch", steps_per_epoch)
+    given = _bind(cls, owner, names, arguments, named)
+    checks = checks_of(cls)
+    for name in names.keys() & given.keys():
+        check = _to_steps(checks[name], per_epoch)
+        given[name] = check(owner, names[name], given[name])
+    return given
+
+
+def _bind(
+    cls: type,
+    owner: str,
+    names: dict[str, str],
+    arguments: tuple[Any, ...],
+    named: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the arguments by the names that the constructor has for them."""
+    parameters = inspect.signature(cls).parameters
+    called = {names.get(name, name): name for name in parameters}
+    signature = inspect.Signature(
+        [parameters[old].replace(name=new) for new, old in called.items()]
+    )
+    try:
+        given = signature.bind(*arguments, **named).arguments
+    except TypeError as error:
+        known = ", ".join([*called, "steps_per_epoch"])
+        text = f"{owner}: {error}. Its arguments are: {known}"
+        raise TypeError(text) from None
+    return {called[new]: value for new, value in given.items()}
+
+
+def _in_steps(name: str, check: Check) -> bool:
+    if isinstance(check, (Items, Optional)):
+        return _in_steps(name, check.check)
+    if isinstance(check, Counted):
+        return False
+    number = isinstance(check, (Integer, Number))
+    return check in _IN_STEPS or (number and name.endswith("steps"))
+
+
+def _to_steps(check: Any, steps_per_epoch: int) -> Check:
+    """Return what a check becomes where its numbers are epochs."""
+    if isinstance(check, (Items, Optional)):
+        return dataclasses.replace(check, check=_to_steps(check.check, steps_per_epoch))
+    return Epochs(check, steps_per_epoch)

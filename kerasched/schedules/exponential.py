@@ -4,12 +4,15 @@ import math
 from typing import Any
 
 from kerasched.errors import MAX_STEP
+from kerasched.schedules.arguments import Part
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import reached
+from kerasched.schedules.bounds import bounds_at
+from kerasched.schedules.decay import Decay
+from kerasched.schedules.progress import Progress
 from kerasched.schedules.progress import growth
 from kerasched.schedules.registry import register
 
@@ -46,11 +49,80 @@ class ExponentialDecay(Schedule):
 
     @property
     def bounds(self) -> Bounds:
-        return reached(self, 0, MAX_STEP)
+        return bounds_at(self, 0, MAX_STEP)
 
     @property
     def constant_after(self) -> int | None:
         return end_reached(self)
+
+
+@register(
+    "step",
+    reference="Szegedy et al., 2015, arXiv:1409.4842, section 6",
+    example={"initial_learning_rate": 0.1, "decay_steps": 200},
+)
+class StepDecay(Schedule):
+    """Multiply the rate by a factor once in every `decay_steps` steps.
+
+    max(initial_learning_rate * decay_rate**(step // decay_steps), end_learning_rate)
+
+    The first drop is at step = decay_steps; it is exact at any step count.
+
+    Args:
+        initial_learning_rate: the rate at step 0, 0 or more.
+        decay_steps: steps between two drops.
+        decay_rate: the factor of one drop, above 0; above 1 the rate rises.
+        end_learning_rate: a lower bound of the rate.
+    """
+
+    initial_learning_rate: Rate
+    decay_steps: Steps
+    decay_rate: Positive = 0.5
+    end_learning_rate: Rate = 0.0
+
+    def value(self, step: Any, xp: Any) -> Any:
+        return decayed(self, xp.floor_divide(step, self.decay_steps), 1, xp)
+
+    @property
+    def bounds(self) -> Bounds:
+        return bounds_at(self, 0, MAX_STEP)
+
+    @property
+    def constant_after(self) -> int | None:
+        return end_reached(self)
+
+
+@register(
+    "exponential_annealing",
+    reference="Megatron-LM, lr_wsd_decay_style exponential; timm, WSDLRScheduler, exp",
+    example={"initial_learning_rate": 0.1, "decay_steps": 1000, "ratio": 0.05},
+)
+class ExponentialAnnealing(Decay):
+    """Go from one rate to another on the part of an exponential that fits between.
+
+    end + (initial - end) * (ratio**p - ratio) / (1 - ratio),
+    p = min(step, decay_steps) / decay_steps
+
+    Unlike ExponentialDecay it reaches its end, which may be 0.
+
+    Args:
+        initial_learning_rate: the rate at step 0, 0 or more.
+        decay_steps: steps until the end is reached.
+        end_learning_rate: the rate from then on, 0 or more.
+        ratio: what the exponential falls to from 1 on the way, above 0 and below 1;
+            the smaller, the earlier the fall.
+    """
+
+    ratio: Part = 0.5
+
+    def curve(self, progress: Progress) -> Progress:
+        fall, xp = math.log(self.ratio), progress.xp
+        scale = 1.0 - self.ratio
+        return Progress(
+            xp,
+            lambda: -xp.expm1(fall * progress.done) / scale,
+            lambda: self.ratio * xp.expm1(-fall * progress.left) / scale,
+        )
 
 
 def decayed(schedule: Any, count: Any, length: int, xp: Any) -> Any:

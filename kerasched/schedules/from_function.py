@@ -75,7 +75,7 @@ class FromFunction(Schedule):
     function: Annotated[str, RegisteredFunction()]
 
     def value(self, step: Any, xp: Any) -> Any:
-        return xp.foreign(self._called, step)
+        return xp.call_external(self._called, step)
 
     @property
     def exact(self) -> bool:

@@ -8,8 +8,8 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import reached
-from kerasched.schedules.progress import way
+from kerasched.schedules.bounds import bounds_at
+from kerasched.schedules.progress import linear_progress
 from kerasched.schedules.registry import register
 
 
@@ -60,7 +60,7 @@ class Hyperbolic(Schedule):
 
     def value(self, step: Any, xp: Any) -> Any:
         part = self.decay_steps / self.upper_bound_steps
-        progress = way(step, self.decay_steps, xp)
+        progress = linear_progress(step, self.decay_steps, xp)
         done, left = part * progress.done, part * progress.left
         # f(0)**2 - f(t)**2 and f(t)**2, each as a product without near-equal terms.
         first = math.sqrt(part * (2.0 - part))
@@ -73,7 +73,7 @@ class Hyperbolic(Schedule):
 
     @property
     def bounds(self) -> Bounds:
-        return reached(self, 0, self.decay_steps)
+        return bounds_at(self, 0, self.decay_steps)
 
     @property
     def constant_after(self) -> int:

@@ -15,9 +15,10 @@ from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import reached
-from kerasched.schedules.evaluators import FEW
+from kerasched.schedules.bounds import bounds_at
+from kerasched.schedules.extend import replace_rest
 from kerasched.schedules.registry import register
+from kerasched.schedules.step_math import FEW
 
 Point = Annotated[float, Number("a non-negative finite number", minimum=0.0)]
 
@@ -72,12 +73,27 @@ class PiecewiseInterpolation(Schedule):
 
     @property
     def bounds(self) -> Bounds:
-        # The steps on both sides of each point: between points the rate does not turn.
-        return reached(self, *map(math.floor, self.steps), *map(math.ceil, self.steps))
+        # The steps on both sides of each point: the rate is monotone between points.
+        return bounds_at(
+            self, *map(math.floor, self.steps), *map(math.ceil, self.steps)
+        )
 
     @property
     def constant_after(self) -> int:
         return math.ceil(self.steps[-1])
+
+    def _extended(self, total: int, step: int) -> Schedule:
+        points = list(zip(self.steps, self.values, strict=True))
+        length = self.steps[-1] - step
+        rest = [
+            ((point - step) / length * (total - step), rate)
+            for point, rate in points
+            if point > step
+        ]
+        if len(rest) < len(points):
+            rest.insert(0, (0.0, float(self.evaluate(step))))
+        steps, values = zip(*rest, strict=True)
+        return replace_rest(self, step, steps=steps, values=values)
 
     def _segment(self, line: "_Line", step: Any, xp: Any) -> Any:
         """Return the value between two points, at steps between them."""
@@ -92,9 +108,9 @@ class PiecewiseInterpolation(Schedule):
         """Return the values of many segments, whose numbers are in a table."""
         ends = [_Line(0, 0.0, 1.0, self.values[end], 0.0, False) for end in (0, -1)]
         lines = [ends[0], *self._lines, ends[1]]
-        index = xp.passed(self._starts, step)
+        index = xp.searchsorted(self._starts, step)
         anchor, beyond, length, low, height = (
-            xp.taken([line[column] for line in lines], index, step)
+            xp.take([line[column] for line in lines], index, step)
             for column in range(5)
         )
         whole = xp.maximum(step, anchor) - xp.minimum(step, anchor)

@@ -10,7 +10,7 @@ from kerasched.schedules.arguments import Steps
 from kerasched.schedules.arguments import Width
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import reached
+from kerasched.schedules.bounds import bounds_at
 from kerasched.schedules.registry import register
 
 
@@ -46,7 +46,7 @@ class InverseTimeDecay(Schedule):
 
     @property
     def bounds(self) -> Bounds:
-        return reached(self, 0, MAX_STEP)
+        return bounds_at(self, 0, MAX_STEP)
 
 
 @register(
@@ -74,7 +74,7 @@ class InverseSqrtDecay(Schedule):
 
     @property
     def bounds(self) -> Bounds:
-        return reached(self, 0, MAX_STEP)
+        return bounds_at(self, 0, MAX_STEP)
 
 
 @register(
@@ -105,7 +105,7 @@ class Noam(Schedule):
 
     @property
     def bounds(self) -> Bounds:
-        return reached(self, 0, self.warmup_steps - 1, MAX_STEP)
+        return bounds_at(self, 0, self.warmup_steps - 1, MAX_STEP)
 
 
 @register(
@@ -137,4 +137,4 @@ class PowerDecay(Schedule):
 
     @property
     def bounds(self) -> Bounds:
-        return reached(self, 0, MAX_STEP)
+        return bounds_at(self, 0, MAX_STEP)

@@ -10,11 +10,11 @@ from kerasched.schedules.arguments import Seed
 from kerasched.schedules.arguments import Share
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
-from kerasched.schedules.base import bounds_of
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import times
+from kerasched.schedules.bounds import bounds_of
+from kerasched.schedules.bounds import product
 from kerasched.schedules.cosine import CosineDecay
 from kerasched.schedules.registry import register
 
@@ -71,7 +71,7 @@ class Noise(Schedule):
     @property
     def bounds(self) -> Bounds:
         factors = (1.0 - self.amplitude, 1.0 + self.amplitude)
-        return times(bounds_of(self.schedule), factors)
+        return product(bounds_of(self.schedule), factors)
 
     @property
     def constant_after(self) -> int | None:
@@ -83,7 +83,7 @@ class Noise(Schedule):
 
 def hashed(step: Any, seed: int, xp: Any) -> Any:
     """Return 32 random bits for each step, as signed integers of 32 bits."""
-    return _mixed(xp.bitwise_xor(_mixed(xp.word(step), xp), _word(seed * SPREAD)), xp)
+    return _mixed(xp.bitwise_xor(_mixed(xp.int32(step), xp), _word(seed * SPREAD)), xp)
 
 
 def _mixed(x: Any, xp: Any) -> Any:

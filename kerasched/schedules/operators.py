@@ -1,28 +1,95 @@
-"""What each operator of a schedule gives, with nested results made flat.
+"""The operators of schedules, and the methods that combine one with others.
 
-`a + b + c` is one Sum of three, so that a loop may add hundreds of schedules. A result
-with a name of its own is kept as it is.
+Each result is a registered schedule. Its class is looked up in the registry, because it
+inherits from the class that has these operators. Results are kept flat: `a + b + c` is
+one Sum of three, so that a loop may add hundreds of schedules. A schedule that has a
+`name` is kept as it is.
 """
 
 import numbers
+from typing import TYPE_CHECKING
 from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import message
 from kerasched.errors import scalar
-from kerasched.schedules.base import Schedule
-from kerasched.schedules.chain import Chain
-from kerasched.schedules.combine import Clip as Clip
-from kerasched.schedules.combine import Product
-from kerasched.schedules.combine import Scale
-from kerasched.schedules.combine import Shift as Shift
-from kerasched.schedules.combine import Sum
-from kerasched.schedules.constant import Constant
-from kerasched.schedules.difference import Difference
+from kerasched.schedules.registry import class_of
+
+if TYPE_CHECKING:
+    from kerasched.schedules.base import Schedule
 
 
-def plus(left: Any, right: Any) -> Any:
+class Operators:
+    """Arithmetic between schedules, and between a schedule and a number."""
+
+    # NumPy's numbers leave an operator to the schedule, whichever side they are on.
+    __array_ufunc__ = None
+
+    def __add__(self, other: Any) -> Any:
+        return _add(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _add(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return _subtract(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _subtract(other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return _multiply(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _multiply(other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        if isinstance(other, LearningRateSchedule):
+            raise _not_a_divisor(self, other)
+        number = scalar(other)
+        if not _is_number(number):
+            return NotImplemented
+        if not number > 0:
+            what = "a number above 0"
+            raise ValueError(message("schedule / divisor", "divisor", what, other))
+        return _multiply(self, 1 / number)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        raise _not_a_divisor(other, self)
+
+    def __neg__(self) -> Any:
+        fix = "Subtract it from a number or a schedule: other - schedule"
+        what = "on the right of a minus sign, as no rate is negative"
+        raise ValueError(message("-schedule", "schedule", what, self, fix))
+
+    def __pos__(self) -> Any:
+        return self
+
+    def clip(self, low: float = 0.0, high: float | None = None) -> "Schedule":
+        """Return this schedule kept between `low` and `high`."""
+        return class_of("clip")(self, low, high)
+
+    def shift(self, steps: int) -> "Schedule":
+        """Return this schedule moved `steps` steps earlier (later if negative)."""
+        return class_of("shift")(self, steps)
+
+    def then(self, schedule: LearningRateSchedule) -> "Schedule":
+        """Return this schedule until it no longer changes, and then another.
+
+        Raises:
+            ValueError: this schedule never stops changing, or never changes.
+        """
+        end = self.constant_after
+        if not end:
+            what = "a schedule that changes and then stops"
+            fix = "Give the step yourself: Chain((first, second), boundaries=(step,))"
+            owner = "schedule.then(after)"
+            raise ValueError(message(owner, "schedule", what, self, fix))
+        return class_of("chain")((self, schedule), (end,))
+
+
+def _add(left: Any, right: Any) -> Any:
     """Return the sum of two operands.
 
     0, with which `sum` begins, changes nothing. A number below 0 is subtracted.
@@ -33,52 +100,41 @@ def plus(left: Any, right: Any) -> Any:
             if number == 0:
                 return schedule
             if number < 0:
-                return minus(schedule, -number)
-    terms = _operands(left, right)
-    if terms is None:
+                return _subtract(schedule, -number)
+    operands = _as_schedules(left, right)
+    if operands is None:
         return NotImplemented
-    return Sum(tuple(part for term in terms for part in _parts(term, Sum)))
+    return class_of("sum")(tuple(_flattened("sum", *operands)))
 
 
-def minus(left: Any, right: Any) -> Any:
+def _subtract(left: Any, right: Any) -> Any:
     """Return the difference of two operands; a number below 0 is added instead."""
     right = scalar(right)
     if _is_number(right) and right <= 0:
-        return plus(left, -right)
-    terms = _operands(scalar(left), right)
-    if terms is None:
+        return _add(left, -right)
+    operands = _as_schedules(scalar(left), right)
+    if operands is None:
         return NotImplemented
-    start, taken = terms
-    if type(start) is Difference and start.name is None and start.low is None:
-        return Difference(start.schedule, plus(start.subtracted, taken))
-    return Difference(start, taken)
+    start, subtracted = operands
+    difference = class_of("difference")
+    if type(start) is difference and start.name is None and start.low is None:
+        return difference(start.schedule, _add(start.subtracted, subtracted))
+    return difference(start, subtracted)
 
 
-def multiplied(left: Any, right: Any) -> Any:
+def _multiply(left: Any, right: Any) -> Any:
     """Return the product of two operands, one of which may be a number."""
-    if isinstance(left, Schedule) and not isinstance(right, LearningRateSchedule):
+    if not isinstance(left, LearningRateSchedule):
         left, right = right, left
-    if isinstance(left, LearningRateSchedule):
-        return Product((*_parts(left, Product), *_parts(right, Product)))
-    if type(right) is Scale and right.name is None and _is_number(scalar(left)):
-        return Scale(right.schedule, right.factor * scalar(left))
-    return Scale(right, left)
+    if isinstance(right, LearningRateSchedule):
+        return class_of("product")(tuple(_flattened("product", left, right)))
+    scale, number = class_of("scale"), scalar(right)
+    if type(left) is scale and left.name is None and _is_number(number):
+        return scale(left.schedule, left.factor * number)
+    return scale(left, right)
 
 
-def divided(schedule: Any, divisor: Any) -> Any:
-    """Return a schedule divided by a number."""
-    if isinstance(divisor, LearningRateSchedule):
-        raise not_a_divisor(schedule, divisor)
-    number = scalar(divisor)
-    if not _is_number(number):
-        return NotImplemented
-    if not number > 0:
-        what = "a number above 0"
-        raise ValueError(message("schedule / divisor", "divisor", what, divisor))
-    return multiplied(schedule, 1 / number)
-
-
-def not_a_divisor(dividend: Any, schedule: Any) -> TypeError:
+def _not_a_divisor(dividend: Any, schedule: Any) -> TypeError:
     """Return the error of a division by a schedule."""
     return TypeError(
         "A schedule cannot be a divisor: only a number can. "
@@ -86,29 +142,20 @@ def not_a_divisor(dividend: Any, schedule: Any) -> TypeError:
     )
 
 
-def joined(schedule: Any, after: LearningRateSchedule) -> Chain:
-    """Return a schedule until it no longer changes, and then another."""
-    end = schedule.constant_after
-    if not end:
-        what = "a schedule that changes and then stops"
-        fix = "Give the step yourself: Chain((first, second), boundaries=(step,))"
-        owner = "schedule.then(after)"
-        raise ValueError(message(owner, "schedule", what, schedule, fix))
-    return Chain((schedule, after), (end,))
-
-
-def _operands(*values: Any) -> tuple[LearningRateSchedule, ...] | None:
+def _as_schedules(*values: Any) -> tuple[LearningRateSchedule, ...] | None:
     """Return schedules as they are and numbers as Constants, None if one is neither."""
     if not all(isinstance(v, LearningRateSchedule) or _is_number(v) for v in values):
         return None
-    return tuple(Constant(v) if _is_number(v) else v for v in values)
+    return tuple(class_of("constant")(v) if _is_number(v) else v for v in values)
 
 
-def _parts(schedule: LearningRateSchedule, kind: type) -> tuple[Any, ...]:
-    """Return the parts of an unnamed schedule of a kind; any other is its one part."""
-    if type(schedule) is kind and schedule.name is None:
-        return schedule.schedules
-    return (schedule,)
+def _flattened(kind: str, *schedules: LearningRateSchedule) -> list[Any]:
+    """Return schedules, with the parts of an unnamed one of a kind in its place."""
+    parts: list[Any] = []
+    for schedule in schedules:
+        whole = type(schedule) is not class_of(kind) or schedule.name is not None
+        parts.extend([schedule] if whole else schedule.schedules)
+    return parts
 
 
 def _is_number(value: Any) -> bool:

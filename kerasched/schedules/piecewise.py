@@ -1,5 +1,6 @@
 """Rates that change at given steps."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -10,7 +11,9 @@ from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import reached
+from kerasched.schedules.bounds import bounds_at
+from kerasched.schedules.extend import move_boundaries
+from kerasched.schedules.extend import stretch
 from kerasched.schedules.recipe import Recipe
 from kerasched.schedules.registry import register
 
@@ -44,11 +47,16 @@ class PiecewiseConstant(Schedule):
 
     @property
     def bounds(self) -> Bounds:
-        return reached(self, 0, *self.boundaries)
+        return bounds_at(self, 0, *self.boundaries)
 
     @property
     def constant_after(self) -> int:
         return self.boundaries[-1] if self.boundaries else 0
+
+    def _extended(self, total: int, step: int) -> Schedule:
+        move = stretch(self, total, step)
+        boundaries = move_boundaries(self.boundaries, move)
+        return dataclasses.replace(self, boundaries=boundaries)
 
 
 @register(

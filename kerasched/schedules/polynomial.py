@@ -37,12 +37,12 @@ class PolynomialDecay(Decay):
     cycle: bool = False
 
     def curve(self, progress: Progress) -> Progress:
-        bent = progress.bent(self.k_decay)
-        return bent.reversed().bent(self.power).reversed()
+        bent = progress.power(self.k_decay)
+        return bent.reversed().power(self.power).reversed()
 
     def value(self, step: Any, xp: Any) -> Any:
         if self.cycle:
-            return self.along(_growing_way(step, self.decay_steps, xp))
+            return self.at_progress(_cyclic_progress(step, self.decay_steps, xp))
         return super().value(step, xp)
 
     @property
@@ -72,7 +72,7 @@ class LinearDecay(Decay):
         return progress
 
 
-def _growing_way(step: Any, length: int, xp: Any) -> Progress:
+def _cyclic_progress(step: Any, length: int, xp: Any) -> Progress:
     """Return the progress of a way that is made longer by `length` at each end."""
     # As many steps are left as to the next multiple; at first all of the first length.
     left = xp.real(xp.where(step < 1, length, xp.mod(-step, length)))

@@ -40,11 +40,11 @@ class Progress:
         """Return the progress with what is done and what is left exchanged."""
         return Progress(self.xp, lambda: self.left, lambda: self.done)
 
-    def waved(self) -> "Progress":
+    def cosine(self) -> "Progress":
         """Return the progress on half a cosine wave: (1 - cos(pi * done)) / 2."""
         return Progress(self.xp, lambda: self._wave(self.done), self._wave_left)
 
-    def bent(self, power: float) -> "Progress":
+    def power(self, power: float) -> "Progress":
         """Return the progress of which done**power is done."""
         if power == 1.0:
             return self
@@ -54,7 +54,7 @@ class Progress:
             lambda: self._one_less_power(power),
         )
 
-    def between(self, start: Any, end: Any) -> Any:
+    def interpolate(self, start: Any, end: Any) -> Any:
         """Return start * left + end * done.
 
         Of two numbers the smaller one is where the sum begins, so that nothing is
@@ -101,12 +101,12 @@ def _once(function: Callable[[], Any]) -> Callable[[], Any]:
     return kept
 
 
-def way(step: Any, total: int, xp: Any) -> Progress:
+def linear_progress(step: Any, total: int, xp: Any) -> Progress:
     """Return the progress of a way of `total` steps; it ends there and stays."""
     return Progress(
         xp,
         lambda: xp.real(xp.minimum(step, total)) / total,
-        lambda: xp.real(xp.positive(total - step)) / total,
+        lambda: xp.real(xp.relu(total - step)) / total,
     )
 
 

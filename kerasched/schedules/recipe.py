@@ -30,3 +30,6 @@ class Recipe(Schedule):
     @property
     def constant_after(self) -> int | None:
         return self._composed.constant_after
+
+    def _extended(self, total: int, step: int) -> Schedule:
+        return self._composed._extended(total, step)

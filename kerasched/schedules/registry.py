@@ -1,17 +1,23 @@
-"""The table of all schedules, from which the CLI, the README and the tests are fed."""
+"""The table of all schedules: the source of the commands, the docs and the tests.
+
+It imports no schedule, so that a schedule can find another one here without an import
+cycle.
+"""
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeVar
 
 import keras
 
-from kerasched.schedules.base import Schedule
+if TYPE_CHECKING:
+    from kerasched.schedules.base import Schedule
 
 PACKAGE = "kerasched"
-_Class = TypeVar("_Class", bound=type[Schedule])
+_Class = TypeVar("_Class", bound="type[Schedule]")
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class Entry:
     """A row of the registry: a schedule class, its origin and an example of it."""
 
     name: str
-    cls: type[Schedule]
+    cls: "type[Schedule]"
     reference: str
     example_arguments: dict[str, Any] | None
 
@@ -29,7 +35,7 @@ class Entry:
         return (inspect.getdoc(self.cls) or "").partition("\n")[0]
 
     @property
-    def example(self) -> Schedule:
+    def example(self) -> "Schedule":
         """An instance that shows the schedule's shape within about 1000 steps."""
         if self.example_arguments is None:
             raise ValueError(
@@ -72,3 +78,8 @@ def register(
 def list_schedules() -> tuple[Entry, ...]:
     """Return the entries of all registered schedules, in the order of their names."""
     return tuple(_entries[name] for name in sorted(_entries))
+
+
+def class_of(name: str) -> Any:
+    """Return the schedule class that is registered by a name."""
+    return _entries[name].cls

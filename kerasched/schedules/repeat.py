@@ -11,11 +11,11 @@ from kerasched.schedules.arguments import Multiplier
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
-from kerasched.schedules.base import bounds_of
 from kerasched.schedules.base import value_of
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import grown
-from kerasched.schedules.bounds import times
+from kerasched.schedules.bounds import bounds_of
+from kerasched.schedules.bounds import bounds_of_powers
+from kerasched.schedules.bounds import product
 from kerasched.schedules.cycles import Cycles
 from kerasched.schedules.cycles import Place
 from kerasched.schedules.decay import Decay
@@ -81,7 +81,9 @@ class Repeat(Schedule):
         # The last cycles may be shorter than a step, but the end of the last is held.
         ends = self.constant_after is not None
         last = self.cycle_limit - 1 if ends else self._cycles.last
-        return times(bounds_of(self.schedule), grown(self.decay_rate, last))
+        return product(
+            bounds_of(self.schedule), bounds_of_powers(self.decay_rate, last)
+        )
 
     @property
     def constant_after(self) -> int | None:
@@ -104,7 +106,7 @@ class Repeat(Schedule):
         if self.multiplier == 1.0:
             value = value_of(self.schedule, self._since(place, step, xp), xp)
         else:
-            value = self.schedule.along(place.progress)
+            value = self.schedule.at_progress(place.progress)
         if self.decay_rate == 1.0:
             return value
         return value * growth(1.0, self.decay_rate, xp.real(place.cycle()), xp)

@@ -13,7 +13,7 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import grown
+from kerasched.schedules.bounds import bounds_of_powers
 from kerasched.schedules.bounds import hull
 from kerasched.schedules.cycles import Cycles
 from kerasched.schedules.cycles import Place
@@ -86,7 +86,9 @@ class CosineRestarts(Schedule):
         start, end = self.initial_learning_rate, self.end_learning_rate
         if self.m_mul == 1.0:
             return hull(start, end)
-        return end, end + (start - end) * grown(self.m_mul, self._cycles.last)[1]
+        return end, end + (start - end) * bounds_of_powers(
+            self.m_mul, self._cycles.last
+        )[1]
 
     @property
     def constant_after(self) -> int | None:
@@ -114,7 +116,7 @@ class CosineRestarts(Schedule):
         curve = self._curve(place)
         start, end = self.initial_learning_rate, self.end_learning_rate
         if self.m_mul == 1.0:
-            return curve.between(start, end)
+            return curve.interpolate(start, end)
         height = growth(start - end, self.m_mul, xp.real(place.cycle()), xp)
         return height * curve.left + end if end else height * curve.left
 
@@ -122,10 +124,10 @@ class CosineRestarts(Schedule):
         """Return how far the rate is on its way from the peak to the end."""
         rise = self.warmup_steps
         if rise == 0:
-            return place.progress.waved()
+            return place.progress.cosine()
         xp, done, left = place.xp, place.done(), place.left()
         fall = place.length() - rise
-        wave = Progress(xp, lambda: (done - rise) / fall, lambda: left / fall).waved()
+        wave = Progress(xp, lambda: (done - rise) / fall, lambda: left / fall).cosine()
         return Progress(
             xp,
             lambda: xp.where(done < rise, (rise - done) / rise, wave.done),

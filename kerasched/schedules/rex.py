@@ -4,12 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.bounds import hull
 from kerasched.schedules.decay import Decay
-from kerasched.schedules.evaluators import HostMath
+from kerasched.schedules.extend import replace_rest
+from kerasched.schedules.host_math import HostMath
 from kerasched.schedules.progress import Progress
-from kerasched.schedules.progress import way
+from kerasched.schedules.progress import linear_progress
 from kerasched.schedules.registry import register
 
 
@@ -69,14 +71,23 @@ class TanhDecay(Decay):
 
         return Progress(progress.xp, lambda: part(-1.0), lambda: part(1.0))
 
-    def along(self, progress: Progress) -> Any:
-        value = super().along(progress)
+    def at_progress(self, progress: Progress) -> Any:
+        value = super().at_progress(progress)
         return progress.xp.where(progress.left > 0.0, value, self.end_learning_rate)
 
     @property
     def bounds(self) -> Bounds:
         # Where the curve begins, what it comes to if it is stretched, and the end.
-        ends = HostMath.time([0, self.decay_steps])
+        ends = HostMath.to_steps([0, self.decay_steps])
         with np.errstate(over="ignore"):
-            rates = super().along(way(ends, self.decay_steps, HostMath))
+            rates = super().at_progress(
+                linear_progress(ends, self.decay_steps, HostMath)
+            )
         return hull(*rates.tolist(), self.end_learning_rate)
+
+    def _extended(self, total: int, step: int) -> Schedule:
+        # The rate at step 0 is not quite the initial rate, so the rest keeps that
+        # argument and starts further along the same tangent.
+        done = step / self.decay_steps
+        place = self.lower * (1.0 - done) + self.upper * done
+        return replace_rest(self, step, lower=place, decay_steps=total - step)

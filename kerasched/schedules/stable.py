@@ -1,5 +1,6 @@
 """Rates that are held for long, between a warmup and a decay."""
 
+import dataclasses
 from typing import Literal
 
 from kerasched.errors import message
@@ -10,6 +11,7 @@ from kerasched.schedules.base import Schedule
 from kerasched.schedules.chain import Chain
 from kerasched.schedules.constant import Constant
 from kerasched.schedules.cosine import CosineDecay
+from kerasched.schedules.extend import UnfitTotalError
 from kerasched.schedules.polynomial import LinearDecay
 from kerasched.schedules.polynomial import PolynomialDecay
 from kerasched.schedules.recipe import Recipe
@@ -64,6 +66,16 @@ class WarmupStableDecay(Recipe):
             plateau = Constant(self.peak_learning_rate)
             after = Chain((plateau, after), (self.stable_steps,))
         return Warmup(after, self.warmup_steps)
+
+    def _extended(self, total: int, step: int) -> Schedule:
+        ramp = self.warmup_steps
+        if step > ramp + self.stable_steps:
+            return super()._extended(total, step)
+        begin = max(total - self.decay_steps, ramp, step)
+        if begin >= total:
+            raise UnfitTotalError
+        changes = {"stable_steps": begin - ramp, "decay_steps": total - begin}
+        return dataclasses.replace(self, **changes)
 
     def _decay(self) -> Schedule:
         peak, steps = self.peak_learning_rate, self.decay_steps

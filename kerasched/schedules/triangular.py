@@ -15,9 +15,9 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
+from kerasched.schedules.bounds import bounds_at
 from kerasched.schedules.bounds import hull
-from kerasched.schedules.bounds import reached
-from kerasched.schedules.evaluators import HostMath
+from kerasched.schedules.host_math import HostMath
 from kerasched.schedules.interpolation import PiecewiseInterpolation
 from kerasched.schedules.progress import growth
 from kerasched.schedules.recipe import Recipe
@@ -87,7 +87,7 @@ class Triangular(Schedule):
             # Where t * gamma**t is largest, unless the way up ends before.
             turn = min(-1.0 / math.log(self.gamma), self.step_size_up)
             tops = [math.floor(turn), math.ceil(turn)]
-        bounds = reached(self, 0, *tops)
+        bounds = bounds_at(self, 0, *tops)
         if self.mode == "exp_range" and self.gamma > 1.0:
             # As high as a top would be at the last step of all.
             with np.errstate(over="ignore"):

@@ -1,5 +1,6 @@
 """A ramp in front of a schedule."""
 
+import dataclasses
 from typing import Any
 from typing import Literal
 
@@ -11,15 +12,19 @@ from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
-from kerasched.schedules.base import bounds_of
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
 from kerasched.schedules.bounds import Bounds
-from kerasched.schedules.bounds import joined
+from kerasched.schedules.bounds import bounds_of
+from kerasched.schedules.bounds import union
 from kerasched.schedules.chain import since
 from kerasched.schedules.cosine import CosineDecay
+from kerasched.schedules.extend import end_of
+from kerasched.schedules.extend import extend_part
+from kerasched.schedules.extend import rate_at
+from kerasched.schedules.extend import replace_rest
 from kerasched.schedules.progress import Progress
-from kerasched.schedules.progress import way
+from kerasched.schedules.progress import linear_progress
 from kerasched.schedules.registry import register
 
 Shape = Literal["linear", "cosine", "polynomial", "exponential", "constant"]
@@ -83,12 +88,21 @@ class Warmup(Schedule):
         if self.warmup_steps == 0:
             return after
         start = self.start_learning_rate
-        return joined(after, (start, start))
+        return union(after, (start, start))
 
     @property
     def constant_after(self) -> int | None:
         after = constant_after_of(self.schedule)
         return None if after is None else self.warmup_steps + after
+
+    def _extended(self, total: int, step: int) -> Schedule:
+        ramp = self.warmup_steps
+        if end_of(self.schedule) == 0:  # Only the ramp changes the rate.
+            rate = rate_at(self, step, self.start_learning_rate)
+            changes = {"start_learning_rate": rate, "warmup_steps": total - step}
+            return replace_rest(self, step, **changes)
+        after = extend_part(self.schedule, total - ramp, max(0, step - ramp))
+        return dataclasses.replace(self, schedule=after)
 
     def _after(self, step: Any, xp: Any) -> Any:
         return value_of(self.schedule, since(step, self.warmup_steps, xp), xp)
@@ -106,14 +120,14 @@ class Warmup(Schedule):
     def _ramp(self, step: Any, target: Any, xp: Any) -> Any:
         if self.shape == "constant":
             return self.start_learning_rate
-        progress = way(step, self.warmup_steps, xp)
+        progress = linear_progress(step, self.warmup_steps, xp)
         if self.shape == "exponential":
             return self._exponential(progress, target, xp)
         if self.shape == "cosine":
-            progress = progress.waved()
+            progress = progress.cosine()
         elif self.shape == "polynomial":
-            progress = progress.bent(self.power)
-        return progress.between(self.start_learning_rate, target)
+            progress = progress.power(self.power)
+        return progress.interpolate(self.start_learning_rate, target)
 
     def _exponential(self, progress: Progress, target: Any, xp: Any) -> Any:
         """Return start**left * target**done, of which no part is above both rates."""

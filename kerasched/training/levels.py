@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kerasched.schedules.combine import Scale
+from kerasched.schedules.wrappers import Scale
 from kerasched.training.held import training_leaves
 from kerasched.training.leaves import schedule_of
 from kerasched.training.leaves import variable_of

@@ -21,7 +21,7 @@ from kerasched import StepDecay
 from kerasched import Sum
 from kerasched import Warmup
 from kerasched import list_schedules
-from kerasched.schedules.base import MOST_LEVELS
+from kerasched.schedules.config import MOST_LEVELS
 
 by_name = pytest.mark.parametrize("name", SCHEDULES)
 built_in = keras.optimizers.schedules

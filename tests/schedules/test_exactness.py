@@ -252,8 +252,8 @@ def test_a_rate_below_all_normal_numbers_is_0_on_the_host():
 
 
 def test_both_evaluators_have_the_same_names():
-    from kerasched.schedules.evaluators import HostMath
-    from kerasched.schedules.evaluators import StepMath
+    from kerasched.schedules.host_math import HostMath
+    from kerasched.schedules.step_math import StepMath
 
     host = {name for name in vars(HostMath) if not name.startswith("_")}
     step = {name for name in vars(StepMath) if not name.startswith("_")}

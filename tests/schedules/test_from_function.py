@@ -58,7 +58,7 @@ def counted(step):
 
 
 def test_a_scalar_step_is_asked_without_a_loop(monkeypatch):
-    monkeypatch.setattr("kerasched.schedules.evaluators.ops.map", None)
+    monkeypatch.setattr("kerasched.schedules.step_math.ops.map", None)
     assert float(FromFunction(always)(3)) == 0.25
 
 

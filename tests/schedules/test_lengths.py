@@ -25,7 +25,7 @@ from kerasched import Warmup
 from kerasched import WarmupStableDecay
 from kerasched.errors import Integer
 from kerasched.schedules.arguments import checks_of
-from kerasched.schedules.lengths import names_in_epochs
+from kerasched.schedules.epochs import names_in_epochs
 
 INNER = CosineDecay(0.1, 90)
 

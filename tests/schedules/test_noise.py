@@ -8,9 +8,9 @@ from support import compiled_calls
 import kerasched
 from kerasched import Constant
 from kerasched import Noise
-from kerasched.schedules.evaluators import HostMath
-from kerasched.schedules.evaluators import StepMath
+from kerasched.schedules.host_math import HostMath
 from kerasched.schedules.noise import hashed
+from kerasched.schedules.step_math import StepMath
 
 STEPS = np.array([0, 1, 2, 1000, 2**24 + 1, 2**31 - 1])
 
@@ -27,8 +27,8 @@ def test_bits_are_those_of_the_published_hash_on_the_host_and_on_the_backend(see
 
     for call in [on_backend, *compiled_calls(on_backend).values()]:
         bits = np.asarray(
-            kerasched.schedules.evaluators.ops.convert_to_numpy(
-                call(StepMath.time(STEPS))
+            kerasched.schedules.step_math.ops.convert_to_numpy(
+                call(StepMath.to_steps(STEPS))
             )
         )
         assert (bits.astype("int64") % 2**32).tolist() == expected

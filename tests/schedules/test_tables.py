@@ -12,7 +12,7 @@ from kerasched import PiecewiseConstant
 from kerasched import PiecewiseInterpolation
 from kerasched import Schedule
 from kerasched.errors import MAX_STEP
-from kerasched.schedules.evaluators import FEW
+from kerasched.schedules.step_math import FEW
 
 # torch.compile looks at each number of a tuple, which takes it minutes for hundreds.
 MANY = 2 * FEW if keras.backend.backend() == "torch" else 5000

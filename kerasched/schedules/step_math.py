@@ -1,13 +1,10 @@
-"""The two ways a formula is evaluated: on the host, and inside a training step.
+"""Formulas in a training step: keras.ops in float32, for an optimizer's calls.
 
-`value(step, xp)` of a schedule is written once. `xp` is HostMath (NumPy, float64) in
-`evaluate`, and StepMath (keras.ops, float32) when an optimizer calls the schedule.
-Both hold the same names; arithmetic between results is plain Python operators.
+StepMath has the names of HostMath, which says how both are used.
 """
 
 import math
 import operator
-from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,147 +13,13 @@ import numpy as np
 from keras import ops
 
 from kerasched.errors import MAX_STEP
+from kerasched.schedules.host_math import HostMath
+from kerasched.schedules.host_math import Piece
+from kerasched.schedules.host_math import are_numbers
+from kerasched.schedules.host_math import value_at
 
-# Of the largest number, and all but that of the inverse of the smallest normal one.
-MOST_LOGARITHM = 708.0
-
-# Pieces that a compiled step selects from one by one; of more it has a table.
+# Pieces that a compiled step selects from one by one; more are looked up in a table.
 FEW = 16
-
-Piece = Callable[[Any], Any] | float
-
-
-class HostMath:
-    """NumPy in float64, on integer arrays of any shape."""
-
-    where = staticmethod(np.where)
-    minimum = staticmethod(np.minimum)
-    maximum = staticmethod(np.maximum)
-    floor_divide = staticmethod(np.floor_divide)
-    mod = staticmethod(np.mod)
-    sqrt = staticmethod(np.sqrt)
-    power = staticmethod(np.power)
-    exp = staticmethod(np.exp)
-    expm1 = staticmethod(np.expm1)
-    log1p = staticmethod(np.log1p)
-    sin = staticmethod(np.sin)
-    cos = staticmethod(np.cos)
-    bitwise_and = staticmethod(np.bitwise_and)
-    bitwise_xor = staticmethod(np.bitwise_xor)
-    right_shift = staticmethod(np.right_shift)
-
-    @staticmethod
-    def positive(x: Any) -> Any:
-        """Return integers, 0 for those below it."""
-        return np.maximum(x, 0)
-
-    @staticmethod
-    def geometric(factor: float, count: Any, length: int = 1) -> Any:
-        """Return factor**(count / length), of a number and real numbers from 0.
-
-        What is below all normal numbers is 0, and what is above them infinite: with
-        some processors NumPy takes ten times as long to find out.
-        """
-        exponent = count / length
-        if factor == 1.0:
-            return np.power(factor, exponent)
-        most = MOST_LOGARITHM / abs(math.log(factor))
-        beyond = 0.0 if factor < 1.0 else math.inf
-        within = np.power(factor, np.minimum(exponent, most))
-        return np.where(exponent > most, beyond, within)
-
-    @staticmethod
-    def largest() -> float:
-        """Return the largest finite number."""
-        return float(np.finfo("float64").max)
-
-    @staticmethod
-    def real(x: Any) -> Any:
-        """Return integers as float64, the only way from a step to a real number."""
-        return np.asarray(x, "float64")
-
-    @staticmethod
-    def piecewise(
-        step: np.ndarray, boundaries: Sequence[int], pieces: Sequence[Piece]
-    ) -> Any:
-        """Return the value of the piece of the last boundary at or below each step.
-
-        Each piece, a function of the step or a number, is asked for its own steps only.
-        """
-        index = HostMath.passed(boundaries, step)
-        if _are_numbers(pieces):
-            return HostMath.taken(pieces, index, step)
-        first, last = int(index.min(initial=len(pieces))), int(index.max(initial=-1))
-        if first == last:
-            return _ask(pieces[first], step)
-        result = np.empty(step.shape)
-        for number in range(first, last + 1):
-            here = index == number
-            result[here] = _ask(pieces[number], step[here])
-        return result
-
-    @staticmethod
-    def passed(boundaries: Sequence[int], step: np.ndarray) -> Any:
-        """Return how many boundaries, of rising ones, are at or below each step."""
-        return np.searchsorted(boundaries, step, side="right")
-
-    @staticmethod
-    def taken(column: Sequence[float], index: Any, x: Any) -> Any:
-        """Return what a column has at indices; whole numbers are of the type of x."""
-        return np.asarray(column)[index]
-
-    @staticmethod
-    def word(x: Any) -> Any:
-        """Return integers as signed words of 32 bits, whose products wrap."""
-        return np.asarray(x).astype("int32")
-
-    @staticmethod
-    def row(table: Sequence[int], x: Any) -> Any:
-        """Return the row of the last number, of rising ones, that is not above x."""
-        return np.searchsorted(table, x, side="right") - 1
-
-    @staticmethod
-    def row_number(row: Any) -> Any:
-        """Return the number of a row, from 0."""
-        return row
-
-    @staticmethod
-    def in_row(column: Sequence[float], row: Any, x: Any) -> Any:
-        """Return the value of a column in a row; whole numbers are of the type of x."""
-        return np.asarray(column)[row]
-
-    @staticmethod
-    def time(step: Any) -> np.ndarray:
-        """Return steps as an int64 array: rounded down, not negative, below 2**31."""
-        steps = np.asarray(step)
-        if steps.dtype.kind == "f":
-            steps = np.floor(steps)
-        elif steps.dtype.kind not in "iu":
-            raise TypeError(
-                "Argument `step` of a schedule must be an integer, or an array of "
-                f"integers. Received: step={step!r}"
-            )
-        if steps.size and not steps.max() <= MAX_STEP:
-            raise ValueError(
-                "Argument `step` of a schedule must be an integer of at most "
-                f"{MAX_STEP}. Received: step={step!r}"
-            )
-        return np.maximum(steps, 0).astype("int64")
-
-    @staticmethod
-    def foreign(schedule: Any, step: np.ndarray) -> np.ndarray:
-        """Return the values of a schedule that is not ours, asked step by step."""
-        asked, place = np.unique(step, return_inverse=True)
-        values = [_as_float(schedule(int(one))) for one in asked]
-        return np.asarray(values, "float64")[place].reshape(np.shape(step))
-
-    @staticmethod
-    def fill(value: Any, step: np.ndarray) -> Any:
-        """Return a formula's result as float64 in the shape of the steps."""
-        value = np.asarray(value, "float64")
-        if value.shape != step.shape:
-            value = np.broadcast_to(value, step.shape).copy()
-        return value[()]
 
 
 class StepMath:
@@ -187,7 +50,7 @@ class StepMath:
         return ops.where(condition, _real_if_float(a), _real_if_float(b))
 
     @staticmethod
-    def positive(x: Any) -> Any:
+    def relu(x: Any) -> Any:
         """Return integers, 0 for those below it."""
         return ops.relu(x)
 
@@ -222,15 +85,15 @@ class StepMath:
         Each piece, a function of the step or a number, is computed at every step.
         Numbers are looked up where they are many: one by one they take XLA minutes.
         """
-        if len(pieces) > FEW and _are_numbers(pieces):
-            return StepMath.taken(pieces, StepMath.passed(boundaries, step), step)
-        result = _ask(pieces[0], step)
+        if len(pieces) > FEW and are_numbers(pieces):
+            return StepMath.take(pieces, StepMath.searchsorted(boundaries, step), step)
+        result = value_at(pieces[0], step)
         for boundary, piece in zip(boundaries, pieces[1:], strict=True):
-            result = StepMath.where(step >= boundary, _ask(piece, step), result)
+            result = StepMath.where(step >= boundary, value_at(piece, step), result)
         return result
 
     @staticmethod
-    def passed(boundaries: Sequence[int], step: Any) -> Any:
+    def searchsorted(boundaries: Sequence[int], step: Any) -> Any:
         """Return how many boundaries, of rising ones, are at or below each step."""
         table = _table(boundaries, keras.backend.standardize_dtype(step.dtype))
         if len(step.shape) == 0:
@@ -240,12 +103,12 @@ class StepMath:
         return ops.reshape(found, ops.shape(step))
 
     @staticmethod
-    def taken(column: Sequence[float], index: Any, x: Any) -> Any:
+    def take(column: Sequence[float], index: Any, x: Any) -> Any:
         """Return what a column has at indices; whole numbers are of the type of x."""
         return ops.take(_table(column, _dtype_of(column, x)), index, axis=0)
 
     @staticmethod
-    def word(x: Any) -> Any:
+    def int32(x: Any) -> Any:
         """Return integers as signed words of 32 bits, whose products wrap."""
         return ops.cast(x, "int32")
 
@@ -265,7 +128,7 @@ class StepMath:
         return ops.right_shift(x, _like(y, x))
 
     @staticmethod
-    def row(table: Sequence[int], x: Any) -> Any:
+    def find_row(table: Sequence[int], x: Any) -> Any:
         """Return for each row whether its number is not above x: it or an earlier one.
 
         A gather with its number would take ten operations to guard against -1.
@@ -278,7 +141,7 @@ class StepMath:
         return ops.sum(ops.cast(row, "int32"), axis=-1) - 1
 
     @staticmethod
-    def in_row(column: Sequence[float], row: Any, x: Any) -> Any:
+    def look_up(column: Sequence[float], row: Any, x: Any) -> Any:
         """Return the value of a column in a row; whole numbers are of the type of x."""
         values = _column(column, x)
         if list(column) == sorted(column):
@@ -289,10 +152,10 @@ class StepMath:
         return ops.sum(ops.where(here, values, _column([0.0], x)), axis=-1)
 
     @staticmethod
-    def time(step: Any) -> Any:
+    def to_steps(step: Any) -> Any:
         """Return steps as an integer tensor: rounded down and not negative."""
         if isinstance(step, (int, float, list, tuple, np.ndarray, np.generic)):
-            return ops.convert_to_tensor(HostMath.time(step), "int32")
+            return ops.convert_to_tensor(HostMath.to_steps(step), "int32")
         step = ops.convert_to_tensor(step)
         dtype = keras.backend.standardize_dtype(step.dtype)
         if dtype not in ("int32", "int64"):
@@ -300,10 +163,10 @@ class StepMath:
                 step = ops.floor(step)
             step = ops.minimum(step, _largest_step(dtype))
             step = ops.cast(step, "int32")
-        return StepMath.positive(step)
+        return StepMath.relu(step)
 
     @staticmethod
-    def foreign(schedule: Any, step: Any) -> Any:
+    def call_external(schedule: Any, step: Any) -> Any:
         """Return the values of a schedule that is not ours, asked step by step.
 
         Keras's own warmup branches on the step, so that it takes scalars only.
@@ -316,26 +179,12 @@ class StepMath:
         return ops.reshape(values, ops.shape(step))
 
     @staticmethod
-    def fill(value: Any, step: Any) -> Any:
+    def to_rates(value: Any, step: Any) -> Any:
         """Return a formula's result as a real tensor in the shape of the steps."""
         value = _real_if_float(value)
         if value.shape == step.shape:
             return value
         return ops.broadcast_to(value, ops.shape(step))
-
-
-def _as_float(value: Any) -> float:
-    if isinstance(value, (int, float, np.generic)):
-        return float(value)
-    return float(ops.convert_to_numpy(value))
-
-
-def _ask(piece: Piece, step: Any) -> Any:
-    return piece(step) if callable(piece) else piece
-
-
-def _are_numbers(pieces: Sequence[Piece]) -> bool:
-    return all(isinstance(piece, float) for piece in pieces)
 
 
 def _real_dtype() -> str:

@@ -1,0 +1,170 @@
+"""Formulas on the host: NumPy in float64, for `evaluate`.
+
+A schedule's `value(step, xp)` is written once. `xp` is HostMath here, and StepMath in a
+training step. Both have the same names. Arithmetic uses Python operators.
+"""
+
+import math
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from kerasched.errors import MAX_STEP
+
+# The largest exponent of e that is finite in float64, and whose inverse is a normal
+# number.
+MOST_LOGARITHM = 708.0
+
+Piece = Callable[[Any], Any] | float
+
+
+class HostMath:
+    """NumPy in float64, on integer arrays of any shape."""
+
+    where = staticmethod(np.where)
+    minimum = staticmethod(np.minimum)
+    maximum = staticmethod(np.maximum)
+    floor_divide = staticmethod(np.floor_divide)
+    mod = staticmethod(np.mod)
+    sqrt = staticmethod(np.sqrt)
+    power = staticmethod(np.power)
+    exp = staticmethod(np.exp)
+    expm1 = staticmethod(np.expm1)
+    log1p = staticmethod(np.log1p)
+    sin = staticmethod(np.sin)
+    cos = staticmethod(np.cos)
+    bitwise_and = staticmethod(np.bitwise_and)
+    bitwise_xor = staticmethod(np.bitwise_xor)
+    right_shift = staticmethod(np.right_shift)
+
+    @staticmethod
+    def relu(x: Any) -> Any:
+        """Return integers, 0 for those below it."""
+        return np.maximum(x, 0)
+
+    @staticmethod
+    def geometric(factor: float, count: Any, length: int = 1) -> Any:
+        """Return factor**(count / length), of a number and real numbers from 0.
+
+        What is below all normal numbers is 0, and what is above them infinite: with
+        some processors NumPy takes ten times as long to find out.
+        """
+        exponent = count / length
+        if factor == 1.0:
+            return np.power(factor, exponent)
+        most = MOST_LOGARITHM / abs(math.log(factor))
+        beyond = 0.0 if factor < 1.0 else math.inf
+        within = np.power(factor, np.minimum(exponent, most))
+        return np.where(exponent > most, beyond, within)
+
+    @staticmethod
+    def largest() -> float:
+        """Return the largest finite number."""
+        return float(np.finfo("float64").max)
+
+    @staticmethod
+    def real(x: Any) -> Any:
+        """Return integers as float64, the only way from a step to a real number."""
+        return np.asarray(x, "float64")
+
+    @staticmethod
+    def piecewise(
+        step: np.ndarray, boundaries: Sequence[int], pieces: Sequence[Piece]
+    ) -> Any:
+        """Return the value of the piece of the last boundary at or below each step.
+
+        Each piece, a function of the step or a number, is asked for its own steps only.
+        """
+        index = HostMath.searchsorted(boundaries, step)
+        if are_numbers(pieces):
+            return HostMath.take(pieces, index, step)
+        first, last = int(index.min(initial=len(pieces))), int(index.max(initial=-1))
+        if first == last:
+            return value_at(pieces[first], step)
+        result = np.empty(step.shape)
+        for number in range(first, last + 1):
+            here = index == number
+            result[here] = value_at(pieces[number], step[here])
+        return result
+
+    @staticmethod
+    def searchsorted(boundaries: Sequence[int], step: np.ndarray) -> Any:
+        """Return how many boundaries, of rising ones, are at or below each step."""
+        return np.searchsorted(boundaries, step, side="right")
+
+    @staticmethod
+    def take(column: Sequence[float], index: Any, x: Any) -> Any:
+        """Return what a column has at indices; whole numbers are of the type of x."""
+        return np.asarray(column)[index]
+
+    @staticmethod
+    def int32(x: Any) -> Any:
+        """Return integers as signed words of 32 bits, whose products wrap."""
+        return np.asarray(x).astype("int32")
+
+    @staticmethod
+    def find_row(table: Sequence[int], x: Any) -> Any:
+        """Return the row of the last number, of rising ones, that is not above x."""
+        return np.searchsorted(table, x, side="right") - 1
+
+    @staticmethod
+    def row_number(row: Any) -> Any:
+        """Return the number of a row, from 0."""
+        return row
+
+    @staticmethod
+    def look_up(column: Sequence[float], row: Any, x: Any) -> Any:
+        """Return the value of a column in a row; whole numbers are of the type of x."""
+        return np.asarray(column)[row]
+
+    @staticmethod
+    def to_steps(step: Any) -> np.ndarray:
+        """Return steps as an int64 array: rounded down, not negative, below 2**31."""
+        steps = np.asarray(step)
+        if steps.dtype.kind == "f":
+            steps = np.floor(steps)
+        elif steps.dtype.kind not in "iu":
+            raise TypeError(
+                "Argument `step` of a schedule must be an integer, or an array of "
+                f"integers. Received: step={step!r}"
+            )
+        if steps.size and not steps.max() <= MAX_STEP:
+            raise ValueError(
+                "Argument `step` of a schedule must be an integer of at most "
+                f"{MAX_STEP}. Received: step={step!r}"
+            )
+        return np.maximum(steps, 0).astype("int64")
+
+    @staticmethod
+    def call_external(schedule: Any, step: np.ndarray) -> np.ndarray:
+        """Return the values of a schedule that is not ours, asked step by step."""
+        asked, place = np.unique(step, return_inverse=True)
+        values = [_as_float(schedule(int(one))) for one in asked]
+        return np.asarray(values, "float64")[place].reshape(np.shape(step))
+
+    @staticmethod
+    def to_rates(value: Any, step: np.ndarray) -> Any:
+        """Return a formula's result as float64 in the shape of the steps."""
+        value = np.asarray(value, "float64")
+        if value.shape != step.shape:
+            value = np.broadcast_to(value, step.shape).copy()
+        return value[()]
+
+
+def value_at(piece: Piece, step: Any) -> Any:
+    """Return the value of a piece at steps."""
+    return piece(step) if callable(piece) else piece
+
+
+def are_numbers(pieces: Sequence[Piece]) -> bool:
+    """Return whether all pieces are numbers, which can be looked up in a table."""
+    return all(isinstance(piece, float) for piece in pieces)
+
+
+def _as_float(value: Any) -> float:
+    if isinstance(value, (int, float, np.generic)):
+        return float(value)
+    return float(ops.convert_to_numpy(value))
