@@ -1,15 +1,17 @@
 """What each schedule must give: its formula with 50 digits, and values found by hand.
 
 A schedule has one row. Its formula is written from the docstring alone: a function of
-the arguments, where floats are exact numbers and nested schedules functions of the
-step, and of the step. The comments hold the working of what was computed by hand.
+the step and of the arguments, where floats are exact numbers and nested schedules are
+functions of the step. The comments show how values were computed by hand.
 """
 
 import dataclasses
 import math
 from bisect import bisect_right
 from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from types import SimpleNamespace
 from typing import Any
 from typing import NamedTuple
@@ -67,10 +69,18 @@ from kerasched import WarmupStableDecay
 
 
 class Row(NamedTuple):
-    """The formula of a class, and instances of it, each with rates by the step."""
+    """What a class of schedules must give.
+
+    Args:
+        formula: a function of the arguments and the step.
+        values: instances, each with its rates by step.
+        kinds: "positive", "not negative", "part" (of a whole) or "any" for an argument
+            whose name does not tell it in BY_NAME of schedules/test_arguments.py.
+    """
 
     formula: Callable[[Any, int], Any] | None
     values: list[tuple[kerasched.Schedule, dict[int, float]]]
+    kinds: Mapping[str, str] = MappingProxyType({})
 
 
 ROOT_HALF = math.sqrt(0.5)
@@ -259,6 +269,7 @@ ROWS = {
             # (1/2 - 1/4) / (3/4) = 1/3
             (ExponentialAnnealing(0.9, 4, 0.3, 0.25), {0: 0.9, 2: 0.5, 4: 0.3, 9: 0.3}),
         ],
+        kinds={"ratio": "part"},
     ),
     "ExponentialDecay": Row(
         lambda a, step: max(
@@ -335,6 +346,7 @@ ROWS = {
                 {0: 0.6, 9: 0.6, 10: 0.2, 29: 0.12},
             ),
         ],
+        kinds={"decay_rate": "not negative"},
     ),
     "Knee": Row(
         formulas.knee,
@@ -380,6 +392,7 @@ ROWS = {
             (MultiStepDecay(0.8, [2, 5], 0.5), {1: 0.8, 2: 0.4, 4: 0.4, 5: 0.2}),
             (MultiStepDecay(0.8, [0]), {0: 0.08, 9: 0.08}),
         ],
+        kinds={"decay_rate": "not negative"},
     ),
     "Noam": Row(
         formulas.noam,
@@ -389,6 +402,7 @@ ROWS = {
             (Noam(4, 4, scale=2.0), {3: 0.5}),
             (Noam(0.25, 4), {3: 1.0}),
         ],
+        kinds={"warmup_steps": "positive"},
     ),
     "Noise": Row(
         formulas.noise,
@@ -489,6 +503,7 @@ ROWS = {
             (PowerDecay(0.6, -0.5), {0: 0.6, 1: 0.6, 4: 0.3, 9: 0.2}),
             (PowerDecay(0.6, -1.0, offset=2), {0: 0.3, 1: 0.2, 10: 0.05}),
         ],
+        kinds={"power": "any"},
     ),
     "Product": Row(
         lambda a, step: math.prod(schedule(step) for schedule in a.schedules),
@@ -564,6 +579,7 @@ ROWS = {
             (Shift(LinearDecay(0.4, 4), 1), {0: 0.3, 3: 0.0, 2**31 - 1: 0.0}),
             (Shift(LinearDecay(0.4, 4), -2), {0: 0.4, 2: 0.4, 3: 0.3, 6: 0.0}),
         ],
+        kinds={"steps": "any"},
     ),
     "SlantedTriangular": Row(
         formulas.slanted_triangular,

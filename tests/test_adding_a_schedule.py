@@ -17,7 +17,10 @@ COMMANDS = re.search(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
 PARTS = ("kerasched", "tests", "benchmarks", "docs", "README.md", "pyproject.toml")
 
 # A test of each kind that a registered schedule must pass.
-TESTS = ["tests/test_layers.py", "tests/test_readme.py", "tests/test_gallery.py"]
+TESTS = [
+    f"tests/test_{name}.py"
+    for name in ("layers", "readme", "gallery", "package", "public_api")
+]
 TESTS += [
     f"tests/schedules/test_{name}.py"
     for name in (
@@ -26,7 +29,7 @@ TESTS += [
     )
 ]
 ABOUT_IT = "circular or registered or registry or has_its_row"
-ABOUT_IT += " or golden or layers or section or CircularDecay"
+ABOUT_IT += " or golden or layers or section or CircularDecay or as_listed"
 
 
 def follow(tree):
@@ -38,8 +41,6 @@ def follow(tree):
         table = re.search(r"row of `([A-Z_]+)`", before)
         if table:
             add_row(file, table[1], code)
-        elif file.exists():
-            add_import(file, code)
         else:
             file.write_text(code, encoding="utf-8")
 
@@ -49,15 +50,6 @@ def add_row(file, table, code):
     head = re.search(rf"^{table} = [\[{{]\n", text, re.MULTILINE)[0]
     assert text.count(head) == 1
     file.write_text(text.replace(head, head + code), encoding="utf-8")
-
-
-def add_import(file, code):
-    """Add a line after the last one of its kind."""
-    assert code.count("\n") == 1
-    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    last = max(i for i, line in enumerate(lines) if line.startswith("from kerasched"))
-    lines.insert(last + 1, code)
-    file.write_text("".join(lines), encoding="utf-8")
 
 
 def run(tree, *command):
@@ -90,5 +82,5 @@ def test_the_page_followed_to_the_letter_gives_a_schedule_that_passes(tmp_path):
 
 
 def test_the_page_has_its_blocks():
-    assert len(BLOCK.findall(PAGE)) == 3
+    assert len(BLOCK.findall(PAGE)) == 2
     assert len(COMMANDS.splitlines()) == 1

@@ -4,6 +4,7 @@ import ast
 import importlib.metadata
 import importlib.resources
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,12 @@ def test_type_checkers_see_the_same_names():
     aliases = [alias for node in lines for alias in node.names]
     assert all(alias.asname == alias.name for alias in aliases)
     assert [alias.name for alias in aliases] == kerasched.schedules.__all__
+
+
+def test_the_imports_are_those_of_the_registry():
+    names = runpy.run_path(str(ROOT / "docs" / "names.py"))
+    text = (ROOT / "kerasched/schedules/__init__.py").read_text("utf-8")
+    assert names["with_imports"](text) == text, "run: python docs/generate.py"
 
 
 def test_types_are_shipped():

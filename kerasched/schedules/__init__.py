@@ -1,6 +1,7 @@
 """Learning-rate schedules: importing this package registers each of them.
 
-A line below makes a name public here and at the top level.
+`python docs/generate.py` writes the imports below from the registry. They make each
+name public here and at the top level.
 """
 
 import types

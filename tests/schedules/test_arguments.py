@@ -10,6 +10,7 @@ from fractions import Fraction
 import keras
 import numpy as np
 import pytest
+from rows import ROWS
 from support import BACKEND
 from support import compiled_calls
 
@@ -193,15 +194,6 @@ BY_NAME = {
     "any": ["lower", "upper"],
     "part": ["cut_fraction", "flat_fraction", "pct_start"],
 }
-# And where a class means something else by a name.
-BY_CLASS = {
-    ("ExponentialAnnealing", "ratio"): "part",
-    ("InverseTimeDecay", "decay_rate"): "not negative",
-    ("MultiStepDecay", "decay_rate"): "not negative",
-    ("Noam", "warmup_steps"): "positive",
-    ("PowerDecay", "power"): "any",
-    ("Shift", "steps"): "any",
-}
 
 # What must be 0 with an argument, as it may not lie above it.
 BOUND_BY = {
@@ -212,8 +204,9 @@ BOUND_BY = {
 
 def kind_of(entry, name):
     """Return what the numbers of an argument may be, None where no table says it."""
+    own = ROWS[entry.cls.__name__].kinds
     kinds = [kind for kind, names in BY_NAME.items() if name in names]
-    return BY_CLASS.get((entry.cls.__name__, name), kinds[0] if kinds else None)
+    return own.get(name, kinds[0] if kinds else None)
 
 
 def numbers():
