@@ -296,7 +296,7 @@ def _wave(
     try:
         return CosineWave(lr, low, steps, cycles)
     except ValueError:
-        what = "a number of fewer digits, so that each step's place can be counted"
+        what = "a number of fewer digits, so that each step's phase can be counted"
         raise ValueError(message(owner, "num_cycles", what, cycles)) from None
 
 

@@ -58,7 +58,7 @@ from kerasched.schedules.wrappers import Scale as Scale
 from kerasched.schedules.wrappers import Shift as Shift
 
 if not typing.TYPE_CHECKING:  # To a type checker `X as X` says it.
-    # What the top level takes: all names but the modules and what is private.
+    # The top level imports these: all names except modules and private names.
     __all__ = [
         name
         for name, value in vars().items()

@@ -1,7 +1,7 @@
-"""What a schedule's annotations say about its arguments.
+"""The annotations of schedules' arguments, and the checks that they define.
 
-An annotation is the one place where an argument's kind and range are written: the
-constructor checks by it, and the property tests draw their values from it.
+An annotation alone defines an argument's type and range. The constructor checks values
+against it, and the property tests draw values from it.
 """
 
 import functools
@@ -36,7 +36,7 @@ Share = Annotated[
     float,
     Number("a number from 0 to 1", minimum=0.0, below=math.nextafter(1.0, 2.0)),
 ]
-# How much longer a cycle is than the one before: the host computes with it.
+# How many times longer each cycle is than the one before. Only the host uses it.
 Multiplier = Annotated[
     float,
     Number("a positive finite number", 0.0, exclusive=True, largest=math.inf),
@@ -55,7 +55,7 @@ Boundary = Annotated[int, Integer("a non-negative integer", minimum=0)]
 
 @dataclass(eq=False, repr=False)
 class Counted(Integer):
-    """A number of things that are not optimizer steps."""
+    """A count of things other than optimizer steps."""
 
 
 Count = Annotated[int, Counted("a positive integer", minimum=1)]
@@ -64,7 +64,7 @@ Seed = Annotated[int, Counted("a non-negative integer", minimum=0)]
 
 @dataclass(eq=False, repr=False)
 class Size(Number):
-    """A number of things of which an integer is kept as one."""
+    """A number that stays an integer if it is given as one."""
 
     def __call__(self, owner: str, argument: str, value: Any) -> float:
         number, given = super().__call__(owner, argument, value), scalar(value)
@@ -99,10 +99,10 @@ def checks_of(cls: type) -> dict[str, Check]:
 
 
 def check_of(hint: Any) -> Check:
-    """Return the check that an annotation asks for.
+    """Return the check that an annotation defines.
 
     Raises:
-        TypeError: the annotation is none that a schedule's argument may have.
+        TypeError: a schedule's argument cannot have this annotation.
     """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:

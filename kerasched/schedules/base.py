@@ -44,11 +44,10 @@ class Schedule(Operators, LearningRateSchedule):
 
     A subclass is a frozen dataclass: its annotated fields are its constructor's
     arguments, checked as they are annotated, and `value(step, xp)` is its formula.
-    Nothing else is needed: saving, comparing and printing follow from the fields.
+    Saving, comparing and printing follow from the fields.
 
     Args:
-        name: text of your choice that is kept in the config; it does not count when
-            two schedules are compared.
+        name: any text. It is kept in the config and ignored in comparisons.
     """
 
     name: str | None = dataclasses.field(default=None, kw_only=True, compare=False)
@@ -74,15 +73,15 @@ class Schedule(Operators, LearningRateSchedule):
         object.__setattr__(self, "_bounds", self.bounds)
 
     def check(self) -> None:
-        """Raise ValueError where arguments, each right alone, do not fit together."""
+        """Raise ValueError if arguments that are valid alone do not fit together."""
 
     def value(self, step: Any, xp: Any) -> Any:
-        """Return the formula's value: what a subclass must write.
+        """Return the formula's value. A subclass must define this.
 
         Args:
             step: integer array or tensor of any shape, never negative, in optimizer
-                steps. Only compare, take minimum, maximum, floor_divide and mod, and
-                subtract a smaller number; `xp.real` makes a real number of it.
+                steps. Compare it, apply minimum, maximum, floor_divide and mod, or
+                subtract a smaller number; `xp.real` converts it to a real number.
             xp: HostMath or StepMath, two namespaces with the same names.
         """
         raise NotImplementedError(f"{type(self).__name__} must define value(step, xp)")
@@ -101,8 +100,8 @@ class Schedule(Operators, LearningRateSchedule):
         Raises:
             ValueError: a Python or NumPy step is 2**31 or more.
         """
-        time = StepMath.to_steps(step)
-        return StepMath.to_rates(value_of(self, time, StepMath), time)
+        steps = StepMath.to_steps(step)
+        return StepMath.to_rates(value_of(self, steps, StepMath), steps)
 
     def evaluate(self, steps: Any) -> Any:
         """Return the learning rate at `steps` in float64, computed on the host.
@@ -117,17 +116,17 @@ class Schedule(Operators, LearningRateSchedule):
         Raises:
             ValueError: a step is 2**31 or more, or not a number.
         """
-        time = HostMath.to_steps(steps)
-        flat = time.reshape(-1)  # One number is rounded otherwise than one of an array.
+        steps = HostMath.to_steps(steps)
+        flat = steps.reshape(-1)  # NumPy may round a scalar differently from an array.
         with np.errstate(all="ignore"):
             if flat.size <= BLOCK:
                 result = HostMath.to_rates(value_of(self, flat, HostMath), flat)
-                return result.reshape(time.shape)[()]
+                return result.reshape(steps.shape)[()]
             result = np.empty(flat.shape)
             for start in range(0, flat.size, BLOCK):
                 block = slice(start, start + BLOCK)
                 result[block] = value_of(self, flat[block], HostMath)
-            return result.reshape(time.shape)
+            return result.reshape(steps.shape)
 
     @property
     def constant_after(self) -> int | None:
@@ -136,24 +135,24 @@ class Schedule(Operators, LearningRateSchedule):
 
     @property
     def bounds(self) -> Bounds:
-        """The smallest interval known to hold the rate of every step: (low, high).
+        """The smallest known interval that contains every rate: (low, high).
 
-        Good for the limits of a plot or a check of a recipe. It follows from the
-        arguments alone and is reached where that is easy to know; of a composition it
-        follows from its parts. `evaluate` may leave it by a rounding of float64, a call
-        by one of float32. (-inf, inf) where nothing is known, as of a function of
-        yours or of another library's schedule.
+        Use it for the limits of a plot or to check a recipe. It follows from the
+        arguments, and for a composition from the bounds of its parts. Rates may exceed
+        it by rounding: of float64 in `evaluate`, of float32 in a call. It is
+        (-inf, inf) if nothing is known, as for a function of yours or another
+        library's schedule.
         """
         return UNKNOWN
 
     @property
     def exact(self) -> bool:
-        """Whether the whole tree is ours: no other library's schedule is inside."""
+        """Whether no function and no other library's schedule is nested inside."""
         return all(getattr(child, "exact", False) for child in self.children)
 
     @property
     def children(self) -> tuple[LearningRateSchedule, ...]:
-        """The schedules among the arguments, in the arguments' order."""
+        """The schedules among the arguments, in the order of the arguments."""
         items: list[Any] = []
         for _, value in self._arguments():
             items.extend(value if isinstance(value, tuple) else [value])
@@ -169,8 +168,8 @@ class Schedule(Operators, LearningRateSchedule):
         """Return the schedule that `get_config` described.
 
         Raises:
-            TypeError: the config is no dict, or an argument is of the wrong kind.
-            ValueError: an argument has a wrong value, or is nested too deeply.
+            TypeError: the config is not a dict, or an argument has the wrong type.
+            ValueError: an argument has an invalid value, or is nested too deeply.
         """
         return cls(**arguments_from_config(cls.__name__, config))
 
@@ -179,34 +178,35 @@ class Schedule(Operators, LearningRateSchedule):
         """Return a schedule whose lengths are given in epochs instead of steps.
 
         Args:
-            args: the arguments in the order of the class, epochs where it has steps.
-            steps_per_epoch: steps in one epoch: a number, or the dataset that has them
-                as batches (a tf.data.Dataset, keras.utils.PyDataset, torch DataLoader).
-            kwargs: the arguments by name, `epochs` where the class says `steps`, as in
+            args: the arguments in the order of the class, with epochs for steps.
+            steps_per_epoch: steps in one epoch: a number, or a dataset with as many
+                batches (a tf.data.Dataset, keras.utils.PyDataset, torch DataLoader).
+            kwargs: the arguments by name, with `epochs` for `steps`, as in
                 `decay_epochs`. Epochs may be fractions; they are rounded to the nearest
-                whole step. What is left out keeps its default, which is in steps, and
-                nested schedules are left as they are.
+                whole step. Defaults remain in steps, and nested schedules do not
+                change.
 
         Raises:
             TypeError: an argument is missing or unknown, or none is in steps.
-            ValueError: an argument has a value that the class refuses.
+            ValueError: the class does not accept the value of an argument.
         """
         return cls(**in_steps(cls, args, kwargs, steps_per_epoch))
 
     def extend(self, new_total: int, step: int = 0) -> "Schedule":
-        """Return this schedule with another end, for a run that is under way.
+        """Return this schedule with its end moved, for a run that is under way.
 
-        What lies before `step` stays, the rate at `step` is met without a jump where
-        the curves allow it, and what is still to come is stretched or cut. A ramp of a
-        Warmup keeps its length, as does the decay of a WarmupStableDecay not yet begun.
+        Rates before `step` stay the same, and the rest is stretched or shortened. The
+        rate at `step` does not jump where the curve allows it. The ramp of a Warmup
+        keeps its length, and so does the decay of a WarmupStableDecay that has not
+        begun.
 
         Args:
-            new_total: the step at which the end is reached, above `step`.
-            step: where the run is now, in optimizer steps, before the present end.
+            new_total: the step at which the schedule shall end, above `step`.
+            step: the current step of the run, before the present end.
 
         Raises:
-            ValueError: this schedule never ends or never changes, its kind has no end
-                that can be moved, or the new end is too near.
+            ValueError: this schedule never ends or never changes, its kind has no rule
+                for moving its end, or the new end is too near.
         """
         return extend(self, new_total, step)
 
@@ -230,7 +230,7 @@ class Schedule(Operators, LearningRateSchedule):
         fields = dataclasses.fields(self)
         given = [
             f"{field.name}={_repr_of(getattr(self, field.name))}"
-            for field in (*fields[1:], fields[0])  # The base's name comes last.
+            for field in (*fields[1:], fields[0])  # `name` of this class comes last.
             if getattr(self, field.name) != field.default
         ]
         return f"{type(self).__name__}({', '.join(given)})"
@@ -260,7 +260,7 @@ def value_of(schedule: LearningRateSchedule, step: Any, xp: Any) -> Any:
 
 
 def constant_after_of(schedule: LearningRateSchedule) -> int | None:
-    """Return `constant_after` of a nested schedule, None for one that is not ours."""
+    """Return `constant_after` of a nested schedule, None for another library's."""
     return getattr(schedule, "constant_after", None)
 
 

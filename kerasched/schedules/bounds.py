@@ -1,4 +1,4 @@
-"""Intervals that hold every rate of a schedule, for its property `bounds`."""
+"""Intervals that contain every rate of a schedule, for its property `bounds`."""
 
 import math
 from typing import Any
@@ -14,32 +14,32 @@ UNKNOWN: Bounds = (-math.inf, math.inf)
 
 
 def hull(*numbers: float) -> Bounds:
-    """Return the smallest interval that holds all the numbers."""
+    """Return the smallest interval that contains the numbers."""
     return min(numbers), max(numbers)
 
 
 def union(*bounds: Bounds) -> Bounds:
-    """Return the smallest interval that holds all the intervals."""
+    """Return the smallest interval that contains the intervals."""
     return hull(*(number for pair in bounds for number in pair))
 
 
 def product(a: Bounds, b: Bounds) -> Bounds:
-    """Return the smallest interval that holds all products of two numbers."""
+    """Return the smallest interval that contains the products of two intervals."""
     return hull(*(_product(x, y) for x in a for y in b))
 
 
 def bounds_of(schedule: Any) -> Bounds:
-    """Return `bounds` of a nested schedule, unknown for one that is not ours."""
+    """Return `bounds` of a nested schedule, unknown for another library's."""
     return getattr(schedule, "_bounds", UNKNOWN)
 
 
 def bounds_at(schedule: Any, *steps: int) -> Bounds:
-    """Return the bounds of a schedule whose extreme rates are among these steps."""
+    """Return the bounds of a schedule whose extreme rates are at these steps."""
     return hull(*schedule.evaluate(steps).tolist())
 
 
 def bounds_of_powers(factor: float, last: float) -> Bounds:
-    """Return the smallest interval that holds factor**i for i from 0 to `last`."""
+    """Return the smallest interval that contains factor**i for i from 0 to `last`."""
     with np.errstate(all="ignore"):
         return hull(1.0, float(growth(1.0, factor, float(last), HostMath)))
 

@@ -37,14 +37,14 @@ class Chain(Schedule):
 
     schedules[i](step - boundaries[i - 1]), i = number of boundaries at or below step
 
-    All of them are part of the compiled step, so that hundreds take long to compile;
-    rates that are numbers are looked up instead by PiecewiseConstant, and lines by
-    PiecewiseInterpolation.
+    The compiled step contains all of them, so hundreds take long to compile. For
+    constant rates use PiecewiseConstant and for lines PiecewiseInterpolation, which
+    look them up in a table.
 
     Args:
         schedules: the schedules in their order, at least one.
         boundaries: steps at which the next one begins, strictly increasing, 0 or more,
-            one less than there are schedules.
+            one fewer than schedules.
     """
 
     schedules: tuple[LearningRateSchedule, ...]

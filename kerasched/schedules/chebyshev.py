@@ -54,15 +54,15 @@ class Chebyshev(Schedule):
     def value(self, step: Any, xp: Any) -> Any:
         step = xp.minimum(step, self.total_steps - 1)
         levels = (self.total_steps - 1).bit_length()
-        place = xp.real(self._order(step, levels, xp)) + 0.5
+        node = xp.real(self._order(step, levels, xp)) + 0.5
         # (1 - cos(x)) / 2 = sin(x / 2)**2
-        half = xp.sin(0.5 * math.pi / 2**levels * place)
+        half = xp.sin(0.5 * math.pi / 2**levels * node)
         spread = self.max_curvature - self.min_curvature
         return self.initial_learning_rate / (self.min_curvature + spread * half * half)
 
     @property
     def bounds(self) -> Bounds:
-        # The order begins with the first node and the last.
+        # The first step has the first node, and the second step the last one.
         return bounds_at(self, 0, 1)
 
     @property
@@ -70,9 +70,9 @@ class Chebyshev(Schedule):
         return self.total_steps - 1
 
     def _order(self, step: Any, levels: int, xp: Any) -> Any:
-        """Return the place of each step in the order: one bit of it a level."""
-        place = step - step
+        """Return the number of the node at each step; each level adds one bit."""
+        node = step - step
         for level in range(1, levels + 1):
             bit = xp.mod(xp.floor_divide(step, 2 ** (levels - level)), 2)
-            place = xp.where(bit > 0, 2**level - 1 - place, place)
-        return place
+            node = xp.where(bit > 0, 2**level - 1 - node, node)
+        return node

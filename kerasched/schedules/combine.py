@@ -150,7 +150,7 @@ class Maximum(_Combination):
 def _extreme(
     values: list[Any], of_numbers: Callable[[list[float]], float], of_two: Any
 ) -> Any:
-    """Return the extreme of values; numbers, as of a Constant, are compared first."""
+    """Return the extreme of values; Python numbers, as of Constants, come first."""
     numbers = [value for value in values if isinstance(value, float)]
     tensors = [value for value in values if not isinstance(value, float)]
     ends = [of_numbers(numbers)] if numbers else []

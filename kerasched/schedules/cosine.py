@@ -43,8 +43,8 @@ class CosineDecay(Decay):
         decay_steps: steps until the end is reached.
         end_learning_rate: the rate from then on, 0 or more (not a fraction of the
             start, which is what Keras calls alpha).
-        exponent: a power of the cosine factor, above 0, as in optax.
-        k_decay: a power of the elapsed fraction, above 0, as in timm.
+        exponent: the power of the cosine factor, above 0, as in optax.
+        k_decay: the power of the elapsed fraction, above 0, as in timm.
     """
 
     exponent: Positive = 1.0
@@ -69,8 +69,8 @@ class CosineWave(Schedule):
         high: the rate at step 0 and at each crest, 0 or more.
         low: the rate half-way between them, 0 or more.
         period_steps: steps from one crest to the next.
-        cycles: crests in period_steps steps, above 0, as transformers counts them; not
-            every real number can be counted exactly, but all of a few digits.
+        cycles: crests in period_steps steps, above 0, as transformers counts them. It
+            must have few digits, so that the phase can be counted in integers.
     """
 
     high: Rate
@@ -81,18 +81,18 @@ class CosineWave(Schedule):
     def check(self) -> None:
         frequency = simplest(self.cycles) / self.period_steps
         if frequency.numerator * frequency.denominator > MAX_STEP:
-            what = "a number of fewer digits, so that each step's place can be counted"
+            what = "a number of fewer digits, so that each step's phase can be counted"
             raise ValueError(message("CosineWave", "cycles", what, self.cycles))
         object.__setattr__(self, "_frequency", frequency)
 
     def value(self, step: Any, xp: Any) -> Any:
         crests, period = self._frequency.numerator, self._frequency.denominator
-        place = xp.mod(step, period)
+        phase = xp.mod(step, period)
         if crests > 1:
-            place = xp.mod(place * crests, period)
-        # From -1 to 1 about the trough, and from 0 to 1 on both sides of the crest.
-        from_trough = (xp.real(period - place) - xp.real(place)) / period
-        from_crest = 2.0 * xp.real(xp.minimum(place, period - place)) / period
+            phase = xp.mod(phase * crests, period)
+        # From 1 to -1 with 0 at the trough, and from 0 to 1 on both sides of the crest.
+        from_trough = (xp.real(period - phase) - xp.real(phase)) / period
+        from_crest = 2.0 * xp.real(xp.minimum(phase, period - phase)) / period
         wave = Progress(xp, lambda: from_crest, lambda: from_trough).cosine()
         return wave.interpolate(self.high, self.low)
 
@@ -101,7 +101,7 @@ class CosineWave(Schedule):
         return hull(self.low, self.high)
 
     def momentum(self, low: float = 0.85, high: float = 0.95) -> "CosineWave":
-        """Return the momentum that goes down while the rate goes up, and back.
+        """Return a momentum that falls while the rate rises, and rises while it falls.
 
         Args:
             low: the momentum at the highest rate.
@@ -124,8 +124,7 @@ class FlatCosine(Recipe):
     Args:
         initial_learning_rate: the rate that is held, 0 or more.
         total_steps: steps until the end is reached.
-        flat_fraction: the part of the steps during which the rate is held, above 0 and
-            below 1.
+        flat_fraction: the fraction of the steps at the first rate, above 0 and below 1.
         end_learning_rate: the rate from then on, 0 or more.
     """
 

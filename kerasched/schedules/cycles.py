@@ -1,7 +1,7 @@
-"""Cycles that follow one another, each longer or shorter than the one before.
+"""Cycles whose lengths are equal, grow or shrink.
 
-Where a cycle begins is computed once, exactly, and looked up in a table of integers: a
-logarithm would be off by one step at some of the boundaries.
+Their starts are computed once, exactly, and looked up in a table of integers. A formula
+with a logarithm would be off by one step at some of the starts.
 """
 
 import math
@@ -18,20 +18,20 @@ from kerasched.schedules.starts import FAR
 from kerasched.schedules.starts import Start
 from kerasched.schedules.starts import starts_of
 
-MOST_CYCLES = 4096  # Of a table: as many as lengths that grow by a hundredth need.
+MOST_CYCLES = 4096  # In a table. Lengths that grow by a hundredth need as many.
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a step is: in which cycle, and how far in it.
+class Position:
+    """The position of a step: the number of its cycle, and where in the cycle it is.
 
     Args:
         xp: HostMath or StepMath.
         cycle: a function that returns the number of the cycle, from 0.
-        step: a function that returns the whole steps since the cycle's first one.
-        done: a function that returns the steps, real numbers, since its exact start.
-        left: a function that returns the steps, real numbers, to its exact end.
-        length: a function that returns their sum.
+        step: a function that returns the integer steps since the cycle's first step.
+        done: a function that returns the real steps since the cycle's exact start.
+        left: a function that returns the real steps to the cycle's exact end.
+        length: a function that returns the sum of `done` and `left`.
     """
 
     xp: Any
@@ -43,7 +43,7 @@ class Place:
 
     @property
     def progress(self) -> Progress:
-        """How much of the cycle is done and left."""
+        """The progress through the cycle."""
         done, left, length = self.done, self.left, self.length
         return Progress(self.xp, lambda: done() / length(), lambda: left() / length())
 
@@ -51,16 +51,16 @@ class Place:
 class Cycles:
     """Cycles of the lengths first, first * multiplier, first * multiplier**2, ...
 
-    A cycle begins at the first whole step that is not before its exact start. Cycles
-    that shrink are over at first / (1 - multiplier) at the latest; one in which no
-    whole step lies is passed over.
+    A cycle begins at the first integer step at or after its exact start. Cycles that
+    shrink end before first / (1 - multiplier). A cycle that contains no integer step is
+    skipped.
 
     Args:
-        owner: the schedule's name, for an error.
+        owner: the schedule's name, for errors.
         first: steps of the first cycle.
         multiplier: the name of the argument and how many times longer each cycle is
             than the one before, above 0.
-        limit: how many there are, None for no end.
+        limit: the number of cycles, None for no end.
 
     Raises:
         ValueError: the lengths change so slowly that the table would be too long, or
@@ -76,11 +76,11 @@ class Cycles:
             what = f"a positive integer where `{argument}` is below 1"
             raise ValueError(message(owner, "cycle_limit", what, limit))
         endless = limit is None or limit > MOST_CYCLES
-        too_many = endless and self._about_how_many() > 1.01 * MOST_CYCLES
+        too_many = endless and self._estimated_count() > 1.01 * MOST_CYCLES
         most = min(limit or MOST_CYCLES, MOST_CYCLES) + 1
-        alike = factor == 1.0 or too_many
-        self.starts = [] if alike else starts_of(first, self.multiplier, most)
-        full = endless and len(self.starts) > MOST_CYCLES and not self._all_there()
+        no_table = factor == 1.0 or too_many
+        self.starts = [] if no_table else starts_of(first, self.multiplier, most)
+        full = endless and len(self.starts) > MOST_CYCLES and not self._is_complete()
         if too_many or full:
             away = "above it" if factor > 1.0 else "below it"
             what = f"1, or so far {away} that there are at most {MOST_CYCLES} cycles"
@@ -89,7 +89,7 @@ class Cycles:
         self.table = _Table(self.starts) if self.starts else None
 
     def _end(self) -> int | None:
-        """Return the first step after the last cycle, None if there is none in time."""
+        """Return the first step after the last cycle, None if it is never reached."""
         if self.limit is None:
             return None
         if not self.starts:
@@ -97,25 +97,25 @@ class Cycles:
         elif len(self.starts) <= self.limit:
             if self.multiplier > 1:
                 return None
-            end = self.starts[-1].ceiling  # What is left of the cycles has no step.
+            end = self.starts[-1].ceiling  # The remaining cycles contain no step.
         else:
             end = self.starts[self.limit].ceiling
         return end if end <= MAX_STEP else None
 
     @property
     def last(self) -> int:
-        """The number of the last cycle that begins in time."""
+        """The number of the last cycle that is reached."""
         last = len(self.starts) - 2 if self.starts else MAX_STEP // self.first
         return last if self.limit is None else min(last, self.limit - 1)
 
-    def place(self, step: Any, xp: Any) -> Place:
-        """Return the place of steps, of which those after the end count as its last."""
+    def locate(self, step: Any, xp: Any) -> Position:
+        """Return the position of steps; those after the end count as the last step."""
         if self.end is not None:
             step = xp.minimum(step, self.end - 1)
         if self.table is None:
             cycle = xp.floor_divide(step, self.first)
             here = step - cycle * self.first
-            return Place(
+            return Position(
                 xp=xp,
                 cycle=lambda: cycle,
                 step=lambda: here,
@@ -123,19 +123,19 @@ class Cycles:
                 left=lambda: xp.real(self.first - here),
                 length=lambda: float(self.first),
             )
-        return self.table.place(step, xp)
+        return self.table.locate(step, xp)
 
-    def _all_there(self) -> bool:
-        """Whether the table goes on to where the last cycle of all is over."""
+    def _is_complete(self) -> bool:
+        """Whether the table reaches the end of the last cycle of all."""
         end = MAX_STEP + 1
         if self.multiplier < 1:
             end = min(end, math.ceil(self.first / (1 - self.multiplier)))
         return self.starts[-1].ceiling >= end
 
-    def _about_how_many(self) -> float:
-        """Return the number of cycles in all time, 33 where each is twice as long."""
+    def _estimated_count(self) -> float:
+        """Return about how many cycles there are up to the last step of all."""
         if self.multiplier < 1:
-            # Until what is left is a step: first / (1 - m) * m**cycles == 1.
+            # Until one step is left: first / (1 - m) * m**cycles == 1.
             left = math.log(self.first / (1 - self.multiplier))
             return left / -math.log(self.multiplier)
         growth = min(float(self.multiplier - 1), 1.0)
@@ -145,7 +145,7 @@ class Cycles:
 
 
 class _Table:
-    """For each cycle its whole steps, and what its exact ends lie off from them."""
+    """The integer steps of each cycle, and the distances to its exact ends."""
 
     def __init__(self, starts: list[Start]) -> None:
         cycles, ends = starts[:-1], starts[1:]
@@ -156,15 +156,15 @@ class _Table:
             float(min(end.floor - last, FAR)) + end.beyond
             for end, last in zip(ends, self.lasts, strict=True)
         ]
-        # A cycle shorter than a step has one step at most: in units of its length no
-        # part of it is too small for a float32.
+        # A cycle shorter than a step contains one step at most. In units of its length
+        # no fraction of it is too small for float32.
         units = [min(start.length, 1.0) for start in cycles]
         self.before = tuple(a / unit for a, unit in zip(before, units, strict=True))
         self.after = tuple(a / unit for a, unit in zip(after, units, strict=True))
         self.lengths = tuple(max(start.length, 1.0) for start in cycles)
 
-    def place(self, step: Any, xp: Any) -> Place:
-        """Return the place of steps."""
+    def locate(self, step: Any, xp: Any) -> Position:
+        """Return the position of steps."""
         row = xp.find_row(self.begins, step)
 
         def of(column: Sequence[float]) -> Any:
@@ -173,7 +173,7 @@ class _Table:
         def exactly(steps: Any, beyond: Sequence[float]) -> Any:
             return xp.real(steps) + of(beyond) if any(beyond) else xp.real(steps)
 
-        return Place(
+        return Position(
             xp=xp,
             cycle=lambda: xp.row_number(row),
             step=lambda: step - of(self.begins),

@@ -1,4 +1,4 @@
-"""What all schedules share that go from a start to an end and stay there."""
+"""The base class of schedules that go from a start to an end and stay there."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ class Decay(Schedule):
 
     initial_learning_rate * curve.left + end_learning_rate * curve.done
 
-    A subclass writes its curve, a progress made of the progress on the straight way.
-    So it can be followed over any number of steps, and from either end.
+    A subclass defines `curve`, which maps linear progress to the progress of the rate.
+    The curve can be evaluated over any number of steps, and from either end.
     """
 
     initial_learning_rate: Rate
@@ -27,11 +27,11 @@ class Decay(Schedule):
     end_learning_rate: Rate = 0.0
 
     def curve(self, progress: Progress) -> Progress:
-        """Return how far the rate has come when the steps have come that far."""
+        """Return the progress of the rate, for a linear progress of the steps."""
         raise NotImplementedError(f"{type(self).__name__} must define curve(progress)")
 
     def at_progress(self, progress: Progress) -> Any:
-        """Return the value at a progress of the way, over however many steps it is."""
+        """Return the rate at a progress of the steps, however many there are."""
         start, end = self.initial_learning_rate, self.end_learning_rate
         return self.curve(progress).interpolate(start, end)
 

@@ -1,4 +1,4 @@
-"""What a schedule's docstring says, for the pages and commands that show it."""
+"""The parts of a schedule's docstring, for the pages and commands that show them."""
 
 import dataclasses
 import inspect
@@ -9,7 +9,7 @@ from kerasched.schedules.base import Schedule
 
 @dataclasses.dataclass(frozen=True)
 class Argument:
-    """An argument of a schedule: `default` is its repr, empty where there is none."""
+    """An argument of a schedule. `default` is its repr, empty if there is none."""
 
     name: str
     default: str
@@ -23,7 +23,7 @@ def formula(cls: type[Schedule]) -> str:
 
 
 def arguments(cls: type[Schedule]) -> tuple[Argument, ...]:
-    """Return the arguments of a class in their order, without the name."""
+    """Return the arguments of a class in their order, except `name`."""
     meanings = _meanings(inspect.getdoc(cls) or "")
     return tuple(
         Argument(field.name, _default(field), meanings.get(field.name, ""))
@@ -37,7 +37,7 @@ def _default(field: dataclasses.Field) -> str:
 
 
 def _meanings(docstring: str) -> dict[str, str]:
-    """Return the entries below `Args:`, each of them in one line."""
+    """Return the entries below `Args:`, each on one line."""
     text = docstring.partition("\nArgs:\n")[2].partition("\n\n")[0]
     found = re.findall(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", text, re.MULTILINE)
     return {name: " ".join(meaning.split()) for name, meaning in found}

@@ -1,4 +1,4 @@
-"""The rates of one schedule less those of another."""
+"""The difference of two schedules."""
 
 import dataclasses
 import math
@@ -22,9 +22,9 @@ from kerasched.schedules.extend import stretch
 from kerasched.schedules.polynomial import LinearDecay
 from kerasched.schedules.registry import register
 
-# Where a negative rate is looked for, to name a step in an error.
+# Steps at which a negative rate is searched for, to name one in an error.
 STEPS = np.unique(np.geomspace(1, MAX_STEP, 2000).astype("int64")) - 1
-ROUNDING = 1e-12  # Of bounds that are sums of others, as a part of the rate.
+ROUNDING = 1e-12  # Relative rounding error of bounds that are sums of others.
 
 
 @register(
@@ -37,15 +37,15 @@ class Difference(Schedule):
 
     max(schedule(step) - subtracted(step), low)
 
-    Where both are nearly equal, the rounding of each shows in the small rest. Without
-    a lower bound, a rest below 0 counts as 0: of schedules whose bounds are known it
-    can be no more than rounding, of others, as a function of yours, it can be anything.
+    If both are nearly equal, the rounding of each shows in the small difference.
+    Without a lower bound a difference below 0 counts as 0. If the bounds of both
+    schedules are known it is a rounding error; for functions it can be any number.
 
     Args:
         schedule: the schedule that is subtracted from.
         subtracted: the schedule that is subtracted, counting the same steps.
-        low: the lower bound, 0 or more; None if no difference is negative, which the
-            bounds of the two schedules must show.
+        low: the lower bound, 0 or more. None if the bounds of the two schedules show
+            that no difference is negative.
     """
 
     schedule: LearningRateSchedule
@@ -65,9 +65,9 @@ class Difference(Schedule):
 
     def value(self, step: Any, xp: Any) -> Any:
         start = value_of(self.schedule, step, xp)
-        rest = start - value_of(self.subtracted, step, xp)
-        low = self.low or 0.0  # Rounding may have put the rest below 0.
-        return max(rest, low) if isinstance(rest, float) else xp.maximum(rest, low)
+        value = start - value_of(self.subtracted, step, xp)
+        low = self.low or 0.0  # Rounding may put the difference below 0.
+        return max(value, low) if isinstance(value, float) else xp.maximum(value, low)
 
     @property
     def bounds(self) -> Bounds:
@@ -98,16 +98,16 @@ class Difference(Schedule):
         return low - most, high - least
 
     def _negative(self) -> str:
-        """Return where a rate would be negative, or what the bounds leave open."""
+        """Return at which step a rate is negative, or what the bounds allow."""
         if self.exact:
-            rest = self.schedule.evaluate(STEPS) - self.subtracted.evaluate(STEPS)
-            if rest.min() < 0.0:
-                step = STEPS[np.argmin(rest)]
-                return f"At step {step} the rate would be {rest.min():.6g}"
+            rates = self.schedule.evaluate(STEPS) - self.subtracted.evaluate(STEPS)
+            if rates.min() < 0.0:
+                step = STEPS[np.argmin(rates)]
+                return f"At step {step} the rate would be {rates.min():.6g}"
         return f"By their bounds, a rate could be {self._difference[0]:.6g}"
 
     def _clipped(self) -> str:
-        """Return the code of this difference kept at 0 or above."""
+        """Return the code of this difference with 0 as its lower bound."""
         if isinstance(self.subtracted, Constant):
             rate = self.subtracted.learning_rate
             return f"schedule.clip(low={rate}) - {rate}"

@@ -41,7 +41,7 @@ class Eden(Schedule):
         initial_learning_rate: the factor of all rates, 0 or more.
         decay_steps: steps after which the rate begins to fall as 1 / sqrt(step).
         decay_epochs: epochs after which it begins to fall as 1 / sqrt(epoch) too, above
-            0, not necessarily whole.
+            0; it need not be an integer.
         steps_per_epoch: optimizer steps in one epoch.
         warmup_steps: steps of the rise, 0 or more.
         warmup_start: the factor at step 0, from 0 to 1.
@@ -69,7 +69,7 @@ class Eden(Schedule):
     def bounds(self) -> Bounds:
         if self.warmup_steps == 0:
             return bounds_at(self, 0, MAX_STEP)
-        # In the warmup, the fall until its end times the rise; both are monotone.
+        # During the warmup the rate is a falling times a rising factor.
         after = dataclasses.replace(self, warmup_steps=0)
         fallen = bounds_at(after, 0, self.warmup_steps)
         rising = product(fallen, (self.warmup_start, 1.0))

@@ -1,9 +1,8 @@
 """Lengths given in epochs, for the arguments that a schedule takes in steps.
 
-An epoch has a number of steps, given as a number or as the dataset that has them.
-Arguments in steps are those annotated `Steps`, `Boundary`, `Length` or `Offset`, and
-numbers whose name ends in `steps`, alone or in a tuple, unless they are annotated as a
-`Count` of something else.
+The steps of an epoch are given as a number or as a dataset. Arguments in steps are
+those annotated `Steps`, `Boundary`, `Length` or `Offset`, and numbers whose name ends
+in `steps`, alone or in a tuple, unless they are annotated as a `Count` of other things.
 """
 
 import dataclasses
@@ -27,7 +26,7 @@ from kerasched.schedules.arguments import Steps
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.arguments import checks_of
 
-# What to do about a length that is none; -1 and -2 are what `cardinality()` gives.
+# How to fix an unknown length. -1 and -2 are return values of `cardinality()`.
 _UNKNOWN = {
     None: "A dataset of unknown or infinite length: give the number",
     -1: "A tf.data.Dataset of infinite cardinality: give the dataset before it is "
@@ -39,10 +38,10 @@ _UNKNOWN = {
 
 @dataclass(eq=False, repr=False)
 class Batches(Counted):
-    """A number of batches, or a dataset that tells how many it has; kept as an int.
+    """A number of batches, or a dataset that has a known number; kept as an int.
 
-    A tf.data.Dataset, a keras.utils.PyDataset and a torch DataLoader are known by their
-    public methods, so that no framework is imported.
+    A tf.data.Dataset, a keras.utils.PyDataset and a torch DataLoader are recognised by
+    their public methods, so that no framework is imported.
     """
 
     def __call__(self, owner: str, argument: str, value: Any) -> int:
@@ -59,7 +58,7 @@ StepsPerEpoch = Annotated[int | Any, Batches("a positive integer", minimum=1)]
 
 
 def _batches(value: Any) -> Any:
-    """Return the batches of a dataset, None if it does not say; all else as it is."""
+    """Return the number of batches of a dataset or None; other values as they are."""
     kind = type(value)
     try:
         if hasattr(kind, "cardinality"):
@@ -80,9 +79,9 @@ _EPOCHS = Number("a finite number of epochs")
 
 @dataclass(eq=False, repr=False)
 class Epochs:
-    """A number of epochs, turned into the steps that another check accepts.
+    """A number of epochs, converted to steps that another check accepts.
 
-    Whole steps are the nearest ones; where a point may lie between two, it does.
+    Integers are rounded to the nearest step; real numbers are not rounded.
     """
 
     steps: Integer | Number
@@ -106,7 +105,7 @@ class Epochs:
 
 
 def names_in_epochs(cls: type) -> dict[str, str]:
-    """Return the arguments that are in steps, each with what it is called in epochs."""
+    """Return the arguments that are in steps, each with its name in epochs."""
     return {
         name: f"{name.removesuffix('steps')}epochs" if name.endswith("steps") else name
         for name, check in checks_of(cls).items()
@@ -117,7 +116,7 @@ def names_in_epochs(cls: type) -> dict[str, str]:
 def in_steps(
     cls: type, arguments: tuple[Any, ...], named: dict[str, Any], steps_per_epoch: Any
 ) -> dict[str, Any]:
-    """Return the arguments of a schedule class, from what is given with epochs."""
+    """Return the arguments of a schedule class in steps, from those in epochs."""
     owner, names = f"{cls.__name__}.from_epochs", names_in_epochs(cls)
     if not names:
         what = "a class of schedules that have arguments in steps"
@@ -138,7 +137,7 @@ def _bind(
     arguments: tuple[Any, ...],
     named: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the arguments by the names that the constructor has for them."""
+    """Return the arguments by their names in the constructor."""
     parameters = inspect.signature(cls).parameters
     called = {names.get(name, name): name for name in parameters}
     signature = inspect.Signature(
@@ -163,7 +162,7 @@ def _in_steps(name: str, check: Check) -> bool:
 
 
 def _to_steps(check: Any, steps_per_epoch: int) -> Check:
-    """Return what a check becomes where its numbers are epochs."""
+    """Return the check of an argument in epochs, from its check in steps."""
     if isinstance(check, (Items, Optional)):
         return dataclasses.replace(check, check=_to_steps(check.check, steps_per_epoch))
     return Epochs(check, steps_per_epoch)

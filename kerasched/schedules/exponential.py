@@ -31,8 +31,8 @@ class ExponentialDecay(Schedule):
         initial_learning_rate: the rate at step 0, 0 or more.
         decay_steps: steps in which the rate is multiplied by `decay_rate` once.
         decay_rate: the factor, above 0; above 1 the rate rises.
-        staircase: whether step / decay_steps is rounded down, so that the rate falls
-            at once at every multiple of `decay_steps`, as in StepDecay.
+        staircase: whether step / decay_steps is rounded down, so that the rate drops
+            at every multiple of `decay_steps`, as in StepDecay.
         end_learning_rate: a lower bound of the rate.
     """
 
@@ -98,19 +98,19 @@ class StepDecay(Schedule):
     example={"initial_learning_rate": 0.1, "decay_steps": 1000, "ratio": 0.05},
 )
 class ExponentialAnnealing(Decay):
-    """Go from one rate to another on the part of an exponential that fits between.
+    """Go from one rate to another on an exponential curve that reaches its end.
 
     end + (initial - end) * (ratio**p - ratio) / (1 - ratio),
     p = min(step, decay_steps) / decay_steps
 
-    Unlike ExponentialDecay it reaches its end, which may be 0.
+    The end may be 0.
 
     Args:
         initial_learning_rate: the rate at step 0, 0 or more.
         decay_steps: steps until the end is reached.
         end_learning_rate: the rate from then on, 0 or more.
-        ratio: what the exponential falls to from 1 on the way, above 0 and below 1;
-            the smaller, the earlier the fall.
+        ratio: the factor by which the exponential falls from the start to the end,
+            above 0 and below 1. A smaller ratio gives an earlier fall.
     """
 
     ratio: Part = 0.5
@@ -126,21 +126,21 @@ class ExponentialAnnealing(Decay):
 
 
 def decayed(schedule: Any, count: Any, length: int, xp: Any) -> Any:
-    """Return initial * decay_rate**(count / length), not below the end."""
+    """Return initial * decay_rate**(count / length), with the end as a lower bound."""
     start, end = schedule.initial_learning_rate, schedule.end_learning_rate
     rate = growth(start, schedule.decay_rate, xp.real(count), xp, length)
     return xp.maximum(rate, end) if end else rate
 
 
 def end_reached(schedule: Any) -> int | None:
-    """Return the step from which `decayed` stays at one value, None if none is."""
+    """Return the step from which `decayed` is constant, None if it never is."""
     start, end = schedule.initial_learning_rate, schedule.end_learning_rate
     factor = schedule.decay_rate
     if factor == 1.0 or start == 0.0 or (factor < 1.0 and start <= end):
         return 0
     if factor > 1.0 or end == 0.0:
         return None
-    # One period more than needed: rounding may put the end just above the bound.
+    # One more period than needed: rounding may put the rate just above the end.
     fall = math.log(end) - math.log(start)  # Their ratio may be 0 or infinite.
     periods = math.ceil(fall / math.log(factor)) + 1
     step = periods * schedule.decay_steps

@@ -1,4 +1,4 @@
-"""A schedule that is a function of the user."""
+"""A schedule given by a function of the user."""
 
 from typing import Annotated
 from typing import Any
@@ -12,7 +12,7 @@ from kerasched.schedules.registry import register
 
 
 class RegisteredFunction:
-    """A function that Keras knows by name, kept as that name."""
+    """A function that is registered with Keras, kept as its registered name."""
 
     requirement = "a function registered with Keras, or its registered name"
 
@@ -57,19 +57,19 @@ def one_over_step(step: Any) -> Any:
     example={"function": one_over_step},
 )
 class FromFunction(Schedule):
-    """Take the rate from a function of yours.
+    """Compute the rate with a function that is registered with Keras.
 
     function(step)
 
-    Only the function's registered name is saved, never its code: whoever loads the
-    schedule must have registered the function before.
+    Only the function's registered name is saved, never its code. The function must be
+    registered before a saved schedule is loaded.
 
     Args:
         function: a function of the step, registered with Keras by
-            keras.saving.register_keras_serializable(). It is given the step as a real
+            keras.saving.register_keras_serializable(). It takes the step as a real
             number, a float32 scalar tensor in a training step and a float in
-            `evaluate`, and returns the rate; in a compiled step it must not branch on
-            it (use keras.ops.where). A lambda has no name and is refused.
+            `evaluate`, and returns the rate. It must not branch on the step (use
+            keras.ops.where). A lambda is not accepted, because it has no name.
     """
 
     function: Annotated[str, RegisteredFunction()]

@@ -16,7 +16,7 @@ from kerasched.errors import MAX_STEP
 
 # The largest exponent of e that is finite in float64, and whose inverse is a normal
 # number.
-MOST_LOGARITHM = 708.0
+LARGEST_LOGARITHM = 708.0
 
 Piece = Callable[[Any], Any] | float
 
@@ -42,20 +42,20 @@ class HostMath:
 
     @staticmethod
     def relu(x: Any) -> Any:
-        """Return integers, 0 for those below it."""
+        """Return integers, with negative ones replaced by 0."""
         return np.maximum(x, 0)
 
     @staticmethod
     def geometric(factor: float, count: Any, length: int = 1) -> Any:
-        """Return factor**(count / length), of a number and real numbers from 0.
+        """Return factor**(count / length) for a number and non-negative real numbers.
 
-        What is below all normal numbers is 0, and what is above them infinite: with
-        some processors NumPy takes ten times as long to find out.
+        Results below the normal numbers are 0 and results above them infinite. NumPy
+        computes such results ten times slower on some processors.
         """
         exponent = count / length
         if factor == 1.0:
             return np.power(factor, exponent)
-        most = MOST_LOGARITHM / abs(math.log(factor))
+        most = LARGEST_LOGARITHM / abs(math.log(factor))
         beyond = 0.0 if factor < 1.0 else math.inf
         within = np.power(factor, np.minimum(exponent, most))
         return np.where(exponent > most, beyond, within)
@@ -67,7 +67,7 @@ class HostMath:
 
     @staticmethod
     def real(x: Any) -> Any:
-        """Return integers as float64, the only way from a step to a real number."""
+        """Return integers as float64. Formulas convert steps in no other way."""
         return np.asarray(x, "float64")
 
     @staticmethod
@@ -76,7 +76,7 @@ class HostMath:
     ) -> Any:
         """Return the value of the piece of the last boundary at or below each step.
 
-        Each piece, a function of the step or a number, is asked for its own steps only.
+        A piece is a number or a function of the step, called with its own steps only.
         """
         index = HostMath.searchsorted(boundaries, step)
         if are_numbers(pieces):
@@ -92,22 +92,22 @@ class HostMath:
 
     @staticmethod
     def searchsorted(boundaries: Sequence[int], step: np.ndarray) -> Any:
-        """Return how many boundaries, of rising ones, are at or below each step."""
+        """Return how many of the increasing boundaries are at or below each step."""
         return np.searchsorted(boundaries, step, side="right")
 
     @staticmethod
     def take(column: Sequence[float], index: Any, x: Any) -> Any:
-        """Return what a column has at indices; whole numbers are of the type of x."""
+        """Return the items of a column at indices; integers get the dtype of x."""
         return np.asarray(column)[index]
 
     @staticmethod
     def int32(x: Any) -> Any:
-        """Return integers as signed words of 32 bits, whose products wrap."""
+        """Return integers as int32, whose products wrap around."""
         return np.asarray(x).astype("int32")
 
     @staticmethod
     def find_row(table: Sequence[int], x: Any) -> Any:
-        """Return the row of the last number, of rising ones, that is not above x."""
+        """Return the last row of an increasing table whose number is at or below x."""
         return np.searchsorted(table, x, side="right") - 1
 
     @staticmethod
@@ -117,12 +117,12 @@ class HostMath:
 
     @staticmethod
     def look_up(column: Sequence[float], row: Any, x: Any) -> Any:
-        """Return the value of a column in a row; whole numbers are of the type of x."""
+        """Return the value of a column in a row; integers get the dtype of x."""
         return np.asarray(column)[row]
 
     @staticmethod
     def to_steps(step: Any) -> np.ndarray:
-        """Return steps as an int64 array: rounded down, not negative, below 2**31."""
+        """Return steps as an int64 array, rounded down, from 0 to 2**31 - 1."""
         steps = np.asarray(step)
         if steps.dtype.kind == "f":
             steps = np.floor(steps)
@@ -140,10 +140,10 @@ class HostMath:
 
     @staticmethod
     def call_external(schedule: Any, step: np.ndarray) -> np.ndarray:
-        """Return the values of a schedule that is not ours, asked step by step."""
-        asked, place = np.unique(step, return_inverse=True)
-        values = [_as_float(schedule(int(one))) for one in asked]
-        return np.asarray(values, "float64")[place].reshape(np.shape(step))
+        """Return the values of another library's schedule, called for each step."""
+        unique, index = np.unique(step, return_inverse=True)
+        values = [_as_float(schedule(int(one))) for one in unique]
+        return np.asarray(values, "float64")[index].reshape(np.shape(step))
 
     @staticmethod
     def to_rates(value: Any, step: np.ndarray) -> Any:

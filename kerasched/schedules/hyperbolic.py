@@ -33,10 +33,10 @@ class Hyperbolic(Schedule):
     Args:
         initial_learning_rate: the rate at step 0, 0 or more.
         decay_steps: steps until the fall ends.
-        upper_bound_steps: steps in which the infimum would be reached, not fewer than
-            decay_steps: the longest run that is planned.
-        infimum_learning_rate: the rate that is reached if both are equal, not above
-            the initial one; above 0 for the exponential form.
+        upper_bound_steps: steps in which the infimum would be reached, at least
+            decay_steps: the length of the longest run that is planned.
+        infimum_learning_rate: the rate at decay_steps if both are equal, at most the
+            initial one; above 0 for the exponential form.
         exponential: whether the logarithm of the rate falls on the hyperbola.
     """
 
@@ -62,7 +62,7 @@ class Hyperbolic(Schedule):
         part = self.decay_steps / self.upper_bound_steps
         progress = linear_progress(step, self.decay_steps, xp)
         done, left = part * progress.done, part * progress.left
-        # f(0)**2 - f(t)**2 and f(t)**2, each as a product without near-equal terms.
+        # f(0)**2 - f(t)**2 and f(t)**2, each as a product, without cancellation.
         first = math.sqrt(part * (2.0 - part))
         here = xp.sqrt(left * (2.0 - part - done))
         fallen = done * (2.0 - done) / (first + here)

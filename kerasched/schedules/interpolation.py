@@ -1,4 +1,4 @@
-"""Rates that are interpolated between given points, and what is made of that."""
+"""Rates that are interpolated between given points."""
 
 import itertools
 import math
@@ -38,8 +38,8 @@ class PiecewiseInterpolation(Schedule):
     points at the same step make a jump.
 
     Args:
-        steps: where the points are, in their order, 0 or more, at most two of them
-            equal; a point may lie between two steps, so real numbers are taken too.
+        steps: the steps of the points in increasing order, 0 or more, at most two of
+            them equal. Real numbers are accepted: a point may lie between two steps.
         values: the rates at the points, as many as there are steps.
         shape: "linear" or "cosine".
     """
@@ -52,7 +52,7 @@ class PiecewiseInterpolation(Schedule):
         owner = type(self).__name__
         if not self.steps:
             raise ValueError(message(owner, "steps", "not empty", self.steps))
-        _in_order(owner, self.steps)
+        _check_order(owner, self.steps)
         if self.steps[-1] > MAX_STEP:
             what = f"at most {MAX_STEP}"
             raise ValueError(message(owner, "steps", what, self.steps))
@@ -67,8 +67,8 @@ class PiecewiseInterpolation(Schedule):
     def value(self, step: Any, xp: Any) -> Any:
         if len(self._starts) >= FEW:
             return self._looked_up(step, xp)
-        between = [partial(self._segment, line, xp=xp) for line in self._lines]
-        pieces: list[Callable[[Any], Any] | float] = [self.values[0], *between]
+        segments = [partial(self._segment, line, xp=xp) for line in self._lines]
+        pieces: list[Callable[[Any], Any] | float] = [self.values[0], *segments]
         return xp.piecewise(step, self._starts, [*pieces, self.values[-1]])
 
     @property
@@ -96,7 +96,7 @@ class PiecewiseInterpolation(Schedule):
         return replace_rest(self, step, steps=steps, values=values)
 
     def _segment(self, line: "_Line", step: Any, xp: Any) -> Any:
-        """Return the value between two points, at steps between them."""
+        """Return the values at steps between two points."""
         if line.falls:
             whole = line.anchor - xp.minimum(step, line.anchor)
         else:
@@ -105,7 +105,7 @@ class PiecewiseInterpolation(Schedule):
         return line.low + line.height * part if line.low else line.height * part
 
     def _looked_up(self, step: Any, xp: Any) -> Any:
-        """Return the values of many segments, whose numbers are in a table."""
+        """Return the values of many segments, whose parameters are in a table."""
         ends = [_Line(0, 0.0, 1.0, self.values[end], 0.0, False) for end in (0, -1)]
         lines = [ends[0], *self._lines, ends[1]]
         index = xp.searchsorted(self._starts, step)
@@ -116,11 +116,11 @@ class PiecewiseInterpolation(Schedule):
         whole = xp.maximum(step, anchor) - xp.minimum(step, anchor)
         return low + height * self._curve((xp.real(whole) + beyond) / length, xp)
 
-    def _curve(self, part: Any, xp: Any) -> Any:
-        """Return how much of the height there is at a part of the way up."""
+    def _curve(self, fraction: Any, xp: Any) -> Any:
+        """Return the fraction of the height at a fraction of the length."""
         if self.shape == "linear":
-            return part
-        half = xp.sin(0.5 * math.pi * part)
+            return fraction
+        half = xp.sin(0.5 * math.pi * fraction)
         return half * half
 
     def _line(self, index: int) -> "_Line":
@@ -133,23 +133,23 @@ class PiecewiseInterpolation(Schedule):
         beyond = end - anchor if falls else anchor - begin
         if math.ceil(end) - math.ceil(begin) > 1:
             return _Line(anchor, beyond, end - begin, *rates)
-        # One step at most lies between: its part is found here, for the length may be
-        # so small that it is 0 in float32.
+        # At most one step lies between. Its fraction is computed here in float64: the
+        # length may be so small that it is 0 in float32.
         step = math.ceil(begin)
-        part = (abs(anchor - step) + beyond) / ((end - begin) or 1.0)
-        return _Line(step, part, 1.0, *rates)
+        fraction = (abs(anchor - step) + beyond) / ((end - begin) or 1.0)
+        return _Line(step, fraction, 1.0, *rates)
 
 
 class _Line(NamedTuple):
-    """The way up between two points, so that nothing near-equal is subtracted.
+    """The line between two points, seen from the lower one to avoid cancellation.
 
     Args:
-        anchor: the whole step next to the lower point, from which steps are counted.
-        beyond: the steps, a part of one, from the lower point to the anchor.
+        anchor: the integer step next to the lower point, from which steps are counted.
+        beyond: the fraction of a step from the lower point to the anchor.
         length: the steps from one point to the other.
         low: the rate at the lower point.
-        height: how far the higher point is above it.
-        falls: whether the lower point is the last one.
+        height: the rate at the higher point minus `low`.
+        falls: whether the second point is the lower one.
     """
 
     anchor: int
@@ -160,9 +160,9 @@ class _Line(NamedTuple):
     falls: bool
 
 
-def _in_order(owner: str, steps: tuple[float, ...]) -> None:
+def _check_order(owner: str, steps: tuple[float, ...]) -> None:
     ordered = all(a <= b for a, b in itertools.pairwise(steps))
-    thrice = any(a == b for a, b in zip(steps, steps[2:], strict=False))
-    if thrice or not ordered:
+    three_equal = any(a == b for a, b in zip(steps, steps[2:], strict=False))
+    if three_equal or not ordered:
         what = "in increasing order, with at most two equal"
         raise ValueError(message(owner, "steps", what, steps))

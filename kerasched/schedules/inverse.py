@@ -131,7 +131,7 @@ class PowerDecay(Schedule):
     def value(self, step: Any, xp: Any) -> Any:
         count = xp.maximum(xp.real(step) + self.offset, 1.0)
         powers = xp.power(count, self.power)
-        if self.power > 0.0:  # Infinity times 0 would be no number.
+        if self.power > 0.0:  # Infinity times 0 would be NaN.
             powers = xp.minimum(powers, xp.largest())
         return self.initial_learning_rate * powers
 

@@ -1,4 +1,4 @@
-"""Random rates that are a pure function of the step."""
+"""Random rates as a pure function of the step."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from kerasched.schedules.registry import register
 
 ROUNDS = ((16, 0x85EBCA6B), (13, 0xC2B2AE35))
 LAST_SHIFT = 16
-SPREAD = 0x9E3779B9  # Takes neighbouring seeds far apart.
+SPREAD = 0x9E3779B9  # Makes neighbouring seeds differ in many bits.
 
 
 @register(
@@ -30,18 +30,18 @@ SPREAD = 0x9E3779B9  # Takes neighbouring seeds far apart.
     example={"schedule": CosineDecay(0.1, 1000), "amplitude": 0.3, "seed": 1},
 )
 class Noise(Schedule):
-    """Multiply a schedule by a random factor around 1, the same at every run.
+    """Multiply a schedule by a random factor around 1, the same in every run.
 
     schedule(step) * (1 + amplitude * u(seed, step)) for start <= step < end, where u is
     one of 2**24 evenly spaced numbers from -1 to 1, chosen by a hash
 
-    The same seed gives the same numbers on every backend and machine, after a restart
-    too: there is no state.
+    There is no state: a seed gives the same numbers on every backend and machine, also
+    after a restart.
 
     Args:
         schedule: the schedule.
-        amplitude: the largest change of the rate, as a part of it, 0 to 1.
-        seed: an integer of 0 or more; each gives other numbers.
+        amplitude: the largest relative change of the rate, from 0 to 1.
+        seed: an integer of 0 or more; each one gives different numbers.
         start: the first step that is changed.
         end: the first step that is no longer changed, None for no end.
     """
@@ -60,7 +60,7 @@ class Noise(Schedule):
     def value(self, step: Any, xp: Any) -> Any:
         value = value_of(self.schedule, step, xp)
         bits = xp.right_shift(hashed(step, self.seed, xp), 8)
-        # 1 + u is counted from 0, so that a factor near 0 keeps its accuracy.
+        # 1 + u is computed from 0 up, so that a factor near 0 keeps its accuracy.
         above = xp.real(xp.bitwise_and(bits, 2**24 - 1)) / 2.0**23
         factor = (1.0 - self.amplitude) + self.amplitude * above
         inside = step >= self.start
@@ -87,15 +87,15 @@ def hashed(step: Any, seed: int, xp: Any) -> Any:
 
 
 def _mixed(x: Any, xp: Any) -> Any:
-    """Return words of 32 bits mixed so that each bit depends on all of them."""
+    """Return 32-bit words in which every bit depends on all bits of the input."""
     for shift, factor in ROUNDS:
         x = _folded(x, shift, xp) * _word(factor)
     return _folded(x, LAST_SHIFT, xp)
 
 
 def _folded(x: Any, shift: int, xp: Any) -> Any:
-    """Return words with their high bits laid over the low ones."""
-    # The sign fills the bits that are shifted in, where an unsigned shift leaves 0.
+    """Return words with their high bits XORed into the low ones."""
+    # An arithmetic shift fills in the sign bit; the mask clears it, as a logical one.
     high = xp.bitwise_and(xp.right_shift(x, shift), 2 ** (32 - shift) - 1)
     return xp.bitwise_xor(x, high)
 

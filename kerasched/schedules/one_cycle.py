@@ -23,15 +23,15 @@ class OneCycle(Recipe):
     From max / div_factor to max at pct_start * total_steps, then to
     max / div_factor / final_div_factor at total_steps, and held
 
-    With `three_phase` the fall takes as long as the rise and ends at the start's rate;
-    what is left goes down to the end. The peak lies at its exact place, between two
-    steps if need be; torch's lies one step earlier.
+    With `three_phase` the fall takes as long as the rise and ends at the initial rate;
+    the remaining steps go down to the end. The peak may lie between two steps; torch's
+    peak is one step earlier.
 
     Args:
         max_learning_rate: the highest rate, 0 or more.
         total_steps: steps until the end is reached.
-        pct_start: the part of `total_steps` that is spent rising, above 0 and below 1
-            (below 1/2 for three phases).
+        pct_start: the fraction of `total_steps` in the rise, above 0 and below 1 (below
+            1/2 for three phases).
         div_factor: how many times the highest rate is above the start.
         final_div_factor: how many times the start is above the end.
         shape: "cosine" or "linear".
@@ -53,14 +53,14 @@ class OneCycle(Recipe):
         return self._phases(rates if self.three_phase else (*rates[:2], end))
 
     def momentum(self, low: float = 0.85, high: float = 0.95) -> PiecewiseInterpolation:
-        """Return the momentum that goes down while the rate goes up, and back.
+        """Return a momentum that falls while the rate rises, and rises while it falls.
 
         Args:
             low: the momentum at the highest rate.
             high: the momentum at the start and at the end.
         """
-        there_and_back = (high, low, high)
-        return self._phases((*there_and_back, *[high] * self.three_phase))
+        values = (high, low, high, high) if self.three_phase else (high, low, high)
+        return self._phases(values)
 
     def _phases(self, values: tuple[float, ...]) -> PiecewiseInterpolation:
         peak, end = self.pct_start * self.total_steps, float(self.total_steps)

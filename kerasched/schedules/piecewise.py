@@ -33,7 +33,7 @@ class PiecewiseConstant(Schedule):
 
     Args:
         boundaries: steps at which the rate changes, strictly increasing, 0 or more.
-        values: the rates, one more than there are boundaries.
+        values: the rates, one more than boundaries.
     """
 
     boundaries: tuple[Boundary, ...]
@@ -86,7 +86,7 @@ class MultiStepDecay(Recipe):
         return PiecewiseConstant(self.milestones, rates)
 
     def _rate(self, passed: int) -> float:
-        """Return the rate after so many milestones, which must be one of float32."""
+        """Return the rate after some milestones, which must be finite in float32."""
         try:
             rate = self.initial_learning_rate * self.decay_rate**passed
         except OverflowError:
@@ -101,7 +101,7 @@ class MultiStepDecay(Recipe):
 def check_pieces(
     schedule: Schedule, boundaries: tuple[int, ...], argument: str, pieces: Any
 ) -> None:
-    """Raise ValueError unless the boundaries rise and there is one piece more."""
+    """Raise ValueError unless boundaries increase and there is one more piece."""
     owner = type(schedule).__name__
     strictly_increasing(owner, "boundaries", boundaries)
     if len(pieces) != len(boundaries) + 1:

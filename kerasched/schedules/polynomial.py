@@ -1,4 +1,4 @@
-"""Rates that go to their end as a power of the steps that remain."""
+"""Rates that go to their end as a power of the remaining steps."""
 
 from typing import Any
 
@@ -27,9 +27,9 @@ class PolynomialDecay(Decay):
         decay_steps: steps until the end is reached.
         end_learning_rate: the rate from then on, 0 or more.
         power: the exponent, above 0; 1 gives a straight line.
-        k_decay: a power of the elapsed fraction, above 0, as in timm.
-        cycle: whether the decay begins anew after its end, as in Keras: whenever the
-            end is reached the way is made longer by decay_steps, and p jumps back.
+        k_decay: the power of the elapsed fraction, above 0, as in timm.
+        cycle: whether the decay continues after its end, as in Keras: whenever the end
+            is reached, decay_steps are added to its length and p jumps back.
     """
 
     power: Positive = 1.0
@@ -37,8 +37,8 @@ class PolynomialDecay(Decay):
     cycle: bool = False
 
     def curve(self, progress: Progress) -> Progress:
-        bent = progress.power(self.k_decay)
-        return bent.reversed().power(self.power).reversed()
+        elapsed = progress.power(self.k_decay)
+        return elapsed.reversed().power(self.power).reversed()
 
     def value(self, step: Any, xp: Any) -> Any:
         if self.cycle:
@@ -73,8 +73,8 @@ class LinearDecay(Decay):
 
 
 def _cyclic_progress(step: Any, length: int, xp: Any) -> Progress:
-    """Return the progress of a way that is made longer by `length` at each end."""
-    # As many steps are left as to the next multiple; at first all of the first length.
+    """Return progress to a total that grows by `length` whenever it is reached."""
+    # Steps are left to the next multiple of the length; at step 0 the whole length.
     left = xp.real(xp.where(step < 1, length, xp.mod(-step, length)))
     done = xp.real(step)
     total = done + left

@@ -1,9 +1,9 @@
-"""How far a step is on its way, from which decays, ramps and waves are made.
+"""Progress from a start to an end, from which decays, ramps and waves are built.
 
-A progress is two fractions that add up to 1, of the way done and of the way left, each
-counted from integers. Whoever needs 1 minus one of them takes the other: in float32 the
-subtraction of near-equal numbers would lose its accuracy. A curve is a progress too, so
-that curves can be put one upon the other.
+A progress is two fractions that add up to 1: the fraction done and the fraction left.
+Each is computed from integer steps. Code that needs 1 minus one of them takes the
+other, because subtracting nearly equal numbers loses accuracy in float32. A curve is a
+progress too, so that curves can be composed.
 """
 
 import math
@@ -12,11 +12,11 @@ from typing import Any
 
 
 class Progress:
-    """Two fractions that add up to 1, each computed when it is first asked for.
+    """Two fractions that add up to 1, each computed on first use and then kept.
 
     Args:
         xp: HostMath or StepMath.
-        done: a function that returns the fraction done, 0 at first and 1 at last.
+        done: a function that returns the fraction done, from 0 at the start to 1.
         left: a function that returns 1 minus that, without a loss of accuracy.
     """
 
@@ -28,36 +28,41 @@ class Progress:
 
     @property
     def done(self) -> Any:
-        """The fraction of the way that is done: 0 at first, 1 at last."""
+        """The fraction done: 0 at the start, 1 at the end."""
         return self._done()
 
     @property
     def left(self) -> Any:
-        """The fraction of the way that is left: 1 at first, 0 at last."""
+        """The fraction left: 1 at the start, 0 at the end."""
         return self._left()
 
     def reversed(self) -> "Progress":
-        """Return the progress with what is done and what is left exchanged."""
+        """Return the progress with the two fractions exchanged."""
         return Progress(self.xp, lambda: self.left, lambda: self.done)
 
     def cosine(self) -> "Progress":
-        """Return the progress on half a cosine wave: (1 - cos(pi * done)) / 2."""
-        return Progress(self.xp, lambda: self._wave(self.done), self._wave_left)
+        """Return the progress on half a cosine wave, (1 - cos(pi * done)) / 2."""
 
-    def power(self, power: float) -> "Progress":
-        """Return the progress of which done**power is done."""
-        if power == 1.0:
+        def wave(fraction: Any) -> Any:
+            half = self.xp.sin(0.5 * math.pi * fraction)
+            return half * half
+
+        return Progress(self.xp, lambda: wave(self.done), lambda: wave(self.left))
+
+    def power(self, exponent: float) -> "Progress":
+        """Return the progress on a power curve, done**exponent."""
+        if exponent == 1.0:
             return self
         return Progress(
             self.xp,
-            lambda: self.xp.power(self.done, power),
-            lambda: self._one_less_power(power),
+            lambda: self.xp.power(self.done, exponent),
+            lambda: self._one_less_power(exponent),
         )
 
     def interpolate(self, start: Any, end: Any) -> Any:
         """Return start * left + end * done.
 
-        Of two numbers the smaller one is where the sum begins, so that nothing is
+        Of two numbers the smaller one is the base of the sum, so that nothing is
         subtracted and one fraction is enough.
         """
         if not (isinstance(start, float) and isinstance(end, float)):
@@ -66,43 +71,20 @@ class Progress:
             return _sum(end, (start - end) * self.left)
         return _sum(start, (end - start) * self.done)
 
-    def _wave(self, fraction: Any) -> Any:
-        half = self.xp.sin(0.5 * math.pi * fraction)
-        return half * half
-
-    def _wave_left(self) -> Any:
-        return self._wave(self.left)
-
-    def _one_less_power(self, power: float) -> Any:
-        """Return 1 - done**power."""
-        # Rounding may have put a quotient just above 1, where the logarithm would fail.
+    def _one_less_power(self, exponent: float) -> Any:
+        """Return 1 - done**exponent."""
+        # Rounding may put a quotient just above 1, where the logarithm would fail.
         left = self.xp.minimum(self.left, 1.0)
-        near_one = -self.xp.expm1(power * self.xp.log1p(-left))
-        if power > 1.0:
+        near_one = -self.xp.expm1(exponent * self.xp.log1p(-left))
+        if exponent > 1.0:
             return near_one
-        # A root is so steep at 0 that the rounding of what is left would show there.
-        near_zero = 1.0 - self.xp.power(self.done, power)
+        # A root is so steep at 0 that the rounding of `left` would show there.
+        near_zero = 1.0 - self.xp.power(self.done, exponent)
         return self.xp.where(self.done < self.left, near_zero, near_one)
 
 
-def _sum(number: float, term: Any) -> Any:
-    return term if number == 0.0 else number + term
-
-
-def _once(function: Callable[[], Any]) -> Callable[[], Any]:
-    """Return the function with its result kept (torch cannot compile functools')."""
-    results: list[Any] = []
-
-    def kept() -> Any:
-        if not results:
-            results.append(function())
-        return results[0]
-
-    return kept
-
-
 def linear_progress(step: Any, total: int, xp: Any) -> Progress:
-    """Return the progress of a way of `total` steps; it ends there and stays."""
+    """Return linear progress over `total` steps, constant from then on."""
     return Progress(
         xp,
         lambda: xp.real(xp.minimum(step, total)) / total,
@@ -111,8 +93,24 @@ def linear_progress(step: Any, total: int, xp: Any) -> Progress:
 
 
 def growth(rate: float, factor: float, count: Any, xp: Any, length: int = 1) -> Any:
-    """Return rate * factor**(count / length), which stays finite if it grows."""
+    """Return rate * factor**(count / length), limited to finite values."""
     powers = xp.geometric(factor, count, length)
     if factor > 1.0:
         powers = xp.minimum(powers, 0.5 * xp.largest() / max(rate, 1.0))
     return rate * powers
+
+
+def _sum(number: float, term: Any) -> Any:
+    return term if number == 0.0 else number + term
+
+
+def _once(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Return the function with its result cached (torch cannot compile functools')."""
+    results: list[Any] = []
+
+    def cached() -> Any:
+        if not results:
+            results.append(function())
+        return results[0]
+
+    return cached

@@ -1,12 +1,12 @@
-"""Real numbers as the ratios that were meant, so that periods are counted exactly."""
+"""Real numbers as simple ratios, so that periods can be counted exactly."""
 
 from fractions import Fraction
 
 
 def simplest(number: float) -> Fraction:
-    """Return the ratio of the smallest integers that is `number` as a float.
+    """Return the ratio with the smallest integers that rounds to `number`.
 
-    The decimal 0.1 gives 1/10, though no float is exactly that.
+    0.1 gives 1/10, although the float is not exactly 1/10.
     """
     for digits in range(17):
         ratio = Fraction(number).limit_denominator(10**digits)

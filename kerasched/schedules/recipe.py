@@ -1,4 +1,4 @@
-"""Schedules that are compositions of others, with arguments of their own."""
+"""The base class of schedules that are composed of others."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from kerasched.schedules.bounds import Bounds
 class Recipe(Schedule):
     """A schedule that is composed of others from its arguments.
 
-    A subclass writes `compose` instead of `value`. What is saved is the recipe with its
-    arguments, not what it is composed of.
+    A subclass defines `compose` instead of `value`. The recipe is saved with its own
+    arguments, not as the composition.
     """
 
     def compose(self) -> Schedule:
-        """Return the schedule that this one is: what a subclass must write."""
+        """Return the composition. A subclass must define this."""
         raise NotImplementedError(f"{type(self).__name__} must define compose()")
 
     def check(self) -> None:

@@ -51,12 +51,12 @@ _entries: dict[str, Entry] = {}
 def register(
     name: str, *, reference: str, example: dict[str, Any] | None = None
 ) -> Callable[[_Class], _Class]:
-    """Return a class decorator that makes a schedule known by name, and to Keras.
+    """Return a class decorator that registers a schedule here and with Keras.
 
     Args:
-        name: the short name, in snake case, by which the command line knows it.
-        reference: author, year and paper or section of what is implemented.
-        example: constructor arguments of an instance that shows its shape.
+        name: a short name in snake case, which the command line uses.
+        reference: author, year, and the paper or section of the formula.
+        example: constructor arguments of an instance that shows the shape.
 
     Raises:
         ValueError: the name is taken by another class.
@@ -81,5 +81,5 @@ def list_schedules() -> tuple[Entry, ...]:
 
 
 def class_of(name: str) -> Any:
-    """Return the schedule class that is registered by a name."""
+    """Return the schedule class that is registered under a name."""
     return _entries[name].cls

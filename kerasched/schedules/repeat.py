@@ -1,4 +1,4 @@
-"""A schedule that starts anew again and again."""
+"""A schedule that is repeated in cycles."""
 
 import math
 from typing import Any
@@ -17,7 +17,7 @@ from kerasched.schedules.bounds import bounds_of
 from kerasched.schedules.bounds import bounds_of_powers
 from kerasched.schedules.bounds import product
 from kerasched.schedules.cycles import Cycles
-from kerasched.schedules.cycles import Place
+from kerasched.schedules.cycles import Position
 from kerasched.schedules.decay import Decay
 from kerasched.schedules.polynomial import LinearDecay
 from kerasched.schedules.progress import growth
@@ -34,22 +34,22 @@ from kerasched.schedules.registry import register
     },
 )
 class Repeat(Schedule):
-    """Let a schedule start anew again and again.
+    """Repeat a schedule in cycles.
 
     decay_rate**i * schedule(step - start of cycle i), where cycle i is
     steps * multiplier**i steps long
 
     Args:
         schedule: the schedule of one cycle. With a multiplier other than 1 it is
-            stretched over each cycle, so that it must be a decay over `steps` steps,
-            such as CosineDecay(0.1, steps).
+            stretched to each cycle, and must be a decay over `steps` steps, such as
+            CosineDecay(0.1, steps).
         steps: steps of the first cycle.
         multiplier: how many times longer each cycle is than the one before, above 0.
-            Below 1 the cycles shrink and need a limit; they are over at
-            steps / (1 - multiplier) at the latest.
+            Below 1 the cycles shrink and need a limit; they end before
+            steps / (1 - multiplier).
         decay_rate: the factor from one cycle to the next, above 0.
-        cycle_limit: the number of cycles, after which the end of the last one is held;
-            None for no end.
+        cycle_limit: the number of cycles, after which the last rate is held; None for
+            no end.
     """
 
     schedule: LearningRateSchedule
@@ -65,20 +65,20 @@ class Repeat(Schedule):
         multiplier = ("multiplier", self.multiplier)
         cycles = Cycles("Repeat", self.steps, multiplier, self.cycle_limit)
         object.__setattr__(self, "_cycles", cycles)
-        object.__setattr__(self, "_last_factor", self._factor_of_the_last())
+        object.__setattr__(self, "_last_factor", self._factor_of_last_cycle())
 
     def value(self, step: Any, xp: Any) -> Any:
         if self.constant_after is None or self.multiplier == 1.0:
             return self._inside(step, xp)
         pieces = (
             lambda step: self._inside(step, xp),
-            lambda step: self._last(step, xp),
+            lambda step: self._end_of_last_cycle(step, xp),
         )
         return xp.piecewise(step, (self.constant_after,), pieces)
 
     @property
     def bounds(self) -> Bounds:
-        # The last cycles may be shorter than a step, but the end of the last is held.
+        # Cycles shorter than a step may contain none, but the last one's end is held.
         ends = self.constant_after is not None
         last = self.cycle_limit - 1 if ends else self._cycles.last
         return product(
@@ -94,35 +94,35 @@ class Repeat(Schedule):
         schedule = self.schedule
         return isinstance(schedule, Decay) and schedule.decay_steps == self.steps
 
-    def _factor_of_the_last(self) -> float:
-        """Return the factor of the last cycle: infinite if it is past all numbers."""
+    def _factor_of_last_cycle(self) -> float:
+        """Return the factor of the last cycle, infinite if it overflows."""
         power = (self.cycle_limit or 1) - 1
         if power * math.log(self.decay_rate) > 700.0:
             return math.inf
         return self.decay_rate**power
 
     def _inside(self, step: Any, xp: Any) -> Any:
-        place = self._cycles.place(step, xp)
+        position = self._cycles.locate(step, xp)
         if self.multiplier == 1.0:
-            value = value_of(self.schedule, self._since(place, step, xp), xp)
+            value = value_of(self.schedule, self._since(position, step, xp), xp)
         else:
-            value = self.schedule.at_progress(place.progress)
+            value = self.schedule.at_progress(position.progress)
         if self.decay_rate == 1.0:
             return value
-        return value * growth(1.0, self.decay_rate, xp.real(place.cycle()), xp)
+        return value * growth(1.0, self.decay_rate, xp.real(position.cycle()), xp)
 
-    def _since(self, place: Place, step: Any, xp: Any) -> Any:
-        """Return the steps since the cycle began: all of them after the last cycle.
+    def _since(self, position: Position, step: Any, xp: Any) -> Any:
+        """Return the steps since the cycle began; after the last one, its length.
 
-        So the schedule inside is asked once. Asked for the end as well, schedules
-        that repeat one another would take twice as long with each level.
+        So the nested schedule is evaluated once. A second evaluation for the end would
+        double the work with each level of nested repetition.
         """
         if self.constant_after is None:
-            return place.step()
-        return xp.minimum(step, self.constant_after) - place.cycle() * self.steps
+            return position.step()
+        return xp.minimum(step, self.constant_after) - position.cycle() * self.steps
 
-    def _last(self, step: Any, xp: Any) -> Any:
-        """Return the end of the last cycle."""
-        end = xp.minimum(step, self.steps)  # The step is past it.
+    def _end_of_last_cycle(self, step: Any, xp: Any) -> Any:
+        """Return the rate at the end of the last cycle."""
+        end = xp.minimum(step, self.steps)  # Every step is past it.
         factor = min(self._last_factor, 0.5 * xp.largest())
         return value_of(self.schedule, end, xp) * factor

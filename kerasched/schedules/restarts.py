@@ -1,4 +1,4 @@
-"""Cosine decays that start anew."""
+"""Cosine decay with restarts."""
 
 import dataclasses
 from functools import partial
@@ -16,7 +16,7 @@ from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.bounds import bounds_of_powers
 from kerasched.schedules.bounds import hull
 from kerasched.schedules.cycles import Cycles
-from kerasched.schedules.cycles import Place
+from kerasched.schedules.cycles import Position
 from kerasched.schedules.progress import Progress
 from kerasched.schedules.progress import growth
 from kerasched.schedules.registry import register
@@ -37,13 +37,13 @@ class CosineRestarts(Schedule):
         initial_learning_rate: the rate at step 0, 0 or more.
         first_decay_steps: steps of the first cycle.
         t_mul: how many times longer each cycle is than the one before, above 0. Below 1
-            the cycles shrink and need a limit; they are over at
-            first_decay_steps / (1 - t_mul) at the latest.
+            the cycles shrink and need a limit; they end before
+            first_decay_steps / (1 - t_mul).
         m_mul: the factor of the cosine part from one cycle to the next, above 0.
-        end_learning_rate: the rate at the end of each cycle, and after the last one;
-            not above the initial rate unless m_mul is 1.
+        end_learning_rate: the rate at the end of each cycle, and after the last one; at
+            most the initial rate unless m_mul is 1.
         warmup_steps: steps of a linear rise from the end to the peak at the start of
-            every cycle, part of its length; less than the shortest cycle has.
+            every cycle, part of its length; fewer than the shortest cycle has.
         cycle_limit: the number of cycles, None for no end.
     """
 
@@ -95,9 +95,9 @@ class CosineRestarts(Schedule):
         return self._cycles.end
 
     def momentum(self, low: float = 0.85, high: float = 0.95) -> "CosineRestarts":
-        """Return the momentum that goes up while the rate goes down, in each cycle.
+        """Return a momentum that rises while the rate falls, in each cycle.
 
-        It goes all the way in each, also where the peaks of the rate are made lower.
+        It reaches both limits in each cycle, also if the peaks of the rate decay.
 
         Args:
             low: the momentum at the highest rate of a cycle.
@@ -112,21 +112,21 @@ class CosineRestarts(Schedule):
         )
 
     def _inside(self, step: Any, xp: Any) -> Any:
-        place = self._cycles.place(step, xp)
-        curve = self._curve(place)
+        position = self._cycles.locate(step, xp)
+        curve = self._curve(position)
         start, end = self.initial_learning_rate, self.end_learning_rate
         if self.m_mul == 1.0:
             return curve.interpolate(start, end)
-        height = growth(start - end, self.m_mul, xp.real(place.cycle()), xp)
+        height = growth(start - end, self.m_mul, xp.real(position.cycle()), xp)
         return height * curve.left + end if end else height * curve.left
 
-    def _curve(self, place: Place) -> Progress:
-        """Return how far the rate is on its way from the peak to the end."""
+    def _curve(self, position: Position) -> Progress:
+        """Return the progress of the rate from the peak to the end."""
         rise = self.warmup_steps
         if rise == 0:
-            return place.progress.cosine()
-        xp, done, left = place.xp, place.done(), place.left()
-        fall = place.length() - rise
+            return position.progress.cosine()
+        xp, done, left = position.xp, position.done(), position.left()
+        fall = position.length() - rise
         wave = Progress(xp, lambda: (done - rise) / fall, lambda: left / fall).cosine()
         return Progress(
             xp,

@@ -1,4 +1,4 @@
-"""Rates that stay high for long and fall late."""
+"""Rates that stay high for a long time and fall late."""
 
 from typing import Any
 
@@ -56,20 +56,20 @@ class TanhDecay(Decay):
         initial_learning_rate: the rate before the fall, 0 or more.
         decay_steps: steps until the end.
         end_learning_rate: the rate from then on, 0 or more.
-        lower: where on the tangent the curve begins.
-        upper: where on the tangent the curve stops.
+        lower: the argument of the tangent at step 0.
+        upper: the argument of the tangent at decay_steps.
     """
 
     lower: float = -7.0
     upper: float = 3.0
 
     def curve(self, progress: Progress) -> Progress:
-        # (1 - tanh(x)) / 2 = 1 / (1 + exp(2 * x)), and x is counted from the end.
-        def part(sign: float) -> Any:
-            place = self.upper - (self.upper - self.lower) * progress.left
-            return 1.0 / (1.0 + progress.xp.exp(sign * 2.0 * place))
+        # (1 - tanh(x)) / 2 = 1 / (1 + exp(2 * x)), with x computed from the end.
+        def sigmoid(sign: float) -> Any:
+            x = self.upper - (self.upper - self.lower) * progress.left
+            return 1.0 / (1.0 + progress.xp.exp(sign * 2.0 * x))
 
-        return Progress(progress.xp, lambda: part(-1.0), lambda: part(1.0))
+        return Progress(progress.xp, lambda: sigmoid(-1.0), lambda: sigmoid(1.0))
 
     def at_progress(self, progress: Progress) -> Any:
         value = super().at_progress(progress)
@@ -77,7 +77,7 @@ class TanhDecay(Decay):
 
     @property
     def bounds(self) -> Bounds:
-        # Where the curve begins, what it comes to if it is stretched, and the end.
+        # The start of the curve, its limit if it is stretched, and the end.
         ends = HostMath.to_steps([0, self.decay_steps])
         with np.errstate(over="ignore"):
             rates = super().at_progress(
@@ -86,8 +86,8 @@ class TanhDecay(Decay):
         return hull(*rates.tolist(), self.end_learning_rate)
 
     def _extended(self, total: int, step: int) -> Schedule:
-        # The rate at step 0 is not quite the initial rate, so the rest keeps that
-        # argument and starts further along the same tangent.
+        # The curve never has quite the initial rate, so the rest keeps that argument
+        # and begins further along the same tangent.
         done = step / self.decay_steps
-        place = self.lower * (1.0 - done) + self.upper * done
-        return replace_rest(self, step, lower=place, decay_steps=total - step)
+        lower = self.lower * (1.0 - done) + self.upper * done
+        return replace_rest(self, step, lower=lower, decay_steps=total - step)

@@ -1,4 +1,4 @@
-"""Rates that are held for long, between a warmup and a decay."""
+"""Rates that are constant for a long time, between a warmup and a decay."""
 
 import dataclasses
 from typing import Literal
@@ -111,7 +111,7 @@ class Knee(Recipe):
         peak_learning_rate: the rate of the exploration, 0 or more.
         warmup_steps: steps of the rise from 0, 0 or more.
         explore_steps: steps at the peak, 0 or more.
-        total_steps: steps until the end is reached, more than the other two together.
+        total_steps: steps until the end is reached, more than the other two combined.
         end_learning_rate: the rate from then on, 0 or more.
     """
 

@@ -1,12 +1,12 @@
-"""Where cycles begin that grow longer or shorter: exact, and quick to compute.
+"""Exact starts of cycles whose lengths grow or shrink geometrically.
 
-Start i is first * (1 + m + ... + m**(i - 1)). With m = p / q in lowest terms it is a
-whole number if and only if q**(i - 1) divides `first`, for the sum's numerator has no
-factor in common with q. So the first starts are computed as fractions. Later ones have
-thousands of digits and are none of them whole: of these a multiple of a small power of
-two just below is enough to tell between which steps they lie.
+Start i is first * (1 + m + ... + m**(i - 1)). With m = p / q in lowest terms it is an
+integer if and only if q**(i - 1) divides `first`, because the numerator of the sum has
+no factor in common with q. So the first starts are computed as fractions. Later ones
+have thousands of digits and none of them is an integer: for these, a multiple of a
+negative power of two just below is enough to tell between which steps they lie.
 
-With m < 1 the starts come ever closer to first / (1 - m), where all cycles are over.
+With m < 1 the starts converge to first / (1 - m).
 """
 
 import math
@@ -15,20 +15,20 @@ from typing import NamedTuple
 
 from kerasched.errors import MAX_STEP
 
-# q**(i - 1) >= 2**32 is past every `first` from here on. If q is 1, the 33rd start is
-# past all time.
+# From here on q**(i - 1) >= 2**32 exceeds every `first`. If q is 1, the 33rd start is
+# after the last step.
 EXACT = 33
-FAR = 2**96  # Steps after which it makes no difference how far a time is.
+FAR = 2**96  # A number of steps that stands for any larger one.
 
 
 class Start(NamedTuple):
-    """Where a cycle begins: between which whole steps, and how far from each.
+    """Where a cycle begins: between which steps, and how far from each.
 
     Args:
         floor: the last step at or before the start.
         ceiling: the first step at or after it.
-        beyond: the steps, a part of one, from the floor to the start.
-        short: the steps, a part of one, from the start to the ceiling.
+        beyond: the fraction of a step from the floor to the start.
+        short: the fraction of a step from the start to the ceiling.
         length: the steps of the cycle, a real number.
     """
 
@@ -40,9 +40,9 @@ class Start(NamedTuple):
 
 
 def starts_of(first: int, multiplier: Fraction, most: int) -> list[Start]:
-    """Return the starts up to the first one past all time, `most` of them at most.
+    """Return at most `most` starts, up to the first one after the last step of all.
 
-    Of cycles that shrink, up to the first one after which no whole step is left.
+    If the cycles shrink, return starts up to the first one after which no step is left.
 
     Args:
         first: steps of the first cycle.
@@ -66,7 +66,7 @@ def starts_of(first: int, multiplier: Fraction, most: int) -> list[Start]:
 
 
 def _last_step(first: int, multiplier: Fraction) -> int:
-    """Return the last step that a cycle may have."""
+    """Return the last step that a cycle may contain."""
     if multiplier > 1:
         return MAX_STEP
     return min(MAX_STEP, math.ceil(first / (1 - multiplier)) - 1)
@@ -86,15 +86,15 @@ def _rounded(
     last: int,
     bits: int,
 ) -> list[Start] | None:
-    """Return starts that are no whole numbers, None where the bits do not tell."""
+    """Return starts that are not integers, None if more bits are needed."""
     one = 2**bits
-    # A length is too small by less than 2**33 units, and a start by that of each cycle.
-    doubt = 2**33 * (count + 1)
+    # A length is too small by less than 2**33 units, and a start by the sum of these.
+    error = 2**33 * (count + 1)
     time, steps = math.floor(start * one), math.floor(length * one)
     starts: list[Start] = []
     while len(starts) < count:
         floor, part = divmod(time, one)
-        if part + doubt > one:
+        if part + error > one:
             return None
         starts.append(
             Start(floor, floor + 1, part / one, (one - part) / one, steps / one)

@@ -46,25 +46,25 @@ class StepMath:
 
     @staticmethod
     def where(condition: Any, a: Any, b: Any) -> Any:
-        """Select from `a` or `b`, of which a Python float takes the real type."""
+        """Select from `a` or `b`; a Python float gets the real dtype."""
         return ops.where(condition, _real_if_float(a), _real_if_float(b))
 
     @staticmethod
     def relu(x: Any) -> Any:
-        """Return integers, 0 for those below it."""
+        """Return integers, with negative ones replaced by 0."""
         return ops.relu(x)
 
     @staticmethod
     def power(x: Any, y: Any) -> Any:
-        """Return x to the power y, a number or reals."""
+        """Return x to the power y, a number or a real tensor."""
         return ops.power(x, _like(y, x))
 
     @staticmethod
     def geometric(factor: float, count: Any, length: int = 1) -> Any:
-        """Return factor**(count / length), of a number and real numbers.
+        """Return factor**(count / length) for a number and real numbers.
 
-        The logarithm is taken on the host: float32 holds 0.9999 with an error that
-        its millionth power would show.
+        The logarithm is computed on the host: 0.9999 has a rounding error in float32
+        that would show in its millionth power.
         """
         return ops.exp(count * (math.log(factor) / length))
 
@@ -75,15 +75,15 @@ class StepMath:
 
     @staticmethod
     def real(x: Any) -> Any:
-        """Return integers as reals, the only way from a step to a real number."""
+        """Return integers as reals. Formulas convert steps in no other way."""
         return ops.cast(x, _real_dtype())
 
     @staticmethod
     def piecewise(step: Any, boundaries: Sequence[int], pieces: Sequence[Piece]) -> Any:
         """Return the value of the piece of the last boundary at or below each step.
 
-        Each piece, a function of the step or a number, is computed at every step.
-        Numbers are looked up where they are many: one by one they take XLA minutes.
+        A piece is a number or a function of the step, computed at every step. Many
+        numbers are looked up in a table: XLA would take minutes to compile selections.
         """
         if len(pieces) > FEW and are_numbers(pieces):
             return StepMath.take(pieces, StepMath.searchsorted(boundaries, step), step)
@@ -94,22 +94,23 @@ class StepMath:
 
     @staticmethod
     def searchsorted(boundaries: Sequence[int], step: Any) -> Any:
-        """Return how many boundaries, of rising ones, are at or below each step."""
+        """Return how many of the increasing boundaries are at or below each step."""
         table = _table(boundaries, keras.backend.standardize_dtype(step.dtype))
         if len(step.shape) == 0:
-            # TensorFlow searches for no scalar, and Keras before 3.12 in no graph.
+            # TensorFlow's searchsorted rejects a scalar, as Keras before 3.12 does in
+            # a graph.
             return ops.sum(ops.cast(step >= table, "int32"))
         found = ops.searchsorted(table, ops.reshape(step, [-1]), side="right")
         return ops.reshape(found, ops.shape(step))
 
     @staticmethod
     def take(column: Sequence[float], index: Any, x: Any) -> Any:
-        """Return what a column has at indices; whole numbers are of the type of x."""
+        """Return the items of a column at indices; integers get the dtype of x."""
         return ops.take(_table(column, _dtype_of(column, x)), index, axis=0)
 
     @staticmethod
     def int32(x: Any) -> Any:
-        """Return integers as signed words of 32 bits, whose products wrap."""
+        """Return integers as int32, whose products wrap around."""
         return ops.cast(x, "int32")
 
     @staticmethod
@@ -124,14 +125,14 @@ class StepMath:
 
     @staticmethod
     def right_shift(x: Any, y: Any) -> Any:
-        """Return words moved to the right, with their sign filling up."""
+        """Return words shifted right arithmetically: the sign bit fills the gap."""
         return ops.right_shift(x, _like(y, x))
 
     @staticmethod
     def find_row(table: Sequence[int], x: Any) -> Any:
-        """Return for each row whether its number is not above x: it or an earlier one.
+        """Return for each row whether its number is at or below x, as a mask.
 
-        A gather with its number would take ten operations to guard against -1.
+        A gather by row number would take ten more operations to guard against -1.
         """
         return ops.expand_dims(x, -1) >= _like(table, x)
 
@@ -142,11 +143,11 @@ class StepMath:
 
     @staticmethod
     def look_up(column: Sequence[float], row: Any, x: Any) -> Any:
-        """Return the value of a column in a row; whole numbers are of the type of x."""
+        """Return the value of a column in a row; integers get the dtype of x."""
         values = _column(column, x)
         if list(column) == sorted(column):
-            nothing = _column([type(column[0])(0)], x)
-            return ops.amax(ops.where(row, values, nothing), axis=-1)
+            zero = _column([type(column[0])(0)], x)
+            return ops.amax(ops.where(row, values, zero), axis=-1)
         number = ops.expand_dims(StepMath.row_number(row), -1)
         here = number == np.arange(len(column), dtype="int32")
         return ops.sum(ops.where(here, values, _column([0.0], x)), axis=-1)
@@ -167,11 +168,11 @@ class StepMath:
 
     @staticmethod
     def call_external(schedule: Any, step: Any) -> Any:
-        """Return the values of a schedule that is not ours, asked step by step.
+        """Return the values of another library's schedule, called for each step.
 
-        Keras's own warmup branches on the step, so that it takes scalars only.
+        Keras's own warmup branches on the step, so it takes scalars only.
         """
-        if len(step.shape) == 0:  # TensorFlow's shape of a scalar is true.
+        if len(step.shape) == 0:  # TensorFlow's shape of a scalar is truthy.
             return ops.cast(schedule(step), _real_dtype())
         values = ops.map(
             lambda one: ops.cast(schedule(one), _real_dtype()), ops.reshape(step, [-1])
@@ -198,9 +199,10 @@ def _real_if_float(x: Any) -> Any:
 
 
 def _like(y: Any, x: Any) -> Any:
-    """Return a number, or several, in the type of a tensor.
+    """Return a number, or a tuple of numbers, with the dtype of a tensor.
 
-    It spares TensorFlow a cast, and elsewhere a half `floatx` would make integers real.
+    It saves TensorFlow a cast. On other backends a half-precision `floatx` would turn
+    integers into reals.
     """
     if not isinstance(y, (int, float, tuple)):
         return y
@@ -212,14 +214,14 @@ def _column(column: Sequence[float], x: Any) -> Any:
 
 
 def _dtype_of(column: Sequence[float], x: Any) -> str:
-    """Return the type of x for a column of integers, else that of reals."""
+    """Return the dtype of x for a column of integers, else the real dtype."""
     whole = isinstance(column[0], int)
     return keras.backend.standardize_dtype(x.dtype) if whole else _real_dtype()
 
 
 def _table(column: Sequence[float], dtype: str) -> Any:
-    """Return a long column as a tensor: item by item it would take JAX a while."""
-    if keras.backend.backend() == "torch":  # Whose compiler cannot see into an array.
+    """Return a long column as a tensor; JAX converts a list item by item, slowly."""
+    if keras.backend.backend() == "torch":  # Its compiler cannot trace a NumPy array.
         return ops.convert_to_tensor(list(column), dtype)
     return ops.convert_to_tensor(np.asarray(column, dtype), dtype)
 
@@ -231,7 +233,7 @@ def _constant(value: Any, dtype: str) -> Any:
 
 
 def _largest_step(dtype: str) -> float | int:
-    """Return the largest step up to 2**31 - 1 that `dtype` holds exactly."""
+    """Return the largest step up to 2**31 - 1 that `dtype` represents exactly."""
     if dtype == "bfloat16":
         return float(2**31 - 2**23)
     if "float" in dtype:

@@ -38,12 +38,12 @@ class Triangular(Schedule):
     Args:
         min_learning_rate: the rate at the start of each cycle, 0 or more.
         max_learning_rate: the rate at the top of the first cycle, 0 or more.
-        step_size_up: steps of the way up.
-        step_size_down: steps of the way down; None for as many as up.
+        step_size_up: steps of the rise.
+        step_size_down: steps of the fall; None for as many as in the rise.
         mode: "triangular", all cycles alike; "triangular2", each half as high as the
             last; "exp_range", the height multiplied by `gamma` at every step.
-        gamma: the factor of "exp_range", above 0; above 1 the maximum must not lie
-            below the minimum, for the rate would become negative.
+        gamma: the factor of "exp_range", above 0. Above 1 the maximum must be at least
+            the minimum, or the rate would become negative.
     """
 
     min_learning_rate: Rate
@@ -55,7 +55,7 @@ class Triangular(Schedule):
 
     def check(self) -> None:
         if self._period > MAX_STEP:
-            what = f"such that both ways take at most {MAX_STEP} steps"
+            what = f"such that a cycle takes at most {MAX_STEP} steps"
             raise ValueError(
                 message("Triangular", "step_size_down", what, self.step_size_down)
             )
@@ -66,17 +66,17 @@ class Triangular(Schedule):
             raise ValueError(message("Triangular", "max_learning_rate", what, high))
 
     def value(self, step: Any, xp: Any) -> Any:
-        place = xp.mod(step, self._period)
+        phase = xp.mod(step, self._period)
         down, up = self._period - self.step_size_up, self.step_size_up
-        rise = xp.real(xp.minimum(place, up)) / up
-        fall = xp.real(self._period - xp.maximum(place, up)) / down
-        # The way from each end is counted in whole steps, so that none is rounded off.
-        on_rise = place < up
+        rise = xp.real(xp.minimum(phase, up)) / up
+        fall = xp.real(self._period - xp.maximum(phase, up)) / down
+        # Both fractions are computed from integer steps and keep their accuracy.
+        on_rise = phase < up
         high = xp.where(on_rise, rise, fall)
         low = xp.where(
             on_rise,
-            xp.real(up - xp.minimum(place, up)) / up,
-            xp.real(xp.maximum(place, up) - up) / down,
+            xp.real(up - xp.minimum(phase, up)) / up,
+            xp.real(xp.maximum(phase, up) - up) / down,
         )
         return self.min_learning_rate * low + self._top(step, xp) * high
 
@@ -84,19 +84,19 @@ class Triangular(Schedule):
     def bounds(self) -> Bounds:
         tops = [self.step_size_up]
         if self.mode == "exp_range" and self.gamma < 1.0:
-            # Where t * gamma**t is largest, unless the way up ends before.
+            # Where t * gamma**t is largest, unless the rise ends before.
             turn = min(-1.0 / math.log(self.gamma), self.step_size_up)
             tops = [math.floor(turn), math.ceil(turn)]
         bounds = bounds_at(self, 0, *tops)
         if self.mode == "exp_range" and self.gamma > 1.0:
-            # As high as a top would be at the last step of all.
+            # The top of a cycle at the last step of all.
             with np.errstate(over="ignore"):
                 top = float(self._top(MAX_STEP, HostMath))
             bounds = hull(*bounds, top)
         return bounds
 
     def momentum(self, low: float = 0.8, high: float = 0.9) -> "Triangular":
-        """Return the momentum that goes down while the rate goes up, and back.
+        """Return a momentum that falls while the rate rises, and rises while it falls.
 
         Args:
             low: the momentum at the highest rate.
@@ -110,7 +110,7 @@ class Triangular(Schedule):
         )
 
     def _range(self, step: Any, xp: Any) -> Any:
-        """Return gamma**step, which stays finite if it grows."""
+        """Return gamma**step, limited to finite values."""
         if self.gamma <= 1.0:
             return xp.geometric(self.gamma, step)
         largest = max(self.max_learning_rate, 1.0)
@@ -121,14 +121,14 @@ class Triangular(Schedule):
         return self.step_size_up + (self.step_size_down or self.step_size_up)
 
     def _top(self, step: Any, xp: Any) -> Any:
-        """Return the rate at the top of a cycle as high as that of `step`."""
+        """Return the rate at the top of a cycle with the height at `step`."""
         if self.mode == "triangular":
             return self.max_learning_rate
         if self.mode == "triangular2":
             scale = xp.geometric(0.5, xp.real(xp.floor_divide(step, self._period)))
         else:
             scale = self._range(xp.real(step), xp)
-        if self.gamma > 1.0:  # Where 1 - scale would be as large as scale.
+        if self.gamma > 1.0:  # 1 - scale would be as large as scale.
             height = self.max_learning_rate - self.min_learning_rate
             return self.min_learning_rate + height * scale
         return self.min_learning_rate * (1.0 - scale) + self.max_learning_rate * scale
@@ -147,8 +147,8 @@ class SlantedTriangular(Recipe):
 
     Args:
         max_learning_rate: the rate of the peak, 0 or more.
-        total_steps: steps of the whole; at least one of them must be spent rising.
-        cut_fraction: the part of the steps that is spent rising, above 0 and below 1.
+        total_steps: steps of rise and fall; at least one must belong to the rise.
+        cut_fraction: the fraction of the steps in the rise, above 0 and below 1.
         ratio: how many times the peak is above the start and the end.
     """
 
@@ -168,7 +168,7 @@ class SlantedTriangular(Recipe):
         return PiecewiseInterpolation(points, (low, self.max_learning_rate, low))
 
     def momentum(self, low: float = 0.8, high: float = 0.9) -> PiecewiseInterpolation:
-        """Return the momentum that goes down while the rate goes up, and back.
+        """Return a momentum that falls while the rate rises, and rises while it falls.
 
         Args:
             low: the momentum at the highest rate.

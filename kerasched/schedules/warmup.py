@@ -1,4 +1,4 @@
-"""A ramp in front of a schedule."""
+"""A ramp before a schedule."""
 
 import dataclasses
 from typing import Any
@@ -41,11 +41,11 @@ class Warmup(Schedule):
     start + (schedule(0) - start) * f(step / warmup_steps) for step < warmup_steps,
     schedule(step - warmup_steps) from there on
 
-    With the default start of 0 the first update is made at rate 0, which changes no
-    weight: give a `start_learning_rate` to use it.
+    With the default start of 0 the first update has rate 0 and changes no weight. A
+    `start_learning_rate` above 0 avoids that.
 
     Args:
-        schedule: what follows; it counts from 0 at step = warmup_steps.
+        schedule: the schedule that follows; it counts from 0 at step = warmup_steps.
         warmup_steps: steps until the schedule begins; 0 for no warmup.
         start_learning_rate: the rate at step 0, 0 or more.
         shape: the ramp f. "linear"; "cosine", half a wave; "polynomial",
@@ -61,7 +61,7 @@ class Warmup(Schedule):
     power: Positive = 2.0
 
     def check(self) -> None:
-        # Asked for here once, not in every step; None for another library's schedule.
+        # Computed once, not in every step; None for another library's schedule.
         exact = getattr(self.schedule, "exact", False)
         target = float(self.schedule.evaluate(0)) if exact else None
         object.__setattr__(self, "_target", target)
@@ -108,9 +108,9 @@ class Warmup(Schedule):
         return value_of(self.schedule, since(step, self.warmup_steps, xp), xp)
 
     def _selected(self, step: Any, xp: Any) -> Any:
-        """Return the value where the schedule alone knows its first rate.
+        """Return the value if the first rate is known only in the compiled step.
 
-        It gives that until the ramp is over, so that it is asked once for both.
+        The schedule returns it until the ramp is over, so one evaluation is enough.
         """
         after = self._after(step, xp)
         if self.warmup_steps == 0:
@@ -130,7 +130,7 @@ class Warmup(Schedule):
         return progress.interpolate(self.start_learning_rate, target)
 
     def _exponential(self, progress: Progress, target: Any, xp: Any) -> Any:
-        """Return start**left * target**done, of which no part is above both rates."""
+        """Return start**left * target**done, with no intermediate above both rates."""
         start = self.start_learning_rate
         if not isinstance(target, float):
             return xp.power(start, progress.left) * xp.power(target, progress.done)
@@ -140,7 +140,7 @@ class Warmup(Schedule):
 
 
 def check_exponential(owner: str, argument: str, rate: float) -> None:
-    """Raise ValueError if a rate is 0 in float32, from where no factor leads away."""
+    """Raise ValueError if a rate is 0 in float32, which no factor can change."""
     if rate < SMALLEST:
         least = "above 0" if rate == 0.0 else f"at least {SMALLEST}"
         what = f"{least} for the exponential shape"

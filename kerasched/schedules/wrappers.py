@@ -94,7 +94,7 @@ class Clip(_Wrapper):
 
     def value(self, step: Any, xp: Any) -> Any:
         value = value_of(self.schedule, step, xp)
-        # A Constant's value is a Python number, which no backend's minimum takes.
+        # A Constant's value is a Python number, which the backends' minimum rejects.
         value = value + 0.0 * xp.real(step) if isinstance(value, float) else value
         if self.low > 0.0:
             value = xp.maximum(value, self.low)
@@ -119,8 +119,8 @@ class Shift(_Wrapper):
 
     Args:
         schedule: the schedule.
-        steps: steps by which it is moved earlier; later if negative, its first rate
-            then being held.
+        steps: steps by which it is moved earlier. If negative, it is moved later and
+            its first rate is held until then.
     """
 
     steps: int
@@ -129,7 +129,7 @@ class Shift(_Wrapper):
         if self.steps <= 0:
             moved = xp.maximum(step, -self.steps) - (-self.steps)
         else:
-            # Cut first, so that the sum stays within 31 bits.
+            # Limited first, so that the sum does not overflow 31 bits.
             moved = xp.minimum(step, MAX_STEP - self.steps) + self.steps
         return value_of(self.schedule, moved, xp)
 
@@ -180,8 +180,8 @@ class PerEpoch(_Strided):
     schedule(step // steps_per_epoch)
 
     Args:
-        schedule: a schedule whose steps are meant as epochs.
-        steps_per_epoch: optimizer steps in one epoch, or the dataset that has them as
+        schedule: a schedule whose steps are epochs.
+        steps_per_epoch: optimizer steps in one epoch, or a dataset with as many
             batches: a tf.data.Dataset, keras.utils.PyDataset or torch DataLoader.
     """
 
@@ -202,11 +202,11 @@ class PerUpdate(_Strided):
 
     schedule(step // gradient_accumulation_steps)
 
-    A Keras optimizer hands a schedule the number of batches, also where it updates the
-    weights once in several of them.
+    A Keras optimizer calls a schedule with the number of batches, also if it updates
+    the weights once in several batches.
 
     Args:
-        schedule: a schedule whose steps are meant as updates.
+        schedule: a schedule whose steps are updates.
         gradient_accumulation_steps: batches in one update, as given to the optimizer.
     """
 

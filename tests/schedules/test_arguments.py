@@ -391,7 +391,7 @@ def message(make):
         ),
         (
             lambda: Triangular(0.1, 0.2, 2**30, 2**30),
-            "Argument `step_size_down` of Triangular must be such that both ways take "
+            "Argument `step_size_down` of Triangular must be such that a cycle takes "
             "at most 2147483647 steps. Received: step_size_down=1073741824",
         ),
         (
@@ -476,7 +476,7 @@ def message(make):
         (
             lambda: CosineWave(0.1, 0.0, 10, math.pi),
             "Argument `cycles` of CosineWave must be a number of fewer digits, so that "
-            "each step's place can be counted. Received: cycles=3.141592653589793",
+            "each step's phase can be counted. Received: cycles=3.141592653589793",
         ),
         (
             lambda: PiecewiseInterpolation((0, 5, 5, 5), (0.1, 0.2, 0.3, 0.4)),
