@@ -1,8 +1,8 @@
-"""A rate for each depth of a model, so that lower layers change less.
+"""Layer-wise learning-rate decay: lower rates for lower layers.
 
-Keras's own OptimizerMap knows a variable by its path. A path may change when a model is
-loaded, as it does in a Sequential that was built by its first call; so here a variable
-is known by its place among the model's trainable ones, which stays.
+Keras's own OptimizerMap identifies a variable by its path. The path may change when a
+model is loaded, for instance in a Sequential that was built by its first call. Here a
+variable is identified by its index among the trainable variables, which is stable.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from kerasched.schedules.arguments import check_of
 from kerasched.schedules.registry import PACKAGE
 from kerasched.schedules.wrappers import Scale
 
-# An older Keras can import the package, and is refused where it is used.
+# The package can be imported with an older Keras; using this raises an error.
 _MultiOptimizer: Any = getattr(
     keras.optimizers, "MultiOptimizer", keras.optimizers.Optimizer
 )
@@ -44,14 +44,15 @@ def layerwise(
 
     schedule(step) * decay**(number of depths above)
 
-    Each layer with weights is a depth. Layers count in the order of `model.layers`,
-    those of models inside it one by one, any other layer as one. Weights of no layer
-    get the schedule itself. Clipping by a global norm is done at each depth alone.
+    Each layer with weights is a depth, in the order of `model.layers`. Layers of nested
+    models count one by one, any other layer counts as one. Weights that belong to no
+    layer get the schedule itself. Clipping by a global norm applies to each depth
+    separately.
 
     Deep models need `groups`: MobileNetV2 has 105 layers with weights, and
     0.75**104 is 1e-13. Grouped by the prefixes of its layers' names it has 19 depths:
     the stem, expanded_conv, block_1 to block_16, and the head. Names in the stem and
-    the head match nothing, and these two are depths because they are not neighbours.
+    the head match nothing, but they are two depths, because they are not neighbours.
 
         def block(layer):
             return re.match("expanded_conv|block_[0-9]+|", layer.name)[0]
@@ -59,22 +60,22 @@ def layerwise(
         layerwise(keras.applications.MobileNetV2(), 1e-3, groups=block)
 
     Args:
-        model: a model that has its weights. Freeze and unfreeze layers before.
+        model: a model that is built. Freeze and unfreeze layers before.
         schedule: the rate of the last layer that has weights; a number or a schedule.
         decay: the factor from a depth to the one below it, above 0.
-        optimizer: what each depth is trained with: a function or class that is given a
-            rate, an optimizer that is copied with other rates, or a name or config as
-            `keras.optimizers.get` takes it. None for keras.optimizers.AdamW.
+        optimizer: the optimizer of each depth: a function or class that takes a rate,
+            an optimizer that is copied with other rates, or a name or config for
+            `keras.optimizers.get`. None for keras.optimizers.AdamW.
         groups: a function that is called with each layer that has weights. Neighbours
-            for which it returns equal values are one depth; the same value further up
-            or down is another depth. None for each layer by itself.
+            with equal return values are one depth; an equal value elsewhere is another
+            depth. None to make each layer a depth.
 
     Returns:
-        A keras.optimizers.MultiOptimizer, saved with the model. A UserWarning says if
-        the lowest trainable weights get less than 1e-6 of the schedule.
+        A keras.optimizers.MultiOptimizer, which is saved with the model. A UserWarning
+        tells if the lowest trainable weights get less than 1e-6 of the schedule.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: the model has no trainable weights, or a number is out of range.
         RuntimeError: the installed Keras is older than 3.15.
     """
@@ -88,21 +89,21 @@ def layerwise(
     if not isinstance(schedule, LearningRateSchedule):
         schedule = check_of(Rate)("layerwise", "schedule", schedule)
     decay = check_of(Positive)("layerwise", "decay", decay)
-    make = _maker(optimizer)
+    make = _factory(optimizer)
     above = _depths_above(model, groups)
     counts = [above.get(id(variable), 0) for variable in model.trainable_variables]
     depths = sorted(set(counts))
     _warn_of_small_factors(depths, decay)
     members = [make(_scaled(schedule, decay**depth)) for depth in depths]
     places = [depths.index(count) for count in counts]
-    whole = LayerwiseOptimizer(OptimizerByPlace(members, places))
-    whole.build(model.trainable_variables)
-    return whole
+    combined = LayerwiseOptimizer(OptimizerByPlace(members, places))
+    combined.build(model.trainable_variables)
+    return combined
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class OptimizerByPlace:
-    """Which optimizer trains which variable, by the variables' places.
+    """A map from trainable variables to optimizers, by the index of the variable.
 
     Args:
         optimizers: the optimizers.
@@ -116,11 +117,11 @@ class OptimizerByPlace:
         self.optimizers, self.places = list(optimizers), list(places)
         self._of_variable: dict[int, keras.optimizers.Optimizer] = {}
 
-    def meet(self, variables: Sequence[Any]) -> None:
-        """Learn which variables are at the places.
+    def bind(self, variables: Sequence[Any]) -> None:
+        """Assign an optimizer to each trainable variable of a model.
 
         Raises:
-            ValueError: there are more or fewer of them than places.
+            ValueError: there are more or fewer variables than places.
         """
         if len(variables) != len(self.places):
             what = f"as many as layerwise was called for, {len(self.places)}"
@@ -133,11 +134,11 @@ class OptimizerByPlace:
         }
 
     def values(self) -> list[keras.optimizers.Optimizer]:
-        """Return the optimizers: Keras lists them by this name."""
+        """Return the optimizers. Keras calls this method to list them."""
         return self.optimizers
 
     def __call__(self, variable: Any) -> keras.optimizers.Optimizer:
-        """Return the optimizer of a variable that was met."""
+        """Return the optimizer of a variable."""
         return self._of_variable[id(variable)]
 
     def get_config(self) -> dict[str, Any]:
@@ -157,7 +158,7 @@ class OptimizerByPlace:
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class LayerwiseOptimizer(_MultiOptimizer):
-    """Several optimizers, each for the variables that an OptimizerByPlace gives it."""
+    """Several optimizers, each for the variables that an OptimizerByPlace assigns."""
 
     def __init__(
         self,
@@ -170,13 +171,13 @@ class LayerwiseOptimizer(_MultiOptimizer):
         self._by_place = optimizer_map
 
     def build(self, var_list: Sequence[Any]) -> None:
-        """Make the optimizers' state for the trainable variables of a model."""
+        """Create the optimizers' variables for the trainable variables of a model."""
         if not self.built:
-            self._by_place.meet(var_list)
+            self._by_place.bind(var_list)
         super().build(var_list)
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
-        """Put the moving averages in the weights' place, where there are any."""
+        """Assign the moving averages to the weights, if there are any."""
         if hold_values(self.variables):  # Not on JAX after a step that raised.
             super().finalize_variable_values(var_list)
 
@@ -190,8 +191,8 @@ def _require_multi_optimizer(owner: str) -> None:
         )
 
 
-def _maker(optimizer: Any) -> Callable[[Any], keras.optimizers.Optimizer]:
-    """Return what makes one optimizer for a rate."""
+def _factory(optimizer: Any) -> Callable[[Any], keras.optimizers.Optimizer]:
+    """Return a function that makes an optimizer with a rate."""
     if optimizer is None:
         return keras.optimizers.AdamW
     if callable(optimizer):
@@ -222,11 +223,11 @@ def _warn_of_small_factors(depths: Sequence[int], decay: float) -> None:
 
 
 def _depths_above(model: keras.Model, groups: Any) -> dict[int, int]:
-    """Return, by each variable's id, how many depths lie above it."""
-    layers = [layer for layer in _flat(model) if layer.weights]
+    """Return the number of depths above each variable, by the variable's id."""
+    layers = [layer for layer in _flattened(model) if layer.weights]
     return {
         id(variable): above
-        # Of a layer in two places the lower one comes last, and stays.
+        # A layer that occurs twice gets the value of its lower position, set last.
         for above, depth in enumerate(reversed(_depths(layers, groups)))
         for layer in depth
         for variable in layer.weights
@@ -234,7 +235,7 @@ def _depths_above(model: keras.Model, groups: Any) -> dict[int, int]:
 
 
 def _depths(layers: list[keras.layers.Layer], groups: Any) -> list[list[Any]]:
-    """Return the layers of each depth, from the lowest one up."""
+    """Return the layers of each depth, lowest first."""
     if groups is None:
         return [[layer] for layer in layers]
     what = "None or a function of a layer that returns a hashable value"
@@ -243,16 +244,16 @@ def _depths(layers: list[keras.layers.Layer], groups: Any) -> list[list[Any]]:
     keys = [groups(layer) for layer in layers]
     for layer, key in zip(layers, keys, strict=True):
         if not isinstance(key, Hashable):
-            argument = f"groups({layer.name!r})"
-            raise TypeError(message("layerwise", argument, "hashable", key))
+            fix = f"For layer {layer.name!r} it returned {key!r}"
+            raise TypeError(message("layerwise", "groups", what, groups, fix))
     pairs = itertools.groupby(zip(keys, layers, strict=True), lambda pair: pair[0])
     return [[layer for _, layer in members] for _, members in pairs]
 
 
-def _flat(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Return the layers of a model and of the models in it, from the first one up."""
+def _flattened(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Return the layers of a model and of nested models, lowest first."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from _flat(layer)
+            yield from _flattened(layer)
         else:
             yield layer

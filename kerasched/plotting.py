@@ -1,4 +1,4 @@
-"""Pictures. Matplotlib is imported inside the functions: few runs need it."""
+"""Plots. Matplotlib is imported inside the functions, because few runs need it."""
 
 import math
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ MAX_POINTS = 4000
 def plot(schedule: Schedule, steps: int | None = None, ax: Any = None) -> Any:
     """Draw a schedule's rate over the optimizer's steps.
 
-    A rate holds until the next step, so that jumps are drawn as jumps. Of more than
-    4000 steps, 4000 at equal distances are drawn.
+    The curve is a step function: a rate applies until the next step. At most 4000
+    steps, at equal distances, are drawn.
 
     Args:
-        schedule: a schedule of this package; `label` of the line is its repr.
-        steps: the last step drawn, 1 or more. By default a tenth more than it takes
-            until the rate no longer changes; 1000 or more where it never stops.
-        ax: matplotlib axes to draw in; by default those of a new figure of pyplot.
+        schedule: a schedule of this package; its repr is the label of the line.
+        steps: the last step drawn, 1 or more. By default a tenth more than the steps
+            until the rate is constant, or at least 1000 if it never is.
+        ax: the matplotlib axes to draw in; by default those of a new pyplot figure.
 
     Returns:
         The matplotlib axes.
@@ -47,7 +47,7 @@ def plot(schedule: Schedule, steps: int | None = None, ax: Any = None) -> Any:
     ax = _new_axes() if ax is None else ax
     rates = schedule.evaluate(at)
     ax.plot(at, rates, drawstyle="steps-post", label=repr(schedule))
-    ax.update_datalim([(0.0, 0.0)])  # The axis shows 0, or a slope would look steep.
+    ax.update_datalim([(0.0, 0.0)])  # The axis includes 0, or a slope would look steep.
     ax.autoscale_view()
     ax.set(xlabel="optimizer step", ylabel="learning rate")
     ax.grid(alpha=0.3)
@@ -65,10 +65,10 @@ def horizon(schedule: Schedule, steps: int | None = None) -> int:
 
 
 def longest_length(schedule: Any) -> int:
-    """Return the longest of a schedule's lengths and of those inside it, in steps.
+    """Return the longest length among the arguments of a schedule, in steps.
 
-    A length inside PerEpoch is in epochs, and inside PerUpdate in updates: it takes as
-    many times longer. 0 where there is none, as in another library's schedule.
+    Nested schedules are included. PerEpoch and PerUpdate multiply the lengths inside
+    them. It is 0 if there is none, as in another library's schedule.
     """
     if not isinstance(schedule, Schedule):
         return 0
@@ -91,7 +91,7 @@ def save_plot(
     steps: int | None = None,
     size: tuple[float, float] = (8.0, 5.0),
 ) -> None:
-    """Write a picture of a schedule: the same bytes whenever it is written.
+    """Write a plot of a schedule to a file, always with the same bytes.
 
     Args:
         schedule: a schedule of this package.
@@ -102,7 +102,7 @@ def save_plot(
     import matplotlib
     from matplotlib.figure import Figure
 
-    # By default a date and random names are written into the file.
+    # By default matplotlib writes a date and random names into the file.
     settings = {"svg.hashsalt": "kerasched", "svg.fonttype": "none"}
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with matplotlib.rc_context(settings), np.errstate(over="ignore"):
@@ -114,7 +114,7 @@ def save_plot(
 def plot_training(
     learning_rates: Sequence[float], losses: Sequence[float], path: Path
 ) -> None:
-    """Write a picture of the rate and the loss at every step.
+    """Write a plot of the rate and the loss at every step to a file.
 
     Args:
         learning_rates: the rate of each optimizer step.
@@ -141,14 +141,14 @@ def plot_losses(
     suggestions: Mapping[str, float | None],
     ax: Any = None,
 ) -> Any:
-    """Draw the losses of a sweep over its rates, and the suggestions on the curve.
+    """Draw the losses of a sweep over its rates, with the suggestions on the curve.
 
     Args:
-        rates: the rates, rising.
+        rates: the rates in increasing order.
         losses: the loss at each rate.
         smoothed: the smoothed loss at each rate.
-        suggestions: rates by the names to show; None is not shown.
-        ax: matplotlib axes to draw in; by default those of a new figure of pyplot.
+        suggestions: rates by the names to show; None is left out.
+        ax: the matplotlib axes to draw in; by default those of a new pyplot figure.
 
     Returns:
         The matplotlib axes.
@@ -162,7 +162,7 @@ def plot_losses(
             label = f"{name}: {rate:.2g}"
             ax.plot(rate, at, marker, color=f"C{'oDsv'.index(marker) + 1}", label=label)
     shown = [loss for loss in smoothed if np.isfinite(loss)]
-    if shown:  # Losses of single batches may be far above, after the divergence.
+    if shown:  # Losses of single batches may be far larger after the divergence.
         low = min([*shown, *(loss for loss in losses if np.isfinite(loss))])
         margin = 0.05 * (max(shown) - low) or 1.0
         ax.set_ylim(low - margin, max(shown) + margin)

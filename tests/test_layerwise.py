@@ -282,7 +282,13 @@ NO_WEIGHTS = "Argument `model` of layerwise must be a model with trainable weigh
         (
             TypeError,
             {"groups": lambda layer: [layer.name[:2]]},
-            "Argument `groups('one_weight",
+            "Argument `groups` of layerwise must be None or a function of a layer that "
+            "returns a hashable value. Received: groups=<function",
+        ),
+        (
+            TypeError,
+            {"groups": lambda layer: [layer.name[:2]]},
+            "For layer 'one_weight",
         ),
         (
             TypeError,

@@ -27,9 +27,17 @@ def listing():
     lines = []
     for module in MODULES:
         for name, value in sorted(vars(importlib.import_module(module)).items()):
-            if not name.startswith("_") and is_ours(value):
+            if not name.startswith("_") and is_public(module, name, value):
                 lines += described(f"{module}.{name}", value)
     return lines
+
+
+def is_public(module, name, value):
+    """Return whether a name is made public by a module, not only imported by it."""
+    if not is_ours(value):
+        return False
+    home = value.__module__
+    return home.startswith(module) or not hasattr(sys.modules[home], name)
 
 
 def is_ours(value):

@@ -2,8 +2,8 @@
 
 `kerasched.compat.torch`, `.transformers`, `.optax`, `.timm` and `.paddle` have a
 function for each scheduler. It takes the arguments of the original, with the base rate
-`lr` where that takes an optimizer, and returns a schedule of this package. What is
-saved with a model is that schedule, so that a file does not depend on `compat`.
+`lr` instead of an optimizer, and returns a schedule of this package. That schedule is
+saved with a model, so a file does not depend on `compat`.
 """
 
 import importlib

@@ -1,6 +1,7 @@
-"""Annotations of the ports' arguments: their kind and range, as the originals check.
+"""Annotations of the ports' arguments, with the types and ranges of the originals.
 
-A port is checked by them before it runs, in the names that its caller wrote.
+The arguments of a port are checked by them before it runs, so that errors have the
+original's names.
 """
 
 import math
@@ -22,13 +23,13 @@ from kerasched.errors import scalar
 from kerasched.schedules.arguments import ScheduleArgument
 from kerasched.schedules.from_function import RegisteredFunction
 
-# Relative: 0.07 * 100 is meant to be 7 steps, though the float lies just above it.
+# Relative: 0.07 * 100 stands for 7 steps, although the float is slightly larger.
 ROUNDING = 1e-9
 
 
 @dataclass(eq=False, repr=False)
 class WholeNumber(Integer):
-    """An integer that may be given as a float, as 0.1 * 1000 steps are."""
+    """An integer that may be given as a float, such as 0.1 * 1000 steps."""
 
     def __call__(self, owner: str, argument: str, value: Any) -> int:
         number = scalar(value)
@@ -43,7 +44,7 @@ class WholeNumber(Integer):
 
 @dataclass(eq=False, repr=False)
 class Float(Number):
-    """A float: the originals refuse an integer here, which may be a percentage."""
+    """A float. The originals reject an integer here, as it may be a percentage."""
 
     def __call__(self, owner: str, argument: str, value: Any) -> float:
         if isinstance(scalar(value), int):
@@ -53,7 +54,7 @@ class Float(Number):
 
 @dataclass(eq=False, repr=False)
 class ZeroOrNormal(Number):
-    """A number from 0 that float32 does not make 0 where it is not."""
+    """A non-negative number that does not underflow to 0 in float32."""
 
     def __call__(self, owner: str, argument: str, value: Any) -> float:
         number = super().__call__(owner, argument, value)

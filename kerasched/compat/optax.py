@@ -1,4 +1,4 @@
-"""optax.schedules, as schedules; a step is an update, as there."""
+"""optax.schedules, as schedules; a step is an update, as in optax."""
 
 import math
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from kerasched.compat.arguments import Scales
 from kerasched.compat.arguments import Schedules
 from kerasched.compat.arguments import WholeCount
 from kerasched.compat.arguments import WholeSteps
-from kerasched.compat.not_ported import follows_a_metric
-from kerasched.compat.porting import chosen
-from kerasched.compat.porting import joined
+from kerasched.compat.porting import look_up
+from kerasched.compat.porting import metric_driven
 from kerasched.compat.porting import port
-from kerasched.compat.porting import rising
+from kerasched.compat.shared import chain
+from kerasched.compat.shared import warmup_then
 from kerasched.errors import message
 from kerasched.schedules import Chain
 from kerasched.schedules import Constant
@@ -33,7 +33,7 @@ from kerasched.schedules.arguments import Share
 
 SHAPES = {"linear": "linear", "cosine": "cosine"}
 
-reduce_on_plateau = follows_a_metric("optax.contrib.reduce_on_plateau")
+reduce_on_plateau = metric_driven("optax.contrib.reduce_on_plateau")
 contrib = SimpleNamespace(reduce_on_plateau=reduce_on_plateau)
 
 
@@ -51,11 +51,11 @@ def polynomial_schedule(
     transition_steps: AnyWhole,
     transition_begin: AnyWhole = 0,
 ) -> Schedule:
-    """optax's polynomial_schedule; without transition_steps the start is kept."""
+    """optax's polynomial_schedule; constant if transition_steps is 0."""
     if transition_steps <= 0:
         return Constant(init_value)
     decay = PolynomialDecay(init_value, transition_steps, end_value, power)
-    return _begun(decay, transition_begin)
+    return _delayed(decay, transition_begin)
 
 
 @port
@@ -65,7 +65,7 @@ def linear_schedule(
     transition_steps: AnyWhole,
     transition_begin: AnyWhole = 0,
 ) -> Schedule:
-    """optax's linear_schedule; without transition_steps the start is kept."""
+    """optax's linear_schedule; constant if transition_steps is 0."""
     steps = (transition_steps, transition_begin)
     return polynomial_schedule(init_value, end_value, 1.0, *steps)
 
@@ -79,14 +79,14 @@ def exponential_decay(
     staircase: bool = False,
     end_value: Rate | None = None,
 ) -> Schedule:
-    """optax's exponential_decay; without steps or rate the start is kept."""
+    """optax's exponential_decay; constant if its steps or its rate are 0."""
     if transition_steps <= 0 or decay_rate == 0:
         return Constant(init_value)
     decay = ExponentialDecay(init_value, transition_steps, decay_rate, staircase)
     if end_value is not None:
         falls = decay_rate < 1.0
         decay = decay.clip(end_value) if falls else decay.clip(high=end_value)
-    return _begun(decay, transition_begin)
+    return _delayed(decay, transition_begin)
 
 
 @port
@@ -96,7 +96,7 @@ def cosine_decay_schedule(
     alpha: Rate = 0.0,
     exponent: Positive = 1.0,
 ) -> Schedule:
-    """optax's cosine_decay_schedule, where alpha is a part of the start."""
+    """optax's cosine_decay_schedule, where alpha is a fraction of the start."""
     return CosineDecay(init_value, decay_steps, init_value * alpha, exponent)
 
 
@@ -104,8 +104,8 @@ def cosine_decay_schedule(
 def piecewise_constant_schedule(
     init_value: Rate, boundaries_and_scales: Scales | None = None
 ) -> Schedule:
-    """optax's piecewise_constant_schedule: each scale multiplies what was before."""
-    steps, rates = _scaled(init_value, boundaries_and_scales)
+    """optax's piecewise_constant_schedule: each scale multiplies the rate before."""
+    steps, rates = _boundaries_and_rates(init_value, boundaries_and_scales)
     return PiecewiseConstant(steps, rates)
 
 
@@ -115,10 +115,10 @@ def piecewise_interpolate_schedule(
     init_value: Rate,
     boundaries_and_scales: Scales | None = None,
 ) -> Schedule:
-    """optax's piecewise_interpolate_schedule: each scale multiplies what was before."""
+    """optax's piecewise_interpolate_schedule: each scale multiplies the rate before."""
     owner = "optax.piecewise_interpolate_schedule"
-    shape = chosen(owner, "interpolate_type", interpolate_type, SHAPES)
-    steps, rates = _scaled(init_value, boundaries_and_scales)
+    shape = look_up(owner, "interpolate_type", interpolate_type, SHAPES)
+    steps, rates = _boundaries_and_rates(init_value, boundaries_and_scales)
     return PiecewiseInterpolation((0, *steps), rates, shape)
 
 
@@ -162,7 +162,7 @@ def cosine_onecycle_schedule(
 def warmup_constant_schedule(
     init_value: Rate, peak_value: Rate, warmup_steps: AnyWhole
 ) -> Schedule:
-    """optax's warmup_constant_schedule; without warmup_steps the start is kept."""
+    """optax's warmup_constant_schedule; constant if warmup_steps is 0."""
     return linear_schedule(init_value, peak_value, warmup_steps)
 
 
@@ -175,14 +175,14 @@ def warmup_cosine_decay_schedule(
     end_value: Rate = 0.0,
     exponent: Positive = 1.0,
 ) -> Schedule:
-    """optax's warmup_cosine_decay_schedule: decay_steps hold the warmup too."""
+    """optax's warmup_cosine_decay_schedule: decay_steps include the warmup."""
     if decay_steps <= warmup_steps:
         owner = "optax.warmup_cosine_decay_schedule"
         what = f"above `warmup_steps`, which is {warmup_steps}: they include it"
         raise ValueError(message(owner, "decay_steps", what, decay_steps))
     end = end_value if peak_value else 0.0
     decay = CosineDecay(peak_value, decay_steps - warmup_steps, end, exponent)
-    return _warmed(init_value, peak_value, warmup_steps, decay)
+    return warmup_then(init_value, warmup_steps, peak_value, decay)
 
 
 @port
@@ -199,7 +199,7 @@ def warmup_exponential_decay_schedule(
     """optax's warmup_exponential_decay_schedule: a line, then exponential_decay."""
     how = (transition_begin, staircase, end_value)
     decay = exponential_decay(peak_value, transition_steps, decay_rate, *how)
-    return _warmed(init_value, peak_value, warmup_steps, decay)
+    return warmup_then(init_value, warmup_steps, peak_value, decay)
 
 
 @port
@@ -212,24 +212,20 @@ def sgdr_schedule(cosine_kwargs: CosineCycles) -> Schedule:
 
 @port
 def join_schedules(schedules: Schedules, boundaries: RisingMilestones) -> Schedule:
-    """optax's join_schedules: of schedules, each counting from its own boundary."""
+    """optax's join_schedules: schedules that each count from their own boundary."""
     names = ("optax.join_schedules", "schedules", "boundaries")
-    return joined(schedules, boundaries, *names)
+    return chain(schedules, boundaries, *names)
 
 
-def _begun(schedule: Schedule, begin: int) -> Schedule:
-    """Return a schedule whose first rate is held until it begins."""
+def _delayed(schedule: Schedule, begin: int) -> Schedule:
+    """Return a schedule that holds its first rate until it begins."""
     return schedule.shift(-begin) if begin > 0 else schedule
 
 
-def _warmed(start: float, peak: float, steps: int, schedule: Schedule) -> Schedule:
-    return rising(start, steps, peak, schedule)
-
-
-def _scaled(
+def _boundaries_and_rates(
     start: float, boundaries_and_scales: Mapping[int, float] | None
 ) -> tuple[list[int], list[float]]:
-    """Return the boundaries in their order, and the rates before and from each."""
+    """Return the boundaries in order, the first rate, and the rate from each on."""
     items = sorted((boundaries_and_scales or {}).items())
     scales = [scale for _, scale in items]
     rates = [start * math.prod(scales[:i]) for i in range(len(scales) + 1)]

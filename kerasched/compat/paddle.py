@@ -1,7 +1,7 @@
 """paddle.optimizer.lr, as schedules.
 
-A step is a call of scheduler.step(). Two are no functions of the step, raise and say
-what to use instead: MultiplicativeDecay and ReduceOnPlateau.
+A step is a call of scheduler.step(). Two are not functions of the step:
+MultiplicativeDecay and ReduceOnPlateau raise an error that names a replacement.
 """
 
 import math
@@ -18,14 +18,14 @@ from kerasched.compat.arguments import Function
 from kerasched.compat.arguments import PositiveFloat
 from kerasched.compat.arguments import Rates
 from kerasched.compat.arguments import WholeSteps
-from kerasched.compat.cyclic import Cyclic
-from kerasched.compat.not_ported import follows_a_metric
-from kerasched.compat.not_ported import multiplies
-from kerasched.compat.one_cycle import one_cycle
-from kerasched.compat.porting import half_wave
-from kerasched.compat.porting import multi_step
+from kerasched.compat.porting import metric_driven
+from kerasched.compat.porting import multiplicative
 from kerasched.compat.porting import port
-from kerasched.compat.porting import rising
+from kerasched.compat.shared import Cyclic
+from kerasched.compat.shared import cosine_annealing
+from kerasched.compat.shared import multi_step
+from kerasched.compat.shared import one_cycle
+from kerasched.compat.shared import warmup_then
 from kerasched.errors import message
 from kerasched.schedules import Chain
 from kerasched.schedules import Constant
@@ -43,17 +43,17 @@ from kerasched.schedules.arguments import Share
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.arguments import Width
 
-MultiplicativeDecay = multiplies(
+MultiplicativeDecay = multiplicative(
     "paddle.MultiplicativeDecay", "paddle.LambdaDecay", "paddle.ExponentialDecay"
 )
-ReduceOnPlateau = follows_a_metric("paddle.ReduceOnPlateau")
+ReduceOnPlateau = metric_driven("paddle.ReduceOnPlateau")
 
 
 @port
 def NoamDecay(
     d_model: Width, warmup_steps: WholeSteps, learning_rate: Rate = 1.0
 ) -> Schedule:
-    """Paddle's NoamDecay: it counts from 0, so that the first update is at rate 0."""
+    """Paddle's NoamDecay: it counts from 0, so the first update has rate 0."""
     return Chain((Constant(0.0), Noam(d_model, warmup_steps, learning_rate)), (1,))
 
 
@@ -73,10 +73,10 @@ def PiecewiseDecay(boundaries: Boundaries, values: Rates) -> Schedule:
 @port
 def NaturalExpDecay(learning_rate: Rate, gamma: Positive) -> Schedule:
     """Paddle's NaturalExpDecay: learning_rate * exp(-gamma * step)."""
-    # Over about 1 / gamma steps, so that rounding exp(-gamma) does not add up.
+    # Over about 1 / gamma steps, so that errors of exp(-gamma) do not accumulate.
     steps = round(max(1.0, min(1.0 / gamma, 1e9)))
     factor = math.exp(-gamma * steps)
-    if factor == 0.0:  # Less than any float is above 0.
+    if factor == 0.0:  # It underflows.
         return PiecewiseConstant((1,), (learning_rate, 0.0))
     return schedules.ExponentialDecay(learning_rate, steps, factor)
 
@@ -95,7 +95,7 @@ def PolynomialDecay(
     power: Positive = 1.0,
     cycle: bool = False,
 ) -> Schedule:
-    """Paddle's PolynomialDecay, in which `cycle` makes the way longer at each end."""
+    """Paddle's PolynomialDecay, in which `cycle` adds decay_steps at each end."""
     return schedules.PolynomialDecay(
         learning_rate, decay_steps, end_lr, power, cycle=cycle
     )
@@ -111,12 +111,12 @@ def LinearWarmup(
         raise ValueError(message("paddle.LinearWarmup", "end_lr", what, end_lr))
     if not isinstance(learning_rate, LearningRateSchedule):
         learning_rate = Constant(learning_rate)
-    return rising(start_lr, warmup_steps, end_lr, learning_rate)
+    return warmup_then(start_lr, warmup_steps, end_lr, learning_rate)
 
 
 @port
 def ExponentialDecay(learning_rate: Rate, gamma: Part) -> Schedule:
-    """Paddle's ExponentialDecay: times gamma at every step."""
+    """Paddle's ExponentialDecay: multiplied by gamma at every step."""
     return schedules.ExponentialDecay(learning_rate, 1, gamma)
 
 
@@ -124,14 +124,14 @@ def ExponentialDecay(learning_rate: Rate, gamma: Part) -> Schedule:
 def MultiStepDecay(
     learning_rate: Rate, milestones: Boundaries, gamma: BelowOne = 0.1
 ) -> Schedule:
-    """Paddle's MultiStepDecay: times gamma at each milestone."""
+    """Paddle's MultiStepDecay: multiplied by gamma at each milestone."""
     owner = "paddle.MultiStepDecay"
     return multi_step(owner, learning_rate, milestones, "gamma", gamma)
 
 
 @port
 def StepDecay(learning_rate: Rate, step_size: Steps, gamma: Part = 0.1) -> Schedule:
-    """Paddle's StepDecay: times gamma at every multiple of step_size."""
+    """Paddle's StepDecay: multiplied by gamma at every multiple of step_size."""
     return schedules.StepDecay(learning_rate, step_size, gamma)
 
 
@@ -146,7 +146,8 @@ def CosineAnnealingDecay(
     learning_rate: Rate, T_max: Steps, eta_min: Rate = 0.0
 ) -> Schedule:
     """Paddle's CosineAnnealingDecay: down to eta_min at T_max, then up again."""
-    return half_wave("paddle.CosineAnnealingDecay", learning_rate, eta_min, T_max)
+    owner = "paddle.CosineAnnealingDecay"
+    return cosine_annealing(owner, learning_rate, eta_min, T_max)
 
 
 @port
@@ -168,11 +169,8 @@ def OneCycleLR(
     three_phase: bool = False,
 ) -> Schedule:
     """Paddle's OneCycleLR, whose last rate is held where the original raises."""
-    start, peak, end = (
-        max_learning_rate / divide_factor,
-        max_learning_rate,
-        end_learning_rate,
-    )
+    start, peak = max_learning_rate / divide_factor, max_learning_rate
+    end = end_learning_rate
     rates = (start, peak, start, end) if three_phase else (start, peak, end)
     owner = "paddle.OneCycleLR"
     if three_phase and phase_pct >= 0.5:

@@ -9,13 +9,13 @@ from kerasched.compat.arguments import DecayRate
 from kerasched.compat.arguments import Times
 from kerasched.compat.arguments import WholeCount
 from kerasched.compat.arguments import WholeSteps
-from kerasched.compat.porting import chosen
-from kerasched.compat.porting import holding
-from kerasched.compat.porting import multi_step
+from kerasched.compat.porting import look_up
 from kerasched.compat.porting import port
-from kerasched.compat.porting import power
-from kerasched.compat.porting import rising
-from kerasched.compat.porting import without_effect
+from kerasched.compat.porting import refuse_unused
+from kerasched.compat.shared import hold_then
+from kerasched.compat.shared import multi_step
+from kerasched.compat.shared import power
+from kerasched.compat.shared import warmup_then
 from kerasched.errors import LARGEST
 from kerasched.errors import MAX_STEP
 from kerasched.errors import SMALLEST
@@ -53,8 +53,8 @@ def CosineLRScheduler(
     """timm's CosineLRScheduler, exact at every restart."""
     decay = partial(CosineDecay, decay_steps=t_initial, k_decay=k_decay)
     how = (cycle_mul, cycle_decay, cycle_limit)
-    cycles = _cycles("timm.CosineLRScheduler", decay, lr, lr_min, *how)
-    return _warmed(cycles, warmup_t, warmup_lr_init, warmup_prefix, lr)
+    cycles = _repeat("timm.CosineLRScheduler", decay, lr, lr_min, *how)
+    return _with_warmup(cycles, warmup_t, warmup_lr_init, warmup_prefix, lr)
 
 
 @port
@@ -74,15 +74,15 @@ def TanhLRScheduler(
     """timm's TanhLRScheduler, exact at every restart."""
     if not lb < ub:
         owner = "timm.TanhLRScheduler"
-        if ub == 3.0:  # Its default: not what the caller wrote.
+        if ub == 3.0:  # The default: the caller gave `lb`.
             what = f"below `ub`, which is {ub}"
             raise ValueError(message(owner, "lb", what, lb))
         raise ValueError(message(owner, "ub", f"above `lb`, which is {lb}", ub))
     decay = partial(TanhDecay, decay_steps=t_initial, lower=lb, upper=ub)
     how = (cycle_mul, cycle_decay, cycle_limit)
-    cycles = _cycles("timm.TanhLRScheduler", decay, lr, lr_min, *how)
+    cycles = _repeat("timm.TanhLRScheduler", decay, lr, lr_min, *how)
     target = lr if warmup_prefix else float(cycles.evaluate(warmup_t))
-    return _warmed(cycles, warmup_t, warmup_lr_init, warmup_prefix, target)
+    return _with_warmup(cycles, warmup_t, warmup_lr_init, warmup_prefix, target)
 
 
 @port
@@ -103,8 +103,8 @@ def PolyLRScheduler(
     shape = {"decay_steps": t_initial, "power": power, "k_decay": k_decay}
     decay = partial(PolynomialDecay, **shape)
     how = (cycle_mul, cycle_decay, cycle_limit)
-    cycles = _cycles("timm.PolyLRScheduler", decay, lr, lr_min, *how)
-    return _warmed(cycles, warmup_t, warmup_lr_init, warmup_prefix, lr)
+    cycles = _repeat("timm.PolyLRScheduler", decay, lr, lr_min, *how)
+    return _with_warmup(cycles, warmup_t, warmup_lr_init, warmup_prefix, lr)
 
 
 @port
@@ -116,7 +116,7 @@ def StepLRScheduler(
     warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = True,
 ) -> Schedule:
-    """timm's StepLRScheduler; decay_t need not be whole, such as 2.4 epochs."""
+    """timm's StepLRScheduler; decay_t need not be an integer, such as 2.4 epochs."""
     if decay_t > MAX_STEP:
         what = f"at most {MAX_STEP}"
         raise ValueError(message("timm.StepLRScheduler", "decay_t", what, decay_t))
@@ -125,8 +125,8 @@ def StepLRScheduler(
     elif decay_t == int(decay_t):
         steps = StepDecay(lr, int(decay_t), decay_rate)
     else:
-        steps = _uneven_steps(lr, decay_t, decay_rate)
-    return _warmed(steps, warmup_t, warmup_lr_init, warmup_prefix, lr)
+        steps = _fractional_steps(lr, decay_t, decay_rate)
+    return _with_warmup(steps, warmup_t, warmup_lr_init, warmup_prefix, lr)
 
 
 @port
@@ -142,7 +142,7 @@ def MultiStepLRScheduler(
     early = [max(0, math.ceil(milestone) - 1) for milestone in decay_t]
     owner = "timm.MultiStepLRScheduler"
     steps = multi_step(owner, lr, early, "decay_rate", decay_rate)
-    return _warmed(steps, warmup_t, warmup_lr_init, warmup_prefix, lr)
+    return _with_warmup(steps, warmup_t, warmup_lr_init, warmup_prefix, lr)
 
 
 @port
@@ -160,24 +160,24 @@ def WSDLRScheduler(
     warmup_t: WholeCount = 0,
     warmup_lr_init: Rate = 0.0,
 ) -> Schedule:
-    """timm's WSDLRScheduler: warmup, a plateau that may fall, and a decay upon it."""
+    """timm's WSDLRScheduler: warmup, a plateau that may fall, and a decay from it."""
     owner, hold = "timm.WSDLRScheduler", t_initial - decay_t
     if hold < 0:
         what = f"at most `t_initial`, which is {t_initial}"
         raise ValueError(message(owner, "decay_t", what, decay_t))
-    fall = _fall(owner, decay_fn, decay_t, decay_power, decay_ratio)
+    decay = _decay_function(owner, decay_fn, decay_t, decay_power, decay_ratio)
     plateau = _plateau(owner, lr, stable_fn, stable_timescale, stable_power, warmup_t)
     if plateau is None:
-        rest = holding(lr, hold, fall(lr, end_learning_rate=lr_min))
+        rest = hold_then(lr, hold, decay(lr, end_learning_rate=lr_min))
     else:
         plateau = plateau.clip(low=lr_min)
-        rest = plateau * holding(1.0, hold, fall(1.0))
+        rest = plateau * hold_then(1.0, hold, decay(1.0))
         if lr_min:
-            rest = rest + holding(0.0, hold, fall(0.0, end_learning_rate=lr_min))
-    return _warmed(rest, warmup_t, warmup_lr_init, True, lr)
+            rest = rest + hold_then(0.0, hold, decay(0.0, end_learning_rate=lr_min))
+    return _with_warmup(rest, warmup_t, warmup_lr_init, True, lr)
 
 
-def _cycles(
+def _repeat(
     owner: str,
     decay: Callable[..., Any],
     lr: float,
@@ -186,7 +186,7 @@ def _cycles(
     decay_rate: float,
     limit: int,
 ) -> Schedule:
-    """Return a decay in cycles; only the part of its start is less in each."""
+    """Return a decay in cycles, in which only the start is multiplied by decay_rate."""
     if limit < 1:
         return Constant(lr_min)
     if limit == 1:
@@ -205,15 +205,16 @@ def _cycles(
     return repeated(lr, 0.0, decay_rate) + repeated(0.0, lr_min, 1.0)
 
 
-def _warmed(
+def _with_warmup(
     schedule: Schedule, steps: int, start: float, prefix: bool, target: float
 ) -> Schedule:
-    """Return a line to a target; the schedule waits for it, or goes on meanwhile."""
-    return rising(start, steps, target, schedule if prefix else schedule.shift(steps))
+    """Return a line to a target, then the schedule from its start or from that step."""
+    after = schedule if prefix else schedule.shift(steps)
+    return warmup_then(start, steps, target, after)
 
 
-def _uneven_steps(lr: float, length: float, rate: float) -> Schedule:
-    """Return drops at every multiple of a length that is not whole."""
+def _fractional_steps(lr: float, length: float, rate: float) -> Schedule:
+    """Return drops at every multiple of a length that is not an integer."""
     exact = simplest(length)
     if exact.denominator > 10_000:
         what = "a number of fewer digits, so that each drop's step can be counted"
@@ -240,11 +241,11 @@ def _plateau(
 ) -> Schedule | None:
     """Return the plateau, None for a constant one."""
     powers = {"constant": None, "rsqrt": 0.5, "power": 0.5 if power is None else power}
-    chosen_power = chosen(owner, "stable_fn", name, powers)
+    chosen_power = look_up(owner, "stable_fn", name, powers)
     if name != "power":
-        without_effect(owner, 'It belongs to stable_fn="power"', stable_power=power)
+        refuse_unused(owner, 'It belongs to stable_fn="power"', stable_power=power)
     if name == "constant":
-        without_effect(owner, "The plateau is constant", stable_timescale=timescale)
+        refuse_unused(owner, "The plateau is constant", stable_timescale=timescale)
         return None
     timescale = warmup_t if timescale is None else timescale
     if not timescale > 0:
@@ -253,22 +254,22 @@ def _plateau(
     return PowerDecay(lr * timescale**chosen_power, -chosen_power, timescale)
 
 
-def _fall(
+def _decay_function(
     owner: str, name: str, steps: int, power: float | None, ratio: float | None
 ) -> Callable[..., Any]:
-    """Return a function of a start and an end that makes the decay."""
-    bend = 0.5 if power is None else power
-    part = 0.1 if ratio is None else ratio
-    falls = {
+    """Return a function that returns the decay from a start to an end."""
+    k_decay = 0.5 if power is None else power
+    exponential_ratio = 0.1 if ratio is None else ratio
+    decays = {
         "linear": LinearDecay,
         "1-sqrt": partial(PolynomialDecay, k_decay=0.5),
         "cosine": CosineDecay,
-        "power": partial(PolynomialDecay, k_decay=bend),
-        "exp": partial(ExponentialAnnealing, ratio=part),
+        "power": partial(PolynomialDecay, k_decay=k_decay),
+        "exp": partial(ExponentialAnnealing, ratio=exponential_ratio),
     }
-    fall = chosen(owner, "decay_fn", name, falls)
+    decay = look_up(owner, "decay_fn", name, decays)
     if name != "power":
-        without_effect(owner, 'It belongs to decay_fn="power"', decay_power=power)
+        refuse_unused(owner, 'It belongs to decay_fn="power"', decay_power=power)
     if name != "exp":
-        without_effect(owner, 'It belongs to decay_fn="exp"', decay_ratio=ratio)
-    return partial(fall, decay_steps=steps)
+        refuse_unused(owner, 'It belongs to decay_fn="exp"', decay_ratio=ratio)
+    return partial(decay, decay_steps=steps)

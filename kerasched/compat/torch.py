@@ -1,10 +1,12 @@
 """torch.optim.lr_scheduler, and SWALR of torch.optim.swa_utils, as schedules.
 
-`lr` stands where the original takes an optimizer: the rate that the optimizer has. A
-step is a call of scheduler.step(); wrap the schedule in PerEpoch if that was once an
-epoch. Two are no functions of the step, raise and say what to use instead:
-MultiplicativeLR and ReduceLROnPlateau.
+`lr`, the optimizer's rate, replaces the optimizer as an argument. A step is a call of
+scheduler.step(); wrap the schedule in PerEpoch if that was once an epoch. Two are not
+functions of the step: MultiplicativeLR and ReduceLROnPlateau raise an error that names
+a replacement.
 """
+
+from types import SimpleNamespace
 
 from kerasched import schedules
 from kerasched.compat.arguments import Factor
@@ -15,18 +17,19 @@ from kerasched.compat.arguments import RisingMilestones
 from kerasched.compat.arguments import Schedules
 from kerasched.compat.arguments import WholeCount
 from kerasched.compat.arguments import WholeSteps
-from kerasched.compat.cyclic import Cyclic
-from kerasched.compat.not_ported import follows_a_metric
-from kerasched.compat.not_ported import multiplies
-from kerasched.compat.one_cycle import SHAPES
-from kerasched.compat.one_cycle import one_cycle
-from kerasched.compat.porting import chosen
-from kerasched.compat.porting import half_wave
-from kerasched.compat.porting import joined
-from kerasched.compat.porting import multi_step
+from kerasched.compat.porting import look_up
+from kerasched.compat.porting import metric_driven
+from kerasched.compat.porting import multiplicative
 from kerasched.compat.porting import port
-from kerasched.compat.porting import power
-from kerasched.compat.porting import without_effect
+from kerasched.compat.porting import port_like
+from kerasched.compat.porting import refuse_unused
+from kerasched.compat.shared import SHAPES
+from kerasched.compat.shared import Cyclic
+from kerasched.compat.shared import chain
+from kerasched.compat.shared import cosine_annealing
+from kerasched.compat.shared import multi_step
+from kerasched.compat.shared import one_cycle
+from kerasched.compat.shared import power
 from kerasched.errors import LARGEST
 from kerasched.errors import MAX_STEP
 from kerasched.errors import message
@@ -47,27 +50,27 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Share
 from kerasched.schedules.arguments import Steps
 
-MultiplicativeLR = multiplies(
+MultiplicativeLR = multiplicative(
     "torch.MultiplicativeLR", "torch.LambdaLR", "torch.ExponentialLR"
 )
-ReduceLROnPlateau = follows_a_metric("torch.ReduceLROnPlateau")
+ReduceLROnPlateau = metric_driven("torch.ReduceLROnPlateau")
 
 
 @port
 def LambdaLR(lr: Rate, lr_lambda: Function) -> Schedule:
-    """torch's LambdaLR: lr * lr_lambda(step), of a function registered with Keras."""
+    """torch's LambdaLR: lr * lr_lambda(step), a function registered with Keras."""
     return lr * FromFunction(lr_lambda)
 
 
 @port
 def StepLR(lr: Rate, step_size: WholeSteps, gamma: Positive = 0.1) -> Schedule:
-    """torch's StepLR: times gamma at every multiple of step_size."""
+    """torch's StepLR: multiplied by gamma at every multiple of step_size."""
     return StepDecay(lr, step_size, gamma)
 
 
 @port
 def MultiStepLR(lr: Rate, milestones: Milestones, gamma: Rate = 0.1) -> Schedule:
-    """torch's MultiStepLR: times gamma at each milestone, twice at one given twice."""
+    """torch's MultiStepLR: multiplied by gamma each time a milestone is given."""
     return multi_step("torch.MultiStepLR", lr, milestones, "gamma", gamma)
 
 
@@ -88,8 +91,8 @@ def LinearLR(
 ) -> Schedule:
     """torch's LinearLR: lr times a factor on a line, which ends at total_iters.
 
-    Without steps, as a warmup of one step with `total_iters=warmup_steps - 1` has it,
-    the start is kept.
+    With total_iters=0, as for a warmup of one step with `total_iters=warmup_steps - 1`,
+    the rate stays at the start.
     """
     if total_iters == 0:
         return Constant(lr * start_factor)
@@ -98,7 +101,7 @@ def LinearLR(
 
 @port
 def ExponentialLR(lr: Rate, gamma: Positive) -> Schedule:
-    """torch's ExponentialLR: times gamma at every step."""
+    """torch's ExponentialLR: multiplied by gamma at every step."""
     return ExponentialDecay(lr, 1, gamma)
 
 
@@ -106,9 +109,9 @@ def ExponentialLR(lr: Rate, gamma: Positive) -> Schedule:
 def PolynomialLR(
     lr: Rate, total_iters: WholeCount = 5, power: Positive = 1.0
 ) -> Schedule:
-    """torch's PolynomialLR: to 0 at total_iters as a power of what remains.
+    """torch's PolynomialLR: to 0 at total_iters as a power of the remaining steps.
 
-    Without steps the start is kept.
+    With total_iters=0 the rate stays at lr.
     """
     if total_iters == 0:
         return Constant(lr)
@@ -118,7 +121,7 @@ def PolynomialLR(
 @port
 def CosineAnnealingLR(lr: Rate, T_max: WholeSteps, eta_min: Rate = 0.0) -> Schedule:
     """torch's CosineAnnealingLR: down to eta_min at T_max, then up again, and so on."""
-    return half_wave("torch.CosineAnnealingLR", lr, eta_min, T_max)
+    return cosine_annealing("torch.CosineAnnealingLR", lr, eta_min, T_max)
 
 
 @port
@@ -147,10 +150,10 @@ def OneCycleLR(
 ) -> Schedule:
     """torch's OneCycleLR, whose last rate is held where the original raises.
 
-    `lr`, which the original overwrites, may be given and is not used. The momentum that
-    goes with the rate is OneCycleLR_momentum(...), of the same arguments.
+    `lr`, which the original overwrites, is accepted and ignored. The momentum that
+    belongs to the rate is OneCycleLR_momentum(...) with the same arguments.
     """
-    without_effect(
+    refuse_unused(
         "torch.OneCycleLR",
         "Give the optimizer OneCycleLR_momentum(...) as its momentum",
         base_momentum=base_momentum,
@@ -163,34 +166,20 @@ def OneCycleLR(
     return one_cycle("torch.OneCycleLR", total, pct_start, rates, anneal_strategy)
 
 
-@port
-def OneCycleLR_momentum(
-    max_lr: Rate,
-    total_steps: Steps | None = None,
-    epochs: Steps | None = None,
-    steps_per_epoch: Steps | None = None,
-    pct_start: FloatShare = 0.3,
-    anneal_strategy: str = "cos",
-    cycle_momentum: bool = True,
-    base_momentum: Rate = 0.85,
-    max_momentum: Rate = 0.95,
-    div_factor: Positive = 25.0,
-    final_div_factor: Positive = 1e4,
-    three_phase: bool = False,
-    lr: Rate | None = None,
-) -> Schedule:
+@port_like(OneCycleLR, cycle_momentum=True, base_momentum=0.85, max_momentum=0.95)
+def OneCycleLR_momentum(given: SimpleNamespace) -> Schedule:
     """torch's OneCycleLR: the momentum that it sets together with the rate.
 
-    It takes the arguments of OneCycleLR, of which those of the rate are not used, and
-    is for an optimizer that takes a schedule as its momentum: down from max_momentum
-    to base_momentum while the rate rises, and back while it falls.
+    It takes the arguments of OneCycleLR and ignores those of the rate. Use it as the
+    momentum of an optimizer that takes a schedule there: it falls from max_momentum to
+    base_momentum while the rate rises, and rises while the rate falls.
     """
     owner = "torch.OneCycleLR_momentum"
-    _check_cycled(owner, cycle_momentum)
-    total = _total(owner, total_steps, epochs, steps_per_epoch)
-    there_and_back = (max_momentum, base_momentum, max_momentum)
-    values = (*there_and_back, *[max_momentum] * three_phase)
-    return one_cycle(owner, total, pct_start, values, anneal_strategy)
+    _require_cycle_momentum(owner, given.cycle_momentum)
+    total = _total(owner, given.total_steps, given.epochs, given.steps_per_epoch)
+    low, high = given.base_momentum, given.max_momentum
+    values = (high, low, high, high) if given.three_phase else (high, low, high)
+    return one_cycle(owner, total, given.pct_start, values, given.anneal_strategy)
 
 
 @port
@@ -210,11 +199,11 @@ def CyclicLR(
 ) -> Schedule:
     """torch's CyclicLR, without an overflow in mode "triangular2".
 
-    `lr`, which the original overwrites, may be given and is not used. The momentum that
-    goes with the rate is CyclicLR_momentum(...), of the same arguments. A scale_fn must
-    be registered with Keras.
+    `lr`, which the original overwrites, is accepted and ignored. The momentum that
+    belongs to the rate is CyclicLR_momentum(...) with the same arguments. A scale_fn
+    must be registered with Keras.
     """
-    without_effect(
+    refuse_unused(
         "torch.CyclicLR",
         "Give the optimizer CyclicLR_momentum(...) as its momentum",
         base_momentum=base_momentum,
@@ -226,35 +215,30 @@ def CyclicLR(
     return wave(base_lr, max_lr, *sizes, mode, gamma, scale_fn, scale_mode)
 
 
-@port
-def CyclicLR_momentum(
-    base_lr: Rate,
-    max_lr: Rate,
-    step_size_up: WholeSteps = 2000,
-    step_size_down: WholeSteps | None = None,
-    mode: str = "triangular",
-    gamma: Positive = 1.0,
-    scale_fn: Function | None = None,
-    scale_mode: str = "cycle",
-    cycle_momentum: bool = True,
-    base_momentum: Rate = 0.8,
-    max_momentum: Rate = 0.9,
-    lr: Rate | None = None,
-) -> Schedule:
+@port_like(CyclicLR, cycle_momentum=True, base_momentum=0.8, max_momentum=0.9)
+def CyclicLR_momentum(given: SimpleNamespace) -> Schedule:
     """torch's CyclicLR: the momentum that it sets together with the rate.
 
-    It takes the arguments of CyclicLR, of which those of the rate are not used, and is
-    for an optimizer that takes a schedule as its momentum: down from max_momentum
-    while the rate rises, and back while it falls. A scale_fn is refused.
+    It takes the arguments of CyclicLR and ignores those of the rate. Use it as the
+    momentum of an optimizer that takes a schedule there: it falls from max_momentum to
+    base_momentum while the rate rises, and rises while the rate falls. It does not
+    accept a scale_fn.
     """
     owner = "torch.CyclicLR_momentum"
-    _check_cycled(owner, cycle_momentum)
+    _require_cycle_momentum(owner, given.cycle_momentum)
     fix = "The momentum of a wave with a scale_fn is not ported"
-    without_effect(owner, fix, scale_fn=scale_fn)
-    sizes = (step_size_up, step_size_down)
+    refuse_unused(owner, fix, scale_fn=given.scale_fn)
     wave = Cyclic(owner, "max_momentum", "base_momentum", "gamma")
-    heights = (max_momentum, base_momentum)
-    return wave(*heights, *sizes, mode, gamma, scale_fn, scale_mode)
+    return wave(
+        given.max_momentum,
+        given.base_momentum,
+        given.step_size_up,
+        given.step_size_down,
+        given.mode,
+        given.gamma,
+        given.scale_fn,
+        given.scale_mode,
+    )
 
 
 @port
@@ -262,24 +246,24 @@ def SWALR(
     lr: Rate, swa_lr: Rate, anneal_epochs: Boundary = 10, anneal_strategy: str = "cos"
 ) -> Schedule:
     """torch's SWALR: from lr to swa_lr in anneal_epochs steps."""
-    shape = chosen("torch.SWALR", "anneal_strategy", anneal_strategy, SHAPES)
+    shape = look_up("torch.SWALR", "anneal_strategy", anneal_strategy, SHAPES)
     return schedules.SWALR(lr, swa_lr, anneal_epochs, shape)
 
 
 @port
 def SequentialLR(schedulers: Schedules, milestones: RisingMilestones) -> Schedule:
-    """torch's SequentialLR: of schedules, each counting from its own milestone."""
+    """torch's SequentialLR: schedules that each count from their own milestone."""
     names = ("torch.SequentialLR", "schedulers", "milestones")
-    return joined(schedulers, milestones, *names)
+    return chain(schedulers, milestones, *names)
 
 
 @port
 def ChainedScheduler(schedulers: Schedules, lr: Rate) -> Schedule:
     """torch's ChainedScheduler: lr times the factors by which the schedules change it.
 
-    Each schedule has the base rate `lr`. In torch those that do not multiply the rate
-    they find, such as LambdaLR and OneCycleLR, undo what came before them; here all are
-    multiplied, whatever their order.
+    Each schedule has the base rate `lr`. In torch, schedulers that set the rate, such
+    as LambdaLR and OneCycleLR, undo those before them; here all are multiplied, in any
+    order.
     """
     if not lr > 0.0:
         what = "above 0, the base rate of all the schedules"
@@ -291,7 +275,7 @@ def ChainedScheduler(schedulers: Schedules, lr: Rate) -> Schedule:
     return Product(schedulers) * factor
 
 
-def _check_cycled(owner: str, cycle_momentum: bool) -> None:
+def _require_cycle_momentum(owner: str, cycle_momentum: bool) -> None:
     if not cycle_momentum:
         fix = "Where the momentum does not change, give the optimizer a number"
         raise ValueError(message(owner, "cycle_momentum", "True", False, fix))
@@ -300,10 +284,10 @@ def _check_cycled(owner: str, cycle_momentum: bool) -> None:
 def _total(
     owner: str, total: int | None, epochs: int | None, per_epoch: int | None
 ) -> int:
-    """Return the steps of all epochs, given as one number or as two."""
+    """Return the total steps, given as one number or as epochs and steps of each."""
     if total is not None:
-        fix = "total_steps is in its place"
-        without_effect(owner, fix, epochs=epochs, steps_per_epoch=per_epoch)
+        fix = "total_steps replaces it"
+        refuse_unused(owner, fix, epochs=epochs, steps_per_epoch=per_epoch)
         return total
     if epochs is None or per_epoch is None:
         what = "given, or both `epochs` and `steps_per_epoch`"

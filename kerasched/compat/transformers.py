@@ -1,9 +1,9 @@
 """The schedules of transformers' optimization module.
 
-`lr` stands where the original takes an optimizer. A step is an optimizer update, and
-num_training_steps holds the warmup; a number of steps may be a whole float, such as
-0.1 * 1000. Those that follow a metric, "reduce_lr_on_plateau" and "greedy", raise and
-name the callback to use instead.
+`lr`, the optimizer's rate, replaces the optimizer as an argument. A step is an
+optimizer update, and num_training_steps includes the warmup. A number of steps may be a
+float with an integer value, such as 0.1 * 1000. Those that follow a metric,
+"reduce_lr_on_plateau" and "greedy", raise an error that names a callback to use.
 """
 
 import math
@@ -11,12 +11,12 @@ from typing import Any
 
 from kerasched.compat.arguments import Keywords
 from kerasched.compat.arguments import WholeCount
-from kerasched.compat.not_ported import follows_a_metric
-from kerasched.compat.porting import chosen
-from kerasched.compat.porting import holding
+from kerasched.compat.porting import look_up
+from kerasched.compat.porting import metric_driven
 from kerasched.compat.porting import port
-from kerasched.compat.porting import rising
-from kerasched.compat.porting import without_effect
+from kerasched.compat.porting import refuse_unused
+from kerasched.compat.shared import hold_then
+from kerasched.compat.shared import warmup_then
 from kerasched.errors import MAX_STEP
 from kerasched.errors import message
 from kerasched.schedules import Chain
@@ -31,12 +31,12 @@ from kerasched.schedules import Schedule
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 
-MOST_CYCLES = 4096  # Of hard restarts: each is a piece of the schedule.
+MOST_CYCLES = 4096  # Of hard restarts: each one is a piece of the schedule.
 
-get_reduce_on_plateau_schedule = follows_a_metric(
+get_reduce_on_plateau_schedule = metric_driven(
     "transformers.get_reduce_on_plateau_schedule"
 )
-get_greedy_schedule = follows_a_metric("transformers.get_greedy_schedule")
+get_greedy_schedule = metric_driven("transformers.get_greedy_schedule")
 
 
 @port
@@ -50,7 +50,7 @@ def get_constant_schedule_with_warmup(
     lr: Rate, num_warmup_steps: WholeCount
 ) -> Schedule:
     """transformers' get_constant_schedule_with_warmup: a line from 0, then lr."""
-    return rising(0.0, num_warmup_steps, lr, Constant(lr))
+    return warmup_then(0.0, num_warmup_steps, lr, Constant(lr))
 
 
 @port
@@ -60,7 +60,7 @@ def get_linear_schedule_with_warmup(
     """transformers' get_linear_schedule_with_warmup: a line from 0, a line to 0."""
     steps = num_training_steps - num_warmup_steps
     decay = LinearDecay(lr, steps) if steps > 0 else Constant(0.0)
-    return rising(0.0, num_warmup_steps, lr, decay)
+    return warmup_then(0.0, num_warmup_steps, lr, decay)
 
 
 @port
@@ -70,11 +70,11 @@ def get_cosine_schedule_with_warmup(
     num_training_steps: WholeCount,
     num_cycles: Rate = 0.5,
 ) -> Schedule:
-    """transformers' get_cosine_schedule_with_warmup, which comes up again."""
+    """transformers' get_cosine_schedule_with_warmup, which rises again at the end."""
     steps = max(1, num_training_steps - num_warmup_steps)
     owner = "transformers.get_cosine_schedule_with_warmup"
-    wave = _wave(owner, lr, 0.0, steps, num_cycles)
-    return rising(0.0, num_warmup_steps, lr, wave)
+    wave = _cosine_wave(owner, lr, 0.0, steps, num_cycles)
+    return warmup_then(0.0, num_warmup_steps, lr, wave)
 
 
 @port
@@ -98,7 +98,7 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
     points = [i * steps / num_cycles for i in range(cycles + 1) for _ in (0, 1)][1:-1]
     waves = PiecewiseInterpolation(points, (lr, 0.0) * cycles, "cosine")
     decay = Chain((waves, Constant(0.0)), (steps,))
-    return rising(0.0, num_warmup_steps, lr, decay)
+    return warmup_then(0.0, num_warmup_steps, lr, decay)
 
 
 @port
@@ -112,22 +112,22 @@ def get_polynomial_decay_schedule_with_warmup(
     """transformers' get_polynomial_decay_schedule_with_warmup."""
     if not lr > lr_end:
         owner = "transformers.get_polynomial_decay_schedule_with_warmup"
-        if lr_end == 1e-7:  # Its default: not what the caller wrote.
+        if lr_end == 1e-7:  # The default: the caller gave `lr`.
             what = f"above `lr_end`, which is {lr_end}"
             raise ValueError(message(owner, "lr", what, lr))
         raise ValueError(message(owner, "lr_end", f"below `lr`, which is {lr}", lr_end))
     steps = num_training_steps - num_warmup_steps
     decay = PolynomialDecay(lr, steps, lr_end, power) if steps > 0 else Constant(lr_end)
-    return rising(0.0, num_warmup_steps, lr, decay)
+    return warmup_then(0.0, num_warmup_steps, lr, decay)
 
 
 @port
 def get_inverse_sqrt_schedule(
     lr: Rate, num_warmup_steps: WholeCount, timescale: Positive | None = None
 ) -> Schedule:
-    """transformers' get_inverse_sqrt_schedule: timescale is the warmup's, or 10000."""
+    """transformers' get_inverse_sqrt_schedule; timescale is the warmup or 10000."""
     timescale = num_warmup_steps or 10_000 if timescale is None else timescale
-    return rising(0.0, num_warmup_steps, lr, InverseSqrtDecay(lr, timescale))
+    return warmup_then(0.0, num_warmup_steps, lr, InverseSqrtDecay(lr, timescale))
 
 
 @port
@@ -139,12 +139,12 @@ def get_cosine_with_min_lr_schedule_with_warmup(
     min_lr: Rate | None = None,
     min_lr_rate: Rate | None = None,
 ) -> Schedule:
-    """transformers' get_cosine_with_min_lr_schedule_with_warmup; it comes up again."""
+    """transformers' get_cosine_with_min_lr_schedule_with_warmup; it rises again."""
     owner = "transformers.get_cosine_with_min_lr_schedule_with_warmup"
-    low = _lowest(owner, lr, min_lr, min_lr_rate)
+    low = _minimum_rate(owner, lr, min_lr, min_lr_rate)
     steps = max(1, num_training_steps - num_warmup_steps)
-    wave = _wave(owner, lr, low, steps, num_cycles)
-    return rising(0.0, num_warmup_steps, lr, wave)
+    wave = _cosine_wave(owner, lr, low, steps, num_cycles)
+    return warmup_then(0.0, num_warmup_steps, lr, wave)
 
 
 @port
@@ -159,17 +159,17 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
 ) -> Schedule:
     """transformers' get_cosine_with_min_lr_schedule_with_warmup_lr_rate.
 
-    It counts steps from 1: the peak is at num_warmup_steps - 1 and the least rate at
-    num_training_steps - 1, after which it comes up again.
+    It counts steps from 1: the peak is at num_warmup_steps - 1 and the minimum at
+    num_training_steps - 1, after which the rate rises again.
     """
     owner = "transformers.get_cosine_with_min_lr_schedule_with_warmup_lr_rate"
-    low = _lowest(owner, lr, min_lr, min_lr_rate)
+    low = _minimum_rate(owner, lr, min_lr, min_lr_rate)
     steps = max(1, num_training_steps - num_warmup_steps)
-    wave = _wave(owner, lr, low, steps, num_cycles).shift(1)
+    wave = _cosine_wave(owner, lr, low, steps, num_cycles).shift(1)
     if num_warmup_steps == 0:
         return wave
     first = 1.0 / num_warmup_steps if warmup_lr_rate is None else warmup_lr_rate
-    rise = rising(lr * first, num_warmup_steps - 1, lr, Constant(lr))
+    rise = warmup_then(lr * first, num_warmup_steps - 1, lr, Constant(lr))
     if num_warmup_steps == 1:
         rise = Constant(lr * first)
     return Chain((rise, wave), (num_warmup_steps,))
@@ -189,23 +189,21 @@ def get_wsd_schedule(
 ) -> Schedule:
     """transformers' get_wsd_schedule: the warmup begins at min_lr_ratio * lr.
 
-    Where warmup and decay are longer than num_training_steps together, the decay begins
-    before the warmup has ended and is seen from then on, as in the original.
+    If warmup and decay together are longer than num_training_steps, the decay begins
+    during the warmup and applies after it, as in the original.
     """
     owner, low = "transformers.get_wsd_schedule", lr * min_lr_ratio
     before = num_warmup_steps + num_decay_steps
     stable = _stable_steps(owner, before, num_training_steps, num_stable_steps)
-    rise = chosen(owner, "warmup_type", warmup_type, RISES)
-    fall = chosen(owner, "decay_type", decay_type, FALLS)
+    rise = look_up(owner, "warmup_type", warmup_type, RISES)
+    fall = look_up(owner, "decay_type", decay_type, FALLS)
     if decay_type != "cosine" and num_cycles != 0.5:
-        without_effect(
-            owner, 'It belongs to decay_type="cosine"', num_cycles=num_cycles
-        )
+        refuse_unused(owner, 'It belongs to decay_type="cosine"', num_cycles=num_cycles)
     rest = Constant(low)
     if num_decay_steps:
         curve = fall(lr, num_decay_steps, low, num_cycles)
         rest = Chain((curve, rest), (num_decay_steps,))
-    rest = rest.shift(-stable) if stable < 0 else holding(lr, stable, rest)
+    rest = rest.shift(-stable) if stable < 0 else hold_then(lr, stable, rest)
     if num_warmup_steps == 0:
         return rest
     return Chain((rise(low, num_warmup_steps, lr), rest), (num_warmup_steps,))
@@ -218,7 +216,7 @@ RISES = {
 }
 FALLS = {
     "linear": lambda lr, steps, low, cycles: LinearDecay(lr, steps, low),
-    "cosine": lambda lr, steps, low, cycles: _wave(
+    "cosine": lambda lr, steps, low, cycles: _cosine_wave(
         "transformers.get_wsd_schedule", lr, low, steps, cycles, "num_decay_steps"
     ),
     "1-sqrt": lambda lr, steps, low, cycles: PolynomialDecay(
@@ -226,7 +224,7 @@ FALLS = {
     ),
 }
 
-# What each name takes of num_warmup_steps and num_training_steps.
+# Each function, and how many of num_warmup_steps and num_training_steps it takes.
 SCHEDULERS = {
     "linear": (get_linear_schedule_with_warmup, 2),
     "cosine": (get_cosine_schedule_with_warmup, 2),
@@ -256,12 +254,12 @@ def get_scheduler(
 ) -> Schedule:
     """transformers' get_scheduler: a schedule by its name.
 
-    As in the original, what a schedule does not use is ignored: a script passes the
-    same arguments to each.
+    As in the original, arguments that a schedule does not use are ignored, because a
+    script passes the same arguments to each.
     """
     owner = "transformers.get_scheduler"
     name = getattr(name, "value", name)
-    function, count = chosen(owner, "name", name, SCHEDULERS)
+    function, count = look_up(owner, "name", name, SCHEDULERS)
     specific = dict(scheduler_specific_kwargs or {})
     if name in ("constant", "constant_with_warmup"):
         specific = {}
@@ -279,7 +277,7 @@ def get_scheduler(
     return function(lr, **used, **specific)
 
 
-def _wave(
+def _cosine_wave(
     owner: str,
     lr: float,
     low: float,
@@ -287,7 +285,7 @@ def _wave(
     cycles: float,
     argument: str = "num_training_steps",
 ) -> CosineWave | Constant:
-    """Return a wave of so many cycles in the steps; none of them is a constant."""
+    """Return a cosine wave with some cycles in the steps, a constant for 0 cycles."""
     if cycles == 0.0:
         return Constant(lr)
     if cycles == 0.5 and steps > MAX_STEP // 2:
@@ -300,10 +298,10 @@ def _wave(
         raise ValueError(message(owner, "num_cycles", what, cycles)) from None
 
 
-def _lowest(
+def _minimum_rate(
     owner: str, lr: Rate, min_lr: float | None, min_lr_rate: float | None
 ) -> float:
-    """Return the least rate, given as a rate or as a part of `lr`."""
+    """Return the minimum, given as a rate or as a fraction of `lr`."""
     if (min_lr is None) == (min_lr_rate is None):
         what = "given, or `min_lr_rate`, but not both"
         raise ValueError(message(owner, "min_lr", what, min_lr))
@@ -313,7 +311,7 @@ def _lowest(
 def _stable_steps(
     owner: str, other: int, training: int | None, stable: int | None
 ) -> int:
-    """Return the steps of the plateau, which may be fewer than none."""
+    """Return the steps of the plateau, which may be negative."""
     if (training is None) == (stable is None):
         what = "given, or `num_stable_steps`, but not both"
         raise ValueError(message(owner, "num_training_steps", what, training))

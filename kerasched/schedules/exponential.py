@@ -17,12 +17,44 @@ from kerasched.schedules.progress import growth
 from kerasched.schedules.registry import register
 
 
+class _GeometricDecay(Schedule):
+    """A rate with a constant factor, and a lower bound `end_learning_rate`."""
+
+    initial_learning_rate: Rate
+    decay_steps: Steps
+    decay_rate: Positive
+
+    @property
+    def bounds(self) -> Bounds:
+        return bounds_at(self, 0, MAX_STEP)
+
+    @property
+    def constant_after(self) -> int | None:
+        start, end = self.initial_learning_rate, self.end_learning_rate
+        factor = self.decay_rate
+        if factor == 1.0 or start == 0.0 or (factor < 1.0 and start <= end):
+            return 0
+        if factor > 1.0 or end == 0.0:
+            return None
+        # One more period than needed: rounding may put the rate just above the end.
+        fall = math.log(end) - math.log(start)  # Their ratio may be 0 or infinite.
+        periods = math.ceil(fall / math.log(factor)) + 1
+        step = periods * self.decay_steps
+        return step if step <= MAX_STEP else None
+
+    def _decayed(self, count: Any, length: int, xp: Any) -> Any:
+        """Return initial * decay_rate**(count / length), at least the end."""
+        start, end = self.initial_learning_rate, self.end_learning_rate
+        rate = growth(start, self.decay_rate, xp.real(count), xp, length)
+        return xp.maximum(rate, end) if end else rate
+
+
 @register(
     "exponential",
     reference="Keras, ExponentialDecay; optax, exponential_decay",
     example={"initial_learning_rate": 0.1, "decay_steps": 250, "decay_rate": 0.4},
 )
-class ExponentialDecay(Schedule):
+class ExponentialDecay(_GeometricDecay):
     """Multiply the rate by a factor over every `decay_steps` steps.
 
     max(initial_learning_rate * decay_rate**(step / decay_steps), end_learning_rate)
@@ -36,24 +68,13 @@ class ExponentialDecay(Schedule):
         end_learning_rate: a lower bound of the rate.
     """
 
-    initial_learning_rate: Rate
-    decay_steps: Steps
-    decay_rate: Positive
     staircase: bool = False
     end_learning_rate: Rate = 0.0
 
     def value(self, step: Any, xp: Any) -> Any:
         if self.staircase:
-            return decayed(self, xp.floor_divide(step, self.decay_steps), 1, xp)
-        return decayed(self, step, self.decay_steps, xp)
-
-    @property
-    def bounds(self) -> Bounds:
-        return bounds_at(self, 0, MAX_STEP)
-
-    @property
-    def constant_after(self) -> int | None:
-        return end_reached(self)
+            return self._decayed(xp.floor_divide(step, self.decay_steps), 1, xp)
+        return self._decayed(step, self.decay_steps, xp)
 
 
 @register(
@@ -61,7 +82,7 @@ class ExponentialDecay(Schedule):
     reference="Szegedy et al., 2015, arXiv:1409.4842, section 6",
     example={"initial_learning_rate": 0.1, "decay_steps": 200},
 )
-class StepDecay(Schedule):
+class StepDecay(_GeometricDecay):
     """Multiply the rate by a factor once in every `decay_steps` steps.
 
     max(initial_learning_rate * decay_rate**(step // decay_steps), end_learning_rate)
@@ -75,21 +96,11 @@ class StepDecay(Schedule):
         end_learning_rate: a lower bound of the rate.
     """
 
-    initial_learning_rate: Rate
-    decay_steps: Steps
     decay_rate: Positive = 0.5
     end_learning_rate: Rate = 0.0
 
     def value(self, step: Any, xp: Any) -> Any:
-        return decayed(self, xp.floor_divide(step, self.decay_steps), 1, xp)
-
-    @property
-    def bounds(self) -> Bounds:
-        return bounds_at(self, 0, MAX_STEP)
-
-    @property
-    def constant_after(self) -> int | None:
-        return end_reached(self)
+        return self._decayed(xp.floor_divide(step, self.decay_steps), 1, xp)
 
 
 @register(
@@ -123,25 +134,3 @@ class ExponentialAnnealing(Decay):
             lambda: -xp.expm1(fall * progress.done) / scale,
             lambda: self.ratio * xp.expm1(-fall * progress.left) / scale,
         )
-
-
-def decayed(schedule: Any, count: Any, length: int, xp: Any) -> Any:
-    """Return initial * decay_rate**(count / length), with the end as a lower bound."""
-    start, end = schedule.initial_learning_rate, schedule.end_learning_rate
-    rate = growth(start, schedule.decay_rate, xp.real(count), xp, length)
-    return xp.maximum(rate, end) if end else rate
-
-
-def end_reached(schedule: Any) -> int | None:
-    """Return the step from which `decayed` is constant, None if it never is."""
-    start, end = schedule.initial_learning_rate, schedule.end_learning_rate
-    factor = schedule.decay_rate
-    if factor == 1.0 or start == 0.0 or (factor < 1.0 and start <= end):
-        return 0
-    if factor > 1.0 or end == 0.0:
-        return None
-    # One more period than needed: rounding may put the rate just above the end.
-    fall = math.log(end) - math.log(start)  # Their ratio may be 0 or infinite.
-    periods = math.ceil(fall / math.log(factor)) + 1
-    step = periods * schedule.decay_steps
-    return step if step <= MAX_STEP else None

@@ -208,6 +208,14 @@ def test_schedules_too_deep_are_refused_as_they_are_built():
         Sum((Constant(0.1), nested(MOST_LEVELS)))
 
 
+def test_the_error_of_too_deep_a_schedule_says_what_to_do():
+    with pytest.raises(ValueError, match="Use a schedule with fewer levels inside it$"):
+        nested(MOST_LEVELS + 1)
+    flat = "Give all schedules to one Sum instead of nesting them$"
+    with pytest.raises(ValueError, match=flat):
+        Sum((Constant(0.1), nested(MOST_LEVELS)))
+
+
 def test_a_config_too_deep_is_refused_before_it_is_read():
     config = Constant(0.1).get_config()
     kind = keras.saving.serialize_keras_object(nested(2))

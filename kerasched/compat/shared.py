@@ -1,0 +1,207 @@
+"""Schedules that several of the libraries have, under names of their own.
+
+Each function takes the port's name, and the names of its arguments where an error needs
+them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kerasched.compat.porting import look_up
+from kerasched.compat.porting import refuse_unused
+from kerasched.errors import LARGEST
+from kerasched.errors import MAX_STEP
+from kerasched.errors import message
+from kerasched.schedules import Chain
+from kerasched.schedules import Constant
+from kerasched.schedules import CosineWave
+from kerasched.schedules import FromFunction
+from kerasched.schedules import LinearDecay
+from kerasched.schedules import PerEpoch
+from kerasched.schedules import PiecewiseConstant
+from kerasched.schedules import PiecewiseInterpolation
+from kerasched.schedules import Schedule
+from kerasched.schedules import Triangular
+
+SHAPES = {"cos": "cosine", "linear": "linear"}
+MODES = {mode: mode for mode in ("triangular", "triangular2", "exp_range")}
+SCALE_MODES = {"cycle": True, "iterations": False}
+
+
+def warmup_then(
+    start: float, steps: int, target: float, schedule: LearningRateSchedule
+) -> Schedule:
+    """Return a line from a start to a target, followed by a schedule from its start."""
+    if steps == 0:
+        return schedule
+    return Chain((LinearDecay(start, steps, target), schedule), (steps,))
+
+
+def hold_then(rate: float, steps: int, schedule: Schedule) -> Schedule:
+    """Return a constant rate, followed by a schedule from its start."""
+    return Chain((Constant(rate), schedule), (steps,)) if steps else schedule
+
+
+def cosine_annealing(owner: str, high: float, low: float, steps: int) -> CosineWave:
+    """Return the wave of CosineAnnealing: down to `low` at T_max, and up again."""
+    if 2 * steps > MAX_STEP:
+        what = f"at most {MAX_STEP // 2}"
+        raise ValueError(message(owner, "T_max", what, steps))
+    return CosineWave(high, low, 2 * steps)
+
+
+def chain(
+    schedules: Sequence[LearningRateSchedule],
+    boundaries: Sequence[int],
+    owner: str,
+    schedules_name: str,
+    boundaries_name: str,
+) -> Schedule:
+    """Return a chain; a schedule between two equal boundaries is never reached.
+
+    Args:
+        schedules: the schedules in their order.
+        boundaries: steps at which the next one begins, in increasing order.
+        owner: the port's name.
+        schedules_name: the port's argument for the schedules.
+        boundaries_name: its argument for the boundaries.
+    """
+    count = len(schedules) - 1
+    if len(boundaries) != count:
+        what = f"one item shorter than `{schedules_name}`, which has {count + 1}"
+        raise ValueError(message(owner, boundaries_name, what, boundaries))
+    last = {start: index for index, start in enumerate((0, *boundaries))}
+    starts = [start for start in last if start > 0]
+    return Chain([schedules[last[start]] for start in (0, *starts)], starts)
+
+
+def multi_step(
+    owner: str, lr: float, milestones: Sequence[int], factor_name: str, factor: float
+) -> PiecewiseConstant:
+    """Return a rate multiplied at each milestone, twice at one given twice.
+
+    Args:
+        owner: the port's name.
+        lr: the rate before the first milestone.
+        milestones: steps in any order.
+        factor_name: the port's argument for the factor.
+        factor: the factor.
+    """
+    boundaries = sorted(set(milestones))
+    passed = [sum(m <= boundary for m in milestones) for boundary in boundaries]
+    rates = [lr, *(lr * power(factor, count) for count in passed)]
+    if not all(rate <= LARGEST for rate in rates):
+        what = "so small that the rate stays finite"
+        raise ValueError(message(owner, factor_name, what, factor))
+    return PiecewiseConstant(boundaries, rates)
+
+
+def power(factor: float, count: int) -> float:
+    """Return factor**count, infinite where Python raises OverflowError."""
+    try:
+        return factor**count
+    except OverflowError:
+        return math.inf
+
+
+def one_cycle(
+    owner: str, total: int, start: float, rates: Sequence[float], strategy: str
+) -> Schedule:
+    """Return OneCycleLR of torch and of Paddle, which peaks a step early.
+
+    Args:
+        owner: the port's name.
+        total: steps of the cycle, of which the last is total - 1.
+        start: the fraction of the steps in the rise.
+        rates: the rates at the start, at the peak, (after the second of three phases,)
+            and at the end.
+        strategy: "cos" or "linear".
+    """
+    shape = look_up(owner, "anneal_strategy", strategy, SHAPES)
+    points = [0.0, start * total - 1, 2 * start * total - 2][: len(rates) - 1]
+    points.append(total - 1.0)
+    return _interpolate(points, list(rates), shape)
+
+
+def _interpolate(points: list[float], rates: list[float], shape: str) -> Schedule:
+    """Return curves through points, of which the first may lie before step 0."""
+    while len(points) > 2 and points[1] < 0.0:
+        del points[0], rates[0]  # A phase that ends before the first step.
+    while points[-2] >= points[-1]:
+        del points[-1], rates[-1]  # A phase that would begin after the last step.
+    before = max(0, math.ceil(-points[0]))
+    moved = [point + before for point in points]
+    schedule = PiecewiseInterpolation(moved, rates, shape)
+    return schedule.shift(before) if before else schedule
+
+
+@dataclass(frozen=True)
+class Cyclic:
+    """CyclicLR of torch and of Paddle, which differ in the names of their arguments.
+
+    Args:
+        owner: the port's name.
+        low: the argument for the rate at the start of each cycle.
+        high: the argument for the rate at the top.
+        gamma: the argument for the factor of each step.
+    """
+
+    owner: str
+    low: str
+    high: str
+    gamma: str
+
+    def __call__(
+        self,
+        low: float,
+        high: float,
+        up: int,
+        down: int | None,
+        mode: str,
+        gamma: float,
+        scale_fn: str | None,
+        scale_mode: str,
+    ) -> Schedule:
+        """Return a triangular wave, or one whose height is a function of the user's."""
+        look_up(self.owner, "mode", mode, MODES)
+        by_cycle = look_up(self.owner, "scale_mode", scale_mode, SCALE_MODES)
+        if up + (down or up) > MAX_STEP:
+            what = f"such that a cycle takes at most {MAX_STEP} steps"
+            name = "step_size_up" if down is None else "step_size_down"
+            raise ValueError(message(self.owner, name, what, down or up))
+        if scale_fn is None:
+            self._check_mode(mode, gamma, scale_mode, high < low)
+            return Triangular(low, high, up, down, mode, gamma)
+        self._check_function(mode, gamma)
+        if high < low:
+            what = f"at least `{self.low}`, which is {low}, with a `scale_fn`"
+            raise ValueError(message(self.owner, self.high, what, high))
+        wave = Triangular(0.0, high - low, up, down)
+        scale = FromFunction(scale_fn)
+        if by_cycle:
+            scale = PerEpoch(scale.shift(1), up + (down or up))  # Counted from 1.
+        return Constant(low) + wave * scale
+
+    def _check_mode(
+        self, mode: str, gamma: float, scale_mode: str, falls: bool
+    ) -> None:
+        """Raise ValueError for arguments that do not suit a wave without scale_fn."""
+        given_mode = None if scale_mode == "cycle" else scale_mode
+        refuse_unused(self.owner, "It belongs to scale_fn", scale_mode=given_mode)
+        given_gamma = None if gamma == 1.0 else gamma
+        if mode != "exp_range":
+            fix = 'It belongs to mode="exp_range"'
+            refuse_unused(self.owner, fix, **{self.gamma: given_gamma})
+        elif gamma > 1.0 and falls:
+            what = f"at most 1 where `{self.high}` is below `{self.low}`"
+            raise ValueError(message(self.owner, self.gamma, what, gamma))
+
+    def _check_function(self, mode: str, gamma: float) -> None:
+        """Raise ValueError for arguments that a scale_fn replaces."""
+        given_mode = None if mode == "triangular" else mode
+        given_gamma = None if gamma == 1.0 else gamma
+        given = {"mode": given_mode, self.gamma: given_gamma}
+        refuse_unused(self.owner, "scale_fn replaces it", **given)
