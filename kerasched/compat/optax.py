@@ -13,12 +13,12 @@ from kerasched.compat.arguments import Scales
 from kerasched.compat.arguments import Schedules
 from kerasched.compat.arguments import WholeCount
 from kerasched.compat.arguments import WholeSteps
+from kerasched.compat.porting import InvalidArgumentError
 from kerasched.compat.porting import look_up
 from kerasched.compat.porting import metric_driven
 from kerasched.compat.porting import port
 from kerasched.compat.shared import chain
 from kerasched.compat.shared import warmup_then
-from kerasched.errors import message
 from kerasched.schedules import Chain
 from kerasched.schedules import Constant
 from kerasched.schedules import CosineDecay
@@ -116,8 +116,7 @@ def piecewise_interpolate_schedule(
     boundaries_and_scales: Scales | None = None,
 ) -> Schedule:
     """optax's piecewise_interpolate_schedule: each scale multiplies the rate before."""
-    owner = "optax.piecewise_interpolate_schedule"
-    shape = look_up(owner, "interpolate_type", interpolate_type, SHAPES)
+    shape = look_up("interpolate_type", interpolate_type, SHAPES)
     steps, rates = _boundaries_and_rates(init_value, boundaries_and_scales)
     return PiecewiseInterpolation((0, *steps), rates, shape)
 
@@ -177,9 +176,8 @@ def warmup_cosine_decay_schedule(
 ) -> Schedule:
     """optax's warmup_cosine_decay_schedule: decay_steps include the warmup."""
     if decay_steps <= warmup_steps:
-        owner = "optax.warmup_cosine_decay_schedule"
         what = f"above `warmup_steps`, which is {warmup_steps}: they include it"
-        raise ValueError(message(owner, "decay_steps", what, decay_steps))
+        raise InvalidArgumentError("decay_steps", what, decay_steps)
     end = end_value if peak_value else 0.0
     decay = CosineDecay(peak_value, decay_steps - warmup_steps, end, exponent)
     return warmup_then(init_value, warmup_steps, peak_value, decay)
@@ -213,8 +211,7 @@ def sgdr_schedule(cosine_kwargs: CosineCycles) -> Schedule:
 @port
 def join_schedules(schedules: Schedules, boundaries: RisingMilestones) -> Schedule:
     """optax's join_schedules: schedules that each count from their own boundary."""
-    names = ("optax.join_schedules", "schedules", "boundaries")
-    return chain(schedules, boundaries, *names)
+    return chain(schedules, boundaries, "schedules", "boundaries")
 
 
 def _delayed(schedule: Schedule, begin: int) -> Schedule:

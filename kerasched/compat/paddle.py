@@ -18,6 +18,7 @@ from kerasched.compat.arguments import Function
 from kerasched.compat.arguments import PositiveFloat
 from kerasched.compat.arguments import Rates
 from kerasched.compat.arguments import WholeSteps
+from kerasched.compat.porting import InvalidArgumentError
 from kerasched.compat.porting import metric_driven
 from kerasched.compat.porting import multiplicative
 from kerasched.compat.porting import port
@@ -26,7 +27,6 @@ from kerasched.compat.shared import cosine_annealing
 from kerasched.compat.shared import multi_step
 from kerasched.compat.shared import one_cycle
 from kerasched.compat.shared import warmup_then
-from kerasched.errors import message
 from kerasched.schedules import Chain
 from kerasched.schedules import Constant
 from kerasched.schedules import CosineRestarts
@@ -62,11 +62,10 @@ def PiecewiseDecay(boundaries: Boundaries, values: Rates) -> Schedule:
     """Paddle's PiecewiseDecay: values[i] before boundaries[i], then the last value."""
     count = len(boundaries)
     if not count:
-        text = message("paddle.PiecewiseDecay", "boundaries", "not empty", boundaries)
-        raise ValueError(text)
+        raise InvalidArgumentError("boundaries", "not empty", boundaries)
     if len(values) <= count:
         what = f"longer than `boundaries`, which has {count}"
-        raise ValueError(message("paddle.PiecewiseDecay", "values", what, values))
+        raise InvalidArgumentError("values", what, values)
     return PiecewiseConstant(boundaries, (*values[:count], values[-1]))
 
 
@@ -108,7 +107,7 @@ def LinearWarmup(
     """Paddle's LinearWarmup: a line to end_lr, then a rate or a schedule."""
     if not end_lr > start_lr:
         what = f"above `start_lr`, which is {start_lr}"
-        raise ValueError(message("paddle.LinearWarmup", "end_lr", what, end_lr))
+        raise InvalidArgumentError("end_lr", what, end_lr)
     if not isinstance(learning_rate, LearningRateSchedule):
         learning_rate = Constant(learning_rate)
     return warmup_then(start_lr, warmup_steps, end_lr, learning_rate)
@@ -125,8 +124,7 @@ def MultiStepDecay(
     learning_rate: Rate, milestones: Boundaries, gamma: BelowOne = 0.1
 ) -> Schedule:
     """Paddle's MultiStepDecay: multiplied by gamma at each milestone."""
-    owner = "paddle.MultiStepDecay"
-    return multi_step(owner, learning_rate, milestones, "gamma", gamma)
+    return multi_step(learning_rate, milestones, "gamma", gamma)
 
 
 @port
@@ -146,8 +144,7 @@ def CosineAnnealingDecay(
     learning_rate: Rate, T_max: Steps, eta_min: Rate = 0.0
 ) -> Schedule:
     """Paddle's CosineAnnealingDecay: down to eta_min at T_max, then up again."""
-    owner = "paddle.CosineAnnealingDecay"
-    return cosine_annealing(owner, learning_rate, eta_min, T_max)
+    return cosine_annealing(learning_rate, eta_min, T_max)
 
 
 @port
@@ -172,11 +169,10 @@ def OneCycleLR(
     start, peak = max_learning_rate / divide_factor, max_learning_rate
     end = end_learning_rate
     rates = (start, peak, start, end) if three_phase else (start, peak, end)
-    owner = "paddle.OneCycleLR"
     if three_phase and phase_pct >= 0.5:
         what = "below 0.5 for three phases"
-        raise ValueError(message(owner, "phase_pct", what, phase_pct))
-    return one_cycle(owner, total_steps, phase_pct, rates, anneal_strategy)
+        raise InvalidArgumentError("phase_pct", what, phase_pct)
+    return one_cycle(total_steps, phase_pct, rates, anneal_strategy)
 
 
 @port
@@ -194,7 +190,7 @@ def CyclicLR(
     names = ("base_learning_rate", "max_learning_rate", "exp_gamma")
     rates = (base_learning_rate, max_learning_rate)
     sizes = (step_size_up, step_size_down)
-    wave = Cyclic("paddle.CyclicLR", *names)
+    wave = Cyclic(*names)
     return wave(*rates, *sizes, mode, exp_gamma, scale_fn, scale_mode)
 
 

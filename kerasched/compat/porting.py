@@ -99,17 +99,36 @@ def port_like(
     return decorate
 
 
-def refuse_unused(owner: str, fix: str, **given: Any) -> None:
-    """Raise ValueError for each argument that is not None, as it has no effect."""
+class InvalidArgumentError(Exception):
+    """A port refuses an argument. The port raises it as an error with its own name."""
+
+    def __init__(
+        self,
+        argument: str,
+        requirement: str,
+        value: Any,
+        fix: str = "",
+        kind: type[Exception] = ValueError,
+    ) -> None:
+        super().__init__(argument, requirement, value, fix)
+        self.kind = kind
+
+
+def refuse_unused(fix: str, **given: Any) -> None:
+    """Refuse each argument that is not None, as it has no effect."""
     for name, value in given.items():
         if value is not None:
             what = "left out here, where it has no effect"
-            raise ValueError(message(owner, name, what, value, fix))
+            raise InvalidArgumentError(name, what, value, fix)
 
 
-def look_up(owner: str, argument: str, value: Any, table: Mapping[str, Any]) -> Any:
+def look_up(argument: str, value: Any, table: Mapping[str, Any]) -> Any:
     """Return the item of a table for an argument that must be one of its keys."""
-    return table[Choice(tuple(table))(owner, argument, value)]
+    if isinstance(value, str) and value in table:
+        return table[value]
+    what = Choice(tuple(table)).requirement
+    kind = ValueError if isinstance(value, str) else TypeError
+    raise InvalidArgumentError(argument, what, value, kind=kind)
 
 
 def metric_driven(owner: str) -> Callable[..., NoReturn]:
@@ -152,17 +171,23 @@ def _checked(
     library = function.__module__.rpartition(".")[2].partition("_")[0]
     owner = f"{library}.{function.__name__}"
 
-    @functools.wraps(function)
-    def ported(*args: Any, **kwargs: Any) -> Schedule:
+    def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Schedule:
         try:
-            _remove_unsupported(owner, signature, kwargs)
+            _remove_unsupported(signature, kwargs)
             given = _bind(owner, signature, args, kwargs)
             for name, check in checks().items():
                 if name in given.arguments:
                     value = given.arguments[name]
-                    _refuse_optimizer(owner, name, value)
+                    _refuse_optimizer(name, value)
                     given.arguments[name] = check(owner, name, value)
             return call(given)
+        except InvalidArgumentError as error:
+            raise error.kind(message(owner, *error.args)) from None
+
+    @functools.wraps(function)
+    def ported(*args: Any, **kwargs: Any) -> Schedule:
+        try:
+            return run(args, kwargs)
         except (TypeError, ValueError) as error:
             error.add_note(f"In a call of kerasched.compat.{owner}.")
             raise
@@ -187,7 +212,7 @@ def _bind(
         what = "left out: a schedule is made without an optimizer"
         fix = "Give its learning rate as `lr`"
         value = kwargs["optimizer"]
-        raise TypeError(message(owner, "optimizer", what, value, fix))
+        raise InvalidArgumentError("optimizer", what, value, fix, TypeError)
     try:
         return signature.bind(*args, **kwargs)
     except TypeError as error:
@@ -195,21 +220,19 @@ def _bind(
         raise TypeError(f"{owner}: {error}. Its arguments are: {names}") from None
 
 
-def _refuse_optimizer(owner: str, name: str, value: Any) -> None:
-    """Raise TypeError for an optimizer, the first argument of the originals."""
+def _refuse_optimizer(name: str, value: Any) -> None:
+    """Refuse an optimizer, the first argument of the originals."""
     kind = keras.optimizers.Optimizer
     if name == "lr" and (isinstance(value, kind) or hasattr(value, "param_groups")):
         what = "the optimizer's learning rate, a number"
         fix = "A schedule is made without an optimizer, and given to one"
-        raise TypeError(message(owner, name, what, value, fix))
+        raise InvalidArgumentError(name, what, value, fix, TypeError)
 
 
-def _remove_unsupported(
-    owner: str, signature: inspect.Signature, kwargs: dict[str, Any]
-) -> None:
-    """Remove unsupported arguments, or raise ValueError if their value matters."""
+def _remove_unsupported(signature: inspect.Signature, kwargs: dict[str, Any]) -> None:
+    """Remove unsupported arguments, or refuse them if their value matters."""
     for name in UNSUPPORTED.keys() & kwargs.keys() - signature.parameters.keys():
         value, fix = UNSUPPORTED[name]
         given = kwargs.pop(name)
         if given != value:
-            raise ValueError(message(owner, name, repr(value), given, fix))
+            raise InvalidArgumentError(name, repr(value), given, fix)

@@ -1,7 +1,6 @@
 """Schedules that several of the libraries have, under names of their own.
 
-Each function takes the port's name, and the names of its arguments where an error needs
-them.
+Where an error needs the name of a port's argument, the function takes it.
 """
 
 import math
@@ -10,11 +9,11 @@ from dataclasses import dataclass
 
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasched.compat.porting import InvalidArgumentError
 from kerasched.compat.porting import look_up
 from kerasched.compat.porting import refuse_unused
 from kerasched.errors import LARGEST
 from kerasched.errors import MAX_STEP
-from kerasched.errors import message
 from kerasched.schedules import Chain
 from kerasched.schedules import Constant
 from kerasched.schedules import CosineWave
@@ -45,18 +44,17 @@ def hold_then(rate: float, steps: int, schedule: Schedule) -> Schedule:
     return Chain((Constant(rate), schedule), (steps,)) if steps else schedule
 
 
-def cosine_annealing(owner: str, high: float, low: float, steps: int) -> CosineWave:
+def cosine_annealing(high: float, low: float, steps: int) -> CosineWave:
     """Return the wave of CosineAnnealing: down to `low` at T_max, and up again."""
     if 2 * steps > MAX_STEP:
         what = f"at most {MAX_STEP // 2}"
-        raise ValueError(message(owner, "T_max", what, steps))
+        raise InvalidArgumentError("T_max", what, steps)
     return CosineWave(high, low, 2 * steps)
 
 
 def chain(
     schedules: Sequence[LearningRateSchedule],
     boundaries: Sequence[int],
-    owner: str,
     schedules_name: str,
     boundaries_name: str,
 ) -> Schedule:
@@ -65,26 +63,24 @@ def chain(
     Args:
         schedules: the schedules in their order.
         boundaries: steps at which the next one begins, in increasing order.
-        owner: the port's name.
         schedules_name: the port's argument for the schedules.
         boundaries_name: its argument for the boundaries.
     """
     count = len(schedules) - 1
     if len(boundaries) != count:
         what = f"one item shorter than `{schedules_name}`, which has {count + 1}"
-        raise ValueError(message(owner, boundaries_name, what, boundaries))
+        raise InvalidArgumentError(boundaries_name, what, boundaries)
     last = {start: index for index, start in enumerate((0, *boundaries))}
     starts = [start for start in last if start > 0]
     return Chain([schedules[last[start]] for start in (0, *starts)], starts)
 
 
 def multi_step(
-    owner: str, lr: float, milestones: Sequence[int], factor_name: str, factor: float
+    lr: float, milestones: Sequence[int], factor_name: str, factor: float
 ) -> PiecewiseConstant:
     """Return a rate multiplied at each milestone, twice at one given twice.
 
     Args:
-        owner: the port's name.
         lr: the rate before the first milestone.
         milestones: steps in any order.
         factor_name: the port's argument for the factor.
@@ -95,7 +91,7 @@ def multi_step(
     rates = [lr, *(lr * power(factor, count) for count in passed)]
     if not all(rate <= LARGEST for rate in rates):
         what = "so small that the rate stays finite"
-        raise ValueError(message(owner, factor_name, what, factor))
+        raise InvalidArgumentError(factor_name, what, factor)
     return PiecewiseConstant(boundaries, rates)
 
 
@@ -108,19 +104,18 @@ def power(factor: float, count: int) -> float:
 
 
 def one_cycle(
-    owner: str, total: int, start: float, rates: Sequence[float], strategy: str
+    total: int, start: float, rates: Sequence[float], strategy: str
 ) -> Schedule:
     """Return OneCycleLR of torch and of Paddle, which peaks a step early.
 
     Args:
-        owner: the port's name.
         total: steps of the cycle, of which the last is total - 1.
         start: the fraction of the steps in the rise.
         rates: the rates at the start, at the peak, (after the second of three phases,)
             and at the end.
         strategy: "cos" or "linear".
     """
-    shape = look_up(owner, "anneal_strategy", strategy, SHAPES)
+    shape = look_up("anneal_strategy", strategy, SHAPES)
     points = [0.0, start * total - 1, 2 * start * total - 2][: len(rates) - 1]
     points.append(total - 1.0)
     return _interpolate(points, list(rates), shape)
@@ -143,13 +138,11 @@ class Cyclic:
     """CyclicLR of torch and of Paddle, which differ in the names of their arguments.
 
     Args:
-        owner: the port's name.
         low: the argument for the rate at the start of each cycle.
         high: the argument for the rate at the top.
         gamma: the argument for the factor of each step.
     """
 
-    owner: str
     low: str
     high: str
     gamma: str
@@ -166,19 +159,19 @@ class Cyclic:
         scale_mode: str,
     ) -> Schedule:
         """Return a triangular wave, or one whose height is a function of the user's."""
-        look_up(self.owner, "mode", mode, MODES)
-        by_cycle = look_up(self.owner, "scale_mode", scale_mode, SCALE_MODES)
+        look_up("mode", mode, MODES)
+        by_cycle = look_up("scale_mode", scale_mode, SCALE_MODES)
         if up + (down or up) > MAX_STEP:
             what = f"such that a cycle takes at most {MAX_STEP} steps"
             name = "step_size_up" if down is None else "step_size_down"
-            raise ValueError(message(self.owner, name, what, down or up))
+            raise InvalidArgumentError(name, what, down or up)
         if scale_fn is None:
             self._check_mode(mode, gamma, scale_mode, high < low)
             return Triangular(low, high, up, down, mode, gamma)
         self._check_function(mode, gamma)
         if high < low:
             what = f"at least `{self.low}`, which is {low}, with a `scale_fn`"
-            raise ValueError(message(self.owner, self.high, what, high))
+            raise InvalidArgumentError(self.high, what, high)
         wave = Triangular(0.0, high - low, up, down)
         scale = FromFunction(scale_fn)
         if by_cycle:
@@ -190,18 +183,18 @@ class Cyclic:
     ) -> None:
         """Raise ValueError for arguments that do not suit a wave without scale_fn."""
         given_mode = None if scale_mode == "cycle" else scale_mode
-        refuse_unused(self.owner, "It belongs to scale_fn", scale_mode=given_mode)
+        refuse_unused("It belongs to scale_fn", scale_mode=given_mode)
         given_gamma = None if gamma == 1.0 else gamma
         if mode != "exp_range":
             fix = 'It belongs to mode="exp_range"'
-            refuse_unused(self.owner, fix, **{self.gamma: given_gamma})
+            refuse_unused(fix, **{self.gamma: given_gamma})
         elif gamma > 1.0 and falls:
             what = f"at most 1 where `{self.high}` is below `{self.low}`"
-            raise ValueError(message(self.owner, self.gamma, what, gamma))
+            raise InvalidArgumentError(self.gamma, what, gamma)
 
     def _check_function(self, mode: str, gamma: float) -> None:
         """Raise ValueError for arguments that a scale_fn replaces."""
         given_mode = None if mode == "triangular" else mode
         given_gamma = None if gamma == 1.0 else gamma
         given = {"mode": given_mode, self.gamma: given_gamma}
-        refuse_unused(self.owner, "scale_fn replaces it", **given)
+        refuse_unused("scale_fn replaces it", **given)

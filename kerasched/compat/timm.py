@@ -15,6 +15,7 @@ from kerasched.compat.arguments import WholeCount
 from kerasched.compat.arguments import WholeNumber
 from kerasched.compat.porting import OUR_NOISE
 from kerasched.compat.porting import PLATEAU
+from kerasched.compat.porting import InvalidArgumentError
 from kerasched.compat.porting import look_up
 from kerasched.compat.porting import metric_driven
 from kerasched.compat.porting import port
@@ -27,7 +28,6 @@ from kerasched.compat.timm_schedulers import PolyLRScheduler as PolyLRScheduler
 from kerasched.compat.timm_schedulers import StepLRScheduler as StepLRScheduler
 from kerasched.compat.timm_schedulers import TanhLRScheduler as TanhLRScheduler
 from kerasched.compat.timm_schedulers import WSDLRScheduler as WSDLRScheduler
-from kerasched.errors import message
 from kerasched.schedules import Constant
 from kerasched.schedules import PerEpoch
 from kerasched.schedules import Schedule
@@ -36,7 +36,6 @@ from kerasched.schedules.arguments import Rate
 
 PlateauLRScheduler = metric_driven("timm.PlateauLRScheduler")
 
-OWNER = "timm.create_scheduler_v2"
 UNITS = {"lr", "sched", "num_epochs", "step_on_epochs", "updates_per_epoch"}
 WARMUP = {"warmup_epochs", "warmup_lr", "warmup_prefix"}
 CYCLES = {"min_lr", "cycle_mul", "cycle_decay", "cycle_limit"}
@@ -93,8 +92,7 @@ def create_scheduler_v2(
     _refuse_unused(sched, given)
     if not step_on_epochs and updates_per_epoch < 1:
         what = "a positive integer where `step_on_epochs` is False"
-        owner = OWNER
-        raise ValueError(message(owner, "updates_per_epoch", what, updates_per_epoch))
+        raise InvalidArgumentError("updates_per_epoch", what, updates_per_epoch)
     schedule = MAKERS[sched](given, 1 if step_on_epochs else updates_per_epoch)
     whole = step_on_epochs and updates_per_epoch > 0
     return PerEpoch(schedule, updates_per_epoch) if whole else schedule
@@ -110,8 +108,8 @@ def _refuse_unused(sched: str, given: dict[str, Any]) -> None:
     """Raise ValueError for arguments that the schedule does not use."""
     if sched == "plateau":
         what = "a schedule of the epoch alone"
-        raise ValueError(message(OWNER, "sched", what, sched, PLATEAU))
-    used = UNITS | look_up(OWNER, "sched", sched, USED)
+        raise InvalidArgumentError("sched", what, sched, PLATEAU)
+    used = UNITS | look_up("sched", sched, USED)
     for name, value in given.items():
         default = DEFAULTS[name]
         same = value == default
@@ -120,7 +118,7 @@ def _refuse_unused(sched: str, given: dict[str, Any]) -> None:
         if name not in used and not same:
             fix = f"The schedule {sched!r} does not use it"
             fix = OUR_NOISE if name.startswith("noise") else fix
-            refuse_unused(OWNER, fix, **{name: value})
+            refuse_unused(fix, **{name: value})
 
 
 def _steps(given: dict[str, Any], name: str, unit: int, least: int) -> int:
@@ -128,9 +126,9 @@ def _steps(given: dict[str, Any], name: str, unit: int, least: int) -> int:
     kind = "positive" if least else "non-negative"
     steps = WholeNumber(f"such that it has a {kind} whole number of steps", least)
     try:
-        return steps(OWNER, name, given[name] * unit)
+        return steps("", name, given[name] * unit)
     except ValueError:
-        raise ValueError(message(OWNER, name, steps.requirement, given[name])) from None
+        raise InvalidArgumentError(name, steps.requirement, given[name]) from None
 
 
 def _warmup(given: dict[str, Any], unit: int) -> dict[str, Any]:
@@ -148,7 +146,7 @@ def _cyclic(scheduler: Any, **names: str) -> Any:
         own = {name: given[source] for name, source in names.items()}
         if own.get("power") == 0.0:
             what = 'above 0 as the power of "poly"'
-            raise ValueError(message(OWNER, "decay_rate", what, own["power"]))
+            raise InvalidArgumentError("decay_rate", what, own["power"])
         cycles = {name: given[name] for name in CYCLES - {"min_lr"}}
         length = _steps(given, "num_epochs", unit, 1)
         low = given["min_lr"]
@@ -182,7 +180,7 @@ def _wsd(given: dict[str, Any], unit: int) -> Schedule:
     decay_t = round(epochs * (total if 0 < epochs < 1 else unit))
     if not 0 < decay_t <= total:
         what = f"such that the decay has 1 to {total} steps"
-        raise ValueError(message(OWNER, "decay_epochs", what, epochs))
+        raise InvalidArgumentError("decay_epochs", what, epochs)
     slow = {}
     if given["sched"] == "rsqrt":
         scale = given["stable_timescale"]

@@ -9,6 +9,7 @@ from kerasched.compat.arguments import DecayRate
 from kerasched.compat.arguments import Times
 from kerasched.compat.arguments import WholeCount
 from kerasched.compat.arguments import WholeSteps
+from kerasched.compat.porting import InvalidArgumentError
 from kerasched.compat.porting import look_up
 from kerasched.compat.porting import port
 from kerasched.compat.porting import refuse_unused
@@ -19,7 +20,6 @@ from kerasched.compat.shared import warmup_then
 from kerasched.errors import LARGEST
 from kerasched.errors import MAX_STEP
 from kerasched.errors import SMALLEST
-from kerasched.errors import message
 from kerasched.schedules import Constant
 from kerasched.schedules import CosineDecay
 from kerasched.schedules import ExponentialAnnealing
@@ -53,7 +53,7 @@ def CosineLRScheduler(
     """timm's CosineLRScheduler, exact at every restart."""
     decay = partial(CosineDecay, decay_steps=t_initial, k_decay=k_decay)
     how = (cycle_mul, cycle_decay, cycle_limit)
-    cycles = _repeat("timm.CosineLRScheduler", decay, lr, lr_min, *how)
+    cycles = _repeat(decay, lr, lr_min, *how)
     return _with_warmup(cycles, warmup_t, warmup_lr_init, warmup_prefix, lr)
 
 
@@ -73,14 +73,13 @@ def TanhLRScheduler(
 ) -> Schedule:
     """timm's TanhLRScheduler, exact at every restart."""
     if not lb < ub:
-        owner = "timm.TanhLRScheduler"
         if ub == 3.0:  # The default: the caller gave `lb`.
             what = f"below `ub`, which is {ub}"
-            raise ValueError(message(owner, "lb", what, lb))
-        raise ValueError(message(owner, "ub", f"above `lb`, which is {lb}", ub))
+            raise InvalidArgumentError("lb", what, lb)
+        raise InvalidArgumentError("ub", f"above `lb`, which is {lb}", ub)
     decay = partial(TanhDecay, decay_steps=t_initial, lower=lb, upper=ub)
     how = (cycle_mul, cycle_decay, cycle_limit)
-    cycles = _repeat("timm.TanhLRScheduler", decay, lr, lr_min, *how)
+    cycles = _repeat(decay, lr, lr_min, *how)
     target = lr if warmup_prefix else float(cycles.evaluate(warmup_t))
     return _with_warmup(cycles, warmup_t, warmup_lr_init, warmup_prefix, target)
 
@@ -103,7 +102,7 @@ def PolyLRScheduler(
     shape = {"decay_steps": t_initial, "power": power, "k_decay": k_decay}
     decay = partial(PolynomialDecay, **shape)
     how = (cycle_mul, cycle_decay, cycle_limit)
-    cycles = _repeat("timm.PolyLRScheduler", decay, lr, lr_min, *how)
+    cycles = _repeat(decay, lr, lr_min, *how)
     return _with_warmup(cycles, warmup_t, warmup_lr_init, warmup_prefix, lr)
 
 
@@ -119,7 +118,7 @@ def StepLRScheduler(
     """timm's StepLRScheduler; decay_t need not be an integer, such as 2.4 epochs."""
     if decay_t > MAX_STEP:
         what = f"at most {MAX_STEP}"
-        raise ValueError(message("timm.StepLRScheduler", "decay_t", what, decay_t))
+        raise InvalidArgumentError("decay_t", what, decay_t)
     if decay_rate == 0.0:
         steps = PiecewiseConstant((math.ceil(decay_t),), (lr, 0.0))
     elif decay_t == int(decay_t):
@@ -140,8 +139,7 @@ def MultiStepLRScheduler(
 ) -> Schedule:
     """timm's MultiStepLRScheduler: each drop is a step before its milestone."""
     early = [max(0, math.ceil(milestone) - 1) for milestone in decay_t]
-    owner = "timm.MultiStepLRScheduler"
-    steps = multi_step(owner, lr, early, "decay_rate", decay_rate)
+    steps = multi_step(lr, early, "decay_rate", decay_rate)
     return _with_warmup(steps, warmup_t, warmup_lr_init, warmup_prefix, lr)
 
 
@@ -161,12 +159,12 @@ def WSDLRScheduler(
     warmup_lr_init: Rate = 0.0,
 ) -> Schedule:
     """timm's WSDLRScheduler: warmup, a plateau that may fall, and a decay from it."""
-    owner, hold = "timm.WSDLRScheduler", t_initial - decay_t
+    hold = t_initial - decay_t
     if hold < 0:
         what = f"at most `t_initial`, which is {t_initial}"
-        raise ValueError(message(owner, "decay_t", what, decay_t))
-    decay = _decay_function(owner, decay_fn, decay_t, decay_power, decay_ratio)
-    plateau = _plateau(owner, lr, stable_fn, stable_timescale, stable_power, warmup_t)
+        raise InvalidArgumentError("decay_t", what, decay_t)
+    decay = _decay_function(decay_fn, decay_t, decay_power, decay_ratio)
+    plateau = _plateau(lr, stable_fn, stable_timescale, stable_power, warmup_t)
     if plateau is None:
         rest = hold_then(lr, hold, decay(lr, end_learning_rate=lr_min))
     else:
@@ -178,7 +176,6 @@ def WSDLRScheduler(
 
 
 def _repeat(
-    owner: str,
     decay: Callable[..., Any],
     lr: float,
     lr_min: float,
@@ -198,7 +195,7 @@ def _repeat(
             return Repeat(one, one.decay_steps, multiplier, rate, limit)
         except ValueError:
             what = "1, or so far from it that the cycles can be counted"
-            raise ValueError(message(owner, "cycle_mul", what, multiplier)) from None
+            raise InvalidArgumentError("cycle_mul", what, multiplier) from None
 
     if decay_rate == 1.0 or lr_min == 0.0:
         return repeated(lr, lr_min, decay_rate)
@@ -218,7 +215,7 @@ def _fractional_steps(lr: float, length: float, rate: float) -> Schedule:
     exact = simplest(length)
     if exact.denominator > 10_000:
         what = "a number of fewer digits, so that each drop's step can be counted"
-        raise ValueError(message("timm.StepLRScheduler", "decay_t", what, length))
+        raise InvalidArgumentError("decay_t", what, length)
     drops, period = exact.denominator, exact.numerator
     starts = sorted({math.ceil(i * exact) for i in range(1, drops)} - {period})
     rates = [lr * power(rate, start // exact) for start in (0, *starts)]
@@ -227,12 +224,11 @@ def _fractional_steps(lr: float, length: float, rate: float) -> Schedule:
         return PiecewiseConstant((*starts, period), (*rates, 0.0))
     if not all(number <= LARGEST for number in (*rates, factor)):
         what = "so small that the rate stays finite"
-        raise ValueError(message("timm.StepLRScheduler", "decay_rate", what, rate))
+        raise InvalidArgumentError("decay_rate", what, rate)
     return Repeat(PiecewiseConstant(starts, rates), period, decay_rate=factor)
 
 
 def _plateau(
-    owner: str,
     lr: float,
     name: str,
     timescale: float | None,
@@ -241,21 +237,21 @@ def _plateau(
 ) -> Schedule | None:
     """Return the plateau, None for a constant one."""
     powers = {"constant": None, "rsqrt": 0.5, "power": 0.5 if power is None else power}
-    chosen_power = look_up(owner, "stable_fn", name, powers)
+    chosen_power = look_up("stable_fn", name, powers)
     if name != "power":
-        refuse_unused(owner, 'It belongs to stable_fn="power"', stable_power=power)
+        refuse_unused('It belongs to stable_fn="power"', stable_power=power)
     if name == "constant":
-        refuse_unused(owner, "The plateau is constant", stable_timescale=timescale)
+        refuse_unused("The plateau is constant", stable_timescale=timescale)
         return None
     timescale = warmup_t if timescale is None else timescale
     if not timescale > 0:
         what = "above 0, as there is no warmup to take it from"
-        raise ValueError(message(owner, "stable_timescale", what, timescale))
+        raise InvalidArgumentError("stable_timescale", what, timescale)
     return PowerDecay(lr * timescale**chosen_power, -chosen_power, timescale)
 
 
 def _decay_function(
-    owner: str, name: str, steps: int, power: float | None, ratio: float | None
+    name: str, steps: int, power: float | None, ratio: float | None
 ) -> Callable[..., Any]:
     """Return a function that returns the decay from a start to an end."""
     k_decay = 0.5 if power is None else power
@@ -267,9 +263,9 @@ def _decay_function(
         "power": partial(PolynomialDecay, k_decay=k_decay),
         "exp": partial(ExponentialAnnealing, ratio=exponential_ratio),
     }
-    decay = look_up(owner, "decay_fn", name, decays)
+    decay = look_up("decay_fn", name, decays)
     if name != "power":
-        refuse_unused(owner, 'It belongs to decay_fn="power"', decay_power=power)
+        refuse_unused('It belongs to decay_fn="power"', decay_power=power)
     if name != "exp":
-        refuse_unused(owner, 'It belongs to decay_fn="exp"', decay_ratio=ratio)
+        refuse_unused('It belongs to decay_fn="exp"', decay_ratio=ratio)
     return partial(decay, decay_steps=steps)

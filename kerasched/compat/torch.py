@@ -17,6 +17,7 @@ from kerasched.compat.arguments import RisingMilestones
 from kerasched.compat.arguments import Schedules
 from kerasched.compat.arguments import WholeCount
 from kerasched.compat.arguments import WholeSteps
+from kerasched.compat.porting import InvalidArgumentError
 from kerasched.compat.porting import look_up
 from kerasched.compat.porting import metric_driven
 from kerasched.compat.porting import multiplicative
@@ -32,7 +33,6 @@ from kerasched.compat.shared import one_cycle
 from kerasched.compat.shared import power
 from kerasched.errors import LARGEST
 from kerasched.errors import MAX_STEP
-from kerasched.errors import message
 from kerasched.schedules import Constant
 from kerasched.schedules import CosineRestarts
 from kerasched.schedules import ExponentialDecay
@@ -71,7 +71,7 @@ def StepLR(lr: Rate, step_size: WholeSteps, gamma: Positive = 0.1) -> Schedule:
 @port
 def MultiStepLR(lr: Rate, milestones: Milestones, gamma: Rate = 0.1) -> Schedule:
     """torch's MultiStepLR: multiplied by gamma each time a milestone is given."""
-    return multi_step("torch.MultiStepLR", lr, milestones, "gamma", gamma)
+    return multi_step(lr, milestones, "gamma", gamma)
 
 
 @port
@@ -121,7 +121,7 @@ def PolynomialLR(
 @port
 def CosineAnnealingLR(lr: Rate, T_max: WholeSteps, eta_min: Rate = 0.0) -> Schedule:
     """torch's CosineAnnealingLR: down to eta_min at T_max, then up again, and so on."""
-    return cosine_annealing("torch.CosineAnnealingLR", lr, eta_min, T_max)
+    return cosine_annealing(lr, eta_min, T_max)
 
 
 @port
@@ -154,7 +154,6 @@ def OneCycleLR(
     belongs to the rate is OneCycleLR_momentum(...) with the same arguments.
     """
     refuse_unused(
-        "torch.OneCycleLR",
         "Give the optimizer OneCycleLR_momentum(...) as its momentum",
         base_momentum=base_momentum,
         max_momentum=max_momentum,
@@ -162,8 +161,8 @@ def OneCycleLR(
     )
     start, end = max_lr / div_factor, max_lr / div_factor / final_div_factor
     rates = (start, max_lr, start, end) if three_phase else (start, max_lr, end)
-    total = _total("torch.OneCycleLR", total_steps, epochs, steps_per_epoch)
-    return one_cycle("torch.OneCycleLR", total, pct_start, rates, anneal_strategy)
+    total = _total(total_steps, epochs, steps_per_epoch)
+    return one_cycle(total, pct_start, rates, anneal_strategy)
 
 
 @port_like(OneCycleLR, cycle_momentum=True, base_momentum=0.85, max_momentum=0.95)
@@ -174,12 +173,11 @@ def OneCycleLR_momentum(given: SimpleNamespace) -> Schedule:
     momentum of an optimizer that takes a schedule there: it falls from max_momentum to
     base_momentum while the rate rises, and rises while the rate falls.
     """
-    owner = "torch.OneCycleLR_momentum"
-    _require_cycle_momentum(owner, given.cycle_momentum)
-    total = _total(owner, given.total_steps, given.epochs, given.steps_per_epoch)
+    _require_cycle_momentum(given.cycle_momentum)
+    total = _total(given.total_steps, given.epochs, given.steps_per_epoch)
     low, high = given.base_momentum, given.max_momentum
     values = (high, low, high, high) if given.three_phase else (high, low, high)
-    return one_cycle(owner, total, given.pct_start, values, given.anneal_strategy)
+    return one_cycle(total, given.pct_start, values, given.anneal_strategy)
 
 
 @port
@@ -204,14 +202,13 @@ def CyclicLR(
     must be registered with Keras.
     """
     refuse_unused(
-        "torch.CyclicLR",
         "Give the optimizer CyclicLR_momentum(...) as its momentum",
         base_momentum=base_momentum,
         max_momentum=max_momentum,
         cycle_momentum=cycle_momentum or None,
     )
     sizes = (step_size_up, step_size_down)
-    wave = Cyclic("torch.CyclicLR", "base_lr", "max_lr", "gamma")
+    wave = Cyclic("base_lr", "max_lr", "gamma")
     return wave(base_lr, max_lr, *sizes, mode, gamma, scale_fn, scale_mode)
 
 
@@ -224,11 +221,10 @@ def CyclicLR_momentum(given: SimpleNamespace) -> Schedule:
     base_momentum while the rate rises, and rises while the rate falls. It does not
     accept a scale_fn.
     """
-    owner = "torch.CyclicLR_momentum"
-    _require_cycle_momentum(owner, given.cycle_momentum)
+    _require_cycle_momentum(given.cycle_momentum)
     fix = "The momentum of a wave with a scale_fn is not ported"
-    refuse_unused(owner, fix, scale_fn=given.scale_fn)
-    wave = Cyclic(owner, "max_momentum", "base_momentum", "gamma")
+    refuse_unused(fix, scale_fn=given.scale_fn)
+    wave = Cyclic("max_momentum", "base_momentum", "gamma")
     return wave(
         given.max_momentum,
         given.base_momentum,
@@ -246,15 +242,14 @@ def SWALR(
     lr: Rate, swa_lr: Rate, anneal_epochs: Boundary = 10, anneal_strategy: str = "cos"
 ) -> Schedule:
     """torch's SWALR: from lr to swa_lr in anneal_epochs steps."""
-    shape = look_up("torch.SWALR", "anneal_strategy", anneal_strategy, SHAPES)
+    shape = look_up("anneal_strategy", anneal_strategy, SHAPES)
     return schedules.SWALR(lr, swa_lr, anneal_epochs, shape)
 
 
 @port
 def SequentialLR(schedulers: Schedules, milestones: RisingMilestones) -> Schedule:
     """torch's SequentialLR: schedules that each count from their own milestone."""
-    names = ("torch.SequentialLR", "schedulers", "milestones")
-    return chain(schedulers, milestones, *names)
+    return chain(schedulers, milestones, "schedulers", "milestones")
 
 
 @port
@@ -267,32 +262,30 @@ def ChainedScheduler(schedulers: Schedules, lr: Rate) -> Schedule:
     """
     if not lr > 0.0:
         what = "above 0, the base rate of all the schedules"
-        raise ValueError(message("torch.ChainedScheduler", "lr", what, lr))
+        raise InvalidArgumentError("lr", what, lr)
     factor = power(lr, 1 - len(schedulers))
     if factor > LARGEST:
         what = "large enough to divide the product of the rates by"
-        raise ValueError(message("torch.ChainedScheduler", "lr", what, lr))
+        raise InvalidArgumentError("lr", what, lr)
     return Product(schedulers) * factor
 
 
-def _require_cycle_momentum(owner: str, cycle_momentum: bool) -> None:
+def _require_cycle_momentum(cycle_momentum: bool) -> None:
     if not cycle_momentum:
         fix = "Where the momentum does not change, give the optimizer a number"
-        raise ValueError(message(owner, "cycle_momentum", "True", False, fix))
+        raise InvalidArgumentError("cycle_momentum", "True", False, fix)
 
 
-def _total(
-    owner: str, total: int | None, epochs: int | None, per_epoch: int | None
-) -> int:
+def _total(total: int | None, epochs: int | None, per_epoch: int | None) -> int:
     """Return the total steps, given as one number or as epochs and steps of each."""
     if total is not None:
         fix = "total_steps replaces it"
-        refuse_unused(owner, fix, epochs=epochs, steps_per_epoch=per_epoch)
+        refuse_unused(fix, epochs=epochs, steps_per_epoch=per_epoch)
         return total
     if epochs is None or per_epoch is None:
         what = "given, or both `epochs` and `steps_per_epoch`"
-        raise ValueError(message(owner, "total_steps", what, None))
+        raise InvalidArgumentError("total_steps", what, None)
     if epochs * per_epoch > MAX_STEP:
         what = f"such that all epochs have at most {MAX_STEP} steps"
-        raise ValueError(message(owner, "epochs", what, epochs))
+        raise InvalidArgumentError("epochs", what, epochs)
     return epochs * per_epoch

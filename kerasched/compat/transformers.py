@@ -11,6 +11,7 @@ from typing import Any
 
 from kerasched.compat.arguments import Keywords
 from kerasched.compat.arguments import WholeCount
+from kerasched.compat.porting import InvalidArgumentError
 from kerasched.compat.porting import look_up
 from kerasched.compat.porting import metric_driven
 from kerasched.compat.porting import port
@@ -18,7 +19,6 @@ from kerasched.compat.porting import refuse_unused
 from kerasched.compat.shared import hold_then
 from kerasched.compat.shared import warmup_then
 from kerasched.errors import MAX_STEP
-from kerasched.errors import message
 from kerasched.schedules import Chain
 from kerasched.schedules import Constant
 from kerasched.schedules import CosineDecay
@@ -72,8 +72,7 @@ def get_cosine_schedule_with_warmup(
 ) -> Schedule:
     """transformers' get_cosine_schedule_with_warmup, which rises again at the end."""
     steps = max(1, num_training_steps - num_warmup_steps)
-    owner = "transformers.get_cosine_schedule_with_warmup"
-    wave = _cosine_wave(owner, lr, 0.0, steps, num_cycles)
+    wave = _cosine_wave(lr, 0.0, steps, num_cycles)
     return warmup_then(0.0, num_warmup_steps, lr, wave)
 
 
@@ -87,13 +86,11 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
     """transformers' get_cosine_with_hard_restarts_schedule_with_warmup."""
     steps = max(1, num_training_steps - num_warmup_steps)
     if num_cycles > MOST_CYCLES:
-        owner = "transformers.get_cosine_with_hard_restarts_schedule_with_warmup"
         what = f"at most {MOST_CYCLES}"
-        raise ValueError(message(owner, "num_cycles", what, num_cycles))
+        raise InvalidArgumentError("num_cycles", what, num_cycles)
     if steps / num_cycles > MAX_STEP:
-        owner = "transformers.get_cosine_with_hard_restarts_schedule_with_warmup"
         what = f"such that a cycle has at most {MAX_STEP} steps"
-        raise ValueError(message(owner, "num_cycles", what, num_cycles))
+        raise InvalidArgumentError("num_cycles", what, num_cycles)
     cycles = math.ceil(num_cycles)
     points = [i * steps / num_cycles for i in range(cycles + 1) for _ in (0, 1)][1:-1]
     waves = PiecewiseInterpolation(points, (lr, 0.0) * cycles, "cosine")
@@ -111,11 +108,10 @@ def get_polynomial_decay_schedule_with_warmup(
 ) -> Schedule:
     """transformers' get_polynomial_decay_schedule_with_warmup."""
     if not lr > lr_end:
-        owner = "transformers.get_polynomial_decay_schedule_with_warmup"
         if lr_end == 1e-7:  # The default: the caller gave `lr`.
             what = f"above `lr_end`, which is {lr_end}"
-            raise ValueError(message(owner, "lr", what, lr))
-        raise ValueError(message(owner, "lr_end", f"below `lr`, which is {lr}", lr_end))
+            raise InvalidArgumentError("lr", what, lr)
+        raise InvalidArgumentError("lr_end", f"below `lr`, which is {lr}", lr_end)
     steps = num_training_steps - num_warmup_steps
     decay = PolynomialDecay(lr, steps, lr_end, power) if steps > 0 else Constant(lr_end)
     return warmup_then(0.0, num_warmup_steps, lr, decay)
@@ -140,10 +136,9 @@ def get_cosine_with_min_lr_schedule_with_warmup(
     min_lr_rate: Rate | None = None,
 ) -> Schedule:
     """transformers' get_cosine_with_min_lr_schedule_with_warmup; it rises again."""
-    owner = "transformers.get_cosine_with_min_lr_schedule_with_warmup"
-    low = _minimum_rate(owner, lr, min_lr, min_lr_rate)
+    low = _minimum_rate(lr, min_lr, min_lr_rate)
     steps = max(1, num_training_steps - num_warmup_steps)
-    wave = _cosine_wave(owner, lr, low, steps, num_cycles)
+    wave = _cosine_wave(lr, low, steps, num_cycles)
     return warmup_then(0.0, num_warmup_steps, lr, wave)
 
 
@@ -162,10 +157,9 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
     It counts steps from 1: the peak is at num_warmup_steps - 1 and the minimum at
     num_training_steps - 1, after which the rate rises again.
     """
-    owner = "transformers.get_cosine_with_min_lr_schedule_with_warmup_lr_rate"
-    low = _minimum_rate(owner, lr, min_lr, min_lr_rate)
+    low = _minimum_rate(lr, min_lr, min_lr_rate)
     steps = max(1, num_training_steps - num_warmup_steps)
-    wave = _cosine_wave(owner, lr, low, steps, num_cycles).shift(1)
+    wave = _cosine_wave(lr, low, steps, num_cycles).shift(1)
     if num_warmup_steps == 0:
         return wave
     first = 1.0 / num_warmup_steps if warmup_lr_rate is None else warmup_lr_rate
@@ -192,13 +186,13 @@ def get_wsd_schedule(
     If warmup and decay together are longer than num_training_steps, the decay begins
     during the warmup and applies after it, as in the original.
     """
-    owner, low = "transformers.get_wsd_schedule", lr * min_lr_ratio
+    low = lr * min_lr_ratio
     before = num_warmup_steps + num_decay_steps
-    stable = _stable_steps(owner, before, num_training_steps, num_stable_steps)
-    rise = look_up(owner, "warmup_type", warmup_type, RISES)
-    fall = look_up(owner, "decay_type", decay_type, FALLS)
+    stable = _stable_steps(before, num_training_steps, num_stable_steps)
+    rise = look_up("warmup_type", warmup_type, RISES)
+    fall = look_up("decay_type", decay_type, FALLS)
     if decay_type != "cosine" and num_cycles != 0.5:
-        refuse_unused(owner, 'It belongs to decay_type="cosine"', num_cycles=num_cycles)
+        refuse_unused('It belongs to decay_type="cosine"', num_cycles=num_cycles)
     rest = Constant(low)
     if num_decay_steps:
         curve = fall(lr, num_decay_steps, low, num_cycles)
@@ -217,7 +211,7 @@ RISES = {
 FALLS = {
     "linear": lambda lr, steps, low, cycles: LinearDecay(lr, steps, low),
     "cosine": lambda lr, steps, low, cycles: _cosine_wave(
-        "transformers.get_wsd_schedule", lr, low, steps, cycles, "num_decay_steps"
+        lr, low, steps, cycles, "num_decay_steps"
     ),
     "1-sqrt": lambda lr, steps, low, cycles: PolynomialDecay(
         lr, steps, low, k_decay=0.5
@@ -257,9 +251,8 @@ def get_scheduler(
     As in the original, arguments that a schedule does not use are ignored, because a
     script passes the same arguments to each.
     """
-    owner = "transformers.get_scheduler"
     name = getattr(name, "value", name)
-    function, count = look_up(owner, "name", name, SCHEDULERS)
+    function, count = look_up("name", name, SCHEDULERS)
     specific = dict(scheduler_specific_kwargs or {})
     if name in ("constant", "constant_with_warmup"):
         specific = {}
@@ -273,12 +266,11 @@ def get_scheduler(
     for key, value in used.items():
         if value is None:
             what = f"given for the schedule {name!r}"
-            raise ValueError(message(owner, key, what, value))
+            raise InvalidArgumentError(key, what, value)
     return function(lr, **used, **specific)
 
 
 def _cosine_wave(
-    owner: str,
     lr: float,
     low: float,
     steps: int,
@@ -290,29 +282,25 @@ def _cosine_wave(
         return Constant(lr)
     if cycles == 0.5 and steps > MAX_STEP // 2:
         what = f"such that the decay has at most {MAX_STEP // 2} steps"
-        raise ValueError(message(owner, argument, what, steps))
+        raise InvalidArgumentError(argument, what, steps)
     try:
         return CosineWave(lr, low, steps, cycles)
     except ValueError:
         what = "a number of fewer digits, so that each step's phase can be counted"
-        raise ValueError(message(owner, "num_cycles", what, cycles)) from None
+        raise InvalidArgumentError("num_cycles", what, cycles) from None
 
 
-def _minimum_rate(
-    owner: str, lr: Rate, min_lr: float | None, min_lr_rate: float | None
-) -> float:
+def _minimum_rate(lr: Rate, min_lr: float | None, min_lr_rate: float | None) -> float:
     """Return the minimum, given as a rate or as a fraction of `lr`."""
     if (min_lr is None) == (min_lr_rate is None):
         what = "given, or `min_lr_rate`, but not both"
-        raise ValueError(message(owner, "min_lr", what, min_lr))
+        raise InvalidArgumentError("min_lr", what, min_lr)
     return lr * min_lr_rate if min_lr is None else min_lr
 
 
-def _stable_steps(
-    owner: str, other: int, training: int | None, stable: int | None
-) -> int:
+def _stable_steps(other: int, training: int | None, stable: int | None) -> int:
     """Return the steps of the plateau, which may be negative."""
     if (training is None) == (stable is None):
         what = "given, or `num_stable_steps`, but not both"
-        raise ValueError(message(owner, "num_training_steps", what, training))
+        raise InvalidArgumentError("num_training_steps", what, training)
     return training - other if stable is None else stable

@@ -18,6 +18,7 @@ import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import LARGEST
+from kerasched.errors import message
 from kerasched.schedules.arguments import checks_of
 from kerasched.schedules.bounds import UNKNOWN
 from kerasched.schedules.bounds import Bounds
@@ -74,6 +75,11 @@ class Schedule(Operators, LearningRateSchedule):
 
     def check(self) -> None:
         """Raise ValueError if arguments that are valid alone do not fit together."""
+
+    def _invalid(self, argument: str, requirement: str, fix: str = "") -> ValueError:
+        """Return the error of an argument whose value does not meet a requirement."""
+        owner, value = type(self).__name__, getattr(self, argument)
+        return ValueError(message(owner, argument, requirement, value, fix))
 
     def value(self, step: Any, xp: Any) -> Any:
         """Return the formula's value. A subclass must define this.

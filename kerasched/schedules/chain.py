@@ -51,7 +51,7 @@ class Chain(Schedule):
     boundaries: tuple[Boundary, ...]
 
     def check(self) -> None:
-        check_pieces(self, self.boundaries, "schedules", self.schedules)
+        check_pieces(self, "schedules")
 
     def value(self, step: Any, xp: Any) -> Any:
         starts = (0, *self.boundaries)

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from kerasched.errors import message
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
@@ -43,13 +42,10 @@ class Chebyshev(Schedule):
     def check(self) -> None:
         if self.total_steps > 2**30:
             what = "a positive integer of at most 2**30"
-            raise ValueError(
-                message("Chebyshev", "total_steps", what, self.total_steps)
-            )
+            raise self._invalid("total_steps", what)
         if self.max_curvature < self.min_curvature:
             what = f"at least `min_curvature`, which is {self.min_curvature}"
-            high = self.max_curvature
-            raise ValueError(message("Chebyshev", "max_curvature", what, high))
+            raise self._invalid("max_curvature", what)
 
     def value(self, step: Any, xp: Any) -> Any:
         step = xp.minimum(step, self.total_steps - 1)

@@ -8,7 +8,6 @@ from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kerasched.errors import message
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.base import constant_after_of
 from kerasched.schedules.base import value_of
@@ -32,8 +31,7 @@ class _Combination(Schedule):
 
     def check(self) -> None:
         if not self.schedules:
-            owner = type(self).__name__
-            raise ValueError(message(owner, "schedules", "not empty", self.schedules))
+            raise self._invalid("schedules", "not empty")
 
     @property
     def constant_after(self) -> int | None:

@@ -5,7 +5,6 @@ from typing import Any
 from typing import Literal
 
 from kerasched.errors import MAX_STEP
-from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Part
 from kerasched.schedules.arguments import Positive
@@ -82,7 +81,7 @@ class CosineWave(Schedule):
         frequency = simplest(self.cycles) / self.period_steps
         if frequency.numerator * frequency.denominator > MAX_STEP:
             what = "a number of fewer digits, so that each step's phase can be counted"
-            raise ValueError(message("CosineWave", "cycles", what, self.cycles))
+            raise self._invalid("cycles", what)
         object.__setattr__(self, "_frequency", frequency)
 
     def value(self, step: Any, xp: Any) -> Any:

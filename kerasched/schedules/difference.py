@@ -8,7 +8,6 @@ import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import MAX_STEP
-from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.base import constant_after_of
@@ -60,8 +59,7 @@ class Difference(Schedule):
             return
         what = "a schedule that is never above `schedule`, as no rate is negative"
         fix = f"{self._negative()}. To use 0 instead, write {self._clipped()}"
-        text = message("Difference", "subtracted", what, self.subtracted, fix)
-        raise ValueError(text)
+        raise self._invalid("subtracted", what, fix)
 
     def value(self, step: Any, xp: Any) -> Any:
         start = value_of(self.schedule, step, xp)

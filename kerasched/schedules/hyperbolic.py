@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
 from kerasched.schedules.base import Schedule
@@ -50,13 +49,14 @@ class Hyperbolic(Schedule):
         infimum = self.infimum_learning_rate
         if self.upper_bound_steps < self.decay_steps:
             what = f"at least `decay_steps`, which is {self.decay_steps}"
-            self._refuse("upper_bound_steps", what)
+            raise self._invalid("upper_bound_steps", what)
         if infimum > self.initial_learning_rate:
             start = self.initial_learning_rate
             what = f"at most `initial_learning_rate`, which is {start}"
-            self._refuse("infimum_learning_rate", what)
+            raise self._invalid("infimum_learning_rate", what)
         if self.exponential and infimum == 0.0:
-            self._refuse("infimum_learning_rate", "above 0 for the exponential form")
+            what = "above 0 for the exponential form"
+            raise self._invalid("infimum_learning_rate", what)
 
     def value(self, step: Any, xp: Any) -> Any:
         part = self.decay_steps / self.upper_bound_steps
@@ -78,6 +78,3 @@ class Hyperbolic(Schedule):
     @property
     def constant_after(self) -> int:
         return self.decay_steps
-
-    def _refuse(self, argument: str, what: str) -> None:
-        raise ValueError(message("Hyperbolic", argument, what, getattr(self, argument)))

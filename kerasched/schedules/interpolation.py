@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from kerasched.errors import MAX_STEP
 from kerasched.errors import Number
-from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
@@ -49,16 +48,19 @@ class PiecewiseInterpolation(Schedule):
     shape: Literal["linear", "cosine"] = "linear"
 
     def check(self) -> None:
-        owner = type(self).__name__
         if not self.steps:
-            raise ValueError(message(owner, "steps", "not empty", self.steps))
-        _check_order(owner, self.steps)
+            raise self._invalid("steps", "not empty")
+        ordered = all(a <= b for a, b in itertools.pairwise(self.steps))
+        pairs = zip(self.steps, self.steps[2:], strict=False)
+        if not ordered or any(a == b for a, b in pairs):
+            what = "in increasing order, with at most two equal"
+            raise self._invalid("steps", what)
         if self.steps[-1] > MAX_STEP:
             what = f"at most {MAX_STEP}"
-            raise ValueError(message(owner, "steps", what, self.steps))
+            raise self._invalid("steps", what)
         if len(self.values) != len(self.steps):
             what = f"as long as `steps`, which has {len(self.steps)}"
-            raise ValueError(message(owner, "values", what, self.values))
+            raise self._invalid("values", what)
 
         object.__setattr__(self, "_starts", tuple(map(math.ceil, self.steps)))
         lines = [self._line(index) for index in range(len(self.steps) - 1)]
@@ -158,11 +160,3 @@ class _Line(NamedTuple):
     low: float
     height: float
     falls: bool
-
-
-def _check_order(owner: str, steps: tuple[float, ...]) -> None:
-    ordered = all(a <= b for a, b in itertools.pairwise(steps))
-    three_equal = any(a == b for a, b in zip(steps, steps[2:], strict=False))
-    if three_equal or not ordered:
-        what = "in increasing order, with at most two equal"
-        raise ValueError(message(owner, "steps", what, steps))

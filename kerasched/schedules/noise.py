@@ -4,7 +4,6 @@ from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Seed
 from kerasched.schedules.arguments import Share
@@ -55,7 +54,7 @@ class Noise(Schedule):
     def check(self) -> None:
         if self.end is not None and self.end <= self.start:
             what = f"above `start`, which is {self.start}"
-            raise ValueError(message("Noise", "end", what, self.end))
+            raise self._invalid("end", what)
 
     def value(self, step: Any, xp: Any) -> Any:
         value = value_of(self.schedule, step, xp)

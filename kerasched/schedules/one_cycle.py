@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from kerasched.errors import message
 from kerasched.schedules.arguments import Part
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
@@ -66,6 +65,6 @@ class OneCycle(Recipe):
         peak, end = self.pct_start * self.total_steps, float(self.total_steps)
         if self.three_phase and not 2.0 * peak < end:
             what = "below 1/2 for three phases"
-            raise ValueError(message("OneCycle", "pct_start", what, self.pct_start))
+            raise self._invalid("pct_start", what)
         steps = (0.0, peak, 2.0 * peak, end) if self.three_phase else (0.0, peak, end)
         return PiecewiseInterpolation(steps, values, self.shape)

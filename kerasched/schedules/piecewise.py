@@ -5,7 +5,6 @@ import math
 from typing import Any
 
 from kerasched.errors import LARGEST
-from kerasched.errors import message
 from kerasched.errors import strictly_increasing
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Rate
@@ -40,7 +39,7 @@ class PiecewiseConstant(Schedule):
     values: tuple[Rate, ...]
 
     def check(self) -> None:
-        check_pieces(self, self.boundaries, "values", self.values)
+        check_pieces(self, "values")
 
     def value(self, step: Any, xp: Any) -> Any:
         return xp.piecewise(step, self.boundaries, self.values)
@@ -93,17 +92,14 @@ class MultiStepDecay(Recipe):
             rate = math.inf
         if rate > LARGEST:
             what = f"such that no rate is above {LARGEST}"
-            factor = self.decay_rate
-            raise ValueError(message("MultiStepDecay", "decay_rate", what, factor))
+            raise self._invalid("decay_rate", what)
         return rate
 
 
-def check_pieces(
-    schedule: Schedule, boundaries: tuple[int, ...], argument: str, pieces: Any
-) -> None:
+def check_pieces(schedule: Any, argument: str) -> None:
     """Raise ValueError unless boundaries increase and there is one more piece."""
-    owner = type(schedule).__name__
+    owner, boundaries = type(schedule).__name__, schedule.boundaries
     strictly_increasing(owner, "boundaries", boundaries)
-    if len(pieces) != len(boundaries) + 1:
+    if len(getattr(schedule, argument)) != len(boundaries) + 1:
         what = f"one item longer than `boundaries`, which has {len(boundaries)}"
-        raise ValueError(message(owner, argument, what, pieces))
+        raise schedule._invalid(argument, what)

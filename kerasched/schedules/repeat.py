@@ -5,7 +5,6 @@ from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kerasched.errors import message
 from kerasched.schedules.arguments import Count
 from kerasched.schedules.arguments import Multiplier
 from kerasched.schedules.arguments import Positive
@@ -61,7 +60,7 @@ class Repeat(Schedule):
     def check(self) -> None:
         if self.multiplier != 1.0 and not self._stretches:
             what = f"a decay over {self.steps} steps where `multiplier` is not 1"
-            raise ValueError(message("Repeat", "schedule", what, self.schedule))
+            raise self._invalid("schedule", what)
         multiplier = ("multiplier", self.multiplier)
         cycles = Cycles("Repeat", self.steps, multiplier, self.cycle_limit)
         object.__setattr__(self, "_cycles", cycles)

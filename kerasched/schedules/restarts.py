@@ -4,7 +4,6 @@ import dataclasses
 from functools import partial
 from typing import Any
 
-from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Count
 from kerasched.schedules.arguments import Multiplier
@@ -56,22 +55,19 @@ class CosineRestarts(Schedule):
     cycle_limit: Count | None = None
 
     def check(self) -> None:
-        owner = "CosineRestarts"
         if self.m_mul != 1.0 and self.end_learning_rate > self.initial_learning_rate:
             what = "at most `initial_learning_rate` where `m_mul` is not 1"
-            end = self.end_learning_rate
-            raise ValueError(message(owner, "end_learning_rate", what, end))
+            raise self._invalid("end_learning_rate", what)
         if self.warmup_steps >= self.first_decay_steps:
             what = f"below `first_decay_steps`, which is {self.first_decay_steps}"
-            raise ValueError(message(owner, "warmup_steps", what, self.warmup_steps))
+            raise self._invalid("warmup_steps", what)
         t_mul, first = ("t_mul", self.t_mul), self.first_decay_steps
-        cycles = Cycles(owner, first, t_mul, self.cycle_limit)
+        cycles = Cycles("CosineRestarts", first, t_mul, self.cycle_limit)
         if self.t_mul < 1.0 and self.warmup_steps:
             shortest = first * self.t_mul ** (self.cycle_limit - 1)
             if self.warmup_steps >= shortest:
                 what = f"below the length of the last cycle, which is {shortest:g}"
-                warmup = self.warmup_steps
-                raise ValueError(message(owner, "warmup_steps", what, warmup))
+                raise self._invalid("warmup_steps", what)
         object.__setattr__(self, "_cycles", cycles)
 
     def value(self, step: Any, xp: Any) -> Any:

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Literal
 
-from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Steps
@@ -57,7 +56,7 @@ class WarmupStableDecay(Recipe):
     def check(self) -> None:
         if self.decay_shape == "exponential":
             for name in ("peak_learning_rate", "end_learning_rate"):
-                check_exponential("WarmupStableDecay", name, getattr(self, name))
+                check_exponential(self, name)
         super().check()
 
     def compose(self) -> Schedule:
@@ -125,7 +124,7 @@ class Knee(Recipe):
         before = self.warmup_steps + self.explore_steps
         if self.total_steps <= before:
             what = f"above warmup_steps + explore_steps, which is {before}"
-            raise ValueError(message("Knee", "total_steps", what, self.total_steps))
+            raise self._invalid("total_steps", what)
         return WarmupStableDecay(
             self.peak_learning_rate,
             self.warmup_steps,

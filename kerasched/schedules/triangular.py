@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 
 from kerasched.errors import MAX_STEP
-from kerasched.errors import message
 from kerasched.schedules.arguments import Part
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
@@ -56,14 +55,12 @@ class Triangular(Schedule):
     def check(self) -> None:
         if self._period > MAX_STEP:
             what = f"such that a cycle takes at most {MAX_STEP} steps"
-            raise ValueError(
-                message("Triangular", "step_size_down", what, self.step_size_down)
-            )
+            raise self._invalid("step_size_down", what)
 
         low, high = self.min_learning_rate, self.max_learning_rate
         if self.mode == "exp_range" and self.gamma > 1.0 and high < low:
             what = f"at least `min_learning_rate`, which is {low}, where `gamma` > 1"
-            raise ValueError(message("Triangular", "max_learning_rate", what, high))
+            raise self._invalid("max_learning_rate", what)
 
     def value(self, step: Any, xp: Any) -> Any:
         phase = xp.mod(step, self._period)
@@ -104,7 +101,7 @@ class Triangular(Schedule):
         """
         if self.mode == "exp_range" and self.gamma > 1.0:
             what = "at most 1 for a momentum, which would fall below 0"
-            raise ValueError(message("Triangular", "gamma", what, self.gamma))
+            raise self._invalid("gamma", what)
         return dataclasses.replace(
             self, min_learning_rate=high, max_learning_rate=low, name=None
         )
@@ -161,8 +158,7 @@ class SlantedTriangular(Recipe):
         cut = math.floor(self.total_steps * self.cut_fraction)
         if cut == 0:
             what = "large enough for one step of rise"
-            total = self.total_steps
-            raise ValueError(message("SlantedTriangular", "total_steps", what, total))
+            raise self._invalid("total_steps", what)
         low = self.max_learning_rate / self.ratio
         points = (0.0, float(cut), cut / self.cut_fraction)
         return PiecewiseInterpolation(points, (low, self.max_learning_rate, low))

@@ -7,7 +7,6 @@ from typing import Literal
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import SMALLEST
-from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
@@ -67,11 +66,11 @@ class Warmup(Schedule):
         object.__setattr__(self, "_target", target)
         if self.shape != "exponential":
             return
-        check_exponential("Warmup", "start_learning_rate", self.start_learning_rate)
+        check_exponential(self, "start_learning_rate")
         if target is not None and target < SMALLEST:
             least = "above 0" if target == 0.0 else f"at {SMALLEST} or above"
             what = f"a schedule that starts {least} for the exponential shape"
-            raise ValueError(message("Warmup", "schedule", what, self.schedule))
+            raise self._invalid("schedule", what)
 
     def value(self, step: Any, xp: Any) -> Any:
         if self.warmup_steps == 0 or self._target is None:
@@ -139,9 +138,9 @@ class Warmup(Schedule):
         return target * xp.geometric(start / target, progress.left)
 
 
-def check_exponential(owner: str, argument: str, rate: float) -> None:
+def check_exponential(schedule: Schedule, argument: str) -> None:
     """Raise ValueError if a rate is 0 in float32, which no factor can change."""
+    rate = getattr(schedule, argument)
     if rate < SMALLEST:
         least = "above 0" if rate == 0.0 else f"at least {SMALLEST}"
-        what = f"{least} for the exponential shape"
-        raise ValueError(message(owner, argument, what, rate))
+        raise schedule._invalid(argument, f"{least} for the exponential shape")

@@ -7,7 +7,6 @@ from typing import Any
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.errors import MAX_STEP
-from kerasched.errors import message
 from kerasched.schedules.arguments import Count
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
@@ -90,7 +89,7 @@ class Clip(_Wrapper):
     def check(self) -> None:
         if self.high is not None and self.high < self.low:
             what = f"at least `low`, which is {self.low!r}"
-            raise ValueError(message("Clip", "high", what, self.high))
+            raise self._invalid("high", what)
 
     def value(self, step: Any, xp: Any) -> Any:
         value = value_of(self.schedule, step, xp)
