@@ -16,7 +16,7 @@ from kerasched.errors import message
 MOST_LEVELS = 32
 # Each level of schedules takes three levels of lists and dicts in a config.
 MOST_CONFIG_LEVELS = 3 * MOST_LEVELS + 2
-TOO_DEEP = f"nested so that at most {MOST_LEVELS} schedules lie one inside another"
+TOO_DEEP = f"nested at most {MOST_LEVELS} levels deep"
 FEWER_LEVELS = "Use a schedule with fewer levels inside it"
 
 

@@ -182,9 +182,7 @@ def nested(levels):
     return schedule
 
 
-TOO_DEEP = (
-    "must be nested so that at most 32 schedules lie one inside another. Received: "
-)
+TOO_DEEP = "must be nested at most 32 levels deep. Received: "
 
 
 def test_schedules_as_deep_as_allowed_work():
