@@ -84,7 +84,7 @@ def test_a_kernel_that_crashes_is_a_warning_and_a_trained_model(
     found = run_json(TRAINING)
     (text,) = found["warnings"]
     version = tested.installed(BACKEND)
-    assert "a trial in a child process crashed (SIGSEGV)" in text
+    assert "the self-test in a child process crashed (SIGSEGV)" in text
     assert f"{BACKEND} {version}, which is not a tested version" in text
     assert found["same"]
     (verdict,) = cache.iterdir()
@@ -120,7 +120,7 @@ def test_what_says_nothing_of_the_kernel_is_not_kept(
 ):
     run, calls = ended(code, b"Traceback\nImportError: no such module")
     monkeypatch.setattr(subprocess, "run", run)
-    assert "a trial in a child process" in isolation.crash(BACKEND)
+    assert "the self-test in a child process" in isolation.crash(BACKEND)
     assert not cache.exists()
 
 
@@ -135,7 +135,7 @@ def test_a_child_that_never_ends_is_no_verdict(untested, cache, monkeypatch):
 
 def test_without_a_python_to_start_the_kernel_is_left_out(untested, monkeypatch):
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    assert "there is no Python to try the kernel in" in isolation.crash(BACKEND)
+    assert "there is no Python for a self-test in a child" in isolation.crash(BACKEND)
 
 
 def test_a_folder_that_cannot_be_written_to_is_no_error(untested, cache, monkeypatch):

@@ -120,10 +120,11 @@ def versions(python: str, lane: Lane) -> dict[str, str]:
     """Return the versions that are installed in an environment."""
     program = (
         "import importlib.metadata as m, json, platform, sys\n"
-        "from kerasched.kernels.tested import installed\n"
+        "from kerasched.kernels.tested import LABELS, installed\n"
+        "backend = sys.argv[1]\n"
         "print(json.dumps({'python': platform.python_version(),"
         " 'keras': m.version('keras'), 'numpy': m.version('numpy'),"
-        " 'framework': installed(sys.argv[1])}))"
+        " 'framework': f'{LABELS[backend]} {installed(backend)}'}))"
     )
     output = command([python, "-c", program, lane.backend], lane)
     return json.loads(output.splitlines()[-1])
