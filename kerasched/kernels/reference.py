@@ -22,7 +22,7 @@ def update(step: Step) -> Any:
     Returns:
         Whether it was applied, as `compute` returns it.
     """
-    # On TensorFlow Keras's addition takes an array of shape (0, 2) for a bias and fails.
+    # TensorFlow's Keras fails to add arrays of shape (0, 2): it takes one for a bias.
     full = [i for i, w in enumerate(step.variables.weights) if 0 not in w.shape]
     if not full:
         return True

@@ -59,7 +59,7 @@ def main() -> int:
 
 def run(lane: Lane, place: Path, work: Path) -> Row:
     """Run a lane in an environment below `place`, and return what came of it."""
-    row = Row(lane.name, lane.backend, datetime.date.today().isoformat())
+    row = Row(lane.name, datetime.date.today().isoformat())
     try:
         python = environment(lane, place, work)
         row.versions = versions(python, lane)

@@ -20,7 +20,6 @@ class Row:
     """What came of a lane."""
 
     lane: str
-    backend: str
     date: str
     versions: dict[str, str] = field(default_factory=dict)
     features: dict[str, str] = field(default_factory=dict)
