@@ -121,7 +121,7 @@ class FusedUpdate(keras.optimizers.Optimizer):
         """
         return super().stateless_apply(optimizer_variables, grads, trainable_variables)
 
-    def prepare_apply_if_finite(
+    def _prepare_apply_if_finite(
         self, grads: Any, trainable_variables: Any, loss_scale: Any
     ) -> Callable[[], Any] | None:
         """Return a function that applies the step only if every gradient is finite.
@@ -235,7 +235,7 @@ class FusedUpdate(keras.optimizers.Optimizer):
     def _run(self, module: ModuleType, step: Step) -> Any:
         """Run a step, and return whether it was applied."""
         # XLA runs a program that also computes the gradients in the background anyway.
-        if not self._step_state.computes_gradients:
+        if not (self._step_state.computes_gradients or step.scratch):
             step = dispatch.in_background(step)
         applied = module.update(step)
         if step.scratch:

@@ -103,4 +103,4 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
         if not self.built or not isinstance(inner, FusedUpdate):
             return None
         scale = self.dynamic_scale.value
-        return inner.prepare_apply_if_finite(grads, variables, scale)
+        return inner._prepare_apply_if_finite(grads, variables, scale)

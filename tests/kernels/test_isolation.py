@@ -105,7 +105,7 @@ def test_a_tested_version_needs_no_child(monkeypatch):
 
 
 @pytest.mark.parametrize(("code", "reason"), [(0, ""), (-11, "crashed (SIGSEGV)")])
-def test_a_verdict_is_kept_for_the_next_process(untested, monkeypatch, code, reason):
+def test_a_result_is_stored_for_the_next_process(untested, monkeypatch, code, reason):
     run, calls = ended(code)
     monkeypatch.setattr(subprocess, "run", run)
     for _ in range(2):
@@ -124,7 +124,7 @@ def test_what_says_nothing_of_the_kernel_is_not_kept(
     assert not cache.exists()
 
 
-def test_a_child_that_never_ends_is_no_verdict(untested, cache, monkeypatch):
+def test_a_child_that_never_ends_gives_no_result(untested, cache, monkeypatch):
     def run(*arguments, **options):
         raise subprocess.TimeoutExpired(arguments, options["timeout"])
 
