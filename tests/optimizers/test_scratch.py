@@ -77,7 +77,7 @@ def exposed(model, folder):
 
 def plain(name):
     """Return the name of a variable without those of its model and optimizer."""
-    return re.sub(r"_\d+|sequential|^(loss_scale_optimizer|sgd)", "", name)
+    return re.sub(r"_\d+|sequential|^/?(loss_scale_optimizer|sgd)", "", name.lower())
 
 
 def shapes(tree, path=""):
