@@ -14,54 +14,29 @@ import keras
 
 from kerasched.kernels import dispatch
 from kerasched.kernels import reference
-from kerasched.kernels.options import Arrays
-from kerasched.kernels.options import Options
-from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
 from kerasched.kernels.scope import in_stateless_scope
 from kerasched.optimizers import scratch
 from kerasched.optimizers.arguments import is_schedule
 from kerasched.optimizers.repeated_step import RepeatedStep
 from kerasched.optimizers.repeated_step import same_variables
-from kerasched.optimizers.step_state import StepCache
-from kerasched.optimizers.step_state import StepState
+from kerasched.optimizers.step_builder import StepBuilder
 from kerasched.optimizers.values import hold_values
 
 
-class FusedUpdate(keras.optimizers.Optimizer):
+class FusedUpdate(StepBuilder):
     """An optimizer that updates all variables in one call.
 
-    Stands before the Keras class among the bases of an optimizer, which defines
-    `_rule_options`, `_rule_scalars` and `_rule_slots`.
+    Stands before the Keras class among the bases of an optimizer.
     """
 
     fused: bool | str
-    independent_weight_decay: bool
     # Read by callbacks: with Keras's own optimizers a schedule counts micro-batches.
     schedule_counts_updates = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._step_state = StepState()
-        self._step_cache = StepCache()
         scratch.install()
-
-    def _rule_options(self) -> dict[str, Any]:
-        """Return the options of the update rule, by the fields of Options."""
-        raise NotImplementedError
-
-    def _rule_scalars(self) -> dict[str, Any]:
-        """Return the hyperparameters of the update rule, by the fields of Scalars."""
-        raise NotImplementedError
-
-    def _rule_slots(self, options: Options) -> dict[str, list[Any]]:
-        """Return the slots that the update rule changes, by the fields of Arrays."""
-        raise NotImplementedError
-
-    def _needs_reference(self) -> bool:
-        """Return whether Keras's own update lacks an option that is set."""
-        independent = bool(self.weight_decay) and self.independent_weight_decay
-        return is_schedule(self.weight_decay) or independent
 
     @property
     def loss_scale_factor(self) -> Any:
@@ -143,7 +118,9 @@ class FusedUpdate(keras.optimizers.Optimizer):
         if len(grads) != len(weights) or not all(map(_is_plain, grads, weights)):
             return None
         rate = self._get_current_learning_rate()
-        step = self._step(list(grads), weights, rate, loss_scale, skips_nonfinite=True)
+        step = self._build_step(
+            list(grads), weights, rate, loss_scale, skips_nonfinite=True
+        )
         kernel, _ = dispatch.select(step, self.fused)
         return None if kernel is None else partial(self._apply_if_finite, kernel, step)
 
@@ -202,7 +179,7 @@ class FusedUpdate(keras.optimizers.Optimizer):
 
     def _update(self, gradients: list[Any], weights: list[Any]) -> None:
         rate, loss_scale = self._step_state.rate, self._step_state.loss_scale
-        step = self._step(gradients, weights, rate, loss_scale)
+        step = self._build_step(gradients, weights, rate, loss_scale)
         kernel, reason = dispatch.select(step, self.fused)
         if kernel is None and self._keras_supports(step):
             self._step_cache.path = ("keras", reason)
@@ -267,65 +244,6 @@ class FusedUpdate(keras.optimizers.Optimizer):
             count = len(step.gradients)
             variables = step.variables.flat()
             self._step_cache.repeated = RepeatedStep(program, variables, count)
-
-    def _step(
-        self,
-        gradients: list[Any],
-        weights: list[Any],
-        rate: Any,
-        loss_scale: Any,
-        skips_nonfinite: bool = False,
-    ) -> Step:
-        options = self._options(loss_scale is not None, skips_nonfinite)
-        slots = self._rule_slots(options)
-        if options.accumulates:
-            slots["sums"] = self._accumulated_gradients
-        if options.use_ema:
-            slots["averages"] = self._model_variables_moving_average
-        places = [self._get_variable_index(weight) for weight in weights]
-        given = self._step_state.scratch
-        return Step(
-            options,
-            self._scalars(rate, loss_scale),
-            gradients,
-            Arrays(weights, **{n: [v[i] for i in places] for n, v in slots.items()}),
-            tuple(not options.weight_decay or self._decays(w) for w in weights),
-            [given[i] for i in places] if given else [],
-            self._step_cache.entries,
-        )
-
-    def _options(self, unscales: bool, skips_nonfinite: bool) -> Options:
-        return Options(
-            **self._rule_options(),
-            clipvalue=float(self.clipvalue or 0),
-            clipnorm=float(self.clipnorm or 0),
-            global_clipnorm=float(self.global_clipnorm or 0),
-            use_ema=bool(self.use_ema),
-            ema_momentum=float(self.ema_momentum),
-            ema_overwrite_frequency=int(self.ema_overwrite_frequency or 0),
-            gradient_accumulation_steps=int(self.gradient_accumulation_steps or 0),
-            unscales=unscales,
-            skips_nonfinite=skips_nonfinite,
-        )
-
-    def _scalars(self, rate: Any, loss_scale: Any = None) -> Scalars:
-        def current(value: Any) -> Any:
-            value = value(self.iterations) if is_schedule(value) else value
-            return value.value if isinstance(value, keras.Variable) else value
-
-        return Scalars(
-            learning_rate=current(rate),
-            weight_decay=current(self.weight_decay or 0.0),
-            iterations=self._iterations.value,
-            loss_scale=1.0 if loss_scale is None else loss_scale,
-            **{name: current(value) for name, value in self._rule_scalars().items()},
-        )
-
-    def _decays(self, weight: Any) -> bool:
-        on_tensorflow = keras.backend.backend() == "tensorflow"
-        if on_tensorflow and isinstance(weight, keras.Variable):
-            weight = weight.value  # Keras looks it up by TensorFlow's variable.
-        return self._use_weight_decay(weight)
 
     def _average_idle_weights(self, step: Step) -> None:
         """Update the averages of weights without a gradient, as Keras does."""

@@ -36,7 +36,7 @@ class TrainFunction:
     def __call__(self, state: Any, iterator: Any) -> tuple[Any, Any]:
         """Run one execution, and return its logs and the new state."""
         weights, others, optimizer_variables, metrics = state
-        if self._pays is None:  # Decided late: the model may be built after compiling.
+        if self._pays is None:  # Decided here: a model may be built after compiling.
             self._pays = dispatch.scratch_pays(weights, self._fused)
         if not self._pays:
             return self._function(state, iterator)
@@ -47,7 +47,9 @@ class TrainFunction:
         given = module.StateWithScratch(optimizer_variables, self.scratch)
         logs, state = self._function((weights, others, given, metrics), iterator)
         weights, others, optimizer_variables, metrics = state
-        self.scratch = optimizer_variables.scratch
+        # No longer there if `model.optimizer` was replaced without compiling again.
+        self.scratch = getattr(optimizer_variables, "scratch", [])
+        self._pays = bool(self.scratch)
         return logs, (weights, others, list(optimizer_variables), metrics)
 
 

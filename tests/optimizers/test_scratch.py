@@ -289,6 +289,16 @@ def test_under_a_distribution_there_is_no_scratch_memory():
     assert scratch_of(model) == []
 
 
+def test_another_optimizer_in_the_models_place_gets_no_scratch_memory():
+    model = fitted(kerasched.SGD(0.1, momentum=0.9, fused=True))
+    model.optimizer = keras.optimizers.SGD(0.1)
+    model.optimizer.build(model.trainable_variables)
+    fit(model)
+    fit(model)
+    assert int(model.optimizer.iterations) == 8
+    assert scratch_of(model) == []
+
+
 def test_a_model_that_is_built_by_fit_has_scratch_memory():
     model = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(1)])
     model.compile(pair()[0], "mse")
