@@ -8,24 +8,24 @@ namespace {
 
 bool Always() { return true; }
 
-// The loops under a target attribute: they are inlined here and so compiled for it.
+// The loops are inlined into functions with a target attribute, and compiled for it.
 #define KERASCHED_LOOPS(name, target)                                                  \
   namespace name {                                                                     \
-  target void UpdateFloat(const Work& w, const Range<float>& r) { UpdateRange(w, r); } \
-  target void UpdateDouble(const Work& w, const Range<double>& r) {                    \
-    UpdateRange(w, r);                                                                 \
+  target void UpdateFloat(const Plan& p, const Range<float>& r) { UpdateRange(p, r); } \
+  target void UpdateDouble(const Plan& p, const Range<double>& r) {                    \
+    UpdateRange(p, r);                                                                 \
   }                                                                                    \
-  target void UpdateBFloat16(const Work& w, const Range<BFloat16>& r) {                \
-    UpdateRange(w, r);                                                                 \
+  target void UpdateBFloat16(const Plan& p, const Range<BFloat16>& r) {                \
+    UpdateRange(p, r);                                                                 \
   }                                                                                    \
-  target double SquaresFloat(const Work& w, const Range<float>& r) {                   \
-    return SquaresOfRange(w, r);                                                       \
+  target double SquaresFloat(const Plan& p, const Range<float>& r) {                   \
+    return SquaresOfRange(p, r);                                                       \
   }                                                                                    \
-  target double SquaresDouble(const Work& w, const Range<double>& r) {                 \
-    return SquaresOfRange(w, r);                                                       \
+  target double SquaresDouble(const Plan& p, const Range<double>& r) {                 \
+    return SquaresOfRange(p, r);                                                       \
   }                                                                                    \
-  target double SquaresBFloat16(const Work& w, const Range<BFloat16>& r) {             \
-    return SquaresOfRange(w, r);                                                       \
+  target double SquaresBFloat16(const Plan& p, const Range<BFloat16>& r) {             \
+    return SquaresOfRange(p, r);                                                       \
   }                                                                                    \
   target bool FiniteFloat(const Range<float>& r) { return FiniteRange(r); }            \
   target bool FiniteDouble(const Range<double>& r) { return FiniteRange(r); }          \

@@ -1,4 +1,4 @@
-// The part of DLPack 1.x by which a tensor's type in Python says where its numbers are:
+// The part of DLPack 1.x that gives the address of a Python tensor's data:
 // https://dmlc.github.io/dlpack/latest/c_api.html
 #ifndef KERASCHED_DLPACK_H_
 #define KERASCHED_DLPACK_H_
@@ -7,7 +7,7 @@
 
 namespace kerasched::dlpack {
 
-// The capsule is an attribute of the type, and has a name.
+// The functions are in a capsule, an attribute of the tensor's Python type.
 constexpr char kAttribute[] = "__dlpack_c_exchange_api__";
 constexpr char kCapsule[] = "dlpack_exchange_api";
 constexpr std::uint32_t kMajor = 1;
@@ -30,8 +30,8 @@ struct Tensor {
   std::uint64_t byte_offset;
 };
 
-// Only `look` is used: it fills in a tensor that is valid while the object is, and
-// returns 0, or raises in Python. It is null where a type has no such function.
+// Only `dltensor_from_object` is used: it fills in a tensor that is valid as long as
+// the object, and returns 0, or sets a Python error. It is null if a type has none.
 struct Functions {
   struct {
     std::uint32_t major, minor;
@@ -40,7 +40,7 @@ struct Functions {
   void (*allocate)();
   void (*export_managed)();
   void (*import_managed)();
-  int (*look)(void* object, Tensor* tensor);
+  int (*dltensor_from_object)(void* object, Tensor* tensor);
   void (*current_stream)();
 };
 

@@ -28,12 +28,12 @@ ScalarType TypeNamed(const std::string& name) {
                         name);
 }
 
-// A borrowed item of a list that is long enough.
+// Returns a borrowed item of a list that is long enough.
 PyObject* At(const py::list& list, std::size_t i) {
   return PyList_GET_ITEM(list.ptr(), static_cast<Py_ssize_t>(i));
 }
 
-// An update of arrays that stay where they are; their gradients come with each step.
+// An update of arrays at fixed addresses; each step has gradients of its own.
 class DirectUpdate {
  public:
   DirectUpdate(const Options& options, const std::vector<std::string>& types,
@@ -59,10 +59,10 @@ class DirectUpdate {
     if (!status.ok()) throw py::value_error(status.error);
   }
 
-  // Whether variables of Keras, the weights first, still hold these tensors of torch,
-  // and those are at the addresses that the constructor was given, in its order, and
-  // still of the weights' types and sizes; and whether the weights are plain ones. A
-  // loop in Python takes twice as long, and this is asked at every step.
+  // Returns whether Keras variables, the weights first, still hold these tensors of
+  // torch, at the constructor's addresses and of the weights' types and sizes, and
+  // whether the weights are plain ones. A loop in Python would take twice as long, at
+  // every step.
   bool Holds(const py::list& variables, const py::list& tensors,
              const py::list& dtypes) const {
     const std::size_t count = addresses_.size(), weights = tensors_.size();
@@ -79,7 +79,8 @@ class DirectUpdate {
     return true;
   }
 
-  // Whether tensors of torch can be the gradients: dense, of these types and shapes.
+  // Returns whether tensors of torch can be the gradients: dense, of these types and
+  // shapes.
   bool Takes(const py::list& gradients, const py::list& dtypes,
              const py::list& shapes) const {
     const std::size_t count = tensors_.size();
@@ -96,11 +97,11 @@ class DirectUpdate {
     return true;
   }
 
-  // Returns whether the step was done: false where the options skip it.
+  // Returns whether the step was applied: false if the options skipped it.
   bool Run(double learning_rate, double momentum, double weight_decay,
            double loss_scale, std::int64_t iterations, const py::list& gradients) {
     if (gradients.size() != tensors_.size()) throw WrongCount("gradients", gradients);
-    // Of this call's own: another thread may come while Python's lock is given back.
+    // A copy for this call: another thread may run while the GIL is released.
     std::vector<Tensor> tensors = tensors_;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       tensors[i].gradient = reinterpret_cast<const void*>(AddressOf(At(gradients, i)));
@@ -143,7 +144,7 @@ class DirectUpdate {
 
 void BindOptions(py::module_& module) {
   py::class_<Options>(module, "Options")
-      // Made in braces, in the order of the fields.
+      // Initialized with braces, in the order of the fields.
       .def(py::init<bool, bool, bool, bool, double, double, double, bool, double,
                     std::int64_t, std::int64_t, bool, bool>(),
            py::kw_only(), py::arg("momentum"), py::arg("nesterov"),
@@ -173,7 +174,7 @@ std::int64_t Threads() {
 
 PYBIND11_MODULE(_native, module) {
   using kerasched::DirectUpdate;
-  module.doc() = "The C++ part of kerasched; kerasched.kernels.native is its importer.";
+  module.doc() = "The C++ part of kerasched; only kerasched.kernels.native imports it.";
   kerasched::BindOptions(module);
   py::class_<DirectUpdate>(module, "Update")
       .def(py::init<const kerasched::Options&, const std::vector<std::string>&,

@@ -23,16 +23,16 @@ namespace {
 
 constexpr long long kMostThreads = 1024;
 
-// Threads that take tasks from one queue for as long as the process lives.
+// Threads that run tasks from one queue until the process ends.
 class Workers {
  public:
-  // Starts threads until there are `count`, or as many as the system has to give.
+  // Starts threads until there are `count`, or as many as the system allows.
   void Grow(std::int64_t count) {
     const std::lock_guard<std::mutex> lock(mutex_);
     try {
       for (; count_ < count; ++count_) std::thread([this] { Run(); }).detach();
     } catch (const std::system_error&) {
-      // Those that there are do the work.
+      // The existing threads do the work.
     }
   }
 
@@ -62,8 +62,8 @@ class Workers {
   std::int64_t count_ = 0;
 };
 
-// Never freed: its threads run until the process ends. A child after a fork has none of
-// them, and its mutex may be locked for ever, so it forgets the pool and makes another.
+// Never freed: its threads run until the process ends. After a fork the child has none
+// of them, and its mutex may stay locked, so that the child creates another pool.
 std::atomic<Workers*> workers{nullptr};
 
 #if !defined(_WIN32)
@@ -74,16 +74,16 @@ std::atomic<Workers*> workers{nullptr};
 Workers* MakeWorkers() {
   auto made = std::make_unique<Workers>();
   Workers* others = nullptr;
-  // Two threads may come here at once.
+  // Two threads may get here at the same time.
   return workers.compare_exchange_strong(others, made.get()) ? made.release() : others;
 }
 
-// What the caller and its helpers share; the last of them to leave frees it.
+// Shared by the caller and its helpers; the last of them to finish frees it.
 struct Shared {
   std::atomic<std::int64_t> next{0};
   std::atomic<std::int64_t> done{0};
   std::int64_t count = 0;
-  // Used only for a piece that was taken, which the caller waits for.
+  // Called only for a piece that was taken, for which the caller waits.
   const std::function<void(std::int64_t)>* work = nullptr;
 };
 
@@ -119,11 +119,11 @@ void ForEach(const Pool& pool, std::int64_t count,
       pool.schedule([shared] { TakePieces(*shared); });
     }
   } catch (...) {
-    // Those that came are at work on the caller's memory, so it must not leave now.
+    // Helpers that did start use the caller's memory, so that it must not return now.
   }
   TakePieces(*shared);
-  // A helper has at most one piece left: spin for about as long as one takes, then let
-  // others run, of whom it may be one.
+  // Each helper has at most one piece left: spin for about as long as that takes, then
+  // yield, as the helper may be waiting for this core.
   for (int spins = 0; shared->done.load(std::memory_order_acquire) < count; ++spins) {
     spins < 10'000 ? Pause() : std::this_thread::yield();
   }
@@ -144,12 +144,12 @@ std::int64_t ThreadLimit(std::int64_t available, std::string* error) {
 }
 
 Pool PrivatePool() {
-  // Asked for once: it takes as long as an update of a hundred small weights.
+  // Computed once: it takes as long as an update of a hundred small weights.
   static const std::int64_t cores =
       std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
   Workers* mine = workers.load();
   if (mine == nullptr) mine = MakeWorkers();
-  std::string error;  // Told to whoever asks for the limit next.
+  std::string error;  // The next call of ThreadLimit returns it.
   mine->Grow(ThreadLimit(cores, &error) - 1);
   return {[mine](std::function<void()> task) { mine->Schedule(std::move(task)); },
           cores};

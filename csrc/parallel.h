@@ -1,4 +1,4 @@
-// Running pieces of work on several threads.
+// Runs pieces of work on several threads.
 #ifndef KERASCHED_PARALLEL_H_
 #define KERASCHED_PARALLEL_H_
 
@@ -8,8 +8,8 @@
 
 namespace kerasched {
 
-// A pool of threads that somebody else owns: how to hand it a task, and how many
-// threads it has. A task may start late or, if the pool is full, only after the work is
+// A pool of threads with another owner: a function that schedules a task, and the
+// number of threads. A task may start late or, if the pool is full, after all work is
 // done.
 struct Pool {
   std::function<void(std::function<void()>)> schedule;
@@ -17,19 +17,19 @@ struct Pool {
 };
 
 // Runs work(0) .. work(count - 1), each once, on the calling thread and on helpers from
-// the pool, and returns when all are done. It waits for pieces that were begun, never
-// for a helper that was not: a busy pool slows it down but cannot stop it.
+// the pool, and returns when all are done. It waits for pieces that have started, never
+// for a helper to start: a busy pool slows it down but cannot block it.
 void ForEach(const Pool& pool, std::int64_t count,
              const std::function<void(std::int64_t)>& work);
 
-// The threads to use: KERASCHED_NUM_THREADS where it is set, else `available`, at least
-// one. Returns 0 and a text in `error`, always both, where the variable is no positive
-// number, or far too large.
+// Returns the number of threads to use: KERASCHED_NUM_THREADS if it is set, else
+// `available`, at least one. Returns 0 and sets `error` if the variable is not a
+// positive number, or far too large.
 std::int64_t ThreadLimit(std::int64_t available, std::string* error);
 
-// The pool of this process for calls that bring none, made when it is first asked for
-// and made anew in a child after a fork. It has a helper for each core but the
-// caller's, or as many as KERASCHED_NUM_THREADS asks for.
+// Returns the pool of this process, for calls without one. It is created at first use,
+// and again in a child after a fork. It has a helper for each core but the caller's, or
+// KERASCHED_NUM_THREADS - 1.
 Pool PrivatePool();
 
 }  // namespace kerasched

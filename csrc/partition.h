@@ -1,4 +1,4 @@
-// Cutting tensors into pieces of work.
+// Partitions tensors into chunks.
 #ifndef KERASCHED_PARTITION_H_
 #define KERASCHED_PARTITION_H_
 
@@ -8,17 +8,17 @@
 
 namespace kerasched {
 
-// A piece of a tensor: elements start .. start + count - 1.
+// A part of a tensor: elements start .. start + count - 1.
 struct Chunk {
   std::int64_t tensor;
   std::int64_t start;
   std::int64_t count;
 };
 
-// Elements of a chunk, of `total`: enough of them for any number of threads, and none
-// so large that one thread works long after the others. 64k elements ran fastest of 4k
-// to 1M on two cores (EPYC, November 2026). It depends on nothing but `total`, so that
-// sums over chunks are the same whatever the threads.
+// Returns the elements of a chunk, for `total` elements: enough chunks for any number
+// of threads, and none so large that one thread works long after the others. 64k
+// elements were the fastest of 4k to 1M on two cores (EPYC, November 2026). It depends
+// only on `total`, so that sums over chunks are the same for any number of threads.
 inline std::int64_t ChunkSize(std::int64_t total) {
   return std::clamp<std::int64_t>(total / 32, 4096, 65536);
 }

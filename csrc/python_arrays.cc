@@ -7,25 +7,25 @@ namespace py = pybind11;
 namespace kerasched {
 namespace {
 
-// How the tensors of one type are looked at by DLPack, in one call for all that there
-// is to know. For a model of many small weights such questions are most of an update.
-class Looker {
+// Inspects tensors of one Python type by DLPack, in a single call for each tensor. For
+// a model of many small weights the inspection takes most of an update.
+class TensorInspector {
  public:
-  // Returns whether the tensor could be looked at; never with an error of Python.
-  bool Look(PyObject* tensor, dlpack::Tensor& found) {
-    if (Py_TYPE(tensor) != type_) Meet(Py_TYPE(tensor));
-    if (look_ == nullptr) return false;
-    if (look_(tensor, &found) == 0) return true;
+  // Returns whether the tensor could be inspected; leaves no Python error set.
+  bool Inspect(PyObject* tensor, dlpack::Tensor& found) {
+    if (Py_TYPE(tensor) != type_) SetType(Py_TYPE(tensor));
+    if (inspect_ == nullptr) return false;
+    if (inspect_(tensor, &found) == 0) return true;
     PyErr_Clear();
     return false;
   }
 
  private:
-  void Meet(PyTypeObject* type) {
-    Py_INCREF(type);  // So that no other type can come to be at its place.
+  void SetType(PyTypeObject* type) {
+    Py_INCREF(type);  // So that no other type can get its address.
     Py_XDECREF(type_);
     type_ = type;
-    look_ = nullptr;
+    inspect_ = nullptr;
     PyObject* capsule =
         PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), dlpack::kAttribute);
     const auto* functions = capsule == nullptr
@@ -33,22 +33,21 @@ class Looker {
                                 : static_cast<const dlpack::Functions*>(
                                       PyCapsule_GetPointer(capsule, dlpack::kCapsule));
     if (functions != nullptr && functions->version.major == dlpack::kMajor) {
-      look_ = functions->look;
+      inspect_ = functions->dltensor_from_object;
     }
     PyErr_Clear();
     Py_XDECREF(capsule);
   }
 
   PyTypeObject* type_ = nullptr;
-  int (*look_)(void*, dlpack::Tensor*) = nullptr;
+  int (*inspect_)(void*, dlpack::Tensor*) = nullptr;
 };
 
-// All of it is under Python's lock.
-Looker looker;
+// Used under the GIL only.
+TensorInspector inspector;
 
-// Calls a method without arguments. `method` is that of the first object's class, kept
-// so that it is not looked up again; an object of another kind makes it raise
-// TypeError.
+// Calls a method without arguments. `method` caches the method of the first object's
+// class; for an object of another class the call raises TypeError.
 PyObject* Call(PyObject*& method, const char* name, PyObject* object) {
   if (method == nullptr) {
     method = PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(object)), name);
@@ -75,7 +74,7 @@ bool SameShape(const dlpack::Tensor& tensor, PyObject* shape) {
   return true;
 }
 
-// Whether elements follow one another; a dimension of one may have any stride.
+// Returns whether the tensor is contiguous; a dimension of one may have any stride.
 bool Contiguous(const dlpack::Tensor& tensor) {
   if (tensor.strides == nullptr) return true;
   std::int64_t expected = 1;
@@ -97,7 +96,7 @@ bool IsDense(const dlpack::Tensor& tensor, ScalarType type) {
          Contiguous(tensor);
 }
 
-// Asks a tensor of a type without DLPack's table, attribute by attribute.
+// The same for a tensor whose type does not offer DLPack, attribute by attribute.
 bool IsDense(PyObject* tensor, PyObject* dtype) {
   static PyObject* is_contiguous = nullptr;
   const auto get = [tensor](const char* name) {
@@ -114,7 +113,7 @@ std::uintptr_t AddressOf(PyObject* array) {
   static PyObject* data_ptr = nullptr;
   dlpack::Tensor tensor;
   if (PyLong_Check(array)) return py::handle(array).cast<std::uintptr_t>();
-  if (looker.Look(array, tensor)) {
+  if (inspector.Inspect(array, tensor)) {
     return Address(tensor);
   }
   const Reference address(Call(data_ptr, "data_ptr", array));
@@ -125,7 +124,7 @@ std::uintptr_t AddressOf(PyObject* array) {
 
 bool IsLike(PyObject* tensor, PyObject* dtype, PyObject* shape, const Tensor& weight) {
   dlpack::Tensor found;
-  if (!looker.Look(tensor, found)) {
+  if (!inspector.Inspect(tensor, found)) {
     const Reference its_shape(PyObject_GetAttrString(tensor, "shape"));
     const int equal = PyObject_RichCompareBool(its_shape.get(), shape, Py_EQ);
     if (equal < 0) throw py::error_already_set();
@@ -137,7 +136,7 @@ bool IsLike(PyObject* tensor, PyObject* dtype, PyObject* shape, const Tensor& we
 bool IsStillAt(PyObject* tensor, std::uintptr_t address, PyObject* dtype,
                const Tensor& weight) {
   dlpack::Tensor found;
-  if (!looker.Look(tensor, found)) {
+  if (!inspector.Inspect(tensor, found)) {
     static PyObject* numel = nullptr;
     return IsDense(tensor, dtype) && AddressOf(tensor) == address &&
            PyLong_AsLongLong(Reference(Call(numel, "numel", tensor)).get()) ==
@@ -152,7 +151,7 @@ bool StillHolds(PyObject* variable, PyObject* tensor, bool is_weight) {
   static PyObject* const kConstraint = PyUnicode_InternFromString("_constraint");
   static PyObject* const kOverwritten =
       PyUnicode_InternFromString("_overwrite_with_gradient");
-  // The object's own: half of the time that Python's lookup by class takes.
+  // The object's own dictionary: half of the time of a lookup through its class.
   const Reference attributes(PyObject_GenericGetDict(variable, nullptr));
   const auto is = [&](PyObject* name, PyObject* wanted) {
     PyObject* const found = PyDict_GetItemWithError(attributes.get(), name);

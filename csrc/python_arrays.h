@@ -1,4 +1,4 @@
-// What the loops over all weights ask Python's tensors, at every step.
+// Inspects Python's tensors, for all weights at every step.
 #ifndef KERASCHED_PYTHON_ARRAYS_H_
 #define KERASCHED_PYTHON_ARRAYS_H_
 
@@ -10,8 +10,8 @@
 
 namespace kerasched {
 
-// A reference that goes with its owner; throws where Python has raised instead.
-// pybind11's own object does more than is needed in loops over all weights.
+// An owned reference; throws if Python raised an error instead. pybind11's own object
+// does more than a loop over all weights needs.
 class Reference {
  public:
   explicit Reference(PyObject* object) : object_(object) {
@@ -26,20 +26,20 @@ class Reference {
   PyObject* const object_;
 };
 
-// Returns the address of an array: a number, or a tensor of torch that is asked for it.
+// Returns the address of an array, which is given as a number or a tensor of torch.
 std::uintptr_t AddressOf(PyObject* array);
 
-// Whether a tensor of torch is in this computer's memory, contiguous, and of the type
-// and shape of a weight: `dtype` and `shape` are the weight's attributes of that name,
-// a tuple the latter.
+// Returns whether a tensor of torch is on the CPU, contiguous, and of the type and
+// shape of a weight: `dtype` and `shape` (a tuple) are the weight's attributes of that
+// name.
 bool IsLike(PyObject* tensor, PyObject* dtype, PyObject* shape, const Tensor& weight);
 
-// Whether a tensor of torch still lies at an address, contiguous, and is still of the
-// type and size of a weight: its `.data` may be set to something else.
+// Returns whether a tensor of torch is still at an address, contiguous, and of the type
+// and size of a weight: its `.data` may have been set.
 bool IsStillAt(PyObject* tensor, std::uintptr_t address, PyObject* dtype,
                const Tensor& weight);
 
-// Whether a variable of Keras holds this very tensor. A weight must besides have no
+// Returns whether a Keras variable holds this very tensor. A weight must also have no
 // constraint, and not be overwritten by its gradient.
 bool StillHolds(PyObject* variable, PyObject* tensor, bool is_weight);
 

@@ -12,9 +12,9 @@ namespace kerasched {
 
 enum class ScalarType { kFloat32, kFloat64, kBFloat16 };
 
-// A bfloat16 at work: a float32 whose lower half is zero. Each operation is done in
-// float32 and rounded to the nearest, ties to even, as NumPy, TensorFlow and JAX do;
-// written in integers, so that the compiler makes vectors of it.
+// A bfloat16 in computations: a float32 whose lower half is zero. Each operation is
+// done in float32 and rounded to nearest, ties to even, as in NumPy, TensorFlow and
+// JAX; the rounding uses integers, so that the compiler vectorizes it.
 class RoundedFloat {
  public:
   RoundedFloat() = default;
@@ -24,15 +24,15 @@ class RoundedFloat {
   }
   KERASCHED_INLINE explicit operator float() const { return value_; }
 
-  // Takes what comes of an operation on rounded numbers. Not-a-number needs no care:
-  // what a processor makes or passes on of such operands has a lower half of zero too.
+  // Rounds the result of an operation on rounded numbers. NaN needs no special case: a
+  // processor's NaN from such operands has a lower half of zero, too.
   static KERASCHED_INLINE RoundedFloat Of(float result) {
     RoundedFloat rounded;
     rounded.value_ = Rounded(result);
     return rounded;
   }
 
-  // Takes and gives the upper half.
+  // Converts from and to the upper half.
   static KERASCHED_INLINE RoundedFloat FromHalf(std::uint16_t half) {
     const std::uint32_t bits = static_cast<std::uint32_t>(half) << 16;
     RoundedFloat rounded;

@@ -20,9 +20,9 @@ Range<T> RangeOf(const Tensor& t, const Chunk& chunk) {
   return all.Part(chunk.start, chunk.count);
 }
 
-// Calls function(range) with the chunk's range in its type.
+// Calls function(range) with the chunk's range in the type of its tensor.
 template <typename Function>
-auto InType(const Tensor& tensor, const Chunk& chunk, Function function) {
+auto DispatchType(const Tensor& tensor, const Chunk& chunk, Function function) {
   switch (tensor.type) {
     case ScalarType::kFloat64:
       return function(RangeOf<double>(tensor, chunk));
@@ -33,39 +33,39 @@ auto InType(const Tensor& tensor, const Chunk& chunk, Function function) {
   }
 }
 
-void SetAverage(const Options& options, std::int64_t updates, Work& work) {
+void SetAverage(const Options& options, std::int64_t updates, Plan& plan) {
   if (!options.use_ema) return;
-  work.averages = true;
-  work.average_momentum = updates == 0 ? 0.0 : options.ema_momentum;
+  plan.averages = true;
+  plan.average_momentum = updates == 0 ? 0.0 : options.ema_momentum;
   const std::int64_t frequency = options.ema_overwrite_frequency;
-  work.overwrites = frequency > 0 && (updates + 1) % frequency == 0;
+  plan.overwrites = frequency > 0 && (updates + 1) % frequency == 0;
 }
 
-// Returns the work that is the same for all tensors, all but clipping by a norm.
-Work WorkOf(const Options& options, const Scalars& scalars) {
-  Work work;
+// Returns the plan for all tensors, without clipping by a norm.
+Plan PlanOf(const Options& options, const Scalars& scalars) {
+  Plan plan;
   const std::int64_t steps =
       std::max<std::int64_t>(options.gradient_accumulation_steps, 1);
   if (options.momentum) {
-    work.momentum_kind = options.nesterov ? Momentum::kNesterov : Momentum::kPlain;
+    plan.momentum_kind = options.nesterov ? Momentum::kNesterov : Momentum::kPlain;
   }
-  work.learning_rate = scalars.learning_rate;
-  work.momentum = scalars.momentum;
-  work.decays = options.weight_decay;
-  work.decay = scalars.weight_decay;
-  work.decay_rate = options.independent_weight_decay ? 1.0 : scalars.learning_rate;
-  work.accumulates = steps > 1;
-  work.steps = static_cast<double>(steps);
-  work.updates = (scalars.iterations + 1) % steps == 0;
-  work.unscales = options.unscales;
-  work.loss_scale = scalars.loss_scale;
-  work.clamps = options.clipvalue > 0;
-  work.bound = options.clipvalue;
-  SetAverage(options, scalars.iterations / steps, work);
-  return work;
+  plan.learning_rate = scalars.learning_rate;
+  plan.momentum = scalars.momentum;
+  plan.decays = options.weight_decay;
+  plan.decay = scalars.weight_decay;
+  plan.decay_rate = options.independent_weight_decay ? 1.0 : scalars.learning_rate;
+  plan.accumulates = steps > 1;
+  plan.steps = static_cast<double>(steps);
+  plan.updates = (scalars.iterations + 1) % steps == 0;
+  plan.unscales = options.unscales;
+  plan.loss_scale = scalars.loss_scale;
+  plan.clamps = options.clipvalue > 0;
+  plan.bound = options.clipvalue;
+  SetAverage(options, scalars.iterations / steps, plan);
+  return plan;
 }
 
-// What becomes of the gradient's numbers where its norm is clipped.
+// How a gradient is multiplied and divided to clip its norm.
 struct Clipping {
   bool multiplies = false;
   bool divides = false;
@@ -73,7 +73,7 @@ struct Clipping {
   double divisor = 1;
 };
 
-// Keras: clip * min(1 / norm, 1 / clip), or not-a-number where the norm is not finite.
+// Keras: clip * min(1 / norm, 1 / clip), or NaN if the norm is not finite.
 template <typename T>
 Clipping ClipAllTo(double clip, double squares) {
   const T c = static_cast<T>(clip), norm = static_cast<T>(std::sqrt(squares));
@@ -85,17 +85,17 @@ Clipping ClipAllTo(double clip, double squares) {
 template <typename T>
 Clipping ClipOneTo(double clip, double squares) {
   const T c = static_cast<T>(clip), norm = static_cast<T>(std::sqrt(squares));
-  const T divisor = norm <= c ? c : norm;  // A norm that is no number stays so.
+  const T divisor = norm <= c ? c : norm;  // NaN stays NaN.
   return {true, true, clip, static_cast<double>(divisor)};
 }
 
-// One step under way: what the functions below share.
+// One step, as the functions below share it.
 struct Step {
   const Options& options;
   const std::vector<Tensor>& tensors;
   const Loops& loops;
   Pool pool;
-  Work work;
+  Plan plan;
   std::vector<Chunk> chunks;
 
   const Tensor& TensorOf(const Chunk& chunk) const {
@@ -103,40 +103,41 @@ struct Step {
   }
 };
 
-// Returns what function(range) gives for each chunk.
+// Returns function(range) for each chunk.
 template <typename Result, typename Function>
-std::vector<Result> OfChunks(const Step& step, Function function) {
+std::vector<Result> MapChunks(const Step& step, Function function) {
   std::vector<Result> results(step.chunks.size());
   ForEach(step.pool, static_cast<std::int64_t>(results.size()), [&](std::int64_t i) {
     const Chunk& chunk = step.chunks[static_cast<std::size_t>(i)];
     results[static_cast<std::size_t>(i)] =
-        InType(step.TensorOf(chunk), chunk, function);
+        DispatchType(step.TensorOf(chunk), chunk, function);
   });
   return results;
 }
 
-// Returns the sum of squares of each chunk; nothing where no norm is clipped.
+// Returns the sum of squares of each chunk, or nothing if no norm is clipped.
 std::vector<double> SquaresOfChunks(const Step& step) {
   const bool clips = step.options.clipnorm > 0 || step.options.global_clipnorm > 0;
-  if (!step.work.updates || !clips) return {};
-  return OfChunks<double>(
-      step, [&](auto range) { return step.loops.Squares(step.work, range); });
+  if (!step.plan.updates || !clips) return {};
+  return MapChunks<double>(
+      step, [&](auto range) { return step.loops.Squares(step.plan, range); });
 }
 
-// Returns whether all gradients are finite. Where their squares have a finite sum, they
-// are; a sum that is not may come of large ones.
+// Returns whether all gradients are finite. They are if the sums of their squares are
+// finite; the square of a large finite value may overflow.
 bool AllFinite(const Step& step, const std::vector<double>& squares) {
   const auto finite = [](double sum) { return std::isfinite(sum); };
   if (!squares.empty() && std::all_of(squares.begin(), squares.end(), finite)) {
     return true;
   }
-  // Not bool, whose vector packs several into a byte that threads would share.
-  const std::vector<char> found = OfChunks<char>(
+  // Not bool: its vector packs several into a byte, which threads would share.
+  const std::vector<char> found = MapChunks<char>(
       step, [&](auto range) { return static_cast<char>(step.loops.Finite(range)); });
   return std::all_of(found.begin(), found.end(), [](char one) { return one != 0; });
 }
 
-// Returns how each tensor's gradient is clipped, by the sums of squares of all chunks.
+// Returns how each tensor's gradient is clipped, from the sums of squares of the
+// chunks.
 std::vector<Clipping> ClippingOf(const Step& step,
                                  const std::vector<double>& of_chunks) {
   if (of_chunks.empty()) return {};
@@ -162,35 +163,36 @@ std::vector<Clipping> ClippingOf(const Step& step,
   return result;
 }
 
-// Returns the work on a chunk whose tensor is clipped or does not decay.
-Work WorkOn(const Step& step, const Chunk& chunk,
-            const std::vector<Clipping>& clipping) {
-  Work work = step.work;
-  work.decays = work.decays && step.TensorOf(chunk).decays;
+// Returns the plan for a chunk whose tensor is clipped or excluded from decay.
+Plan PlanFor(const Step& step, const Chunk& chunk,
+             const std::vector<Clipping>& clipping) {
+  Plan plan = step.plan;
+  plan.decays = plan.decays && step.TensorOf(chunk).decays;
   if (!clipping.empty()) {
     const Clipping& clip = clipping[static_cast<std::size_t>(chunk.tensor)];
-    work.multiplies = clip.multiplies;
-    work.divides = clip.divides;
-    work.factor = clip.factor;
-    work.divisor = clip.divisor;
+    plan.multiplies = clip.multiplies;
+    plan.divides = clip.divides;
+    plan.factor = clip.factor;
+    plan.divisor = clip.divisor;
   }
-  return work;
+  return plan;
 }
 
 void UpdateChunks(const Step& step, const std::vector<Clipping>& clipping) {
   const auto count = static_cast<std::int64_t>(step.chunks.size());
   const bool reads_twice = !clipping.empty() || step.options.skips_nonfinite;
   ForEach(step.pool, count, [&](std::int64_t i) {
-    // After a first pass the last chunks are those still in the cache.
+    // After a first pass the last chunks are still in the cache.
     const std::int64_t place = reads_twice ? count - 1 - i : i;
     const Chunk& chunk = step.chunks[static_cast<std::size_t>(place)];
     const Tensor& tensor = step.TensorOf(chunk);
     if (clipping.empty() && tensor.decays) {
-      InType(tensor, chunk, [&](auto range) { step.loops.Update(step.work, range); });
+      DispatchType(tensor, chunk,
+                   [&](auto range) { step.loops.Update(step.plan, range); });
       return;
     }
-    const Work work = WorkOn(step, chunk, clipping);
-    InType(tensor, chunk, [&](auto range) { step.loops.Update(work, range); });
+    const Plan plan = PlanFor(step, chunk, clipping);
+    DispatchType(tensor, chunk, [&](auto range) { step.loops.Update(plan, range); });
   });
 }
 
@@ -207,8 +209,7 @@ Status CheckOptions(const Options& options) {
   return {};
 }
 
-// Names are put together only where there is something to say: they would take longer
-// than updating a small tensor.
+// Called only for errors: to build a name takes longer than to update a small tensor.
 std::string NameOf(const char* what, std::size_t place) {
   return std::string("The ") + what + " of tensor " + std::to_string(place);
 }
@@ -236,7 +237,7 @@ Status CheckTensor(const Options& options, const Tensor& t, std::size_t place) {
   return {};
 }
 
-Status Shared() { return {"Arrays of an update must not share memory"}; }
+Status Overlap() { return {"Arrays of an update must not share memory"}; }
 
 }  // namespace
 
@@ -246,15 +247,15 @@ WrittenBytes::Bytes WrittenBytes::At(const void* data, const Tensor& t) {
 }
 
 Status WrittenBytes::Set(const std::vector<Tensor>& tensors) {
-  places_.clear();
+  ranges_.clear();
   for (const Tensor& t : tensors) {
     for (const void* data : {t.weight, t.velocity, t.sum, t.average}) {
-      if (data != nullptr && t.size > 0) places_.push_back(At(data, t));
+      if (data != nullptr && t.size > 0) ranges_.push_back(At(data, t));
     }
   }
-  std::sort(places_.begin(), places_.end());
-  for (std::size_t i = 1; i < places_.size(); ++i) {
-    if (places_[i].first < places_[i - 1].second) return Shared();
+  std::sort(ranges_.begin(), ranges_.end());
+  for (std::size_t i = 1; i < ranges_.size(); ++i) {
+    if (ranges_[i].first < ranges_[i - 1].second) return Overlap();
   }
   return {};
 }
@@ -263,11 +264,11 @@ Status WrittenBytes::CheckGradients(const std::vector<Tensor>& tensors) const {
   for (const Tensor& t : tensors) {
     if (t.size == 0) continue;
     const Bytes read = At(t.gradient, t);
-    // The first written place that ends behind the gradient's begin.
+    // The first written range that ends after the gradient begins.
     const auto found = std::upper_bound(
-        places_.begin(), places_.end(), read.first,
+        ranges_.begin(), ranges_.end(), read.first,
         [](std::uintptr_t begin, const Bytes& bytes) { return begin < bytes.second; });
-    if (found != places_.end() && found->first < read.second) return Shared();
+    if (found != ranges_.end() && found->first < read.second) return Overlap();
   }
   return {};
 }
@@ -295,7 +296,7 @@ Status Update(const Options& options, const Scalars& scalars,
                      tensors,
                      *loops,
                      {pool.schedule, alone ? 1 : threads},
-                     WorkOf(options, scalars),
+                     PlanOf(options, scalars),
                      Partition(sizes)};
   const std::vector<double> squares = SquaresOfChunks(step);
   status.skipped = options.skips_nonfinite && !AllFinite(step, squares);

@@ -1,4 +1,4 @@
-// The one entry of the update: checks what it is given, cuts it up and runs the loops.
+// The entry point of the update: checks the arguments, partitions and runs the loops.
 #ifndef KERASCHED_SGD_H_
 #define KERASCHED_SGD_H_
 
@@ -12,15 +12,15 @@
 
 namespace kerasched {
 
-// What became of a call: an empty text if it was done, else why it was not.
+// The result of a call: an empty text, or why it failed.
 struct Status {
   std::string error;
-  bool skipped = false;  // A gradient was not finite, so that nothing was touched.
+  bool skipped = false;  // A gradient was not finite, so that nothing was written.
   bool ok() const { return error.empty(); }
 };
 
-// What an optimizer is made with, under the names of keras.optimizers.SGD. A number
-// that is 0 leaves its option out.
+// The options of an optimizer, under the names of keras.optimizers.SGD. A number of 0
+// turns its option off.
 struct Options {
   bool momentum = false;
   bool nesterov = false;
@@ -33,11 +33,12 @@ struct Options {
   double ema_momentum = 0;
   std::int64_t ema_overwrite_frequency = 0;
   std::int64_t gradient_accumulation_steps = 0;
-  bool unscales = false;         // The loss had been multiplied by a number.
-  bool skips_nonfinite = false;  // One gradient that is not finite stops the step.
+  bool unscales = false;         // Gradients are divided by the loss scale.
+  bool skips_nonfinite = false;  // A gradient that is not finite skips the step.
 };
 
-// What may differ at each step. `iterations` counts micro-batches, as in Keras.
+// The values that may change at each step. `iterations` counts micro-batches, as in
+// Keras.
 struct Scalars {
   double learning_rate = 0;
   double momentum = 0;
@@ -46,12 +47,12 @@ struct Scalars {
   std::int64_t iterations = 0;
 };
 
-// A weight and what belongs to it: contiguous arrays of one type and size, aligned for
-// the type. Those that the options do not need are null.
+// A weight, its gradient and its slots: contiguous arrays of one type and size, aligned
+// for the type. Pointers that the options do not need are null.
 struct Tensor {
   ScalarType type;
   std::int64_t size;
-  bool decays;  // Not excluded from weight decay, if there is one.
+  bool decays;  // Not excluded from weight decay.
   void* weight;
   const void* gradient;
   void* velocity;
@@ -59,30 +60,29 @@ struct Tensor {
   void* average;
 };
 
-// The places in memory that updates of the same tensors write, kept in order so that
-// each step has only its gradients to compare with them.
+// The memory that updates of the same tensors write, sorted, so that each step only
+// compares its gradients with it.
 class WrittenBytes {
  public:
-  // Takes the places from the tensors, unless two of them overlap.
+  // Sets the memory of these tensors, unless two arrays overlap.
   Status Set(const std::vector<Tensor>& tensors);
-  // Says whether no gradient overlaps one of the places.
+  // Fails if a gradient overlaps the memory.
   Status CheckGradients(const std::vector<Tensor>& tensors) const;
 
  private:
   using Bytes = std::pair<std::uintptr_t, std::uintptr_t>;  // First, and past the last.
   static Bytes At(const void* data, const Tensor& tensor);
-  std::vector<Bytes> places_;
+  std::vector<Bytes> ranges_;
 };
 
-// Does one step on all tensors, in place; of the gradients nothing is written. Where
-// something is wrong with what it is given, nothing is touched and the status says
-// what. So it is, without an error, where the options have the step skipped.
-// Thread-safe on tensors that do not meet.
+// Runs one step on all tensors, in place; the gradients are only read. If an argument
+// is wrong, or the options skip the step, nothing is written and the status says so.
+// Thread-safe on tensors that do not overlap.
 Status Update(const Options& options, const Scalars& scalars,
               const std::vector<Tensor>& tensors, const Pool& pool);
 
-// Returns the name of the instruction set that an update uses; an empty text, and why
-// in `error`, where KERASCHED_ISA names none that runs here.
+// Returns the name of the instruction set that an update uses; an empty text, and the
+// reason in `error`, if KERASCHED_ISA names none that this processor supports.
 std::string InstructionSet(std::string* error);
 
 }  // namespace kerasched

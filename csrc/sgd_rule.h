@@ -1,4 +1,4 @@
-// The update rule for one element: the only place where it is written.
+// The update rule for one element. Nothing else implements it in C++.
 //
 // Each function is one line of keras.optimizers.SGD, in its order of operations. T
 // rounds after each of them (see scalar_types.h, and -ffp-contract=off in setup.py), so
@@ -10,10 +10,10 @@
 
 namespace kerasched {
 
-// Which velocity the weight moves by.
+// How the velocity moves the weight.
 enum class Momentum { kNone, kPlain, kNesterov };
 
-// The gradient of a loss that had been multiplied by `scale`.
+// The gradient of the loss, from that of the loss times `scale`.
 template <typename T>
 KERASCHED_INLINE T Unscaled(T gradient, T scale) {
   return gradient / scale;
@@ -25,14 +25,14 @@ KERASCHED_INLINE T Mean(T gradient, T sum, T steps) {
   return (gradient + sum) / steps;
 }
 
-// The gradient between -bound and bound; not-a-number stays what it is.
+// The gradient, clamped to -bound .. bound; NaN stays NaN.
 template <typename T>
 KERASCHED_INLINE T Clamped(T gradient, T bound) {
   const T above = gradient > bound ? bound : gradient;
   return above < -bound ? -bound : above;
 }
 
-// The weight after its decay by a part of itself.
+// The weight after weight decay.
 template <typename T>
 KERASCHED_INLINE T Decayed(T weight, T decay, T learning_rate) {
   return weight - weight * decay * learning_rate;
@@ -54,7 +54,7 @@ KERASCHED_INLINE void Descend(T& weight, T gradient, T learning_rate) {
   weight = weight - gradient * learning_rate;
 }
 
-// The moving average with the weight in it, which counts for `rest` = 1 - momentum.
+// The next moving average; the weight has the factor `rest` = 1 - momentum.
 template <typename T>
 KERASCHED_INLINE T Averaged(T average, T weight, T momentum, T rest) {
   return momentum * average + rest * weight;

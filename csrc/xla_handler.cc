@@ -19,17 +19,17 @@ namespace ffi = xla::ffi;
 
 namespace kerasched {
 
-// Stands for the threads of the calling XLA among the arguments of a handler.
+// A handler's argument that gives the thread pool of the calling XLA.
 struct XlaThreads {};
 
 }  // namespace kerasched
 
 // Decodes the threads as a Pool.
 //
-// XLA inserted a function in the middle of its table without a new version: in the
-// table of TensorFlow 2.18, which is shorter, another function is at the place of the
-// one that returns the number of threads. With a shorter table than the compiled one,
-// or without a pool, the threads of this process do the work.
+// XLA inserted a function in the middle of its table without a new version: the table
+// of TensorFlow 2.18 is shorter, and has another function in the place of the one that
+// returns the number of threads. If the table is shorter than the compiled one, or
+// there is no pool, the threads of this process are used.
 template <>
 struct xla::ffi::CtxDecoding<kerasched::XlaThreads> {
   using Type = kerasched::Pool;
@@ -50,8 +50,8 @@ struct xla::ffi::CtxDecoding<kerasched::XlaThreads> {
 namespace kerasched {
 namespace {
 
-// Places of the scalars among the operands; the arrays come after them.
-enum Place : std::size_t {
+// Indices of the scalars among the operands; the arrays follow.
+enum OperandIndex : std::size_t {
   kLearningRate,
   kMomentum,
   kWeightDecay,
@@ -60,7 +60,7 @@ enum Place : std::size_t {
   kFirstArray
 };
 
-ffi::Error Refuse(const std::string& what) {
+ffi::Error InvalidArgument(const std::string& what) {
   return ffi::Error::InvalidArgument("kerasched_sgd: " + what);
 }
 
@@ -106,15 +106,15 @@ bool ReadType(ffi::DataType type, ScalarType& result) {
   }
 }
 
-// Reads the operands of a call; what comes out in another place than it went in is
-// copied there first, so that all after it is in place.
+// Reads the operands of a call. Where XLA did not alias a result to its operand, the
+// operand is copied first, so that the update is always in place.
 class Operands {
  public:
   Operands(const Options& options, ffi::RemainingArgs arguments,
            ffi::RemainingRets results)
       : arguments_(arguments),
         results_(results),
-        says_if_done_(options.skips_nonfinite) {
+        reports_applied_(options.skips_nonfinite) {
     fields_.push_back(&Tensor::weight);
     if (options.momentum) fields_.push_back(&Tensor::velocity);
     if (options.gradient_accumulation_steps > 1) fields_.push_back(&Tensor::sum);
@@ -125,8 +125,8 @@ class Operands {
               std::vector<Tensor>& tensors) {
     const std::size_t count = decays.size();
     if (arguments_.size() != kFirstArray + count * (fields_.size() + 1) ||
-        results_.size() != count * fields_.size() + (says_if_done_ ? 1 : 0)) {
-      return {"as many operands and results as the options ask for are needed"};
+        results_.size() != count * fields_.size() + (reports_applied_ ? 1 : 0)) {
+      return {"the number of operands or results does not match the options"};
     }
     if (!ReadReal(Argument(kLearningRate), scalars.learning_rate) ||
         !ReadReal(Argument(kMomentum), scalars.momentum) ||
@@ -135,7 +135,7 @@ class Operands {
         !ReadInteger(Argument(kIterations), scalars.iterations)) {
       return {"a scalar has a wrong type or shape"};
     }
-    if (says_if_done_ && Last().element_type() != ffi::PRED) {
+    if (reports_applied_ && Last().element_type() != ffi::PRED) {
       return {"the last result must be a pred"};
     }
     tensors.reserve(count);
@@ -149,9 +149,9 @@ class Operands {
     return {};
   }
 
-  // Tells the program whether the step was done, where its options ask for that.
-  void SayIfDone(bool done) const {
-    if (says_if_done_) *static_cast<bool*>(Last().untyped_data()) = done;
+  // Writes whether the step was applied, if that is a result.
+  void ReportApplied(bool applied) const {
+    if (reports_applied_) *static_cast<bool*>(Last().untyped_data()) = applied;
   }
 
  private:
@@ -173,21 +173,24 @@ class Operands {
       const std::size_t place = field * count + i;
       const ffi::AnyBuffer in = Argument(kFirstArray + place);
       const ffi::AnyBuffer out = *results_.get<ffi::AnyBuffer>(place).value();
-      if (!Alike(in, first) || !Alike(out, first)) return Unlike();
+      if (!SameTypeAndSize(in, first) || !SameTypeAndSize(out, first))
+        return Mismatch();
       if (in.untyped_data() != out.untyped_data() && in.size_bytes() > 0) {
         std::memcpy(out.untyped_data(), in.untyped_data(), in.size_bytes());
       }
       tensor.*fields_[field] = out.untyped_data();
     }
     const ffi::AnyBuffer gradient = Argument(kFirstArray + fields_.size() * count + i);
-    if (!Alike(gradient, first)) return Unlike();
+    if (!SameTypeAndSize(gradient, first)) return Mismatch();
     tensor.gradient = gradient.untyped_data();
     return {};
   }
 
-  static Status Unlike() { return {"all that belongs to a weight must be like it"}; }
+  static Status Mismatch() {
+    return {"arrays of a weight must have its type and size"};
+  }
 
-  static bool Alike(const ffi::AnyBuffer& a, const ffi::AnyBuffer& b) {
+  static bool SameTypeAndSize(const ffi::AnyBuffer& a, const ffi::AnyBuffer& b) {
     return a.element_type() == b.element_type() &&
            a.element_count() == b.element_count();
   }
@@ -195,10 +198,10 @@ class Operands {
   ffi::RemainingArgs arguments_;
   ffi::RemainingRets results_;
   std::vector<void* Tensor::*> fields_;
-  const bool says_if_done_;
+  const bool reports_applied_;
 };
 
-// No exception may cross the interface: only memory that runs out could throw one.
+// No exception may cross the interface; only running out of memory could throw one.
 ffi::Error Sgd(const Pool& pool, bool momentum, bool nesterov, bool weight_decay,
                bool independent_weight_decay, double clipvalue, double clipnorm,
                double global_clipnorm, bool use_ema, double ema_momentum,
@@ -225,15 +228,15 @@ ffi::Error Sgd(const Pool& pool, bool momentum, bool nesterov, bool weight_decay
     Operands operands(options, arguments, results);
     Status status = operands.Read(decays, scalars, tensors);
     if (status.ok()) status = Update(options, scalars, tensors, pool);
-    if (status.ok()) operands.SayIfDone(!status.skipped);
-    return status.ok() ? ffi::Error::Success() : Refuse(status.error);
+    if (status.ok()) operands.ReportApplied(!status.skipped);
+    return status.ok() ? ffi::Error::Success() : InvalidArgument(status.error);
   } catch (...) {
     return ffi::Error(ffi::ErrorCode::kResourceExhausted,
                       "kerasched_sgd: out of memory");
   }
 }
 
-// Both numbers in one, so that they are of the same call.
+// Both numbers in one atomic value, so that they belong to the same call.
 struct Version {
   int major = -1;
   int minor = -1;
@@ -283,7 +286,7 @@ const char* RegisterInTensorFlow(const char* library) {
 #else
   void* handle = dlopen(library, RTLD_NOW | RTLD_NOLOAD);
   if (handle == nullptr) return "TensorFlow's library is not loaded";
-  // xla::ffi::GetXlaFfiApi(); an export that nobody has promised, hence the self-test.
+  // xla::ffi::GetXlaFfiApi(): an export without a promise, hence the self-test.
   const auto get_api = reinterpret_cast<const XLA_FFI_Api* (*)()>(
       dlsym(handle, "_ZN3xla3ffi12GetXlaFfiApiEv"));
   dlclose(handle);

@@ -1,4 +1,4 @@
-// The update as a custom call of XLA, for JAX and TensorFlow alike.
+// The update as a custom call of XLA, for JAX and TensorFlow.
 #ifndef KERASCHED_XLA_HANDLER_H_
 #define KERASCHED_XLA_HANDLER_H_
 
@@ -12,24 +12,25 @@ namespace kerasched {
 //
 // Operands: learning_rate, momentum, weight_decay, loss_scale (scalars, all float32 or
 // all float64), iterations (an int32 or int64 scalar), then all weights, all
-// velocities, sums and averages as far as the options have them, and last the
-// gradients. Results: the weights, velocities, sums and averages, each aliased to its
-// operand; then, where the options skip steps, a pred: whether this one was done.
+// velocities, sums and averages as the options need them, and the gradients. Results:
+// the weights, velocities, sums and averages, each aliased to its operand; then, if the
+// options skip steps, a pred: whether this one was applied.
 // Attributes: the options, and `decays`, one 0 or 1 for each weight.
 XLA_FFI_DECLARE_HANDLER_SYMBOL(SgdHandler);
 
 constexpr char kSgdTarget[] = "kerasched_sgd";
 
-// The version of XLA's interface that this was compiled for, as (major, minor).
+// The version of XLA's interface that this is compiled for, as (major, minor).
 constexpr int kFfiMajor = XLA_FFI_API_MAJOR;
 constexpr int kFfiMinor = XLA_FFI_API_MINOR;
 
-// The version that the XLA offers which called the handler last, even if it refused it;
-// (-1, -1) before any call. Registration is a call.
+// Returns the version that the last XLA to call the handler offers, even if that XLA
+// refused it; (-1, -1) before any call. Registration is a call.
 std::pair<int, int> OfferedFfiVersion();
 
 // Registers the handler in a loaded TensorFlow, whose XLA has a registry of its own.
-// `library` is the path of its libtensorflow_cc. Returns an empty text, or why not.
+// `library` is the path of its libtensorflow_cc. Returns an empty text, or the reason
+// why it failed.
 const char* RegisterInTensorFlow(const char* library);
 
 }  // namespace kerasched

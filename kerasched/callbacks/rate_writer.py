@@ -39,7 +39,7 @@ class RateWriter:
         if backend == "jax":
             from kerasched.kernels import jax
 
-            return jax.parted(np.array(numbers, dtype))
+            return jax.unstack(np.array(numbers, dtype))
         return keras.ops.unstack(keras.ops.convert_to_tensor(np.array(numbers), dtype))
 
     def write(self, number: float) -> None:
@@ -60,7 +60,7 @@ def _write_of(variable: Any) -> Callable[[Any], Any]:
     if backend == "tensorflow":
         from kerasched.kernels import tensorflow
 
-        return tensorflow.write_of(variable.value)
+        return tensorflow.writer(variable.value)
     return variable.assign
 
 

@@ -1,7 +1,7 @@
 """The update in JAX: the compiled kernel on a CPU, plain XLA on any other device.
 
-One program holds both, and XLA keeps the one for the device it compiles for. It is
-partitioned like an elementwise operation, so that sharded weights stay where they are.
+One program contains both, and XLA keeps the one for the device it compiles for. It is
+partitioned like an elementwise operation, so that sharded weights stay sharded.
 """
 
 import dataclasses
@@ -15,31 +15,32 @@ from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec
 
+from kerasched.kernels import jax_scratch
 from kerasched.kernels import native
 from kerasched.kernels import reference
-from kerasched.kernels import trial
+from kerasched.kernels import self_test
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
 
-# How many numbers are taken apart at once: more compile for longer.
-PART = 16
+# How many elements are split off at once: more compile for longer.
+CHUNK = 16
 SCALARS = 5  # Operands before the arrays; csrc/xla_handler.h lists them.
 
 
 def update(step: Step) -> Any:
-    """Do one step on variables, by assigning their new values.
+    """Run one step on variables, by assigning their new values.
 
     Returns:
-        Whether it was done: True, or a tensor where the options may skip it.
+        Whether it was applied: True, or a tensor where the options may skip it.
     """
-    gradients = _kept(step.scratch, step.gradients)
+    gradients = jax_scratch.receive(step.gradients, step.scratch)
     return reference.assign(dataclasses.replace(step, gradients=gradients), compute)
 
 
 def on_cpu() -> bool:
-    """Return whether JAX computes on a CPU where nothing else is asked for."""
+    """Return whether the default device of JAX is a CPU."""
     return jax.default_backend() == "cpu"
 
 
@@ -50,7 +51,7 @@ def compute(
     arrays: Arrays,
     gradients: list[Any],
 ) -> tuple[Arrays, Any]:
-    """Return what the arrays are after one step, and whether it was done."""
+    """Return the arrays after one step, and whether the step was applied."""
     flat = arrays.flat()
     wide = any(value.dtype == "float64" for value in flat)
     real = jnp.float64 if wide else jnp.float32
@@ -64,40 +65,40 @@ def compute(
     kinds = tuple((value.shape, str(value.dtype)) for value in arrays.weights)
     program = _program(options, decays, kinds)
     results = program(*numbers, *flat, *gradients)
-    done = results[len(flat)] if options.skips_nonfinite else True
-    return arrays.like(results[: len(flat)]), done
+    applied = results[len(flat)] if options.skips_nonfinite else True
+    return arrays.like(results[: len(flat)]), applied
 
 
-def parted(numbers: np.ndarray) -> list[Any]:
-    """Return the numbers of a vector as JAX's; list() of an array compiles for seconds.
+def unstack(numbers: np.ndarray) -> list[Any]:
+    """Return the elements of a vector as JAX arrays.
 
-    EpochSchedule writes them, one for each batch.
+    EpochSchedule writes one for each batch. list() of an array compiles for seconds.
     """
-    padded = np.pad(numbers, (0, -len(numbers) % PART))
-    parts = [_part(padded[i : i + PART]) for i in range(0, len(padded), PART)]
-    return [number for part in parts for number in part][: len(numbers)]
+    padded = np.pad(numbers, (0, -len(numbers) % CHUNK))
+    chunks = [_unstack(padded[i : i + CHUNK]) for i in range(0, len(padded), CHUNK)]
+    return [number for chunk in chunks for number in chunk][: len(numbers)]
 
 
-_part = jax.jit(tuple)
+_unstack = jax.jit(tuple)
 
 
-def unsuited(step: Step) -> str:
-    """Return why the kernel cannot do a step, or an empty text."""
+def unsupported(step: Step) -> str:
+    """Return why the kernel cannot run a step, or an empty text."""
     if any(not isinstance(g, jax.Array) for g in step.gradients):
         return "a gradient is sparse"
     pairs = zip(step.gradients, step.variables.weights, strict=True)
     if any(tuple(g.shape) != tuple(w.shape) for g, w in pairs):
         return "a gradient is of another shape than its weight"
-    looks_at_all = step.options.clips_norm or step.options.skips_nonfinite
-    if looks_at_all and jax.device_count() > 1:
-        return "all gradients are looked at before, over several devices"
+    reads_all_first = step.options.clips_norm or step.options.skips_nonfinite
+    if reads_all_first and jax.device_count() > 1:
+        return "a norm or a check needs the gradients of several devices"
     return ""
 
 
 @functools.cache
 def unavailable() -> str:
     """Return why the kernel cannot run in this process, or an empty text."""
-    return trial.refusal("JAX", _register, _on_trial)
+    return self_test.xla_failure("JAX", _register, _run_self_test)
 
 
 def _register() -> str:
@@ -106,7 +107,7 @@ def _register() -> str:
     return ""
 
 
-def _on_trial(
+def _run_self_test(
     options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
 ) -> list[np.ndarray]:
     cpu = jax.local_devices(backend="cpu")[0]
@@ -118,29 +119,16 @@ def _on_trial(
         return [np.asarray(x) for x in new.flat()]
 
 
-def _kept(scratch: list[Any], gradients: list[Any]) -> list[Any]:
-    """Return gradients that XLA computes straight into the scratch variables.
-
-    The barrier holds the old value as an input, which would be dropped as unused, and
-    with it the memory.
-    """
-    if not scratch:
-        return gradients
-    old = [variable.value for variable in scratch]
-    gradients, _ = jax.lax.optimization_barrier((list(gradients), old))
-    for variable, gradient in zip(scratch, gradients, strict=True):
-        variable.assign(gradient)
-    return gradients
-
-
 @functools.lru_cache(maxsize=64)
 def _program(
     options: Options, decays: tuple[bool, ...], kinds: tuple[tuple[Any, str], ...]
 ) -> Any:
-    """Return the update of weights of these shapes and types, on operands in a row."""
+    """Return the update of weights of these shapes and types.
+
+    Its operands are the scalars, the arrays that it changes, and the gradients.
+    """
     count = len(kinds)
-    groups = 1 + options.momentum + options.use_ema
-    groups += options.gradient_accumulation_steps > 1
+    groups = 1 + options.momentum + options.use_ema + options.accumulates
 
     def body(*operands: Any) -> tuple[Any, ...]:
         return jax.lax.platform_dependent(
@@ -172,15 +160,15 @@ def _program(
 
 
 def _sharding_rule(
-    kinds: tuple[tuple[Any, str], ...], groups: int, says_if_done: bool
+    kinds: tuple[tuple[Any, str], ...], groups: int, skips_nonfinite: bool
 ) -> str:
-    """Return that all arrays of one weight are sharded alike, in each dimension."""
+    """Return the rule by which all arrays of one weight have the same sharding."""
     factors = [
         " ".join(f"w{i}d{axis}" for axis in range(len(shape)))
         for i, (shape, _) in enumerate(kinds)
     ]
     operands = [""] * SCALARS + factors * (groups + 1)
-    results = factors * groups + [""] * says_if_done
+    results = factors * groups + [""] * skips_nonfinite
     return f"{', '.join(operands)} -> {', '.join(results)}"
 
 
@@ -188,10 +176,10 @@ def _call(
     options: Options, decays: tuple[bool, ...], groups: int, *operands: Any
 ) -> tuple[Any, ...]:
     changed = operands[SCALARS : SCALARS + groups * len(decays)]
-    done = [jax.ShapeDtypeStruct((), bool)] * options.skips_nonfinite
+    applied = [jax.ShapeDtypeStruct((), bool)] * options.skips_nonfinite
     call = jax.ffi.ffi_call(
         native.ffi_target(),
-        [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in changed] + done,
+        [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in changed] + applied,
         input_output_aliases={SCALARS + i: i for i in range(len(changed))},
     )
     return tuple(call(*operands, **_attributes(options, decays)))
@@ -212,11 +200,11 @@ def _plain(
     items = list(operands[SCALARS:])
     lists = [items[i : i + count] for i in range(0, len(items), count)]
     velocities = lists.pop(1) if options.momentum else []
-    sums = lists.pop(1) if options.gradient_accumulation_steps > 1 else []
+    sums = lists.pop(1) if options.accumulates else []
     averages = lists.pop(1) if options.use_ema else []
     weights, gradients = lists
     arrays = Arrays(weights, velocities, sums, averages)
     rate, momentum, decay, loss_scale, iterations = operands[:SCALARS]
     scalars = Scalars(rate, momentum, decay, iterations, loss_scale)
-    new, done = reference.compute(options, decays, scalars, arrays, gradients)
-    return (*new.flat(), *([done] if options.skips_nonfinite else []))
+    new, applied = reference.compute(options, decays, scalars, arrays, gradients)
+    return (*new.flat(), *([applied] if options.skips_nonfinite else []))

@@ -1,9 +1,9 @@
-"""Has XLA run an update in JAX while JAX makes the arrays of its results.
+"""Makes XLA run an update in JAX while JAX creates the arrays of the results.
 
-XLA on a CPU runs a program on the caller's thread if it counts less than a thousand
-operations in it, as that takes no longer than to wake another. In a call of the kernel
-it counts none, however long it runs. JAX then makes its hundreds of arrays when the
-update is over and has emptied the caches, and a loop does not go on meanwhile.
+XLA on a CPU runs a program on the caller's thread if its cost estimate is below a
+thousand operations: waking another thread would take as long. It estimates none for a
+call of the kernel, however long that runs. The caller would then wait for the update,
+and JAX would create hundreds of arrays afterwards, with caches that the update emptied.
 """
 
 import dataclasses
@@ -14,32 +14,33 @@ import jax.numpy as jnp
 
 from kerasched.kernels.options import Step
 
-# How many arrays an update must make for that to be worth the other thread: measured
-# with 12 to 400 weights and a momentum (docs/kernel.md).
-MANY = 200
-LONG = 1024  # Numbers that are looked at, by two operations each and more.
+# The number of changed arrays from which another thread pays: measured with 12 to 400
+# weights and a momentum (docs/kernel.md).
+MIN_ARRAYS = 200
+DETOUR_LENGTH = 1024  # Elements, of at least two operations each.
 
 
 def in_background(step: Step) -> Step:
-    """Return a step, of a program of its own, that XLA runs on another thread.
+    """Return a step, compiled as a program of its own, that runs on another thread.
 
-    Only the counter of the steps is taken by another way. It is the same number.
+    The step counter takes a detour of many operations. Its value does not change.
     """
     iterations = step.scalars.iterations
-    if not isinstance(iterations, jax.core.Tracer) or len(step.variables.flat()) < MANY:
+    is_traced = isinstance(iterations, jax.core.Tracer)
+    if not is_traced or len(step.variables.flat()) < MIN_ARRAYS:
         return step
-    again = jax.lax.platform_dependent(
-        iterations, cpu=_by_a_detour, default=lambda number: number
+    same = jax.lax.platform_dependent(
+        iterations, cpu=_with_detour, default=lambda number: number
     )
-    scalars = dataclasses.replace(step.scalars, iterations=again)
+    scalars = dataclasses.replace(step.scalars, iterations=same)
     return dataclasses.replace(step, scalars=scalars)
 
 
-def _by_a_detour(number: Any) -> Any:
-    """Return the same integer, by operations that XLA must count and cannot leave out.
+def _with_detour(number: Any) -> Any:
+    """Return the same integer, by operations that XLA counts and cannot remove.
 
-    None of the sums is chosen, as the first is the number and the others are larger; or
-    smaller than all, where they are too large for the type.
+    The sums are the number and larger ones, or overflow to smaller ones. The minimum
+    with the number turns the larger into the number, and the maximum finds it.
     """
-    sums = number + jnp.arange(LONG, dtype=number.dtype)
+    sums = number + jnp.arange(DETOUR_LENGTH, dtype=number.dtype)
     return jnp.max(jnp.minimum(number, sums))

@@ -1,4 +1,4 @@
-"""What one update is asked to do, in words that every kernel understands."""
+"""The description of one update that every kernel takes."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from typing import Any
 class Options:
     """The options of an optimizer, under the names of keras.optimizers.SGD.
 
-    A number that is 0 leaves its option out; so do the booleans, which say only that
-    there is a momentum, a decay or a loss scale: their numbers may change at each step.
-    `skips_nonfinite` leaves a step out that has a gradient that is not finite.
+    A number of 0 turns its option off. `momentum`, `weight_decay` and `unscales` only
+    say that there is such a value, as the value itself may change at each step: Scalars
+    holds it. `skips_nonfinite` skips a step if a gradient is not finite.
     """
 
     momentum: bool = False
@@ -29,27 +29,31 @@ class Options:
     skips_nonfinite: bool = False
 
     @property
+    def accumulates(self) -> bool:
+        """Whether gradients of several micro-batches are added up."""
+        return self.gradient_accumulation_steps > 1
+
+    @property
     def clips_norm(self) -> bool:
         """Whether all gradients must exist before the first weight can be changed."""
         return self.clipnorm > 0 or self.global_clipnorm > 0
 
     @property
     def clips(self) -> bool:
-        """Whether gradients are clipped in any way."""
+        """Whether gradients are clipped, by value or by norm."""
         return self.clips_norm or self.clipvalue > 0
 
     @property
     def changes_gradients(self) -> bool:
         """Whether gradients are changed, in their own type, before they are used."""
-        accumulates = self.gradient_accumulation_steps > 1
-        return self.clips or accumulates or self.unscales
+        return self.clips or self.accumulates or self.unscales
 
 
 @dataclasses.dataclass
 class Scalars:
-    """The numbers of one step: Python numbers, tensors or tracers of rank 0.
+    """The hyperparameters of one step: Python numbers, or tensors of rank 0.
 
-    `iterations` counts micro-batches, as the optimizer's own counter does.
+    `iterations` counts the micro-batches before this one, as the optimizer does.
     """
 
     learning_rate: Any
@@ -61,19 +65,19 @@ class Scalars:
 
 @dataclasses.dataclass
 class Arrays:
-    """What an update reads and writes: one entry for each weight in every list.
+    """What an update reads and writes: in every list one entry for each weight.
 
-    The lists that the options do not need are empty. Entries are tensors in a kernel
-    that returns new ones, and variables where they are assigned.
+    The lists that the options do not need are empty. Entries are tensors for functions
+    that return new ones, and variables for those that assign.
     """
 
     weights: list[Any]
-    velocities: list[Any]
-    sums: list[Any]
-    averages: list[Any]
+    velocities: list[Any] = dataclasses.field(default_factory=list)
+    sums: list[Any] = dataclasses.field(default_factory=list)
+    averages: list[Any] = dataclasses.field(default_factory=list)
 
     def groups(self) -> tuple[list[Any], ...]:
-        """Return the lists that are not empty, in the order of kernels' operands."""
+        """Return the lists that are not empty, in the order of a kernel's operands."""
         lists = (self.weights, self.velocities, self.sums, self.averages)
         return tuple(group for group in lists if group)
 
@@ -94,11 +98,12 @@ class Arrays:
 
 @dataclasses.dataclass
 class Step:
-    """One update: its options, numbers, gradients, and the variables it changes.
+    """One update: options, hyperparameters, gradients, and the variables to change.
 
     Args:
-        decays: for each weight whether it decays, where there is a weight decay.
-        scratch: variables of the optimizer that receive the gradients, or none (JAX).
+        decays: for each weight whether weight decay applies to it.
+        scratch: for each weight memory for its gradient, or an empty list; the kernel
+            replaces the entries by the gradients (JAX).
         cache: a dictionary that lives as long as the optimizer, for the kernel's use.
     """
 
@@ -111,7 +116,7 @@ class Step:
     cache: dict[Any, Any] = dataclasses.field(default_factory=dict)
 
     def part(self, places: list[int]) -> "Step":
-        """Return the step on the weights at some places."""
+        """Return the step on the weights with these indices."""
 
         def at(items: Sequence[Any]) -> list[Any]:
             return [items[i] for i in places] if items else []

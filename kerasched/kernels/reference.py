@@ -1,8 +1,8 @@
 """The update in keras.ops, for every backend and device.
 
-It is the path wherever the compiled kernel does not run, the program that JAX compiles
-for a GPU, and what the kernel is tested against. The formulas are those of
-csrc/sgd_rule.h, in the same order, so that both round alike.
+It runs where neither the compiled kernel nor Keras can, JAX compiles it for a GPU, and
+tests compare the kernel with it. The formulas are those of csrc/sgd_rule.h, in the same
+order, so that both round alike.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from kerasched.kernels.options import Step
 
 
 def update(step: Step) -> Any:
-    """Do one step on variables, by assigning their new values.
+    """Run one step on variables, by assigning their new values.
 
     Returns:
-        Whether it was done, as `compute` says.
+        Whether it was applied, as `compute` returns it.
     """
-    # To Keras's addition in TensorFlow an array of shape (0, 2) is a bias, and fails.
+    # TensorFlow's Keras fails to add arrays of shape (0, 2): it takes one for a bias.
     full = [i for i, w in enumerate(step.variables.weights) if 0 not in w.shape]
     if not full:
         return True
@@ -30,25 +30,26 @@ def update(step: Step) -> Any:
 
 
 def assign(step: Step, compute: Callable[..., tuple[Arrays, Any]]) -> Any:
-    """Do one step on variables, by assigning what `compute` makes of their values.
+    """Run one step on variables, by assigning what `compute` returns.
 
     Args:
-        step: what is to be done.
+        step: the step.
         compute: a function like the one below.
 
     Returns:
-        Whether it was done, as `compute` says.
+        Whether it was applied, as `compute` returns it.
     """
     variables = step.variables.flat()
     values = step.variables.like([ops.convert_to_tensor(v) for v in variables])
-    new, done = compute(step.options, step.decays, step.scalars, values, step.gradients)
+    given = (step.options, step.decays, step.scalars, values, step.gradients)
+    new, applied = compute(*given)
     for variable, value in zip(variables, new.flat(), strict=True):
         variable.assign(value)
-    return done
+    return applied
 
 
 def average(step: Step, weights: list[Any], averages: list[Any]) -> None:
-    """Let averages follow weights that have no gradient, all of them variables."""
+    """Update the averages of weights that have no gradient; all are variables."""
     variables = Arrays(weights, [], [], averages)
     values = variables.like([ops.convert_to_tensor(v) for v in variables.flat()])
     new = _averaged(step.options, step.scalars, values)
@@ -57,7 +58,7 @@ def average(step: Step, weights: list[Any], averages: list[Any]) -> None:
 
 
 def clear_sums(step: Step, sums: list[Any]) -> None:
-    """Clear the sums of weights that have no gradient, if this step is an update."""
+    """Clear the sums of weights that have no gradient, if this step updates."""
     updates = _updates(step.options, step.scalars)
     for total in sums:
         value = ops.convert_to_tensor(total)
@@ -71,16 +72,17 @@ def compute(
     arrays: Arrays,
     gradients: list[Any],
 ) -> tuple[Arrays, Any]:
-    """Return what the arrays are after one step, computed from tensors alone.
+    """Return the arrays after one step, and whether the step was applied.
 
-    Besides, whether it was done: True, or a tensor where the options may skip it.
+    The arrays are tensors. The second is True, or a tensor where the options may skip
+    the step.
     """
     given = (options, decays, scalars, arrays, gradients)
     if not options.skips_nonfinite:
         return _computed(*given), True
-    done = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
-    new = ops.cond(done, lambda: _computed(*given).flat(), arrays.flat)
-    return arrays.like(new), done
+    finite = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
+    new = ops.cond(finite, lambda: _computed(*given).flat(), arrays.flat)
+    return arrays.like(new), finite
 
 
 def _computed(
@@ -92,8 +94,7 @@ def _computed(
 ) -> Arrays:
     if options.unscales:
         gradients = [g / ops.cast(scalars.loss_scale, g.dtype) for g in gradients]
-    steps = options.gradient_accumulation_steps
-    if steps > 1:
+    if options.accumulates:
         new = ops.cond(
             _updates(options, scalars),
             lambda: _updated(options, decays, scalars, arrays, gradients).flat(),
@@ -106,7 +107,7 @@ def _computed(
 
 
 def _updates(options: Options, scalars: Scalars) -> Any:
-    """Return whether a step of several micro-batches is the one that updates."""
+    """Return whether this micro-batch is the last before an update."""
     steps = options.gradient_accumulation_steps
     return ops.equal((scalars.iterations + 1) % steps, 0)
 
@@ -124,8 +125,8 @@ def _updated(
     arrays: Arrays,
     gradients: list[Any],
 ) -> Arrays:
-    steps = options.gradient_accumulation_steps
-    if steps > 1:
+    if options.accumulates:
+        steps = options.gradient_accumulation_steps
         pairs = zip(gradients, arrays.sums, strict=True)
         gradients = [ops.add(g, s) / steps for g, s in pairs]
     gradients = _clipped(options, gradients)
@@ -184,7 +185,7 @@ def _clipped_to(clip: float, gradient: Any) -> Any:
 
 
 def _global_factor(clip: float, gradients: list[Any]) -> Any:
-    """Return the factor to norm `clip`; not-a-number where the norm is not finite."""
+    """Return the factor that clips the norm, NaN if the norm is not finite."""
     squares = ops.stack([ops.sum(ops.square(g)) for g in gradients])
     norm = ops.sqrt(ops.sum(squares))
     return clip * ops.minimum(1.0 / norm, 1.0 / clip) + (norm - norm)
@@ -194,7 +195,7 @@ def _averaged(options: Options, scalars: Scalars, arrays: Arrays) -> Arrays:
     steps = max(options.gradient_accumulation_steps, 1)
     updates = ops.floor_divide(scalars.iterations, steps)
     averages = [
-        _following(options, updates, weight, average)
+        _next_average(options, updates, weight, average)
         for weight, average in zip(arrays.weights, arrays.averages, strict=True)
     ]
     weights = arrays.weights
@@ -205,8 +206,8 @@ def _averaged(options: Options, scalars: Scalars, arrays: Arrays) -> Arrays:
     return Arrays(weights, arrays.velocities, arrays.sums, averages)
 
 
-def _following(options: Options, updates: Any, weight: Any, average: Any) -> Any:
-    """Return the moving average with a weight in it; the first is the weight itself."""
+def _next_average(options: Options, updates: Any, weight: Any, average: Any) -> Any:
+    """Return the next moving average of a weight; the first is the weight itself."""
     later = ops.cast(ops.not_equal(updates, 0), weight.dtype)
     momentum = later * options.ema_momentum
     return momentum * average + (1 - momentum) * weight

@@ -1,37 +1,34 @@
-"""What runs the updates of this process, and why."""
+"""The report of `kerasched info`: what runs updates here, and why."""
 
 import os
 import platform
-import re
 from collections.abc import Callable
-from pathlib import Path
 
 import keras
 import numpy as np
 
-from kerasched.kernels import choice
+from kerasched.kernels import dispatch
 from kerasched.kernels import native
 from kerasched.kernels import tested
+from kerasched.kernels.processor import processor_name
 
-# What holds a framework's version of XLA or of its tensors.
-DISTRIBUTION = {"tensorflow": "TensorFlow", "jax": "jaxlib", "torch": "torch"}
 VARIABLES = ("KERASCHED_FUSED", "KERASCHED_ISA", "KERASCHED_NUM_THREADS")
 
 
 def report() -> dict[str, str]:
-    """Return what `kerasched info` prints, a line for each name.
+    """Return the lines that `kerasched info` prints, by name.
 
-    The kernel is tried on eight numbers, unless it is forbidden or not installed.
+    The kernel's self-test runs, unless the kernel is disabled or not installed.
     """
     backend = keras.backend.backend()
-    reason = choice.forbidden("auto") or choice.unavailable(backend)
+    reason = dispatch.disabled("auto") or dispatch.unavailable(backend)
     lines = {
         "backend": f"{backend} (Keras {keras.__version__})",
         "framework": _framework(backend),
         "Python": f"{platform.python_version()} (NumPy {np.__version__})",
-        "processor": _processor(),
+        "processor": f"{processor_name()}, {os.cpu_count()} cores",
         "update": "Keras's own operations" if reason else "the compiled kernel",
-        "reason": reason or _rule(backend),
+        "reason": reason or _thresholds(backend),
         "extension": native.missing or "installed",
     }
     if not native.missing:
@@ -45,36 +42,26 @@ def report() -> dict[str, str]:
 
 
 def _framework(backend: str) -> str:
-    """Return the version of a framework, and whether it is a tested one."""
+    """Return the version of a framework, and whether it was tested."""
     version = tested.installed(backend)
     known = tested.TESTED.get(backend, ())
     if not version:
         return "not known"
+    label = tested.LABELS[backend]
     if tested.is_tested(backend):
-        return f"{DISTRIBUTION[backend]} {version}, tested"
-    return f"{DISTRIBUTION[backend]} {version}, not among the tested {', '.join(known)}"
+        return f"{label} {version}, tested"
+    return f"{label} {version}, not among the tested {', '.join(known)}"
 
 
-def _processor() -> str:
-    """Return the processor's name, as far as the system gives one, and its cores."""
-    cores = f"{os.cpu_count()} cores"
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    names = re.findall(r"^model name\s*: (.+)$", text, re.MULTILINE)
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {cores}"
-
-
-def _rule(backend: str) -> str:
-    least = choice.MIN_ELEMENTS[backend]
-    of = f"for models of {least:,} numbers and more" if least else "at any size"
-    rule = f"it is as fast as Keras's own operations, or faster, {of}"
-    if choice.ACCUMULATING_MIN_ELEMENTS[backend] < least:
+def _thresholds(backend: str) -> str:
+    least = dispatch.MIN_ELEMENTS[backend]
+    sizes = f"for models of {least:,} parameters and more" if least else "at any size"
+    rule = f"it is as fast as Keras's own operations, or faster, {sizes}"
+    if dispatch.ACCUMULATING_MIN_ELEMENTS[backend] < least:
         rule += ", and at any size where gradients are accumulated"
-    more = "; without XLA, operations of TensorFlow do plain updates of small weights"
-    return rule + more * (backend in choice.OPERATIONS)
+    if backend in dispatch.OPERATIONS:
+        rule += "; without XLA, TensorFlow's operations run plain updates of small ones"
+    return rule
 
 
 def _interface(backend: str) -> str:
@@ -87,8 +74,8 @@ def _interface(backend: str) -> str:
     return text
 
 
-def _or_error(ask: Callable[[], object]) -> str:
+def _or_error(function: Callable[[], object]) -> str:
     try:
-        return str(ask())
+        return str(function())
     except ValueError as error:
         return str(error)

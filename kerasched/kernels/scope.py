@@ -1,7 +1,7 @@
-"""Whether a keras.StatelessScope is open, in which no variable may be written over.
+"""Whether a keras.StatelessScope is open, in which no variable may be changed in place.
 
-Keras has no public way to ask. The function is looked up beside the public class, here
-alone; tests/optimizers/test_internals.py tells when it moves.
+Keras has no public function for this. It is looked up in the module of the public
+class; tests/optimizers/test_internals.py fails if it moves.
 """
 
 import sys
@@ -10,9 +10,9 @@ from collections.abc import Callable
 import keras
 
 
-def _asking() -> Callable[[], bool]:
+def _find() -> Callable[[], bool]:
     module = sys.modules.get(keras.StatelessScope.__module__)
     return getattr(module, "in_stateless_scope", lambda: False)
 
 
-in_stateless_scope = _asking()
+in_stateless_scope = _find()

@@ -1,8 +1,8 @@
-"""When gradients get memory that stays, for the backends whose steps XLA compiles.
+"""When gradients get scratch memory that lasts, for steps that XLA compiles.
 
-XLA takes fresh memory for its temporaries at every execution, and a program that needs
-all gradients at once spends half its time in page faults of it. A variable whose new
-value is the gradient, and whose old one XLA may write over, is memory that stays.
+XLA takes fresh memory for its temporaries at every execution. A program that needs all
+gradients at once spends half its time in the page faults of that memory. An array that
+the program takes, may write over, and returns as the gradient keeps its memory.
 """
 
 from typing import Any
@@ -11,12 +11,12 @@ import keras
 
 from kerasched.kernels import native
 
-# The bytes of gradients from which a step gains by such variables.
+# The bytes of gradients above which a step is faster with scratch memory.
 MIN_BYTES = 16 * 2**20
 
 
 def pays(weights: list[Any]) -> bool:
-    """Return whether the gradients of these weights should have memory that stays."""
+    """Return whether the gradients of these weights should have scratch memory."""
     types = [keras.backend.standardize_dtype(w.dtype) for w in weights]
     if any(name not in native.TYPES for name in types):
         return False
@@ -25,7 +25,7 @@ def pays(weights: list[Any]) -> bool:
 
 
 def elements(variable: Any) -> int:
-    """Return how many numbers a variable has."""
+    """Return the number of elements of a variable."""
     size = 1
     for length in variable.shape:
         size *= length

@@ -1,8 +1,8 @@
-"""The versions that the compiled kernel was tested with.
+"""The framework versions that the compiled kernel was tested with.
 
 `python -m tests.versions` runs the kernel with each of them, and writes
-docs/compatibility.md; a test compares the two. XLA comes with jaxlib, so that its
-version counts and not that of jax.
+docs/compatibility.md; a test compares the two. XLA is part of jaxlib, so that the
+version of jaxlib counts and not that of jax.
 """
 
 from importlib import metadata
@@ -13,7 +13,10 @@ TESTED: dict[str, tuple[str, ...]] = {
     "torch": ("2.6.0", "2.13.0", "2.14.1"),
 }
 
-# The distributions that may hold a framework.
+# The name of what runs the kernel, for reports.
+LABELS = {"tensorflow": "TensorFlow", "jax": "jaxlib", "torch": "torch"}
+
+# The distributions that may contain a framework.
 DISTRIBUTIONS = {
     "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-intel"),
     "jax": ("jaxlib",),
@@ -22,7 +25,7 @@ DISTRIBUTIONS = {
 
 
 def installed(backend: str) -> str:
-    """Return the installed version of what runs the kernel, or an empty text."""
+    """Return the installed version of a framework, or an empty text."""
     for name in DISTRIBUTIONS.get(backend, ()):
         try:
             return metadata.version(name).partition("+")[0]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from kerasched.kernels import native
-from kerasched.kernels import trial
+from kerasched.kernels import self_test
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
@@ -21,14 +21,14 @@ TYPES = {
 
 
 class Program:
-    """The update of one set of tensors, looked at once and run at every step.
+    """The update of one set of tensors, examined once and run at every step.
 
-    Looking at a tensor through Keras takes longer than updating a small one.
+    To examine a tensor through Keras takes longer than to update a small one.
 
     Args:
-        options: what is done.
-        decays: for each weight whether it decays.
-        tensors: the weights and what belongs to them.
+        options: the options of the update.
+        decays: for each weight whether weight decay applies to it.
+        tensors: the weights and their slots.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Program:
     ) -> None:
         weights = tensors.weights
         self._tensors = tensors.flat()
-        self._seen = list(map(_seen, self._tensors))
+        self._placements = list(map(_placement, self._tensors))
         self._dtypes = [w.dtype for w in weights]
         self._shapes = [w.shape for w in weights]
         self._update = native.Update(
@@ -51,22 +51,22 @@ class Program:
         )
 
     def held_by(self, variables: list[Any]) -> bool:
-        """Return whether variables still hold these tensors, as they were."""
+        """Return whether variables still hold these tensors, of the same types."""
         return self._update.holds(variables, self._tensors, self._dtypes)
 
     def in_place(self) -> bool:
-        """Return whether the tensors lie where they did, of the same type and shape."""
-        return list(map(_seen, self._tensors)) == self._seen
+        """Return whether the tensors have the same addresses, types and shapes."""
+        return list(map(_placement, self._tensors)) == self._placements
 
     def fits(self, gradients: list[Any]) -> bool:
-        """Return whether gradients are such as the kernel takes."""
+        """Return whether the kernel takes these gradients."""
         try:
             return self._update.takes(gradients, self._dtypes, self._shapes)
         except AttributeError:  # One is None, or no tensor.
             return False
 
     def run(self, scalars: Scalars, gradients: list[torch.Tensor]) -> bool:
-        """Do one step, in place, and return whether it was done."""
+        """Run one step, in place, and return whether it was applied."""
         return self._update.run(
             float(scalars.learning_rate),
             float(scalars.momentum),
@@ -78,24 +78,24 @@ class Program:
 
 
 def update(step: Step) -> bool:
-    """Do one step on variables, in place, and return whether it was done."""
+    """Run one step on variables, in place, and return whether it was applied."""
     return program(step).run(step.scalars, step.gradients)
 
 
 def program(step: Step) -> Program:
-    """Return the program of a step, which is made once for each set of variables."""
+    """Return the program of a step, made once for each set of variables."""
     tensors = step.variables.like([_tensor(v) for v in step.variables.flat()])
     key = (step.options, step.decays, tuple(map(id, tensors.flat())))
     if key not in step.cache or not step.cache[key].in_place():
-        step.cache.clear()  # One is in use, and it holds tensors alive.
+        step.cache.clear()  # Only one is in use, and each keeps its tensors alive.
         step.cache[key] = Program(step.options, step.decays, tensors)
     return step.cache[key]
 
 
-def unsuited(step: Step) -> str:
-    """Return why the kernel cannot do a step, or an empty text."""
+def unsupported(step: Step) -> str:
+    """Return why the kernel cannot run a step, or an empty text."""
     if torch.compiler.is_compiling():
-        return "torch.compile is at work"
+        return "torch.compile is tracing"
     for tensor in (*map(_tensor, step.variables.flat()), *step.gradients):
         if tensor.device.type != "cpu":
             return "a tensor is not on the CPU"
@@ -103,7 +103,7 @@ def unsuited(step: Step) -> str:
             return "a tensor is not contiguous"
     weights = list(map(_tensor, step.variables.weights))
     if any(w.dtype not in TYPES for w in weights):
-        return "a weight is of a type that the kernel does not know"
+        return "a weight is of a type that the kernel does not support"
     for group in (*step.variables.groups()[1:], step.gradients):
         for tensor, weight in zip(map(_tensor, group), weights, strict=True):
             if tensor.dtype != weight.dtype or tensor.shape != weight.shape:
@@ -114,10 +114,10 @@ def unsuited(step: Step) -> str:
 @functools.cache
 def unavailable() -> str:
     """Return why the kernel cannot run in this process, or an empty text."""
-    return native.missing or trial.failure(_on_trial)
+    return native.missing or self_test.failure(_run_self_test)
 
 
-def _on_trial(
+def _run_self_test(
     options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
 ) -> list[np.ndarray]:
     tensors = arrays.like([torch.from_numpy(x) for x in arrays.flat()])
@@ -126,11 +126,11 @@ def _on_trial(
     return [t.numpy() for t in tensors.flat()]
 
 
-def _seen(tensor: torch.Tensor) -> tuple[Any, ...]:
-    """Return what `.data` may change of a tensor that stays the same object."""
+def _placement(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """Return what setting `.data` may change while the tensor stays the same object."""
     return tensor.data_ptr(), tensor.dtype, tensor.shape
 
 
 def _tensor(variable: Any) -> torch.Tensor:
-    """Return torch's tensor inside a variable of Keras, or the tensor itself."""
+    """Return the tensor of a Keras variable, or the tensor itself."""
     return variable if isinstance(variable, torch.Tensor) else variable.value

@@ -1,4 +1,4 @@
-"""What an optimizer accepts as a number, and what it refuses."""
+"""Checks of an optimizer's arguments."""
 
 import numbers
 from typing import Any
@@ -10,23 +10,23 @@ from kerasched.schedules import PerUpdate
 from kerasched.schedules import Schedule
 
 
-def number(value: Any) -> Any:
-    """Return a real number as a float, all else as it is."""
+def as_float(value: Any) -> Any:
+    """Return a real number as a float, any other value unchanged."""
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return float(value) if is_number else value
 
 
 def is_schedule(value: Any) -> bool:
-    """Return whether a value changes with the step."""
+    """Return whether a value is a schedule, of Keras or of this package."""
     return isinstance(value, LearningRateSchedule)
 
 
-def refuse_per_update(argument: str, value: Any) -> None:
-    """Raise ValueError where a schedule holds a PerUpdate, at any depth."""
+def reject_per_update(argument: str, value: Any) -> None:
+    """Raise ValueError if a schedule contains a PerUpdate, at any depth."""
     if isinstance(value, PerUpdate):
         what = "without PerUpdate where gradients are accumulated"
         fix = "kerasched.SGD counts updates by itself: drop PerUpdate"
         raise ValueError(message("SGD", argument, what, value, fix))
     if isinstance(value, Schedule):
         for child in value.children:
-            refuse_per_update(argument, child)
+            reject_per_update(argument, child)

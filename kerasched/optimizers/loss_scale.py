@@ -1,34 +1,33 @@
-"""keras.optimizers.LossScaleOptimizer that looks at gradients where they are used."""
+"""keras.optimizers.LossScaleOptimizer without separate passes over the gradients."""
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-from kerasched.optimizers.scratch import WithoutScratchInFiles
-from kerasched.optimizers.update import UpdatedAtOnce
+from kerasched.optimizers.fused_update import FusedUpdate
+from kerasched.optimizers.scratch import accepts_scratch
 from kerasched.optimizers.values import hold_values
 
 
 @keras.saving.register_keras_serializable(package="kerasched")
-class LossScaleOptimizer(WithoutScratchInFiles, keras.optimizers.LossScaleOptimizer):
-    """Scale the loss for half precision, and leave out steps that overflow.
+class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+    """Scale the loss for half precision, and skip steps whose gradients overflow.
 
-    Does what keras.optimizers.LossScaleOptimizer does. Around a kerasched.SGD whose
-    compiled code runs, the gradients are read once to see that they are finite, and
-    divided by the scale as they are used; Keras writes the quotients first. Around any
-    other optimizer it is Keras's own.
+    Results are those of keras.optimizers.LossScaleOptimizer. Around a kerasched.SGD
+    that uses its compiled kernel, one pass checks that all gradients are finite, and
+    the update divides them by the scale. Keras writes the divided gradients first.
+    Around any other optimizer, Keras's own code runs.
 
-    `model.compile` wraps an optimizer in Keras's class under the policy mixed_float16,
-    unless it is wrapped already; `kerasched.accelerate(model)` turns that into this.
+    Under the policy mixed_float16, `model.compile` wraps an optimizer in Keras's class
+    unless it is wrapped already; `kerasched.accelerate(model)` replaces that class by
+    this one.
 
     Args:
-        inner_optimizer: the optimizer that does the steps.
-        initial_scale: by what the loss is multiplied at first. It is halved when a
-            gradient is not finite.
-        dynamic_growth_steps: finite steps after which it is doubled.
+        inner_optimizer: the optimizer that updates the weights.
+        initial_scale: the first loss scale. It is halved when a gradient is not finite.
+        dynamic_growth_steps: the number of finite steps after which it is doubled.
         name: a name of your choice.
     """
 
@@ -41,13 +40,16 @@ class LossScaleOptimizer(WithoutScratchInFiles, keras.optimizers.LossScaleOptimi
             vars(self)["_trainable_variables"] = weights
 
     def scale_loss(self, loss: Any) -> Any:
-        """Return the loss from which gradients are to be made."""
-        if isinstance(self.inner_optimizer, UpdatedAtOnce):
-            self.inner_optimizer.expect_gradients()
+        """Return the loss, multiplied by the loss scale.
+
+        A call in a compiled step marks its gradients as computed in that program.
+        """
+        if isinstance(self.inner_optimizer, FusedUpdate):
+            self.inner_optimizer._step_state.computes_gradients = True
         return super().scale_loss(loss)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
-        """Change the variables by their gradients, unless one is not finite.
+        """Update the variables, unless a gradient is not finite.
 
         Args:
             grads: one tensor for each variable, of the scaled loss.
@@ -56,44 +58,49 @@ class LossScaleOptimizer(WithoutScratchInFiles, keras.optimizers.LossScaleOptimi
         if not self.built and trainable_variables is not None:
             with keras.name_scope(self.name, caller=self):
                 self.build(trainable_variables)
-        step = self._looking_first(grads, trainable_variables)
-        if step is None:
+        apply_if_finite = self._prepare_apply_if_finite(grads, trainable_variables)
+        if apply_if_finite is None:
             super().apply(grads, trainable_variables)
             return
-        scale, count, done = self.dynamic_scale.value, self.step_counter.value, step()
+        scale, count = self.dynamic_scale.value, self.step_counter.value
+        finite = apply_if_finite()
         grows = ops.equal(count, self.dynamic_growth_steps - 1)
-        counts = ops.logical_and(done, ops.logical_not(grows))
-        factor = ops.where(done, ops.where(grows, 2.0, 1.0), 0.5)
+        counts = ops.logical_and(finite, ops.logical_not(grows))
+        factor = ops.where(finite, ops.where(grows, 2.0, 1.0), 0.5)
         self.step_counter.assign(ops.where(counts, count + 1, 0))
         self.dynamic_scale.assign(scale * ops.cast(factor, scale.dtype))
 
+    @accepts_scratch
     def stateless_apply(
         self, optimizer_variables: Any, grads: Any, trainable_variables: Any
     ) -> tuple[Any, Any]:
-        """Return variables and state after a step, of which nothing is assigned."""
+        """Return new values of the weights and of the optimizer's variables.
+
+        Args:
+            optimizer_variables: the values of the optimizer's variables.
+            grads: one gradient of the scaled loss for each weight.
+            trainable_variables: the values of the weights.
+        """
         given = (optimizer_variables, grads, trainable_variables)
         if self.built:
             state = zip(self.variables, optimizer_variables, strict=True)
             with keras.StatelessScope(state_mapping=list(state)):
-                step = self._looking_first(grads, None)
-            if step is not None:
-                # What every optimizer but Keras's class has: it calls `apply`.
+                fused = self._prepare_apply_if_finite(grads, None) is not None
+            if fused:
+                # Keras's class overrides this method without calling `apply`.
                 return keras.optimizers.Optimizer.stateless_apply(self, *given)
         return super().stateless_apply(*given)
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
-        """Put the moving averages in the weights' place, where there are any."""
+        """Replace the weights by their moving averages, if there are any."""
         if hold_values(self.variables):  # Not on JAX after a step that raised.
             super().finalize_variable_values(var_list)
 
-    def without_scratch(self) -> contextlib.AbstractContextManager[None]:
-        """Return a context in which `variables` are those of Keras's class alone."""
+    def _prepare_apply_if_finite(
+        self, grads: Any, variables: Any
+    ) -> Callable[[], Any] | None:
         inner = self.inner_optimizer
-        ours = isinstance(inner, UpdatedAtOnce)
-        return inner.without_scratch() if ours else contextlib.nullcontext()
-
-    def _looking_first(self, grads: Any, variables: Any) -> Callable[[], Any] | None:
-        inner = self.inner_optimizer
-        if not self.built or not isinstance(inner, UpdatedAtOnce):
+        if not self.built or not isinstance(inner, FusedUpdate):
             return None
-        return inner.looking_first(grads, variables, self.dynamic_scale.value)
+        scale = self.dynamic_scale.value
+        return inner._prepare_apply_if_finite(grads, variables, scale)

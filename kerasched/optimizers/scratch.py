@@ -1,109 +1,125 @@
-"""Variables that receive the gradients, which no file holds (JAX only)."""
+"""Memory for the gradients in the train step that Keras compiles on JAX.
 
-import contextlib
-import inspect
-import threading
-from collections.abc import Iterator
+A compiled step reuses memory only if the memory is a donated argument and a result.
+Keras passes the values of the optimizer's variables that way, but scratch memory must
+not be such a variable: files, state trees and callbacks see all of them. It belongs to
+`model.train_function` instead, which adds it to the state of the compiled step and
+removes it from the result.
+"""
+
+import functools
+import importlib
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import keras
 
-# What in Keras reads or writes the variables for a file without asking the optimizer:
-# Model's state trees, which Orbax saves too, and its old HDF5 format.
-SAVERS = (
-    "get_state_tree",
-    "set_state_tree",
-    "save_optimizer_weights_to_hdf5_group",
-)
+from kerasched.kernels import dispatch
+from kerasched.training.trainer_hooks import wrap_method
 
 
-class _Hidden(threading.local):
-    """Whether this thread is writing or reading a file.
+class TrainFunction:
+    """A model's train function that passes scratch memory to each step.
 
-    A checkpoint may be written while another thread trains.
+    Args:
+        function: what Keras made, a function of the state and an iterator.
+        fused: the argument of the optimizer.
     """
 
-    now = False
+    def __init__(self, function: Callable[..., Any], fused: bool | str) -> None:
+        self.scratch: list[Any] = []
+        self._function = function
+        self._fused = fused
+        self._pays: bool | None = None
+
+    def __call__(self, state: Any, iterator: Any) -> tuple[Any, Any]:
+        """Run one execution, and return its logs and the new state."""
+        weights, others, optimizer_variables, metrics = state
+        if self._pays is None:  # Decided here: a model may be built after compiling.
+            self._pays = dispatch.scratch_pays(weights, self._fused)
+        if not self._pays:
+            return self._function(state, iterator)
+        module = _jax_scratch()
+        # An execution that raised has consumed the memory that it was given.
+        if not self.scratch or any(array.is_deleted() for array in self.scratch):
+            self.scratch = module.zeros_like(weights)
+        given = module.StateWithScratch(optimizer_variables, self.scratch)
+        logs, state = self._function((weights, others, given, metrics), iterator)
+        weights, others, optimizer_variables, metrics = state
+        # No longer there if `model.optimizer` was replaced without compiling again.
+        self.scratch = getattr(optimizer_variables, "scratch", [])
+        self._pays = bool(self.scratch)
+        return logs, (weights, others, list(optimizer_variables), metrics)
 
 
-class Scratch:
-    """The variables of one optimizer that receive its gradients.
+def install() -> None:
+    """Let models that are compiled from now on pass scratch memory where it pays."""
+    if keras.backend.backend() == "jax":
+        wrap_method("make_train_function", _make_train_function)
 
-    kernels/scratch.py says what they are for. A plain object, so that Keras does not
-    track them a second time.
+
+def accepts_scratch(stateless_apply: Callable[..., Any]) -> Callable[..., Any]:
+    """Let an optimizer's method take and return a state with scratch memory.
+
+    An override of the method in a subclass lacks the mark, and gets plain lists.
     """
 
-    def __init__(self) -> None:
-        self.variables: list[Any] = []
-        self._hidden = _Hidden()
-
-    def without(self, variables: list[Any]) -> list[Any]:
-        """Return an optimizer's variables, without these where they are hidden."""
-        if not self.variables or not (self._hidden.now or _asked_by_a_saver()):
-            return variables
-        hidden = {id(v) for v in self.variables}
-        return [v for v in variables if id(v) not in hidden]
-
-    @contextlib.contextmanager
-    def hidden(self) -> Iterator[None]:
-        """Hide these variables from this thread for a while."""
-        before, self._hidden.now = self._hidden.now, True
+    @functools.wraps(stateless_apply)
+    def accepting(
+        self: Any, optimizer_variables: Any, grads: Any, trainable_variables: Any
+    ) -> tuple[Any, Any]:
+        given = (self, optimizer_variables, grads, trainable_variables)
+        step_state = getattr(_innermost(self), "_step_state", None)
+        if step_state is None:  # Somebody else's optimizer, in one that scales losses.
+            return stateless_apply(*given)
+        # Also without scratch: Keras may call the inner optimizer in a branch, which
+        # must not use the memory of the whole step.
+        before = step_state.scratch
+        step_state.scratch = list(getattr(optimizer_variables, "scratch", ()))
         try:
-            yield
+            weights, state = stateless_apply(*given)
+            if hasattr(optimizer_variables, "scratch"):
+                state = type(optimizer_variables)(state, step_state.scratch)
+            return weights, state
         finally:
-            self._hidden.now = before
+            step_state.scratch = before
+
+    accepting.accepts_scratch = True
+    return accepting
 
 
-class WithoutScratchInFiles:
-    """What an optimizer is, or has around it, whose files hold no scratch variables.
+def _make_train_function(
+    make: Callable[..., None], model: Any, *arguments: Any, **options: Any
+) -> None:
+    before = model.train_function
+    make(model, *arguments, **options)
+    made = model.train_function
+    if made is not before and _can_pass_scratch(model):
+        model.train_function = TrainFunction(made, _innermost(model.optimizer).fused)
 
-    Stands before Keras's class among the bases. `without_scratch` is to be defined.
+
+def _can_pass_scratch(model: Any) -> bool:
+    """Return whether Keras compiles its own step, with an optimizer that knows scratch.
+
+    Only Keras's own step is sure to compute the gradients where it applies them.
     """
-
-    def without_scratch(self) -> contextlib.AbstractContextManager[None]:
-        """Return a context in which `variables` are those of Keras's class alone."""
-        raise NotImplementedError
-
-    @property
-    def saved_variables(self) -> list[Any]:
-        """The variables that a file holds: those of Keras's class, in its order."""
-        with self.without_scratch():
-            return self.variables
-
-    def save_own_variables(self, store: Any) -> None:
-        """Write the variables to `store`, under the keys of Keras's class."""
-        with self.without_scratch():
-            super().save_own_variables(store)
-
-    def load_own_variables(self, store: Any) -> None:
-        """Read the variables from `store`, as `save_own_variables` wrote them."""
-        with self.without_scratch():
-            super().load_own_variables(store)
+    own_step = type(model).train_step is not keras.Model.train_step
+    own_step = own_step or "train_step" in vars(model)
+    compiles = model.jit_compile and not model.run_eagerly
+    optimizers = (model.optimizer, _innermost(model.optimizer))
+    return compiles and not own_step and all(map(_accepts_scratch, optimizers))
 
 
-def _asked_by_a_saver() -> bool:
-    """Return whether one of SAVERS asks for `variables`, also through a wrapper's."""
-    frame = inspect.currentframe().f_back.f_back
-    while frame is not None and frame.f_code.co_name == "variables":
-        frame = frame.f_back
-    return frame is not None and frame.f_code.co_name in SAVERS
+def _accepts_scratch(optimizer: Any) -> bool:
+    method = getattr(type(optimizer), "stateless_apply", None)
+    return hasattr(method, "accepts_scratch")
 
 
-def called_by_a_model(optimizer: Any) -> bool:
-    """Return whether a model calls a method of an optimizer, not through another one.
+def _innermost(optimizer: Any) -> Any:
+    """Return the optimizer that updates, which another one may scale the loss for."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
-    Only a model's own step is sure to make gradients where they are applied. And an
-    optimizer that wraps others gives their variables out as its own, and saves them, so
-    that there can be no scratch among them, unless it is a WithoutScratchInFiles.
-    Nothing else tells who builds an optimizer.
-    """
-    frame = inspect.currentframe()
-    while frame is not None:
-        owner = frame.f_locals.get("self")
-        if isinstance(owner, keras.Model):
-            return True
-        wraps = isinstance(owner, keras.optimizers.Optimizer) and owner is not optimizer
-        if wraps and not isinstance(owner, WithoutScratchInFiles):
-            return False
-        frame = frame.f_back
-    return False
+
+def _jax_scratch() -> ModuleType:
+    return importlib.import_module("kerasched.kernels.jax_scratch")

@@ -1,18 +1,26 @@
 """keras.optimizers.SGD with its whole update in one pass over memory."""
 
+from typing import TYPE_CHECKING
 from typing import Any
 
 import keras
 
 from kerasched.errors import message
+from kerasched.kernels.options import Options
+from kerasched.optimizers.arguments import as_float
 from kerasched.optimizers.arguments import is_schedule
-from kerasched.optimizers.arguments import number
-from kerasched.optimizers.arguments import refuse_per_update
-from kerasched.optimizers.update import UpdatedAtOnce
+from kerasched.optimizers.arguments import reject_per_update
+from kerasched.optimizers.fused_update import FusedUpdate
+
+if TYPE_CHECKING:
+    KerasSGD = keras.optimizers.SGD
+else:
+    # The class that Keras makes: on torch a faster subclass.
+    KerasSGD = type(keras.optimizers.SGD.__new__(keras.optimizers.SGD))
 
 
 @keras.saving.register_keras_serializable(package="kerasched")
-class SGD(UpdatedAtOnce):
+class SGD(FusedUpdate, KerasSGD):
     """Descend the gradient, with momentum, in one pass over memory.
 
     velocity = momentum * velocity - learning_rate * gradient
@@ -79,15 +87,15 @@ class SGD(UpdatedAtOnce):
             what = '"auto", True or False'
             raise ValueError(message("SGD", "fused", what, fused))
         if gradient_accumulation_steps:
-            refuse_per_update("learning_rate", learning_rate)
-            refuse_per_update("momentum", momentum)
-            refuse_per_update("weight_decay", weight_decay)
-        momentum = number(momentum)
+            reject_per_update("learning_rate", learning_rate)
+            reject_per_update("momentum", momentum)
+            reject_per_update("weight_decay", weight_decay)
+        momentum = as_float(momentum)
         super().__init__(
-            learning_rate=number(learning_rate),
+            learning_rate=as_float(learning_rate),
             momentum=0.0 if is_schedule(momentum) else momentum,
             nesterov=nesterov,
-            weight_decay=number(weight_decay),
+            weight_decay=as_float(weight_decay),
             clipnorm=clipnorm,
             clipvalue=clipvalue,
             global_clipnorm=global_clipnorm,
@@ -128,3 +136,22 @@ class SGD(UpdatedAtOnce):
                     config[name], custom_objects=custom_objects
                 )
         return super().from_config(config, custom_objects)
+
+    def _rule_options(self) -> dict[str, Any]:
+        is_zero = isinstance(self.momentum, (int, float)) and self.momentum == 0
+        return {
+            # Without momentum Keras leaves the velocities unchanged.
+            "momentum": bool(self.momentums) and not is_zero,
+            "nesterov": bool(self.nesterov),
+            "weight_decay": bool(self.weight_decay),
+            "independent_weight_decay": bool(self.independent_weight_decay),
+        }
+
+    def _rule_scalars(self) -> dict[str, Any]:
+        return {"momentum": self.momentum}
+
+    def _rule_slots(self, options: Options) -> dict[str, list[Any]]:
+        return {"velocities": self.momentums} if options.momentum else {}
+
+    def _needs_reference(self) -> bool:
+        return is_schedule(self.momentum) or super()._needs_reference()

@@ -9,7 +9,7 @@ import pytest
 
 import kerasched
 from kerasched.cli import main
-from kerasched.kernels import choice
+from kerasched.kernels import dispatch
 from kerasched.kernels import isolation
 from kerasched.kernels import native
 from kerasched.kernels import tested
@@ -72,7 +72,7 @@ def test_who_forbids_the_kernel_is_told(info, monkeypatch):
 
 def test_an_extension_that_is_absent_is_told_without_a_warning(info, monkeypatch):
     monkeypatch.setattr(native, "missing", "the compiled extension is not installed")
-    choice._warn.cache_clear()
+    dispatch._warn.cache_clear()
     found = info()
     assert found["reason"] == "the compiled extension is not installed"
     assert "threads" not in found

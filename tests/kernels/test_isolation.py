@@ -84,7 +84,7 @@ def test_a_kernel_that_crashes_is_a_warning_and_a_trained_model(
     found = run_json(TRAINING)
     (text,) = found["warnings"]
     version = tested.installed(BACKEND)
-    assert "a trial in a child process crashed (SIGSEGV)" in text
+    assert "the self-test in a child process crashed (SIGSEGV)" in text
     assert f"{BACKEND} {version}, which is not a tested version" in text
     assert found["same"]
     (verdict,) = cache.iterdir()
@@ -105,7 +105,7 @@ def test_a_tested_version_needs_no_child(monkeypatch):
 
 
 @pytest.mark.parametrize(("code", "reason"), [(0, ""), (-11, "crashed (SIGSEGV)")])
-def test_a_verdict_is_kept_for_the_next_process(untested, monkeypatch, code, reason):
+def test_a_result_is_stored_for_the_next_process(untested, monkeypatch, code, reason):
     run, calls = ended(code)
     monkeypatch.setattr(subprocess, "run", run)
     for _ in range(2):
@@ -120,11 +120,11 @@ def test_what_says_nothing_of_the_kernel_is_not_kept(
 ):
     run, calls = ended(code, b"Traceback\nImportError: no such module")
     monkeypatch.setattr(subprocess, "run", run)
-    assert "a trial in a child process" in isolation.crash(BACKEND)
+    assert "the self-test in a child process" in isolation.crash(BACKEND)
     assert not cache.exists()
 
 
-def test_a_child_that_never_ends_is_no_verdict(untested, cache, monkeypatch):
+def test_a_child_that_never_ends_gives_no_result(untested, cache, monkeypatch):
     def run(*arguments, **options):
         raise subprocess.TimeoutExpired(arguments, options["timeout"])
 
@@ -135,7 +135,7 @@ def test_a_child_that_never_ends_is_no_verdict(untested, cache, monkeypatch):
 
 def test_without_a_python_to_start_the_kernel_is_left_out(untested, monkeypatch):
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    assert "there is no Python to try the kernel in" in isolation.crash(BACKEND)
+    assert "there is no Python for a self-test in a child" in isolation.crash(BACKEND)
 
 
 def test_a_folder_that_cannot_be_written_to_is_no_error(untested, cache, monkeypatch):

@@ -16,7 +16,7 @@ from kerasched.kernels import jax_background
 
 # From so many operations on, XLA on a CPU runs a program on another thread.
 ENOUGH = 1000
-MANY = jax_background.MANY // 2  # Weights, each with a velocity.
+MANY = jax_background.MIN_ARRAYS // 2  # Weights, each with a velocity.
 
 
 def compiled_update(optimizer, count, size=4):
@@ -80,7 +80,7 @@ def test_the_counter_stays_what_it_is(number):
     optimizer = SGD(0.1)
     optimizer.build([keras.Variable(np.zeros(1, "float32"))])
     counter = jax.numpy.asarray(number, optimizer.iterations.dtype)
-    again = jax.jit(jax_background._by_a_detour)(counter)
+    again = jax.jit(jax_background._with_detour)(counter)
     assert (int(again), again.dtype) == (number, counter.dtype)
 
 
@@ -102,7 +102,7 @@ def test_many_weights_are_updated_as_keras_updates_them(fused):
 
 
 def test_a_step_that_is_not_compiled_is_left_alone(monkeypatch):
-    monkeypatch.setattr(jax_background, "_by_a_detour", None)
+    monkeypatch.setattr(jax_background, "_with_detour", None)
     optimizer = SGD(0.1, momentum=0.9, fused=True)
     variables = [keras.Variable(np.ones(4, "float32")) for _ in range(MANY)]
     optimizer.build(variables)
@@ -111,8 +111,8 @@ def test_a_step_that_is_not_compiled_is_left_alone(monkeypatch):
 
 
 def test_a_step_that_makes_its_gradients_is_left_alone(monkeypatch):
-    monkeypatch.setattr(jax_background, "_by_a_detour", None)
-    monkeypatch.setattr(jax_background, "MANY", 1)
+    monkeypatch.setattr(jax_background, "_with_detour", None)
+    monkeypatch.setattr(jax_background, "MIN_ARRAYS", 1)
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
     model.compile(SGD(0.1, momentum=0.9, fused=True), loss="mse")
     model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)

@@ -175,13 +175,11 @@ VALUES = {
     ),
     "velocities-for-nothing": (
         given(Options(), velocities=[np.float32(1)]),
-        text(
-            "velocities", "None, as the options have no use for it", "[np.float32(1.0)]"
-        ),
+        text("velocities", "None, as the options do not use it", "[np.float32(1.0)]"),
     ),
     "sums-for-nothing": (
         given(sums=[1]),
-        text("sums", "None, as the options have no use for it", "[1]"),
+        text("sums", "None, as the options do not use it", "[1]"),
     ),
     "rate-not-finite": (
         given(learning_rate=float("nan")),
@@ -273,7 +271,7 @@ KINDS = {
     "no-averages": (given(AVERAGING), text("averages", "a list of arrays", "None")),
     "a-dictionary-for-nothing": (
         given(sums={}),
-        text("sums", "None, as the options have no use for it", "{}"),
+        text("sums", "None, as the options do not use it", "{}"),
     ),
     "rate-of-text": (
         given(learning_rate="0.1"),

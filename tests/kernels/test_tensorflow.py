@@ -9,7 +9,7 @@ import pytest
 from support import run_json
 
 from kerasched import SGD
-from kerasched.kernels import choice
+from kerasched.kernels import dispatch
 from kernels.arrays import needs_extension
 
 pytestmark = [
@@ -99,7 +99,7 @@ def small_threshold(monkeypatch):
 
 def lasting(optimizer):
     """Return the variables that receive gradients."""
-    cache = optimizer._now.cache
+    cache = optimizer._step_cache.entries
     return [cache[key] for key in cache if key[0] == "scratch"]
 
 
@@ -229,7 +229,7 @@ def test_under_xla_a_sparse_gradient_goes_to_the_kernel(
     given = {"learning_rate": 0.1, "momentum": 0.9, **options}
     ours = of_words(SGD(**given, fused=True), MODES["xla"])
     theirs = of_words(keras.optimizers.SGD(**given), MODES["xla"])
-    assert ours.optimizer._now.path == ("kernel", "")
+    assert ours.optimizer._step_cache.path == ("kernel", "")
     assert len(lasting(ours.optimizer)) == (0 if bytes_that_last else 3)
     pairs = zip(ours.weights, theirs.weights, strict=True)
     # Ten steps of float32; XLA contracts products and sums, the kernel does not.
@@ -239,7 +239,7 @@ def test_under_xla_a_sparse_gradient_goes_to_the_kernel(
 def test_outside_of_xla_a_sparse_gradient_goes_keras_s_way():
     ours = of_words(SGD(0.1, momentum=0.9), MODES["graph"])
     theirs = of_words(keras.optimizers.SGD(0.1, momentum=0.9), MODES["graph"])
-    assert ours.optimizer._now.path == ("keras", "a gradient is sparse")
+    assert ours.optimizer._step_cache.path == ("keras", "a gradient is sparse")
     assert all(map(np.array_equal, ours.get_weights(), theirs.get_weights()))
 
 
@@ -256,7 +256,7 @@ ROWS = {
 def test_a_sparse_gradient_that_keras_leaves_sparse_goes_keras_s_way(options):
     ours = of_words(SGD(0.1, **options), MODES["xla"])
     theirs = of_words(keras.optimizers.SGD(0.1, **options), MODES["xla"])
-    assert ours.optimizer._now.path == ("keras", "a gradient is sparse")
+    assert ours.optimizer._step_cache.path == ("keras", "a gradient is sparse")
     assert all(map(np.array_equal, ours.get_weights(), theirs.get_weights()))
 
 
@@ -368,7 +368,7 @@ def test_under_a_strategy_keras_does_the_update():
         model = network(SGD(0.01, momentum=0.9), MODES["graph"])
         model.fit(*data(), verbose=0)
     reason = "a tf.distribute strategy is in use"
-    assert model.optimizer._now.path == ("keras", reason)
+    assert model.optimizer._step_cache.path == ("keras", reason)
 
 
 REPLICAS = """
@@ -409,14 +409,15 @@ def test_over_replicas_gradients_are_summed_or_it_is_refused():
 
 def test_a_refusal_of_tensorflow_is_a_reason_not_an_error(monkeypatch):
     from kerasched.kernels import tensorflow as kernel
+    from kerasched.kernels import tensorflow_program
 
-    monkeypatch.setattr(kernel, "CALL_VERSION", 1)
+    monkeypatch.setattr(tensorflow_program, "CALL_VERSION", 1)
     kernel.unavailable.cache_clear()
-    choice._warn.cache_clear()
+    dispatch._warn.cache_clear()
     model = network(SGD(0.01, momentum=0.9), MODES["graph"])
     with pytest.warns(RuntimeWarning, match="TensorFlow refused it") as told:
         model.fit(*data(), batch_size=4, verbose=0)
     monkeypatch.undo()
     kernel.unavailable.cache_clear()
     assert len([w for w in told if w.category is RuntimeWarning]) == 1
-    assert model.optimizer._now.path[0] == "keras"
+    assert model.optimizer._step_cache.path[0] == "keras"

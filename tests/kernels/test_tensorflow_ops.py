@@ -82,14 +82,14 @@ def test_one_operation_does_the_update_of_a_weight(options):
     optimizer = SGD(0.1, **options)
     found = [name for name in operations(optimizer) if name in OWN]
     assert len(found) == len(SHAPES)
-    assert optimizer._now.path == ("operations", "")
+    assert optimizer._step_cache.path == ("operations", "")
 
 
 @pytest.mark.parametrize("name", MORE)
 def test_an_update_that_is_not_plain_is_left_to_others(name):
     optimizer = SGD(0.1, momentum=0.9, **{name: MORE[name]})
     assert not OWN & set(operations(optimizer))
-    assert optimizer._now.path[0] != "operations"
+    assert optimizer._step_cache.path[0] != "operations"
 
 
 def test_under_xla_and_where_they_are_forbidden_they_are_not_used():

@@ -46,7 +46,7 @@ def test_a_gradient_with_strides_goes_another_way(first):
     for step in range(3):
         gradient = ones(6, 4).T if step == first else ones(4, 6)
         optimizer.apply([gradient], [weight])
-        paths.append(optimizer._now.path[0])
+        paths.append(optimizer._step_cache.path[0])
     assert paths[first] == "keras"
     # 0.5 * (1 + 1.9 + 2.71) is taken from 1.
     assert np.allclose(weight.numpy(), 1 - 0.5 * 5.61)
@@ -72,7 +72,7 @@ def test_a_gradient_of_another_shape_is_an_error_of_torch():
 def test_after_a_first_step_the_next_ones_are_repeated():
     optimizer, weight = one(fused=True)
     optimizer.apply([ones(4, 6)], [weight])
-    assert optimizer._now.repeated is not None
+    assert optimizer._step_cache.repeated is not None
     optimizer.apply([ones(4, 6)], [weight])
     assert int(optimizer.iterations.value) == 2
 
@@ -122,7 +122,7 @@ each_kind = pytest.mark.parametrize(
 def test_a_step_with_another_kind_of_gradient_is_no_repeated_one(kind, way):
     optimizer, weight = one(fused=True)
     optimizer.apply([ones(4, 6)], [weight])
-    repeated = optimizer._now.repeated
+    repeated = optimizer._step_cache.repeated
     assert repeated.fits([way(ones(4, 6))], [weight])
     assert not repeated.fits([way(others(kind, ones(4, 6)))], [weight])
 
@@ -131,7 +131,7 @@ def test_a_tensor_of_a_type_that_tells_nothing_of_itself_is_asked_by_names():
     optimizer, weight = one(momentum=0.5, fused=True)
     for _ in range(3):
         optimizer.apply([unlisted(ones(4, 6))], [weight])
-        assert optimizer._now.repeated is not None
+        assert optimizer._step_cache.repeated is not None
     # 0.5 * (1 + 1.5 + 1.75) is taken from 1.
     assert np.array_equal(weight.numpy(), np.full((4, 6), 1 - 0.5 * 4.25))
 
@@ -145,7 +145,7 @@ def test_a_weight_of_such_a_type_that_got_strides_goes_another_way():
         if step == 2:
             weight.value.data = (7 * ones(6, 4)).T
         optimizer.apply([ones(4, 6)], [weight])
-        paths.append(optimizer._now.path[0])
+        paths.append(optimizer._step_cache.path[0])
     assert paths == ["kernel", "kernel", "keras"]
     # 0.5 * 1.75 is taken from 7.
     assert np.array_equal(weight.value.numpy(), np.full((4, 6), 7 - 0.5 * 1.75))
@@ -157,7 +157,7 @@ def test_a_dimension_of_one_may_have_any_stride():
     optimizer, weight = one((4, 1), fused=True)
     optimizer.apply([ones(4, 1)], [weight])
     strided = torch.as_strided(ones(4), (4, 1), (1, 7))
-    assert optimizer._now.repeated.fits([strided], [weight])
+    assert optimizer._step_cache.repeated.fits([strided], [weight])
 
 
 def test_a_constraint_is_applied_at_every_step():

@@ -52,6 +52,11 @@ def arrays(variables):
     return [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
 
 
+def scratch_of(model):
+    """Return the scratch memory that a model passes to its compiled step on JAX."""
+    return getattr(model.train_function, "scratch", [])
+
+
 def assert_same(one, other, rtol=0.0, atol=0.0):
     """Check that two models have the same weights, and are not where they began."""
     for a, b in zip(arrays(one.weights), arrays(other.weights), strict=True):

@@ -31,7 +31,7 @@ SIZES = ["as it is", *["scratch"] * (BACKEND == "jax")]
 
 @pytest.fixture(params=SIZES, autouse=True)
 def scratch(request, monkeypatch):
-    """Give also the small model scratch variables, on JAX the optimizer's own."""
+    """Let also the small model have scratch memory for its gradients, on JAX."""
     if request.param == "scratch":
         monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
 

@@ -99,3 +99,35 @@ def test_a_stateless_scope_is_seen():
 
 def test_the_class_that_is_extended_is_the_one_that_keras_makes():
     assert isinstance(kerasched.SGD(0.1), type(keras.optimizers.SGD(0.1)))
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="scratch memory is passed on JAX alone")
+def test_a_train_function_on_jax_takes_and_returns_a_state_of_four_lists(monkeypatch):
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    states = []
+
+    def make_train_function(trained, force=False):
+        if trained.train_function is not None and not force:
+            return
+        made(trained, force)
+        step = trained.train_function
+
+        def train_function(state, iterator):
+            logs, new = step(state, iterator)
+            states.extend([state, new])
+            return logs, new
+
+        trained.train_function = train_function
+
+    made = keras.Model.make_train_function
+    monkeypatch.setattr(keras.Model, "make_train_function", make_train_function)
+    model.fit(np.ones((4, 1)), np.ones((4, 1)), batch_size=2, verbose=0)
+    lists = (
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.optimizer.variables,
+        model.metrics_variables,
+    )
+    lengths = list(map(len, lists))
+    assert [list(map(len, state)) for state in states] == [lengths] * 4

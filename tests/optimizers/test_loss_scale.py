@@ -68,7 +68,7 @@ def test_the_kernel_does_it_where_it_is_asked_to(monkeypatch):
     monkeypatch.setattr(inner, "apply", None)  # What Keras's class would call.
     monkeypatch.setattr(inner, "stateless_apply", None)
     fitted(optimizer)
-    assert inner._now.path == ("kernel", "")
+    assert inner._step_cache.path == ("kernel", "")
 
 
 @each_option
@@ -76,7 +76,7 @@ def test_a_step_that_overflows_changes_the_scale_alone(fused, options):
     model = fitted(pair(fused, 2.0**10, **options)[0])
     optimizer = model.optimizer
     own = {id(optimizer.dynamic_scale), id(optimizer.step_counter)}
-    rest = [v for v in optimizer.saved_variables if id(v) not in own]
+    rest = [v for v in optimizer.variables if id(v) not in own]
     kept = [*model.trainable_variables, *rest]
     before = arrays(kept)
     for value, scale in ((np.nan, 2.0**9), (np.inf, 2.0**8)):
@@ -196,20 +196,8 @@ def test_accelerate_leaves_the_old_one_its_memory():
     new = kerasched.accelerate(old)
     assert type(new) is LossScaleOptimizer
     held = {id(v.value) for v in old.variables}
-    assert not any(id(v.value) in held for v in new.saved_variables)
+    assert not any(id(v.value) in held for v in new.variables)
     assert kerasched.accelerate(new) is new
-
-
-@pytest.mark.skipif(BACKEND != "jax", reason="JAX alone has scratch")
-@needs_kernel
-def test_on_jax_gradients_have_variables_that_receive_them(monkeypatch):
-    monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
-    model = fitted(pair(True)[0])
-    optimizer = model.optimizer
-    scratch = [v for v in optimizer.variables if "scratch" in v.path]
-    assert len(scratch) == len(model.trainable_variables)
-    assert len(optimizer.saved_variables) == len(optimizer.variables) - len(scratch)
-    assert any(np.any(v) for v in arrays(scratch))
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="of JAX's program")

@@ -14,7 +14,7 @@ from kerasched import CosineDecay
 from kerasched import LinearDecay
 from kerasched import PerUpdate
 from kerasched import StepDecay
-from kerasched.kernels import choice
+from kerasched.kernels import dispatch
 from kerasched.kernels import native
 from kerasched.kernels import reference
 from kerasched.kernels.options import Arrays
@@ -175,7 +175,7 @@ def test_a_step_says_which_code_ran(fused):
     of_kernels = {"torch": "kernel", "tensorflow": "operations"}
     small = "keras" if native.missing else of_kernels.get(BACKEND, "keras")
     path = {True: "kernel", False: "keras", "auto": small}[fused]
-    assert optimizer._now.path[0] == path
+    assert optimizer._step_cache.path[0] == path
 
 
 def test_the_environment_forbids_the_kernel(monkeypatch):
@@ -183,7 +183,7 @@ def test_the_environment_forbids_the_kernel(monkeypatch):
     optimizer = SGD(0.1, momentum=0.9)
     trained(optimizer, 1)
     reason = "the environment variable KERASCHED_FUSED is 0"
-    assert optimizer._now.path == ("keras", reason)
+    assert optimizer._step_cache.path == ("keras", reason)
 
 
 def test_what_is_insisted_on_and_forbidden_is_an_error(monkeypatch):
@@ -279,16 +279,18 @@ def test_one_class_on_all_backends_is_registered():
 
 @pytest.mark.parametrize("elements", [999_999, 1_000_000])
 def test_a_small_model_keeps_keras_where_that_is_as_fast(elements):
-    reason = choice.slower(BACKEND, elements)
+    reason = dispatch.too_small(BACKEND, elements)
     assert bool(reason) == (BACKEND != "torch" and elements < 1_000_000)
 
 
 def test_accumulation_on_jax_is_the_kernels_at_any_size():
-    reason = choice.slower(BACKEND, 1, accumulates=True)
+    reason = dispatch.too_small(BACKEND, 1, accumulates=True)
     assert bool(reason) == (BACKEND == "tensorflow")
 
 
 @pytest.mark.parametrize("elements", [7_999, 8_000])
 def test_accumulation_under_xla_is_the_kernels_from_a_small_size_on(elements):
-    reason = choice.slower("tensorflow", elements, accumulates=True, under_xla=True)
+    reason = dispatch.too_small(
+        "tensorflow", elements, accumulates=True, under_xla=True
+    )
     assert bool(reason) == (elements < 8_000)

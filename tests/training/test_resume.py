@@ -10,7 +10,6 @@ from support import BACKEND
 from support import INSTALLED
 from support import run_python
 
-from kerasched import SGD
 from kerasched import LinearDecay
 from kerasched import StepDecay
 from kerasched import copy_optimizer_state
@@ -364,24 +363,3 @@ def test_of_two_paths_that_fit_the_longer_one_is_meant(tmp_path):
     model.train_on_batch(X, Y)
     load_training_state(other, saved(model, tmp_path, ".keras"))
     assert_same_slots(model, other)
-
-
-@pytest.mark.skipif(BACKEND != "jax", reason="JAX alone has scratch")
-@pytest.mark.parametrize("helper", ["load", "copy"])
-def test_gradients_get_memory_that_stays_as_when_fit_builds(
-    helper, tmp_path, monkeypatch
-):
-    monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
-    model = trained(SGD(0.1, momentum=0.9, fused=True))
-    source, path = model.optimizer, saved(model, tmp_path, ".keras")
-    optimizer = SGD(SCHEDULE, momentum=0.9, fused=True)
-    model.compile(optimizer, keras.losses.MeanSquaredError())
-    if helper == "load":
-        load_training_state(model, path)
-    else:
-        copy_optimizer_state(source, model)
-    room = [v for v in optimizer.variables if v.name.endswith("scratch")]
-    assert len(room) == len(model.trainable_variables)
-    model.train_on_batch(X, Y)
-    assert int(optimizer.iterations) == 4
-    assert any(np.any(v) for v in map(keras.ops.convert_to_numpy, room))

@@ -59,7 +59,7 @@ def main() -> int:
 
 def run(lane: Lane, place: Path, work: Path) -> Row:
     """Run a lane in an environment below `place`, and return what came of it."""
-    row = Row(lane.name, lane.backend, datetime.date.today().isoformat())
+    row = Row(lane.name, datetime.date.today().isoformat())
     try:
         python = environment(lane, place, work)
         row.versions = versions(python, lane)
@@ -120,10 +120,11 @@ def versions(python: str, lane: Lane) -> dict[str, str]:
     """Return the versions that are installed in an environment."""
     program = (
         "import importlib.metadata as m, json, platform, sys\n"
-        "from kerasched.kernels.tested import installed\n"
+        "from kerasched.kernels.tested import LABELS, installed\n"
+        "backend = sys.argv[1]\n"
         "print(json.dumps({'python': platform.python_version(),"
         " 'keras': m.version('keras'), 'numpy': m.version('numpy'),"
-        " 'framework': installed(sys.argv[1])}))"
+        " 'framework': f'{LABELS[backend]} {installed(backend)}'}))"
     )
     output = command([python, "-c", program, lane.backend], lane)
     return json.loads(output.splitlines()[-1])

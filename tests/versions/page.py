@@ -13,8 +13,6 @@ HEAD = (
     "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
 )
 BEGIN, END = "<!-- lanes: written by tests/versions -->", "<!-- lanes: end -->"
-# XLA, which calls the kernel, is in jaxlib.
-FRAMEWORK = {"tensorflow": "TensorFlow", "jax": "jaxlib", "torch": "torch"}
 
 
 @dataclass
@@ -22,7 +20,6 @@ class Row:
     """What came of a lane."""
 
     lane: str
-    backend: str
     date: str
     versions: dict[str, str] = field(default_factory=dict)
     features: dict[str, str] = field(default_factory=dict)
@@ -51,13 +48,12 @@ class Row:
         features = f"{passed} of {len(self.features)}"
         if lacking:
             features += f", without {', '.join(lacking)}"
-        version = self.versions.get("framework", "")
         cells = [
             self.lane,
             self.versions.get("python", ""),
             self.versions.get("keras", ""),
             self.versions.get("numpy", ""),
-            f"{FRAMEWORK[self.backend]} {version}",
+            self.versions.get("framework", ""),
             features,
             re.sub(r"(, \d+ warnings?)? in .*", "", self.tests),
             self.date if self.is_green else f"{self.date}: failed",
@@ -86,8 +82,10 @@ def lines_of(table: str) -> dict[str, str]:
 
 def tested() -> dict[str, set[str]]:
     """Return the versions of each framework that the page's green rows have."""
-    names = {text: backend for backend, text in FRAMEWORK.items()}
-    found: dict[str, set[str]] = {backend: set() for backend in FRAMEWORK}
+    from kerasched.kernels.tested import LABELS
+
+    names = {text: backend for backend, text in LABELS.items()}
+    found: dict[str, set[str]] = {backend: set() for backend in LABELS}
     for row in lines_of(PAGE.read_text(encoding="utf-8")).values():
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         if not cells[-1].endswith("failed"):

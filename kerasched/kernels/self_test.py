@@ -1,4 +1,4 @@
-"""A first run of a kernel on a few numbers, before it is trusted with a model."""
+"""The kernel's self-test: one step on eight numbers, before it updates a model."""
 
 from collections.abc import Callable
 
@@ -9,20 +9,20 @@ from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
 
-# Takes options, scalars, arrays and gradients, and returns the arrays after one step.
+# Takes options, scalars, arrays and gradients; returns the arrays after one step.
 Run = Callable[[Options, Scalars, Arrays, list[np.ndarray]], list[np.ndarray]]
 
 RATE, MOMENTUM, DECAY = 0.25, 0.5, 0.125
 OPTIONS = Options(momentum=True, nesterov=True, weight_decay=True)
 
 
-def refusal(framework: str, register: Callable[[], str], run: Run) -> str:
-    """Return why the XLA of a framework cannot run the kernel, or an empty text.
+def xla_failure(framework: str, register: Callable[[], str], run: Run) -> str:
+    """Return why a framework's XLA cannot run the kernel, or an empty text.
 
     Args:
         framework: its name, for the text.
-        register: registers the handler there; returns why not, or an empty text.
-        run: calls it.
+        register: registers the handler; returns why it cannot, or an empty text.
+        run: runs one step through the handler.
     """
     if native.missing:
         return native.missing
@@ -35,9 +35,9 @@ def refusal(framework: str, register: Callable[[], str], run: Run) -> str:
 
 
 def failure(run: Run) -> str:
-    """Return in what way a kernel's results are wrong, or an empty text.
+    """Return what is wrong with the results of a step, or an empty text.
 
-    Every number of the trial is exact in binary, so that they must be right to the bit.
+    Every number is exact in binary, so that the results must be equal to the bit.
     """
     numbers = np.arange(8, dtype="float32") - 3.0
     weight, gradient, velocity = numbers, numbers[::-1].copy(), numbers * 2.0
@@ -49,4 +49,4 @@ def failure(run: Run) -> str:
     expected = [decayed + moved * MOMENTUM - gradient * RATE, moved]
     if len(new) == 2 and all(map(np.array_equal, new, expected)):
         return ""
-    return "a trial with eight numbers gave wrong results"
+    return "the self-test gave wrong results"

@@ -1,4 +1,4 @@
-"""Which code does an update: one rule, with the measurements behind it."""
+"""Selects the code that runs an update, by thresholds that were measured."""
 
 import functools
 import importlib
@@ -18,45 +18,46 @@ from kerasched.kernels.scope import in_stateless_scope
 # The kernel of each backend; all others go without.
 MODULES = {name: f"kerasched.kernels.{name}" for name in ("tensorflow", "jax", "torch")}
 
-# The number of weights' elements from which the kernel is at least as fast as Keras's
-# own update, by backend.
+# The number of elements in all weights from which the kernel is at least as fast as
+# Keras's own update, by backend.
 MIN_ELEMENTS = {"tensorflow": 1_000_000, "jax": 1_000_000, "torch": 0}
-# And where gradients are accumulated. On JAX Keras does the whole update at every
-# micro-batch, and XLA makes an operation for each weight in each branch of ours.
-# Keras's time over the kernel's, and over that of a conditional in XLA: 4.1 and 1.9
-# for 400,000 numbers in six weights, 1.05 and 0.95 inside `fit` of three convolutions.
+# The same where gradients are accumulated. On JAX Keras computes the whole update at
+# every micro-batch. Keras's time divided by the kernel's was 4.1 for 400,000 elements
+# in six weights, and 1.05 inside `fit` of three convolutions; divided by that of a
+# conditional in XLA it was 1.9 and 0.95.
 ACCUMULATING_MIN_ELEMENTS = {**MIN_ELEMENTS, "jax": 0}
-# Under XLA TensorFlow's, too, computes both branches of Keras's update at every
+# Under XLA TensorFlow, too, computes both branches of Keras's update at every
 # micro-batch, and copies each sum and velocity. docs/kernel.md has the times.
 ACCUMULATING_MIN_ELEMENTS_UNDER_XLA = 8_000
 
-# Outside of XLA, TensorFlow has operations that do a plain update, alone or beside the
-# kernel. Keras's time over theirs, with momentum: 1.3 in a graph and 5.8 eagerly for
-# 161 tensors of one number, 2.2 and 5.2 for ResNet-50's (update_tensorflow.json in
-# benchmarks/results). For these the kernel alone takes 1.1 of their time in a graph.
+# Outside of XLA, TensorFlow's own operations run a plain update, of small weights or of
+# all. Keras's time divided by theirs, with momentum: 1.3 in a graph and 5.8 eagerly for
+# 161 tensors of one element, 2.2 and 5.2 for those of ResNet-50 (update_tensorflow.json
+# in benchmarks/results). For ResNet-50 the kernel alone takes 1.1 times as long as they
+# do in a graph.
 OPERATIONS = {"tensorflow": "kerasched.kernels.tensorflow_ops"}
 
 
-def choose(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
-    """Return the module that does a step, or None for Keras; and why.
+def select(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
+    """Return the module that runs a step, or None for Keras; and the reason for Keras.
 
     Args:
-        step: what is to be done. Its gradients are cast to the types of their weights
-            where Keras, too, does nothing to them before.
-        fused: True to insist on the kernel, False to forbid it, "auto" to go by
-            what was measured to be faster.
+        step: the update. Its gradients are cast to the types of their weights where
+            the result stays that of Keras.
+        fused: True to insist on the kernel, False to forbid it, "auto" to take what
+            was measured to be faster.
 
     Raises:
-        RuntimeError: `fused` is True, and the kernel cannot do this step.
+        RuntimeError: `fused` is True, and the kernel cannot run this step.
     """
     backend = keras.backend.backend()
-    reason = forbidden(fused) or unavailable(backend)
+    reason = disabled(fused) or unavailable(backend)
     if not reason and backend == "torch" and in_stateless_scope():
-        # Even where the kernel is insisted on: it has nothing that it may write over.
+        # Even if `fused` is True: there is nothing that the kernel may write over.
         return None, "the tensors of a StatelessScope are not to be changed"
     if not reason:
-        step.gradients = _in_types_of_weights(step)
-        reason = _unsuited(backend, step)
+        step.gradients = _cast_to_weights(step)
+        reason = _unsupported(backend, step)
     if reason and fused is True:
         raise RuntimeError(
             f"SGD(fused=True) cannot use the compiled kernel: {reason}. "
@@ -64,37 +65,39 @@ def choose(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
         )
     if not reason and fused == "auto":
         operations = _operations_of(backend)
-        if operations is not None and operations.suits(step):
+        if operations is not None and operations.supports(step):
             return operations, ""
         elements = sum(map(scratch.elements, step.variables.weights))
-        xla = backend == "tensorflow" and _module(backend).under_xla()
-        reason = slower(backend, elements, bool(step.variables.sums), xla)
+        accumulates = step.options.accumulates
+        on_tensorflow = accumulates and backend == "tensorflow"
+        under_xla = on_tensorflow and _module(backend).under_xla()
+        reason = too_small(backend, elements, accumulates, under_xla)
     return (None, reason) if reason else (_module(backend), "")
 
 
 def path_of(module: ModuleType) -> str:
-    """Return what a module of `choose` is: "kernel" or "operations"."""
+    """Return the name of a module of `select`: "kernel" or "operations"."""
     return "operations" if module.__name__ in OPERATIONS.values() else "kernel"
 
 
 def has_replicas() -> bool:
-    """Return whether gradients are still to be summed over TensorFlow's replicas."""
+    """Return whether a tf.distribute strategy of several replicas is in use."""
     on_tensorflow = keras.backend.backend() == "tensorflow"
-    return on_tensorflow and _module("tensorflow").has_replicas()
+    return on_tensorflow and _strategy().has_replicas()
 
 
 def decay_in_replicas(weights: list[Any], rate: Any, weight_decay: float) -> None:
-    """Decay the weights of all of TensorFlow's replicas, as Keras does."""
-    _module("tensorflow").decay_in_replicas(weights, rate, weight_decay)
+    """Apply weight decay in all replicas of TensorFlow, as Keras does."""
+    _strategy().decay_in_replicas(weights, rate, weight_decay)
 
 
-def program(step: Step) -> Any:
-    """Return what the kernel of torch made of a step, to be run again."""
+def torch_program(step: Step) -> Any:
+    """Return the program that the kernel of torch made of a step, to run it again."""
     return _module("torch").program(step)
 
 
-def forbidden(fused: bool | str) -> str:
-    """Return who forbids the kernel, or an empty text."""
+def disabled(fused: bool | str) -> str:
+    """Return the setting that disables the kernel, or an empty text."""
     if os.environ.get("KERASCHED_FUSED", "").strip() == "0":
         return "the environment variable KERASCHED_FUSED is 0"
     return "fused is False" if fused is False else ""
@@ -103,7 +106,7 @@ def forbidden(fused: bool | str) -> str:
 def unavailable(backend: str) -> str:
     """Return why the kernel cannot run in this process, or an empty text.
 
-    The first time that it cannot, a warning says why.
+    The first time that it cannot, a warning gives the reason.
     """
     if backend not in MODULES:
         return f"there is no kernel for {backend}"
@@ -114,46 +117,45 @@ def unavailable(backend: str) -> str:
     return reason
 
 
-def slower(
+def too_small(
     backend: str, elements: int, accumulates: bool = False, under_xla: bool = False
 ) -> str:
-    """Return why Keras's own update is as fast for so many elements, or nothing.
+    """Return why a model of so few elements is left to Keras, or an empty text.
 
-    Whether XLA compiles the step is asked on TensorFlow alone.
+    `under_xla` matters on TensorFlow alone, where gradients are accumulated.
     """
     least = (ACCUMULATING_MIN_ELEMENTS if accumulates else MIN_ELEMENTS)[backend]
     if accumulates and under_xla:
         least = min(least, ACCUMULATING_MIN_ELEMENTS_UNDER_XLA)
     if elements >= least:
         return ""
-    return f"Keras's own update is as fast below {least:,} numbers"
+    return f"Keras's own update is as fast below {least:,} parameters"
 
 
-def wants_scratch(weights: list[Any], fused: bool | str) -> bool:
-    """Return whether an optimizer should have variables that receive the gradients.
+def scratch_pays(weights: list[Any], fused: bool | str) -> bool:
+    """Return whether a train step on JAX gains by scratch memory for the gradients.
 
-    On JAX alone: what a step is to write over must be among its arguments there. In
-    TensorFlow the kernel makes such variables where it needs them.
+    On TensorFlow the kernel creates such memory itself.
     """
-    if keras.backend.backend() != "jax" or forbidden(fused) or unavailable("jax"):
+    if keras.backend.backend() != "jax" or disabled(fused) or unavailable("jax"):
         return False
     alone = keras.distribution.distribution() is None
     return alone and _module("jax").on_cpu() and scratch.pays(weights)
 
 
 def in_background(step: Step) -> Step:
-    """Return a step of which the whole program is made, as JAX runs it best."""
+    """Return a step that JAX runs on another thread, if it is a program of its own."""
     if keras.backend.backend() != "jax":
         return step
     module = importlib.import_module("kerasched.kernels.jax_background")
-    made: Step = module.in_background(step)
-    return made
+    prepared: Step = module.in_background(step)
+    return prepared
 
 
-def _in_types_of_weights(step: Step) -> list[Any]:
-    """Return gradients as the kernel takes them, if the results stay those of Keras.
+def _cast_to_weights(step: Step) -> list[Any]:
+    """Return gradients in the types of their weights, if results stay those of Keras.
 
-    A gradient of bfloat16 is float32 once a LossScaleOptimizer has divided it.
+    Keras clips, accumulates and divides gradients in their own types.
     """
     if step.options.changes_gradients:
         return step.gradients
@@ -162,13 +164,13 @@ def _in_types_of_weights(step: Step) -> list[Any]:
         dtype = keras.backend.standardize_dtype(weight.dtype)
         if not (keras.ops.is_tensor(gradient) and dtype in native.TYPES):
             return gradient
-        unlike = keras.backend.standardize_dtype(gradient.dtype) != dtype
-        return keras.ops.cast(gradient, dtype) if unlike else gradient
+        differs = keras.backend.standardize_dtype(gradient.dtype) != dtype
+        return keras.ops.cast(gradient, dtype) if differs else gradient
 
     return list(map(cast, step.gradients, step.variables.weights))
 
 
-def _unsuited(backend: str, step: Step) -> str:
+def _unsupported(backend: str, step: Step) -> str:
     for variable, gradient in zip(step.variables.weights, step.gradients, strict=True):
         dtype = keras.backend.standardize_dtype(variable.dtype)
         if dtype not in native.TYPES:
@@ -177,12 +179,16 @@ def _unsuited(backend: str, step: Step) -> str:
             return "a gradient is no tensor"
         if keras.backend.standardize_dtype(gradient.dtype) != dtype:
             return "a gradient is of another type than its weight"
-    return _module(backend).unsuited(step)
+    return _module(backend).unsupported(step)
 
 
 def _operations_of(backend: str) -> ModuleType | None:
     name = OPERATIONS.get(backend)
     return None if name is None else importlib.import_module(name)
+
+
+def _strategy() -> ModuleType:
+    return importlib.import_module("kerasched.kernels.tensorflow_strategy")
 
 
 def _module(backend: str) -> ModuleType:
