@@ -14,8 +14,35 @@ if BACKEND == "torch":
     # Torch must be loaded before TensorFlow where both are in one process.
     import torch  # noqa: F401
 
-# A worker that holds more than this gives back what it can before the next file.
-HELD_BYTES = 2**30
+# A worker that holds more than this gives back what it can.
+HELD_BYTES = 5 * 2**28
+
+# The longest files are started first, or one worker would end long after the others.
+LONGEST = (
+    "callbacks/test_weight_averaging.py",
+    "optimizers/test_behaviour.py",
+    "optimizers/test_loss_scale.py",
+    "optimizers/test_equality.py",
+    "resuming/test_going_on.py",
+    "optimizers/test_files.py",
+    "resuming/test_kills.py",
+    "keras_suite/test_suite.py",
+    "callbacks/test_backup_and_restore.py",
+    "schedules/test_exactness.py",
+    "finder/test_untouched.py",
+    "schedules/test_properties.py",
+    "callbacks/test_pickles.py",
+    "callbacks/test_own_optimizers.py",
+    "callbacks/test_monitor.py",
+    "demo/test_command.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the tests of the longest files first, all others as they were."""
+    folder = Path(__file__).parent
+    places = {folder / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,23 +69,37 @@ def jax_compiles_once(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def memory_is_given_back():
-    """Drop compiled programs and unused models after a file, once there are many.
+def models_are_given_back():
+    """Drop models that nothing refers to after a file, once much memory is held."""
+    yield
+    if held_bytes() > HELD_BYTES and "keras" in sys.modules:
+        sys.modules["keras"].backend.clear_session()
+        give_back()
 
-    Programs stay in the caches of JAX, models in cycles of references. Compiling the
-    programs of the next file again costs time, so it is done only when it must be.
+
+@pytest.fixture(autouse=True)
+def programs_are_given_back():
+    """Drop JAX's compiled programs after a test, once much memory is held.
+
+    To compile them again takes time, so it is not done again before more is held.
     """
     yield
-    if held_bytes() < HELD_BYTES:
-        return
-    if "keras" in sys.modules:
-        sys.modules["keras"].backend.clear_session()
-    if BACKEND == "jax":
+    if held_bytes() > max(HELD_BYTES, KEPT[-1] + 2**28):
+        give_back()
+
+
+# What was held after memory was given back the last time.
+KEPT = [0]
+
+
+def give_back():
+    """Return to the system what the caches of JAX and cycles of references hold."""
+    if BACKEND == "jax" and "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
     gc.collect()
     if sys.platform == "linux":
-        # The C library keeps memory that was freed.
-        ctypes.CDLL(None).malloc_trim(0)
+        ctypes.CDLL(None).malloc_trim(0)  # The C library keeps what was freed.
+    KEPT[:] = [held_bytes()]
 
 
 def held_bytes():
