@@ -1,9 +1,13 @@
-"""Runs the tests once per installed backend: python -m tests [options of pytest].
+"""Runs the tests: python -m tests [--backend NAME] [--thorough] [options of pytest].
 
-Each backend has a process of its own. `--slow` adds the long sweeps, `--backend NAME`
-(repeatable) names the backends to run. The run fails if any test fails, if a backend
-collects no test, or if fewer than two backends were there. What is computed on the
-host alone is tested once, with the first backend.
+Without `--thorough` this is the first tier of docs/testing.md: each behaviour once, on
+every backend only where the backend matters. Each backend has processes of its own;
+`--backend NAME` (repeatable) names the backends to run, all that are installed if none
+is named. Tests marked `host` are run with the first backend alone. The run fails if any
+test fails, if a backend collects no test, or if fewer than two backends were there.
+
+`--thorough` adds the tests marked `slow` on each backend, every mutant and both
+sanitizers, and ends with a table; `--write` puts that table into docs/testing.md.
 """
 
 import argparse
@@ -16,15 +20,21 @@ import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
 
-BACKENDS = ("tensorflow", "jax", "torch")
+from tests import thorough
+
+# JAX first: tests marked `host` run there, as its models are the fastest to compile.
+BACKENDS = ("jax", "tensorflow", "torch")
 ROOT = Path(__file__).parents[1]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
     parser.add_argument("--backend", action="append", choices=BACKENDS)
-    parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--thorough", action="store_true")
+    parser.add_argument("--write", action="store_true")
     options, pytest_options = parser.parse_known_args()
+    if options.write and (options.backend or pytest_options or not options.thorough):
+        parser.error("--write needs --thorough and a whole run, without other options")
     installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
     wanted = options.backend or installed
     missing = [name for name in wanted if name not in installed]
@@ -32,20 +42,24 @@ def main() -> int:
         sys.exit(f"Not installed: {', '.join(missing)}")
     if not options.backend and len(wanted) < 2:
         sys.exit(f"Two backends at least are needed. Installed: {', '.join(wanted)}")
-    results = {
-        name: run(name, [*marks(options.slow, name == wanted[0]), *pytest_options])
-        for name in wanted
-    }
+
+    def tests_on(name: str) -> Counter[str]:
+        marked = marks(options.thorough, name == wanted[0])
+        return run(name, [*marked, *pytest_options])
+
+    if options.thorough:
+        return thorough.run_all(wanted, tests_on, options.write)
+    results = {name: tests_on(name) for name in wanted}
     total: Counter[str] = Counter()
     for name, counts in results.items():
-        print(f"{name}: {line(counts)}")
+        print(f"{name}: {thorough.line(counts)}")
         total.update(counts)
-    print(line(total))
-    return 0 if all(passed(counts) for counts in results.values()) else 1
+    print(thorough.line(total))
+    return 0 if all(map(thorough.passed, results.values())) else 1
 
 
 def marks(slow: bool, first: bool) -> list[str]:
-    """Return the marks to run; what no backend computes runs with the first."""
+    """Return the marks to run; tests marked `host` run with the first backend."""
     left_out = ["slow"] * (not slow) + ["host"] * (not first)
     return ["-m", " and ".join(f"not {mark}" for mark in left_out)] if left_out else []
 
@@ -69,6 +83,8 @@ def run(backend: str, options: list[str]) -> Counter[str]:
             "-n",
             str(workers),
             "--dist=loadfile",
+            # conftest.py starts the longest files first.
+            "--no-loadscope-reorder",
             f"--junitxml={report}",
             *options,
         ]
@@ -90,16 +106,6 @@ def read(report: Path) -> Counter[str]:
         counts["skipped"] += skipped
         counts["passed"] += int(suite.get("tests", 0)) - failed - skipped
     return counts
-
-
-def passed(counts: Counter[str]) -> bool:
-    """Return whether tests were run and none failed."""
-    return counts["passed"] > 0 and counts["failed"] == 0
-
-
-def line(counts: Counter[str]) -> str:
-    names = ("passed", "failed", "skipped")
-    return ", ".join(f"{counts[name]} {name}" for name in names)
 
 
 if __name__ == "__main__":

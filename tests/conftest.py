@@ -1,6 +1,10 @@
 """What all tests share."""
 
+import ctypes
+import gc
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +13,36 @@ BACKEND = os.environ.get("KERAS_BACKEND")
 if BACKEND == "torch":
     # Torch must be loaded before TensorFlow where both are in one process.
     import torch  # noqa: F401
+
+# A worker that holds more than this gives back what it can.
+HELD_BYTES = 5 * 2**28
+
+# The longest files are started first, or one worker would end long after the others.
+LONGEST = (
+    "callbacks/test_weight_averaging.py",
+    "optimizers/test_behaviour.py",
+    "optimizers/test_loss_scale.py",
+    "optimizers/test_equality.py",
+    "resuming/test_going_on.py",
+    "optimizers/test_files.py",
+    "resuming/test_kills.py",
+    "keras_suite/test_suite.py",
+    "callbacks/test_backup_and_restore.py",
+    "schedules/test_exactness.py",
+    "finder/test_untouched.py",
+    "schedules/test_properties.py",
+    "callbacks/test_pickles.py",
+    "callbacks/test_own_optimizers.py",
+    "callbacks/test_monitor.py",
+    "demo/test_command.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the tests of the longest files first, all others as they were."""
+    folder = Path(__file__).parent
+    places = {folder / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,6 +66,79 @@ def jax_compiles_once(tmp_path_factory):
         for name, value in settings.items():
             jax.config.update(name, value)
         compilation_cache.reset_cache()  # While tests were collected there was none.
+
+
+@pytest.fixture(scope="module", autouse=True)
+def models_are_given_back():
+    """Drop models that nothing refers to after a file, once much memory is held."""
+    yield
+    if held_bytes() > HELD_BYTES and "keras" in sys.modules:
+        sys.modules["keras"].backend.clear_session()
+        give_back()
+
+
+@pytest.fixture(autouse=True)
+def programs_are_given_back():
+    """Drop JAX's compiled programs after a test, once much memory is held.
+
+    To compile them again takes time, so it is not done again before more is held.
+    """
+    yield
+    if held_bytes() > max(HELD_BYTES, KEPT[-1] + 2**28):
+        give_back()
+
+
+# What was held after memory was given back the last time.
+KEPT = [0]
+
+
+def give_back():
+    """Return to the system what the caches of JAX and cycles of references hold."""
+    if BACKEND == "jax" and "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)  # The C library keeps what was freed.
+    KEPT[:] = [held_bytes()]
+
+
+def held_bytes():
+    """Return the memory that this process holds now, 0 where no one tells."""
+    path = Path("/proc/self/statm")
+    if not path.exists():
+        return 0
+    return int(path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_megabytes():
+    """Return the most memory that this process has held, None where no one tells."""
+    path = Path("/proc/self/status")
+    if not path.exists():
+        return None
+    lines = path.read_text().splitlines()
+    return next(int(x.split()[1]) // 1024 for x in lines if x.startswith("VmHWM"))
+
+
+PEAKS = {}
+
+
+def pytest_sessionfinish(session):
+    """Tell the controller of pytest-xdist how much memory this worker has held."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["peak"] = peak_megabytes()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    peak = getattr(node, "workeroutput", {}).get("peak")
+    if peak is not None:
+        PEAKS[node.gateway.id] = peak
+
+
+def pytest_terminal_summary(terminalreporter):
+    if PEAKS:
+        told = ", ".join(f"{name} {peak} MB" for name, peak in sorted(PEAKS.items()))
+        terminalreporter.write_line(f"most memory held by a worker: {told}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,7 @@ Under SGD what an update takes off a weight is the rate.
 import keras
 import numpy as np
 from support import BACKEND
+from support import built
 
 # Torch would take long to compile a step, and XLA in TensorFlow takes a while too.
 JIT = BACKEND == "jax"
@@ -32,7 +33,7 @@ def compiled(optimizer, layers=1, **options):
     weights = [OneWeight() for _ in range(layers)]
     model = keras.Sequential([keras.layers.Input((1,)), *weights])
     model.compile(optimizer, output, jit_compile=JIT, **options)
-    return model
+    return built(model)
 
 
 def fitted(optimizer, layers=1):

@@ -223,6 +223,33 @@ def compiled_calls(function):
     return {"compile": torch.compile(function, fullgraph=True, backend="eager")}
 
 
+def built(model):
+    """Return a compiled model whose optimizer TensorFlow has built before any step.
+
+    It traces twice a step that makes variables. Other backends build before the step.
+    """
+    if BACKEND == "tensorflow":
+        model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def calls_of(function):
+    """Return how many calls a function makes in Python: work, whatever the time."""
+    calls = 0
+
+    def count(frame, event, argument):
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        function()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
 def run_python(code, backend=BACKEND, arguments=(), check=True):
     """Run a program in a fresh process on a backend and return what became of it."""
     environment = {

@@ -10,6 +10,8 @@ from PIL import Image
 import kerasched
 from kerasched import list_schedules
 
+pytestmark = pytest.mark.host
+
 DOCS = Path(__file__).parents[1] / "docs"
 PICTURES = sorted((DOCS / "gallery").iterdir())
 RUN = "run: python docs/gallery.py"

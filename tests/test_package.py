@@ -99,6 +99,7 @@ def test_types_are_shipped():
     assert importlib.resources.files("kerasched").joinpath("py.typed").is_file()
 
 
+@pytest.mark.host
 def test_the_sdist_holds_what_its_tests_read(tmp_path):
     copy = tmp_path / "copy"
     ignored = shutil.ignore_patterns(".git", "build", "*.egg-info", "*.so")
@@ -118,6 +119,7 @@ def test_setup_is_short():
     assert len((ROOT / "setup.py").read_text(encoding="utf-8").splitlines()) <= 60
 
 
+@pytest.mark.host
 def test_a_program_whose_words_hold_the_name_still_gets_all_names():
     code = "import sys; sys.argv[1:] = ['-m', 'kerasched']; "
     code += "import kerasched; print(kerasched.StepDecay.__name__)"

@@ -5,7 +5,6 @@ there, and the row can go.
 """
 
 import re
-import time
 from pathlib import Path
 
 import keras
@@ -323,27 +322,35 @@ class OurSubclass(kerasched.SGD):
     """Changes nothing."""
 
 
-def seconds_of_update(optimizer):
-    """Return the processor's least time for an update of 50 variables."""
+def operations_of_update(optimizer):
+    """Return how many operations of torch an update of 50 variables has."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Counting(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            self.count += 1
+            return function(*args, **(kwargs or {}))
+
     variables = [keras.Variable(np.ones(8, "float32")) for _ in range(50)]
     gradients = [keras.ops.ones(8) for _ in variables]
     optimizer.build(variables)
-    times = []
-    for _ in range(30):
-        start = time.process_time()
+    optimizer.apply(gradients)
+    with Counting() as counting:
         optimizer.apply(gradients)
-        times.append(time.process_time() - start)
-    return min(times)
+    return counting.count
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="torch has an optimizer of its own")
 def test_pain_16_a_subclass_of_sgd_is_several_times_slower():
-    plain = seconds_of_update(sgd(0.1, momentum=0.9))
-    assert seconds_of_update(TheirSubclass(0.1, momentum=0.9)) > 2 * plain
+    plain = operations_of_update(sgd(0.1, momentum=0.9))
+    assert plain < 50  # All variables at once.
+    assert operations_of_update(TheirSubclass(0.1, momentum=0.9)) > 3 * 50
 
-    assert seconds_of_update(OurSubclass(0.1, momentum=0.9)) < 1.2 * plain
+    assert operations_of_update(OurSubclass(0.1, momentum=0.9)) <= plain
     fused = OurSubclass(0.1, momentum=0.9, fused=True)  # Or else an error.
-    assert seconds_of_update(fused) < 1.2 * plain
+    assert operations_of_update(fused) <= plain
 
 
 @keras.saving.register_keras_serializable("pains")

@@ -134,6 +134,7 @@ def test_a_fit_is_timed(tmp_path):
         assert min(row["peak_bytes"].values()) > 2**20
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "jax", reason="it uses no backend")
 def test_the_kernel_is_timed_beside_a_loop(tmp_path):
     _, result = bench("roofline", tmp_path / "a.json", "--tensors", "tiny")

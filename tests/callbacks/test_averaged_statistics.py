@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from one_weight import sgd
 from support import BACKEND
+from support import built
 
 from kerasched.callbacks import WeightAveraging
 from kerasched.callbacks.statistics import Refresher
@@ -30,7 +31,7 @@ def compiled(layers, dtype=None):
     last = keras.layers.Dense(2, dtype=dtype)
     model = keras.Sequential([keras.layers.Input((4,)), *layers, last])
     model.compile(sgd(0.01, momentum=0.5), "mse", jit_compile=JIT)
-    return model
+    return built(model)
 
 
 def train(model, callbacks, epochs=4, **options):

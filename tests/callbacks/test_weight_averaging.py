@@ -10,6 +10,7 @@ from one_weight import compiled
 from one_weight import fit
 from one_weight import sgd
 from support import BACKEND
+from support import built
 
 import kerasched
 from kerasched import SWALR
@@ -53,7 +54,7 @@ def network(optimizer=None, norm=False, dtype=None, **options):
     model = keras.Sequential([*layers, keras.layers.Dense(2, dtype=dtype)])
     optimizer = optimizer or sgd(0.1, momentum=0.5)
     model.compile(optimizer, "mse", jit_compile=JIT, **options)
-    return model
+    return built(model)
 
 
 def train(model, callbacks, epochs=6, **options):
@@ -322,7 +323,7 @@ def test_a_restart_changes_nothing(stop, decay, first, tmp_path):
         layers = [keras.layers.Input((4,)), *layers, keras.layers.Dense(2)]
         model = keras.Sequential(layers)
         model.compile(sgd(0.1, momentum=0.5), "mse", jit_compile=JIT)
-        return model
+        return built(model)
 
     options = {"validation_data": VALIDATION}
     whole = norm()

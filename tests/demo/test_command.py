@@ -113,12 +113,6 @@ def listing(folder):
     }
 
 
-def processor_seconds():
-    """Return the time that ended processes took, whatever else the machine did."""
-    times = os.times()
-    return times.children_user + times.children_system
-
-
 class Answer:
     """What the command did about a mistake."""
 
@@ -131,11 +125,9 @@ class Answer:
         (trap / "keras").mkdir(parents=True)
         (trap / "keras" / "__init__.py").write_text(TRAP)
         self.before = listing(work)
-        started = processor_seconds()
         self.process = call(
             [*COMMANDS[command], *arguments.split()], work, BACKEND, [trap]
         )
-        self.seconds = processor_seconds() - started
         self.after = listing(work)
         self.keras_was_imported = (trap / "keras" / "imported").exists()
 
@@ -184,11 +176,6 @@ def test_a_mistake_leaves_the_folder_as_it_was(answer):
 @pytest.mark.host
 def test_a_mistake_is_answered_without_keras(answer):
     assert not answer.keras_was_imported
-
-
-@pytest.mark.host
-def test_a_mistake_is_answered_within_5_seconds(answer):
-    assert answer.seconds < 5
 
 
 @pytest.mark.host

@@ -60,7 +60,7 @@ CASES += [
 def test_what_follows_is_as_without_a_sweep(name, epochs):
     ends = []
     for sweeps in (True, False):
-        model = model_with(OPTIMIZERS[name]())
+        model = model_with(OPTIMIZERS[name](), build=bool(epochs))
         if epochs:
             fit(model, epochs)
         if sweeps:

@@ -329,7 +329,6 @@ def test_a_model_that_ran_the_kernel_can_be_exported(tmp_path):
     assert np.allclose(served, model.predict(data()[0], verbose=0), atol=1e-5)
 
 
-@pytest.mark.host
 def test_a_step_that_is_traced_again_may_be_the_first():
     code = """
 import json, keras, numpy as np, tensorflow as tf
@@ -400,7 +399,6 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.host
 def test_over_replicas_gradients_are_summed_or_it_is_refused():
     keras_s, plain, *refused = run_json(REPLICAS)
     np.testing.assert_allclose(plain, keras_s, rtol=1e-6)

@@ -1,12 +1,19 @@
 """Shows that tests can fail: python -m tests.mutants [words of a patch's name].
 
-Each patch beside this file, or in a folder named like the backend if there is one,
-breaks the code in one line, and its first line names the test that must then fail. The
-sources are copied to an empty folder, patched there, compiled anew if they are C++, and
-the test is run on the copy.
+Each patch beside this file, or in a folder named after the backend if there is one,
+breaks one line of the code. Its first line names the test, or the file of tests, that
+must then fail. The sources are copied to an empty folder, patched there, compiled again
+if they are C++, and the test is run on the copy.
+
+`--sample N` runs N of the patches, drawn by a hash of `--seed` and the patch's name:
+the same seed draws the same patches. `--first-tier` leaves out the cases marked `slow`,
+as `python -m tests` does. `--tiers` runs no patch: it counts the patches whose test is
+in the first tier.
 """
 
+import argparse
 import contextlib
+import hashlib
 import multiprocessing
 import os
 import shlex
@@ -15,6 +22,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -28,33 +37,105 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> int:
-    words = sys.argv[1:]
+    options = parsed()
     own = FOLDER / keras.backend.backend()
     of_a_backend = own.exists()
     patches = sorted((own if of_a_backend else FOLDER).glob("*.patch"))
-    patches = [p for p in patches if all(word in p.stem for word in words)]
+    patches = [p for p in patches if all(word in p.stem for word in options.words)]
     if not patches:
         sys.exit("No patch has such a name.")
+    if options.tiers:
+        return count_tiers(patches)
+    chosen = sample(patches, options.sample, options.seed)
+    print(f"{len(chosen)} of {len(patches)} mutants", flush=True)
     fork = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
         remember_objects(Path(folder))
         place = Path(folder, "extension")
         build_one = installed if of_a_backend else build
         extension = build_one(Path(folder, "sources"), place)
+        judged = partial(judge, extension=extension, first_tier=options.first_tier)
         with fork.Pool(os.cpu_count(), maxtasksperchild=1) as pool:
-            work = pool.imap(partial(judge, extension=extension), patches, chunksize=1)
+            work = pool.imap(judged, chosen, chunksize=1)
             # A mutant that crashed never answers.
-            pairs = [(patch, work.next(timeout=600)) for patch in patches]
+            pairs = [(patch, work.next(timeout=600)) for patch in chosen]
             survivors = [patch.stem for patch, died in pairs if not died]
-    print(f"{len(patches) - len(survivors)} mutants died, {len(survivors)} survived")
+    print(f"{len(chosen) - len(survivors)} mutants died, {len(survivors)} survived")
     for name in survivors:
         print(f"survived: {name}")
     return 1 if survivors else 0
 
 
-def judge(patch: Path, extension: Path) -> bool:
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("words", nargs="*", metavar="WORD")
+    parser.add_argument("--sample", type=int, metavar="N", help="all where not given")
+    parser.add_argument("--seed", default="", metavar="TEXT")
+    parser.add_argument("--first-tier", action="store_true")
+    parser.add_argument("--tiers", action="store_true")
+    return parser.parse_args()
+
+
+def sample(patches: list[Path], size: int | None, seed: str) -> list[Path]:
+    """Return the patches drawn by a seed, in the order of their names."""
+
+    def drawn(patch: Path) -> bytes:
+        return hashlib.sha256(f"{seed} {patch.stem}".encode()).digest()
+
+    return sorted(sorted(patches, key=drawn)[:size])
+
+
+def test_of(patch: Path) -> str:
+    """Return the test that a patch names in its first line."""
+    return patch.read_text(encoding="utf-8").partition("\n")[0].removeprefix("Test: ")
+
+
+class Marks:
+    """A plugin of pytest that keeps whether each collected case is marked `slow`."""
+
+    def __init__(self) -> None:
+        self.slow: dict[str, bool] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            # Relative to the root: tests/folder/test_file.py::test_name[case].
+            self.slow[item.nodeid] = item.get_closest_marker("slow") is not None
+
+
+def count_tiers(patches: list[Path]) -> int:
+    """Print in which tier the test of each patch is; fail if one does not exist."""
+    marks, tests = Marks(), {patch: test_of(patch) for patch in patches}
+    files = sorted({test.partition("::")[0] for test in tests.values()})
+    options = ["-q", "-q", "--collect-only", "-p", "no:cacheprovider"]
+    os.chdir(ROOT)
+    with open(os.devnull, "w") as nowhere, redirected(nowhere.fileno()):
+        pytest.main([*options, *files], plugins=[marks])
+    counts: Counter[str] = Counter()
+    for patch, test in tests.items():
+        tier = tier_of(test, marks.slow)
+        counts[tier] += 1
+        if tier != "first tier":
+            print(f"{tier}: {patch.stem}: {test}")
+    print(", ".join(f"{tier}: {count}" for tier, count in counts.items()))
+    return 1 if counts["missing"] else 0
+
+
+def tier_of(test: str, slow: Mapping[str, bool]) -> str:
+    """Return where a test is run, of whose cases some may be marked `slow`."""
+    inside = (f"{test}::", f"{test}[")
+    cases = {slow[name] for name in slow if name == test or name.startswith(inside)}
+    names = {
+        frozenset(): "missing",
+        frozenset({False}): "first tier",
+        frozenset({True}): "thorough tier",
+    }
+    return names.get(frozenset(cases), "first tier in part")
+
+
+def judge(patch: Path, extension: Path, first_tier: bool) -> bool:
     """Return whether a patch makes its test fail, and print which."""
-    test = patch.read_text(encoding="utf-8").partition("\n")[0].removeprefix("Test: ")
+    test = test_of(patch)
+    marks = ["-m", "not slow"] if first_tier else []
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "copy")
         for name in ("kerasched", "csrc"):
@@ -65,14 +146,14 @@ def judge(patch: Path, extension: Path) -> bool:
             extension = build(copy / "build", copy / "extension", copy / "csrc")
         shutil.copytree(extension, copy, dirs_exist_ok=True)
         output = Path(folder, "output")
-        died = run(test, copy, output) == pytest.ExitCode.TESTS_FAILED
+        died = run(test, marks, copy, output) == pytest.ExitCode.TESTS_FAILED
         print(f"{'died    ' if died else 'SURVIVED'} {patch.stem}: {test}", flush=True)
         if not died:
             print(output.read_text(encoding="utf-8")[-2000:], flush=True)
     return died
 
 
-def run(test: str, copy: Path, output: Path) -> int:
+def run(test: str, marks: list[str], copy: Path, output: Path) -> int:
     """Run one test of this tree on the sources in `copy`, in this very process."""
     os.chdir(ROOT)
     os.environ.update(
@@ -81,7 +162,8 @@ def run(test: str, copy: Path, output: Path) -> int:
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(copy))
     with output.open("w", encoding="utf-8") as file, redirected(file.fileno()):
-        return pytest.main(["-q", "-x", "-p", "no:cacheprovider", str(ROOT / test)])
+        options = ["-q", "-x", "-p", "no:cacheprovider", *marks]
+        return pytest.main([*options, str(ROOT / test)])
 
 
 @contextlib.contextmanager

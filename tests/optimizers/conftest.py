@@ -5,6 +5,12 @@ import pytest
 KEPT = {}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def models_of_keras_are_kept_for_a_file():
+    yield
+    KEPT.clear()
+
+
 @pytest.fixture
 def of_keras(request):
     """Return what makes Keras's own model, once for all ways of ours to run.

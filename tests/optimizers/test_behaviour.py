@@ -27,7 +27,12 @@ LossScale = keras.optimizers.LossScaleOptimizer
 POLICIES = {"mixed_float16": 5e-3, "mixed_bfloat16": 3e-2}
 
 
-@pytest.fixture(params=["auto", True, *["scratch"] * (BACKEND != "torch")])
+# With scratch the kernel runs too: it alone is the same with fewer variables, and
+# test_equality.py has it with every option.
+BY_KERNEL = pytest.param(True, marks=[pytest.mark.slow] * (BACKEND != "torch"))
+
+
+@pytest.fixture(params=["auto", BY_KERNEL, *["scratch"] * (BACKEND != "torch")])
 def fused(request, monkeypatch):
     """Return how to run: as a small model does, by the kernel, also with scratch.
 

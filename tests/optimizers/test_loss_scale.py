@@ -27,13 +27,31 @@ OPTIONS = {
     "ema": {"use_ema": True, "ema_momentum": 0.9},
     "accumulation": {"gradient_accumulation_steps": 2, "clipnorm": 1.0},
 }
-each_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+# The first tier has each option, and each way to run, at least once.
+SAMPLE = {("auto", "accumulation"), (True, "all")}
+SAMPLE |= {("scratch", "momentum"), ("scratch", "ema")}
+SAMPLE |= {(True, name) for name in OPTIONS if BACKEND == "torch"}
+WAYS = ["auto", True, *["scratch"] * (BACKEND != "torch")]
+each_way_and_option = pytest.mark.parametrize(
+    ("fused", "options"),
+    [
+        pytest.param(
+            way,
+            options,
+            id=f"{way}-{name}",
+            marks=[pytest.mark.slow] * ((way, name) not in SAMPLE),
+        )
+        for way in WAYS
+        for name, options in OPTIONS.items()
+    ],
+    indirect=["fused"],
+)
 needs_kernel = pytest.mark.skipif(
     bool(native.missing), reason=native.missing or "it is there"
 )
 
 
-@pytest.fixture(params=["auto", True, *["scratch"] * (BACKEND != "torch")])
+@pytest.fixture(params=WAYS)
 def fused(request, monkeypatch):
     """Return how to run: as a small model does, by the kernel, also with scratch."""
     if request.param != "auto" and native.missing:
@@ -49,7 +67,7 @@ def pair(fused, *arguments, **options):
     return LossScaleOptimizer(ours, *arguments), KERAS(theirs, *arguments)
 
 
-@each_option
+@each_way_and_option
 def test_the_weights_and_the_scale_are_those_of_keras(fused, options, of_keras):
     ours, theirs = pair(fused, 2.0**10, 5, **options)
     ours, theirs = fitted(ours), of_keras(partial(fitted, theirs))
@@ -71,7 +89,7 @@ def test_the_kernel_does_it_where_it_is_asked_to(monkeypatch):
     assert inner._step_cache.path == ("kernel", "")
 
 
-@each_option
+@each_way_and_option
 def test_a_step_that_overflows_changes_the_scale_alone(fused, options):
     model = fitted(pair(fused, 2.0**10, **options)[0])
     optimizer = model.optimizer
@@ -96,6 +114,10 @@ def test_a_constraint_holds(fused, of_keras):
     ours, theirs = pair(fused, 2.0**10)
     kept = of_keras(lambda: constrained(theirs))
     assert_same(constrained(ours), kept, **FLOAT32)
+
+
+# A file of the largest optimizer, and of Keras's.
+FILES = {(WAYS[-1], 0), ("auto", 1)}
 
 
 def apply(optimizer, gradients, weights):
@@ -154,7 +176,20 @@ def test_a_policy_of_half_numbers_does_not_wrap_it_again():
     assert_same(*made, rtol=5e-3, atol=5e-3)
 
 
-@pytest.mark.parametrize("number", [0, 1], ids=["ours first", "keras first"])
+@pytest.mark.parametrize(
+    ("fused", "number"),
+    [
+        pytest.param(
+            way,
+            number,
+            id=f"{way}-{('ours', 'keras')[number]} first",
+            marks=[pytest.mark.slow] * ((way, number) not in FILES),
+        )
+        for way in WAYS
+        for number in (0, 1)
+    ],
+    indirect=["fused"],
+)
 def test_files_are_those_of_keras(fused, number, tmp_path):
     first, second = pair(fused, 2.0**10, 5)[:: 1 - 2 * number]
     model = fitted(first)

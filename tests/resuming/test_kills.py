@@ -93,8 +93,9 @@ def check(processes, folder, kind, kills, epochs):
     assert len(whole["record"]) == epochs
 
 
-def test_five_kills_change_nothing(processes, tmp_path):
-    check(processes, tmp_path, "dataset", 5, 2 * EPOCHS)
+# One kill within a save, one while the process starts, and one in between.
+def test_three_kills_change_nothing(processes, tmp_path):
+    check(processes, tmp_path, "dataset", 3, 2 * EPOCHS)
 
 
 @pytest.mark.slow

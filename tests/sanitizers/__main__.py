@@ -53,7 +53,9 @@ def clean(name: str) -> bool:
     flags, mistake, report = SANITIZERS[name]
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
+        print(f"{name}: compiling the program", flush=True)
         program = build(Path(folder), flags)
+        print(f"{name}: running it", flush=True)
         done = run(program)
         caught = run(program, mistake)
     passed = done.returncode == 0

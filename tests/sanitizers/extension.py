@@ -47,6 +47,7 @@ def clean(flags: list[str]) -> bool:
     verdicts = []
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder, "tree")
+        print("extension: compiling", flush=True)
         _build(Path(folder, "sources"), tree, flags)
         environment = {
             **os.environ,
@@ -57,6 +58,7 @@ def clean(flags: list[str]) -> bool:
         }
         for backend in filter(importlib.util.find_spec, TESTS):
             its_own = {**environment, "KERAS_BACKEND": backend}
+            print(f"extension, {backend}: running the kernel's tests", flush=True)
             verdicts.append(_passes(its_own, TESTS[backend]))
         caught = _run([sys.executable, "-c", MISTAKE], environment)
     awake = caught.returncode != 0 and REPORT in caught.stderr

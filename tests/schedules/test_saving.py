@@ -129,7 +129,14 @@ print(json.dumps(facts))
 """
 
 
-@pytest.mark.parametrize("other", INSTALLED)
+# test_a_saved_model_goes_on_as_if_it_had_not_been_saved loads on this backend.
+OTHERS = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name == BACKEND))
+    for name in INSTALLED
+]
+
+
+@pytest.mark.parametrize("other", OTHERS)
 def test_a_model_saved_here_is_loaded_on_the_other_backend(other, tmp_path):
     # keras.optimizers.SGD of torch is a class of its own, which Keras writes into the
     # file: elsewhere it loads, but cannot train. A weights file has no such name.
