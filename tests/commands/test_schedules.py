@@ -86,6 +86,19 @@ def test_the_curve_is_drawn_from_its_peak_to_its_end(cosine):
     assert curve[-1].endswith("▁")
 
 
+# 0.1 for the first of 2 steps, and for steps 0 to 4 of 6.
+@pytest.mark.parametrize(
+    ("boundary", "last_step", "full"), [(1, 1, 30), (5, 5, 50), (3, 5, 30)]
+)
+def test_the_columns_of_the_curve_are_at_equal_distances(
+    boundary, last_step, full, capsys
+):
+    schedule = f"PiecewiseConstant(({boundary},), (0.1, 0.0))"
+    text = shown(capsys, "show", schedule, "--steps", str(last_step))
+    curve = [line for line in text.splitlines() if line.startswith("0.1 | ")]
+    assert curve == [f"0.1 | {'█' * full}{' ' * (60 - full)}"]
+
+
 def test_the_last_step_shown_can_be_chosen(capsys):
     assert "\nsteps 0 to 7, rates" in shown(capsys, "show", "cosine", "--steps", "7")
 

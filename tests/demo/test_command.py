@@ -41,10 +41,16 @@ MISTAKES = {
     "unknown backend": ("demo --backend numpy", "invalid choice: 'numpy'"),
     "data alone": ("demo --data good.csv", "--data and --target go together"),
     "target alone": ("demo --target kind", "--data and --target go together"),
-    "save suffix": ("demo --save m.h5", "--save m.h5: the name must end in .keras"),
-    "save nowhere": ("demo --save no/m.keras", "there is no directory no"),
-    "save directory": ("demo --save d.keras", "--save d.keras: this is a directory"),
-    "plot suffix": ("demo --plot p.gif", "--plot p.gif: the name must end in .png or"),
+    "save suffix": (
+        "demo --save m.h5",
+        "--save m.h5: the file name must end in .keras",
+    ),
+    "save nowhere": ("demo --save no/m.keras", "no such directory: no"),
+    "save directory": ("demo --save d.keras", "--save d.keras: is a directory"),
+    "plot suffix": (
+        "demo --plot p.gif",
+        "--plot p.gif: the file name must end in .png or",
+    ),
     "missing data": ("demo --data no.csv --target kind", "no.csv: cannot be read"),
     "empty data": ("demo --data empty.csv --target kind", "the file is empty"),
     "unknown target": ("demo --data good.csv --target b", "no column 'b'"),
@@ -52,15 +58,18 @@ MISTAKES = {
     "bad cell": ("demo --data words.csv --target kind", "column 'a': not a number"),
     "one class": ("demo --data one.csv --target kind", "must hold two classes"),
     "no schedule": ("show", "required: NAME"),
-    "no value": ("show cosine decay_steps", "`decay_steps`: an argument is written"),
-    "attribute": ("show Constant(1).clip()", "`Constant(1).clip()` cannot be used"),
-    "large power": ("plot 9**9**9 -o p.png", "`9**9**9` cannot be used here"),
+    "no value": ("show cosine decay_steps", "`decay_steps`: write an argument as"),
+    "attribute": ("show Constant(1).clip()", "`Constant(1).clip()` is not allowed"),
+    "large power": ("plot 9**9**9 -o p.png", "`9**9**9` is not allowed"),
     "deep": (f"show {'Scale(' * 300}", "is not an expression"),
     "step 0": ("show cosine --steps 0", "from 1 to 2147483647) value: '0'"),
     "late step": ("show cosine --steps 2147483648", "2147483647) value: '2147483648'"),
     "no output": ("plot cosine", "required: -o/--output"),
-    "output suffix": ("plot cosine -o p.gif", "p.gif: the name must end in .png or"),
-    "output nowhere": ("plot cosine -o no/p.png", "there is no directory no"),
+    "output suffix": (
+        "plot cosine -o p.gif",
+        "p.gif: the file name must end in .png or",
+    ),
+    "output nowhere": ("plot cosine -o no/p.png", "no such directory: no"),
     "few rows": ("demo --data good.csv --target kind", "2 rows are fewer than one"),
 }
 FILES = {
@@ -259,12 +268,14 @@ def test_an_interrupted_run_is_told_in_one_line(here, monkeypatch, capsys):
 
 
 def test_another_backend_than_the_one_that_runs_is_a_mistake(here, monkeypatch, capsys):
-    monkeypatch.setattr("kerasched.demo.settings.require", lambda *arguments: None)
+    monkeypatch.setattr(
+        "kerasched.commands.backend.check_installed", lambda *arguments: None
+    )
     other = "torch" if BACKEND == "jax" else "jax"
     assert main(["demo", "--backend", other]) == 2
     assert capsys.readouterr().err == (
         f"kerasched: error: Keras already runs on {BACKEND} in this process: "
-        f"{other} needs a process of its own\n"
+        f"start a new process to use {other}\n"
     )
 
 
@@ -384,7 +395,9 @@ def text_run(text_folder):
 def test_names_of_the_user_are_shown_as_they_are(text_run):
     text = " ".join(text_run.stdout.split())
     names = r"\[(above|/below)\]"
-    assert re.search(f"a held-out row is called {names}, it is {names}", text)
+    assert re.search(
+        f"a held-out row is predicted as {names}, its class is {names}", text
+    )
 
 
 @pytest.mark.host
@@ -397,9 +410,9 @@ def test_a_good_run_on_a_table_of_ones_own_ends_with_exit_code_0(text_run):
     "line",
     [
         "data  60 x 2  (points.csv)",
-        "normalised  48 x 2  (0..1 by the minimum and maximum of these 48 rows)",
+        "normalised  48 x 2  (scaled to 0..1 by the range of these 48 rows)",
         "model input  8 x 2  (the first batch)",
-        "prediction  1 x 1  (1 x 2 -> 1 x 1: a held-out row is called ",
+        "prediction  1 x 1  (1 x 2 -> 1 x 1: a held-out row is predicted as ",
         "saved  kerasched-demo.keras, loaded in a fresh process:",
         "picture  picture.png",
     ],
@@ -445,8 +458,8 @@ def test_the_largest_loss_has_the_longest_bar(text_run):
         "predictions are bit-equal",
         "the schedule is equal",
         # 6 steps in each of 6 epochs; the rate is then halved for the third time.
-        "optimizer.iterations came back: 36",
-        "one more step was made at rate 0.0125",
+        "optimizer.iterations was restored: 36",
+        "training continued at learning rate 0.0125",
     ],
 )
 def test_what_came_back_is_shown_with_a_yes(fact, text_run):

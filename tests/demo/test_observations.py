@@ -15,7 +15,7 @@ from kerasched.demo.trace import observe
 
 pytestmark = pytest.mark.host
 
-NOT_FINITE = "The loss is not a finite number: the rate is too high."
+NOT_FINITE = "The loss is not finite: the rate is too high."
 FAITHFUL = Reloaded(
     path="model.keras",
     predictions_equal=True,
@@ -34,7 +34,7 @@ FAITHFUL = Reloaded(
         pytest.param(
             [0.7],
             [0.1],
-            "First epoch: nothing to compare with yet.",
+            "First epoch: nothing to compare with.",
             id="first",
         ),
         pytest.param([math.nan], [0.1], NOT_FINITE, id="first-nan"),
@@ -51,13 +51,13 @@ FAITHFUL = Reloaded(
         pytest.param(
             [128.0, 127.0],
             [0.1, 0.1],
-            "Plateau: the loss moved by less than 1%.",
+            "Plateau: the loss changed by less than 1%.",
             id="plateau-falling",
         ),
         pytest.param(
             [128.0, 129.0],
             [0.1, 0.1],
-            "Plateau: the loss moved by less than 1%.",
+            "Plateau: the loss changed by less than 1%.",
             id="plateau-rising",
         ),
         # (99 - 100) / 100 = -0.01, not less than 0.01
@@ -67,25 +67,25 @@ FAITHFUL = Reloaded(
         pytest.param(
             [1.0, 0.75],
             [0.1, 0.05],
-            "The loss fell by 25%, the rate was lowered.",
+            "The loss fell by 25%; the rate was lowered.",
             id="fell-lowered",
         ),
         pytest.param(
             [1.0, 0.75],
             [0.05, 0.1],
-            "The loss fell by 25%, the rate was raised.",
+            "The loss fell by 25%; the rate was raised.",
             id="fell-raised",
         ),
         pytest.param(
             [0.5, 0.75],
             [0.05, 0.1],
-            "The loss rose by 50%: the rate may be too high, the rate was raised.",
+            "The loss rose by 50%: the rate may be too high; the rate was raised.",
             id="rose-raised",
         ),
         pytest.param(
             [128.0, 127.0],
             [0.1, 0.05],
-            "Plateau: the loss moved by less than 1%, the rate was lowered.",
+            "Plateau: the loss changed by less than 1%; the rate was lowered.",
             id="plateau-lowered",
         ),
         # Only the last two count: 1 -> 0.5, and the rate as it was.
@@ -95,7 +95,7 @@ FAITHFUL = Reloaded(
         pytest.param(
             [0.0, 0.0],
             [0.1, 0.1],
-            "Plateau: the loss moved by less than 1%.",
+            "Plateau: the loss changed by less than 1%.",
             id="stays-0",
         ),
         pytest.param([0.7, math.nan], [0.1, 0.1], NOT_FINITE, id="nan"),
@@ -104,13 +104,13 @@ FAITHFUL = Reloaded(
         pytest.param(
             [math.nan, 0.7],
             [0.1, 0.05],
-            "The loss is a finite number again.",
+            "The loss is finite again.",
             id="back-from-nan",
         ),
         pytest.param(
             [math.inf, 0.7],
             [0.1, 0.1],
-            "The loss is a finite number again.",
+            "The loss is finite again.",
             id="back-from-inf",
         ),
     ],

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from kerasched.demo import pipeline
-from kerasched.demo.settings import Settings
 from kerasched.demo.table import Table
 from kerasched.demo.table import built_in_table
+from kerasched.demo.trace import Settings
 from kerasched.demo.trace import Trace
 from kerasched.errors import UserError
 
@@ -251,7 +251,9 @@ def test_predictions_that_are_no_numbers_end_in_a_trace_or_in_one_sentence():
         return run(0, learning_rate=1e20, momentum=1.0, epochs=2)
 
     if BACKEND == "torch":  # Its cross-entropy raises on them.
-        with pytest.raises(UserError, match="the training diverged, its predictions"):
+        with pytest.raises(
+            UserError, match="the training diverged and its predictions"
+        ):
             diverge()
     else:
         assert not diverge().training.loss < 1.0
@@ -278,8 +280,8 @@ class Sure:
 def test_a_prediction_is_called_by_the_likelier_class(probability, name):
     stages = []
     x, y = np.zeros((3, 2), "float32"), np.ones((3, 1), "float32")
-    parts = pipeline.Parts(x, y, x, y)
+    parts = pipeline.Split(x, y, x, y)
     trace = Trace(BACKEND, "made by the test", ("no", "yes"))
     pipeline.predict(Sure(probability), parts, trace, stages.append)
-    note = f"1 x 2 -> 1 x 1: a held-out row is called {name}, it is yes"
+    note = f"1 x 2 -> 1 x 1: a held-out row is predicted as {name}, its class is yes"
     assert [stage.note for stage in stages] == [note]

@@ -1,7 +1,6 @@
 """The demo's table: what is read from a CSV file, and every reason to refuse one."""
 
 import errno
-import importlib.util
 import os
 import re
 from pathlib import Path
@@ -141,17 +140,17 @@ def test_a_target_in_the_middle_leaves_the_cells_beside_it():
         ),
         pytest.param(
             "a,a,kind\n1,2,no\n3,4,yes\n",
-            "table.csv: the column 'a' is there twice",
+            "table.csv: the column 'a' appears more than once",
             id="duplicate-column",
         ),
         pytest.param(
             "a,kind,kind\n1,no,no\n3,yes,yes\n",
-            "table.csv: the column 'kind' is there twice",
+            "table.csv: the column 'kind' appears more than once",
             id="duplicate-target",
         ),
         pytest.param(
             "kind\nno\nyes\n",
-            "table.csv: no column beside 'kind' to learn from",
+            "table.csv: has no column to learn from besides 'kind'",
             id="only-the-target",
         ),
         pytest.param(
@@ -261,7 +260,7 @@ def test_a_file_that_is_not_utf8_is_refused():
     content = "a,kind\n1,caf\u00e9\n2,yes\n".encode("latin-1")
     with pytest.raises(UnicodeDecodeError) as reason:
         content.decode()
-    message = f"table.csv: is not a CSV file in UTF-8: {reason.value}"
+    message = f"table.csv: not a CSV file in UTF-8: {reason.value}"
     with pytest.raises(UserError, match=whole(message)):
         read(content)
 
@@ -273,7 +272,7 @@ def test_a_table_of_just_one_batch_is_accepted():
 def test_fewer_rows_than_a_batch_are_refused():
     message = (
         "table.csv: 31 rows are fewer than one batch of 32: "
-        "give more rows or a smaller --batch-size"
+        "add rows or choose a smaller --batch-size"
     )
     with pytest.raises(UserError, match=whole(message)):
         check_size(table_of([10, 21]), batch_size=32)
@@ -290,7 +289,7 @@ def test_six_rows_with_two_of_each_class_are_accepted(counts):
 def test_rows_too_few_to_hold_out_both_classes_are_refused(counts, rows, rarer):
     message = (
         f"table.csv: {rows} rows, {rarer} of the rarer class, are too few to hold out "
-        "a fifth with both classes: give 6 rows and 2 of each class"
+        "a fifth with both classes: at least 6 rows are needed, 2 of each class"
     )
     with pytest.raises(UserError, match=whole(message)):
         check_size(table_of(counts), batch_size=1)
@@ -326,13 +325,3 @@ def test_the_built_in_table_counts_212_malignant_and_357_benign_rows():
     table = built_in_table()
     counts = dict(zip(table.classes, np.bincount(table.labels).tolist(), strict=True))
     assert counts == {"malignant": 212, "benign": 357}
-
-
-def test_the_built_in_table_without_scikit_learn_names_the_command(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    message = (
-        "the built-in table needs sklearn, which is not installed: "
-        'run `pip install "kerasched[demo]"`'
-    )
-    with pytest.raises(UserError, match=whole(message)):
-        built_in_table()

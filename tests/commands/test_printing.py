@@ -1,13 +1,12 @@
-"""The curve in the terminal."""
+"""The bar chart that shows a curve in the terminal."""
 
 import math
 
 import numpy as np
 import pytest
 
-from kerasched.commands.chart import ASCII
-from kerasched.commands.chart import chart
-from kerasched.commands.chart import columns
+from kerasched.commands.printing import ASCII
+from kerasched.commands.printing import chart
 
 pytestmark = pytest.mark.host
 
@@ -47,14 +46,3 @@ def test_nothing_finite_is_an_empty_line():
 
 def test_other_characters_may_stand_for_the_blocks():
     assert chart(np.array([7.0, 0.0]), 1, ASCII) == ["#."]
-
-
-@pytest.mark.parametrize(
-    ("width", "expected"), [(2, [0, 3]), (3, [0, 2, 4]), (6, [0, 1, 2, 3, 4, 5])]
-)
-def test_columns_are_at_equal_distances(width, expected):
-    assert columns(np.arange(6), width).tolist() == expected
-
-
-def test_few_values_are_repeated():
-    assert columns(np.array([5, 6]), 4).tolist() == [5, 5, 6, 6]
