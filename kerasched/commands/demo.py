@@ -8,6 +8,7 @@ from typing import Any
 
 from kerasched.commands.backend import BACKENDS
 from kerasched.commands.backend import choose_backend
+from kerasched.commands.backend import filtered_stderr
 from kerasched.commands.backend import load_keras
 from kerasched.commands.options import check_installed
 from kerasched.commands.options import check_output
@@ -46,7 +47,7 @@ def add_demo(commands: Any) -> None:
     demo.add_argument(
         "--backend",
         choices=BACKENDS,
-        help="the backend of Keras (default: as for Keras)",
+        help="the backend of Keras (default: as Keras is configured)",
     )
     for name, of_type, default, metavar, help in (
         ("--epochs", positive_integer, Settings.epochs, "N", "number of epochs"),
@@ -106,6 +107,10 @@ def _run(options: argparse.Namespace) -> int:
     check_files(options.save, options.plot)
     table = _table(options)
     load_keras(options.backend)
+    import keras
+
+    with filtered_stderr():  # This imports TensorFlow where it is installed.
+        keras.utils.set_random_seed(options.seed)
 
     from rich.console import Console
 

@@ -300,6 +300,10 @@ def test_a_good_run_ends_with_exit_code_0(json_run):
     assert json_run.returncode == 0, json_run.stderr
 
 
+def test_the_noise_of_an_import_of_tensorflow_is_not_shown(json_run):
+    assert "oneDNN" not in json_run.stderr
+
+
 def test_the_output_of_json_is_one_object_in_one_line(json_run):
     assert type(json.loads(json_run.stdout)) is dict
     assert json_run.stdout.count("\n") == 1
