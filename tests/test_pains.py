@@ -422,7 +422,7 @@ def test_pain_29_a_second_fit_with_an_average_of_the_weights_crashes():
 def rows():
     """Return the rows of the README's table of pains."""
     text = README.read_text(encoding="utf-8")
-    table = text.partition("| what hurts in Keras |")[2].partition("\n\n")[0]
+    table = text.partition("| problem in Keras |")[2].partition("\n\n")[0]
     return [line for line in table.splitlines()[2:] if line.startswith("|")]
 
 
