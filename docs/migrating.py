@@ -24,10 +24,10 @@ from migrating.traces import MODULES  # noqa: E402
 PAGE = Path(__file__).with_name("migrating.md")
 HEAD = """# Migrating
 
-The equivalents of the schedules of other libraries. All lengths are in optimizer steps.
-`lr` is the learning rate of the optimizer that the original takes. The tests compare each
-line with recorded values of the original, or with its formula; remarks below a table
-explain the differences. All names import from `kerasched`, for example
+The equivalents of the schedules of other libraries. All lengths are in optimizer
+steps. `lr` is the learning rate of the optimizer that the original takes. The tests
+compare each line with recorded values of the original, or with its formula. Notes below
+a table explain the differences. Import the names from `kerasched`, as in
 `from kerasched import CosineDecay`.
 
 `python docs/migrating.py` generates this page from `tests/migrating`.
@@ -46,8 +46,8 @@ from kerasched.compat.paddle import NoamDecay
 ```
 
 Arguments that the original rejects raise an error here too. torch's OneCycleLR and
-CyclicLR also set the momentum: `OneCycleLR_momentum` and `CyclicLR_momentum` return it as
-a schedule and take the same arguments.
+CyclicLR also set the momentum. `OneCycleLR_momentum` and `CyclicLR_momentum` take the
+same arguments and return the momentum as a schedule.
 """
 
 

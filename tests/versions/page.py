@@ -1,4 +1,4 @@
-"""docs/compatibility.md: what the lanes have shown, a row for each."""
+"""docs/compatibility.md: a table with a row for the results of each lane."""
 
 import re
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ HEAD = (
     "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
 )
 BEGIN, END = "<!-- lanes: written by tests/versions -->", "<!-- lanes: end -->"
-# XLA, which calls the kernel, is in jaxlib.
+# jaxlib contains XLA, which calls the kernel.
 FRAMEWORK = {"tensorflow": "TensorFlow", "jax": "jaxlib", "torch": "torch"}
 
 
 @dataclass
 class Row:
-    """What came of a lane."""
+    """The results of one lane."""
 
     lane: str
     backend: str
@@ -31,26 +31,26 @@ class Row:
 
     @property
     def failures(self) -> dict[str, str]:
-        """The features that failed, with their errors."""
+        """The failed features with their errors."""
         return {n: o for n, o in self.features.items() if o.startswith("FAILED")}
 
     @property
     def is_green(self) -> bool:
-        """Whether all went as it should."""
+        """Whether the lane ran to its end without a failure."""
         return not self.problem and not self.failures and bool(self.features)
 
     def text(self) -> str:
-        """Return what is printed of the lane."""
+        """Return the results as text for the terminal."""
         lines = [f"{name}: {outcome}" for name, outcome in self.features.items()]
         return "\n".join([*lines, f"tests: {self.tests}", self.problem]).strip()
 
     def line(self) -> str:
         """Return the row of the table."""
         passed = sum(outcome == "passed" for outcome in self.features.values())
-        lacking = [n for n, o in self.features.items() if o.startswith("refused")]
+        missing = [n for n, o in self.features.items() if o.startswith("refused")]
         features = f"{passed} of {len(self.features)}"
-        if lacking:
-            features += f", without {', '.join(lacking)}"
+        if missing:
+            features += f", without {', '.join(missing)}"
         version = self.versions.get("framework", "")
         cells = [
             self.lane,
@@ -66,7 +66,7 @@ class Row:
 
 
 def write(rows: list[Row]) -> None:
-    """Put rows in the places of those of the same lanes, in the order of the lanes."""
+    """Replace the rows of the given lanes in the page, in the order of LANES."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     table, _, after = rest.partition(END)
@@ -78,14 +78,14 @@ def write(rows: list[Row]) -> None:
 
 
 def lines_of(table: str) -> dict[str, str]:
-    """Return the rows of a table by the names of their lanes."""
+    """Return the rows of a table by lane."""
     rows = [line for line in table.splitlines() if line.startswith("| ")]
     named = {row.split("|")[1].strip(): row for row in rows}
     return {lane.name: named[lane.name] for lane in LANES if lane.name in named}
 
 
-def tested() -> dict[str, set[str]]:
-    """Return the versions of each framework that the page's green rows have."""
+def passed_versions() -> dict[str, set[str]]:
+    """Return the versions of each framework in the page's green rows."""
     names = {text: backend for backend, text in FRAMEWORK.items()}
     found: dict[str, set[str]] = {backend: set() for backend in FRAMEWORK}
     for row in lines_of(PAGE.read_text(encoding="utf-8")).values():
