@@ -51,7 +51,9 @@ def test_every_lane_has_a_green_row():
 
 
 def test_the_tested_versions_are_those_of_the_rows():
-    assert {name: set(versions) for name, versions in TESTED.items()} == passed_versions()
+    assert {
+        name: set(versions) for name, versions in TESTED.items()
+    } == passed_versions()
 
 
 @pytest.mark.parametrize("requirement", PROJECT["dependencies"])

@@ -14,9 +14,7 @@ from migrating.original import Reason
 from migrating.original import original
 
 PAST_END = "After `t_max` the original falls below its end; kerasched holds the end."
-NO_STEPS = (
-    "kerasched rejects a decay of 0 steps: use Chain with a Constant instead."
-)
+NO_STEPS = "kerasched rejects a decay of 0 steps: use Chain with a Constant instead."
 TOO_LONG = "kerasched rejects a warmup that is longer than `t_max`."
 GROWS = "The original is not a decay: it grows without limit, as a power of the step."
 PEAKS = (
