@@ -114,7 +114,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("words", "text"), BAD.items(), ids=[w[:30] for w in BAD])
-def test_a_mistake_is_told(words, text):
+def test_a_user_error_is_reported(words, text):
     head, *values = re.split(r" (?=\w+=)", words)
     pattern = re.escape(text.rstrip("*")) + ("" if text.endswith("*") else "$")
     with pytest.raises(UserError, match="^" + pattern):

@@ -150,6 +150,6 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("words", "text"), MISTAKES, ids=lambda case: str(case)[:20])
-def test_a_mistake_is_told(words, text):
+def test_a_user_error_is_reported(words, text):
     with pytest.raises(UserError, match="^" + re.escape(text) + "$"):
         parse_request(words)
