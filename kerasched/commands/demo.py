@@ -49,39 +49,20 @@ def add_demo(commands: Any) -> None:
         choices=BACKENDS,
         help="the backend of Keras (default: as Keras is configured)",
     )
-    for name, of_type, default, metavar, help in (
-        ("--epochs", positive_integer, Settings.epochs, "N", "number of epochs"),
-        ("--batch-size", positive_integer, Settings.batch_size, "N", "rows in a batch"),
-        (
-            "--learning-rate",
-            positive_number,
-            Settings.learning_rate,
-            "RATE",
-            "rate of the first 2 epochs",
-        ),
-        (
-            "--momentum",
-            momentum,
-            Settings.momentum,
-            "M",
-            "momentum of SGD, from 0 to 1",
-        ),
-        (
-            "--seed",
-            seed,
-            Settings.seed,
-            "N",
-            "seed of the split, the weights and the shuffling",
-        ),
-        ("--save", Path, Settings.save, "FILE.keras", "file for the model"),
-    ):
+
+    def add(name: str, of_type: Any, metavar: str, help: str) -> None:
+        default = getattr(Settings, name.removeprefix("--").replace("-", "_"))
+        help = f"{help} (default: {default})"
         demo.add_argument(
-            name,
-            type=of_type,
-            default=default,
-            metavar=metavar,
-            help=f"{help} (default: %(default)s)",
+            name, type=of_type, metavar=metavar, default=default, help=help
         )
+
+    add("--epochs", positive_integer, "N", "number of epochs")
+    add("--batch-size", positive_integer, "N", "rows in a batch")
+    add("--learning-rate", positive_number, "RATE", "rate of the first two epochs")
+    add("--momentum", momentum, "M", "momentum of SGD, from 0 to 1")
+    add("--seed", seed, "N", "seed of the split, the weights and the shuffling")
+    add("--save", Path, "FILE.keras", "file for the trained model")
     demo.add_argument(
         "--plot",
         type=Path,
@@ -109,7 +90,7 @@ def _run(options: argparse.Namespace) -> int:
     load_keras(options.backend)
     import keras
 
-    with filtered_stderr():  # This imports TensorFlow where it is installed.
+    with filtered_stderr():  # If TensorFlow is installed, Keras imports it here.
         keras.utils.set_random_seed(options.seed)
 
     from rich.console import Console

@@ -22,7 +22,7 @@ def _folder_of_its_own(tmp_path, monkeypatch):
 
 @pytest.fixture
 def installed(monkeypatch):
-    """Let every module seem to be installed but those in the set it returns."""
+    """Make every module seem installed, except those in the returned set."""
     missing = set()
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name in missing else name
@@ -32,7 +32,7 @@ def installed(monkeypatch):
 
 @pytest.fixture
 def keras_home(tmp_path, monkeypatch, installed):
-    """Return an empty folder that is KERAS_HOME; KERAS_BACKEND is not set."""
+    """Return an empty folder as KERAS_HOME, with KERAS_BACKEND not set."""
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     return tmp_path
@@ -43,7 +43,7 @@ def whole(message):
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_an_installed_backend_is_taken(backend, installed):
+def test_an_installed_backend_is_chosen(backend, installed):
     assert choose_backend(backend) == backend
 
 
@@ -51,7 +51,7 @@ def test_an_installed_backend_is_taken(backend, installed):
     ("backend", "package"),
     [("tensorflow", "tensorflow-cpu"), ("jax", "jax"), ("torch", "torch")],
 )
-def test_a_backend_that_is_not_installed_names_the_command(backend, package, installed):
+def test_a_missing_backend_names_the_install_command(backend, package, installed):
     installed.add(backend)
     message = (
         f"backend '{backend}' needs {backend}, which is not installed: "
@@ -61,31 +61,29 @@ def test_a_backend_that_is_not_installed_names_the_command(backend, package, ins
         choose_backend(backend)
 
 
-def test_a_wanted_backend_goes_before_the_environment(monkeypatch, installed):
+def test_a_given_backend_overrides_the_environment(monkeypatch, installed):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert choose_backend("torch") == "torch"
 
 
-def test_the_environment_goes_before_the_file(monkeypatch, keras_home):
+def test_the_environment_overrides_the_file(monkeypatch, keras_home):
     (keras_home / "keras.json").write_text('{"backend": "torch"}')
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert choose_backend(None) == "jax"
 
 
-def test_the_file_under_keras_home_names_the_default(keras_home):
+def test_the_file_in_keras_home_sets_the_default(keras_home):
     (keras_home / "keras.json").write_text('{"backend": "torch"}')
     assert choose_backend(None) == "torch"
 
 
-def test_an_empty_environment_variable_does_not_count(monkeypatch, keras_home):
+def test_an_empty_environment_variable_is_ignored(monkeypatch, keras_home):
     (keras_home / "keras.json").write_text('{"backend": "torch"}')
     monkeypatch.setenv("KERAS_BACKEND", "")
     assert choose_backend(None) == "torch"
 
 
-def test_the_file_is_below_the_home_directory_without_keras_home(
-    monkeypatch, keras_home
-):
+def test_the_file_is_in_the_home_directory_without_keras_home(monkeypatch, keras_home):
     monkeypatch.delenv("KERAS_HOME")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path.replace("~", "home"))
     Path("home/.keras").mkdir(parents=True)
@@ -108,13 +106,13 @@ def test_no_file_means_tensorflow(keras_home):
 UNKNOWN = "backend '{}' cannot train: choose --backend tensorflow, jax, torch"
 
 
-def test_an_unknown_backend_in_the_environment_is_refused(monkeypatch, installed):
+def test_an_unknown_backend_in_the_environment_is_an_error(monkeypatch, installed):
     monkeypatch.setenv("KERAS_BACKEND", "numpy")
     with pytest.raises(UserError, match=whole(UNKNOWN.format("numpy"))):
         choose_backend(None)
 
 
-def test_an_unknown_backend_in_the_file_is_refused(keras_home):
+def test_an_unknown_backend_in_the_file_is_an_error(keras_home):
     (keras_home / "keras.json").write_text('{"backend": "openvino"}')
     with pytest.raises(UserError, match=whole(UNKNOWN.format("openvino"))):
         choose_backend(None)
@@ -130,7 +128,7 @@ def test_an_unknown_backend_in_the_file_is_refused(keras_home):
         ("numpy", (), "jax"),
     ],
 )
-def test_any_installed_backend_will_do_on_the_host(
+def test_an_installed_backend_is_found_for_work_on_the_host(
     wanted, missing, taken, monkeypatch, installed
 ):
     monkeypatch.setenv("KERAS_BACKEND", wanted or "")
@@ -138,7 +136,7 @@ def test_any_installed_backend_will_do_on_the_host(
     assert any_backend() == taken
 
 
-def test_no_backend_at_all_names_the_command(installed):
+def test_no_installed_backend_names_the_install_command(installed):
     installed.update(["jax", "torch", "tensorflow"])
     message = "no Keras backend is installed: run `pip install jax`"
     with pytest.raises(UserError, match=whole(message)):
@@ -164,7 +162,7 @@ print("after", file=sys.stderr)
 """
 
 
-def test_what_matters_comes_through_and_the_rest_does_not():
+def test_log_noise_is_removed_and_the_rest_is_printed():
     lines = run_python(CODE, "jax").stderr.splitlines()
     errors = ["E0000 00:00:1 1 cuda.cc:1] no device", "a warning of Python", "after"]
     start = lines.index("seen at once")
@@ -172,7 +170,7 @@ def test_what_matters_comes_through_and_the_rest_does_not():
     assert not any("absl" in line or "oneDNN is on" in line for line in lines[start:])
 
 
-def test_an_error_inside_comes_through():
+def test_an_exception_is_printed():
     code = (
         "from kerasched.commands.backend import filtered_stderr\n"
         "with filtered_stderr():\n"

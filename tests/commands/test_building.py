@@ -58,7 +58,7 @@ def test_a_name_stands_for_the_example(entry):
     assert build(parse_request([entry.cls.__name__])) == entry.example
 
 
-def test_what_a_schedule_prints_can_be_given_back():
+def test_the_repr_of_a_schedule_is_an_expression():
     schedule = Warmup(0.5 * CosineDecay(0.1, 900, 0.01), 100, shape="cosine")
     assert build(parse_request([repr(schedule)])) == schedule
 
@@ -68,7 +68,7 @@ def test_a_value_replaces_that_of_the_example():
     assert build(parse_request(["cosine", "decay_steps=5"])) == CosineDecay(0.1, 5)
 
 
-def test_a_value_may_be_a_schedule():
+def test_a_value_can_be_a_schedule():
     words = ["Warmup", "schedule=LinearDecay(0.5, 9)", "warmup_steps=3", "shape=cosine"]
     assert build(parse_request(words)) == Warmup(LinearDecay(0.5, 9), 3, shape="cosine")
 

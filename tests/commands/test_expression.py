@@ -49,7 +49,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
-def test_what_is_not_of_the_language_is_refused(text):
+def test_other_syntax_of_python_is_an_error(text):
     with pytest.raises(UserError, match=NOT_ALLOWED):
         parse(text)
 
@@ -59,22 +59,22 @@ def test_what_is_not_of_the_language_is_refused(text):
     ["", "Constant(", "Constant(0.1))", "import os", "x = 1", "1 2", "a\0b", "\ud800"],
     ids=ascii,
 )
-def test_what_is_no_expression_is_refused(text):
+def test_text_that_is_not_an_expression_is_an_error(text):
     with pytest.raises(UserError, match="is not an expression: "):
         parse(text)
 
 
-def test_the_part_that_is_refused_is_shown():
+def test_the_error_shows_the_invalid_part():
     with pytest.raises(UserError, match=re.escape("`9**9` " + NOT_ALLOWED)):
         parse("Constant(9**9)")
 
 
 def nested(levels):
-    """Return calls of one in another, that many; the number is one level more."""
+    """Return nested calls with a number inside, with this many levels."""
     return "Scale(" * (levels - 1) + "1" + ")" * (levels - 1)
 
 
-def test_as_many_levels_as_are_allowed_are_read():
+def test_the_greatest_depth_is_parsed():
     assert isinstance(parse(nested(MAX_DEPTH)), ast.Call)
 
 
@@ -90,33 +90,33 @@ def test_as_many_levels_as_are_allowed_are_read():
     ],
     ids=["calls", "signs", "sums", "tuples", "many signs", "many sums"],
 )
-def test_one_level_more_is_refused(text):
+def test_a_greater_depth_is_an_error(text):
     with pytest.raises(UserError, match="levels deep|is not an expression"):
         parse(text)
 
 
 @pytest.mark.parametrize("mark", ["(", "[", "a(", "{", "-("])
-def test_brackets_without_end_are_refused(mark):
+def test_unclosed_brackets_are_an_error(mark):
     with pytest.raises(UserError, match="is not an expression: "):
         parse(mark * (MAX_LENGTH // len(mark)))
 
 
-def test_as_many_characters_as_are_allowed_are_read():
+def test_the_greatest_length_is_parsed():
     text = f"'{'x' * (MAX_LENGTH - 2)}'"
     assert parse(text).value == "x" * (MAX_LENGTH - 2)
 
 
-def test_one_character_more_is_refused():
+def test_a_greater_length_is_an_error():
     with pytest.raises(UserError, match=f"{MAX_LENGTH} characters, this one has 2001"):
         parse(f"'{'x' * (MAX_LENGTH - 1)}'")
 
 
 @pytest.mark.filterwarnings("error")
-def test_what_python_would_warn_of_is_read_quietly():
+def test_syntax_warnings_of_python_are_not_shown():
     assert parse(r"'\d'").value == r"\d"
 
 
-def test_a_name_is_read_with_its_values():
+def test_a_name_is_parsed_with_its_values():
     request = parse_request(["cosine", "decay_steps=-5", "shape='a=b'"])
     assert request.head == "cosine"
     assert ast.unparse(request.values["decay_steps"]) == "-5"
@@ -124,18 +124,18 @@ def test_a_name_is_read_with_its_values():
 
 
 @pytest.mark.parametrize("word", ["linear", "1-sqrt", "exp_range", "-x", "nan"])
-def test_a_word_needs_no_quotes(word):
+def test_a_string_needs_no_quotes(word):
     assert parse_request(["step", f"shape={word}"]).values["shape"].value == word
 
 
 @pytest.mark.parametrize(
     ("text", "value"), [("None", None), ("True", True), ("1e-3", 0.001), ("'5'", "5")]
 )
-def test_a_number_or_constant_is_no_word(text, value):
+def test_a_number_or_constant_is_not_a_string(text, value):
     assert parse_request(["step", f"x={text}"]).values["x"].value == value
 
 
-MISTAKES = [
+ERRORS = [
     (["step", "x"], "`x`: write an argument as key=value"),
     (["step", "x y=1"], "`x y=1`: write an argument as key=value"),
     (["step", "=1"], "`=1`: write an argument as key=value"),
@@ -149,7 +149,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("words", "text"), MISTAKES, ids=lambda case: str(case)[:20])
+@pytest.mark.parametrize(("words", "text"), ERRORS, ids=lambda case: str(case)[:20])
 def test_a_user_error_is_reported(words, text):
     with pytest.raises(UserError, match="^" + re.escape(text) + "$"):
         parse_request(words)

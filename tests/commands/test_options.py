@@ -26,7 +26,7 @@ def _folder_of_its_own(tmp_path, monkeypatch):
 
 @pytest.fixture
 def installed(monkeypatch):
-    """Let every module seem to be installed but those in the set it returns."""
+    """Make every module seem installed, except those in the returned set."""
     missing = set()
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name in missing else name
@@ -43,7 +43,7 @@ def whole(message):
 
 
 def listing():
-    """Return all that is in the folder: names, contents and times of change."""
+    """Return the files of the folder with their contents and modification times."""
     return {
         path: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
         for path in Path().rglob("*")
@@ -100,14 +100,14 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("paths", "message"), REFUSED)
-def test_a_path_that_cannot_be_written_is_refused(paths, message):
+def test_a_path_that_cannot_be_written_is_an_error(paths, message):
     make_directory()
     with pytest.raises(UserError, match=whole(message)):
         check_files(**paths)
 
 
 @pytest.mark.parametrize(("paths", "message"), REFUSED)
-def test_a_refused_path_leaves_nothing_behind(paths, message):
+def test_an_invalid_path_leaves_the_folder_unchanged(paths, message):
     make_directory()
     before = listing()
     with pytest.raises(UserError):
@@ -116,7 +116,7 @@ def test_a_refused_path_leaves_nothing_behind(paths, message):
 
 
 # A socket cannot be opened as a file, not even by root.
-def test_a_file_that_cannot_be_opened_is_refused():
+def test_a_file_that_cannot_be_opened_is_an_error():
     reason = os.strerror(errno.ENXIO)
     with socket.socket(socket.AF_UNIX) as taken:
         taken.bind("model.keras")
@@ -125,8 +125,8 @@ def test_a_file_that_cannot_be_opened_is_refused():
             check_files()
 
 
-# Root may write where the mode forbids it, so that the refusal is played.
-def test_a_directory_that_cannot_be_written_is_refused(monkeypatch):
+# Root can write in spite of the mode, so the error is simulated.
+def test_a_directory_that_cannot_be_written_is_an_error(monkeypatch):
     def refuse(dir):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(dir))
 
@@ -137,20 +137,20 @@ def test_a_directory_that_cannot_be_written_is_refused(monkeypatch):
         check_files()
 
 
-def test_a_file_yet_to_be_written_is_not_created():
+def test_the_check_does_not_create_the_model_file():
     before = listing()
     check_files()
     assert listing() == before
 
 
 @pytest.mark.parametrize("name", ["picture.png", "picture.svg", "picture.pdf"])
-def test_a_picture_yet_to_be_written_is_not_created(name, installed):
+def test_the_check_does_not_create_the_picture(name, installed):
     before = listing()
     check_files(plot=Path(name))
     assert listing() == before
 
 
-def test_a_file_that_exists_keeps_its_bytes_and_its_time():
+def test_the_check_does_not_change_an_existing_file():
     GOOD_SAVE.write_bytes(b"an older model")
     os.utime(GOOD_SAVE, (1_000_000_000, 1_000_000_000))
     before = listing()
@@ -158,7 +158,7 @@ def test_a_file_that_exists_keeps_its_bytes_and_its_time():
     assert listing() == before
 
 
-def test_a_picture_without_matplotlib_names_the_command(installed):
+def test_a_picture_without_matplotlib_names_the_install_command(installed):
     installed.add("matplotlib")
     message = (
         "--plot needs matplotlib, which is not installed: run `pip install matplotlib`"
@@ -167,12 +167,12 @@ def test_a_picture_without_matplotlib_names_the_command(installed):
         check_files(plot=Path("picture.png"))
 
 
-def test_no_picture_needs_no_matplotlib(installed):
+def test_matplotlib_is_not_needed_without_a_picture(installed):
     installed.add("matplotlib")
     check_files()
 
 
-def test_the_built_in_table_without_scikit_learn_names_the_command(installed, capsys):
+def test_a_missing_scikit_learn_names_the_install_command(installed, capsys):
     installed.add("sklearn")
     assert main(["demo", "--backend", "jax"]) == 2
     assert capsys.readouterr().err == (

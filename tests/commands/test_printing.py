@@ -19,30 +19,30 @@ def test_eight_levels_have_eight_blocks():
     assert drawn([0, 1, 2, 3, 4, 5, 6, 7]) == ["▁▂▃▄▅▆▇█"]
 
 
-def test_bars_stand_on_0():
+def test_bars_start_at_0():
     assert drawn([7, 6, 7]) == ["█▇█"]
 
 
-def test_bars_stand_on_the_least_value_if_it_is_negative():
+def test_bars_start_at_the_lowest_value_if_it_is_negative():
     assert drawn([-7, 0]) == ["▁█"]
 
 
 # 16 eighths in two lines: 0 has one of them, and 15 all.
-def test_the_highest_line_comes_first():
+def test_the_top_line_comes_first():
     assert drawn([0, 7, 8, 15], 2) == ["  ▁█", "▁███"]
 
 
-def test_a_constant_0_is_to_be_seen():
+def test_a_constant_0_is_visible():
     assert drawn([0, 0]) == ["▁▁"]
 
 
-def test_what_is_not_finite_leaves_a_gap():
+def test_values_that_are_not_finite_leave_a_gap():
     assert drawn([7, math.nan, math.inf, -math.inf, 0]) == ["█   ▁"]
 
 
-def test_nothing_finite_is_an_empty_line():
+def test_a_line_without_finite_values_is_empty():
     assert drawn([math.nan, math.inf]) == ["  "]
 
 
-def test_other_characters_may_stand_for_the_blocks():
+def test_the_blocks_can_be_other_characters():
     assert chart(np.array([7.0, 0.0]), 1, ASCII) == ["#."]

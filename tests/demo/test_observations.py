@@ -1,4 +1,4 @@
-"""What the demo says of each epoch, and how its trace becomes JSON."""
+"""The demo's observation on each epoch, and the JSON of its trace."""
 
 import dataclasses
 import json
@@ -115,7 +115,7 @@ FAITHFUL = Reloaded(
         ),
     ],
 )
-def test_an_epoch_is_described_by_its_numbers(losses, rates, sentence):
+def test_an_epoch_is_compared_with_the_one_before(losses, rates, sentence):
     assert observe(losses, rates) == sentence
 
 
@@ -162,7 +162,7 @@ def test_a_finite_trace_keeps_its_numbers_in_json():
     }
 
 
-def test_a_trace_without_results_has_null_in_their_place():
+def test_a_trace_without_results_has_null_values():
     trace = Trace("jax", "table.csv", ("no", "yes")).to_json()
     assert [trace["training"], trace["held_out"], trace["reloaded"]] == [None] * 3
 
@@ -195,13 +195,13 @@ def test_the_json_of_a_diverged_trace_is_strict_json():
     json.dumps(trace.to_json(), allow_nan=False)
 
 
-def test_a_model_that_came_back_as_it_was_is_faithful():
+def test_a_restored_model_is_faithful():
     assert FAITHFUL.faithful is True
 
 
 # The rate of a step is computed in float32, within 5e-6 of the one in float64.
 @pytest.mark.parametrize("rate", [0.0125 * (1 + 4e-6), 0.0125 * (1 - 4e-6)])
-def test_a_rate_as_near_as_float32_is_faithful(rate):
+def test_a_rate_within_float32_rounding_is_faithful(rate):
     assert dataclasses.replace(FAITHFUL, next_learning_rate=rate).faithful is True
 
 
@@ -222,5 +222,5 @@ def test_a_rate_as_near_as_float32_is_faithful(rate):
     ],
     ids=lambda fact: "-".join(f"{name}={value}" for name, value in fact.items()),
 )
-def test_a_model_with_one_fact_off_is_not_faithful(fact):
+def test_a_model_with_one_difference_is_not_faithful(fact):
     assert dataclasses.replace(FAITHFUL, **fact).faithful is False
