@@ -12,23 +12,24 @@ from setuptools import setup
 from setuptools.command.sdist import sdist
 
 WINDOWS = sys.platform == "win32"
-# Products are rounded before they are added, so that results equal NumPy and Keras to
-# the last bit: tests/kernels/test_native.py depends on it.
+# Without contraction to fused multiply-add, results equal those of NumPy and Keras bit
+# for bit. tests/kernels/test_native.py depends on it.
 FLAGS = ["-O3", "-ffp-contract=off", "-fvisibility=hidden"]
 FLAGS = ["/O2", "/fp:precise"] if WINDOWS else FLAGS
 NOT_BUILT = """
-kerasched was built without its kernel: kerasched.SGD works, but is slower. To get it,
-install a C++17 compiler and repeat the command with --force-reinstall --no-cache-dir.
+kerasched was built without its kernel. kerasched.SGD works, but it is slower. To build
+the kernel, install a C++17 compiler and run the same command with --force-reinstall
+--no-cache-dir.
 """
 
 
 def native() -> Pybind11Extension:
-    """Return the extension, with the handler for XLA if jaxlib's headers are here."""
+    """Return the extension, with the XLA handler if jaxlib's headers are installed."""
     jaxlib = None if WINDOWS else find_spec("jaxlib")
     sources, flags = set(glob("csrc/*.cc")), list(FLAGS)
     if jaxlib is None:
         sources.remove(os.path.join("csrc", "xla_handler.cc"))
-    else:  # As a system's headers, which are free to have warnings.
+    else:  # System headers, whose warnings the compiler ignores.
         headers = os.path.join(os.path.dirname(jaxlib.origin), "include")
         flags += ["-DKERASCHED_XLA=1", "-isystem", headers]
     paths = {"depends": sorted(glob("csrc/*.h")), "include_dirs": ["csrc"]}
@@ -40,7 +41,7 @@ class BuildExtension(build_ext):  # noqa: D101
     def build_extension(self, ext: Pybind11Extension) -> None:  # noqa: D102
         try:
             super().build_extension(ext)
-        except Exception:  # pip shows no other output.
+        except Exception:  # pip hides standard output and standard error.
             with suppress(OSError), open("/dev/tty", "w") as terminal:
                 terminal.write(NOT_BUILT)
             raise

@@ -1,7 +1,6 @@
 """Draws the picture of docs/callbacks.md: python docs/finder.py.
 
-The numbers of a training differ a little from machine to machine, so that the picture
-is drawn anew only when its code changes.
+Losses differ a little between machines, so run this only after a change to the finder.
 """
 
 from pathlib import Path
@@ -16,7 +15,7 @@ PICTURE = Path(__file__).parent / "finder.png"
 
 
 def main() -> None:
-    """Sweep over the rates of a small network, and draw what it gives."""
+    """Find the learning rate of a small network, and draw the sweep."""
     keras.utils.set_random_seed(0)
     x = np.random.default_rng(0).normal(size=(4000, 8)).astype("float32")
     y = (x[:, :1] * x[:, 1:2] > 0).astype("float32")

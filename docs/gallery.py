@@ -13,8 +13,8 @@ PAGE = Path(__file__).with_name("gallery.md")
 PICTURES = Path(__file__).with_name("gallery")
 HEAD = """# Gallery
 
-Every schedule with its formula, a picture of an example, and the line that makes it.
-Written by `python docs/gallery.py` from the classes' docstrings and the registry.
+Every schedule with its formula, a picture of an example, and the code of the example.
+`python docs/gallery.py` generates this page from the docstrings and the registry.
 """
 
 
@@ -25,7 +25,7 @@ def page() -> str:
 
 
 def section(entry: Entry) -> str:
-    """Return what the page says of one schedule."""
+    """Return the section on one schedule."""
     name = entry.cls.__name__
     return f"""## {name}
 
@@ -35,7 +35,7 @@ def section(entry: Entry) -> str:
 {formula(entry.cls)}
 ```
 
-![The rate of an example of {name} over the steps](gallery/{entry.name}.png)
+![Learning rate of a {name} example over the steps](gallery/{entry.name}.png)
 
 ```python
 {entry.example!r}
@@ -46,7 +46,7 @@ Source: {entry.reference}.
 
 
 def draw(entry: Entry, folder: Path) -> None:
-    """Write the picture of an example in few colours, which a small file holds."""
+    """Write the picture of an example, in few colours to keep the file small."""
     path = folder / f"{entry.name}.png"
     save_plot(entry.example, path, size=(4.0, 2.5))
     with Image.open(path) as picture:

@@ -1,4 +1,4 @@
-"""Writes all generated files anew: python docs/generate.py.
+"""Writes all generated files: python docs/generate.py.
 
 These are the imports of kerasched/schedules/__init__.py, the README's tables,
 docs/gallery.md with its pictures and docs/migrating.md. New schedules are added to the

@@ -1,7 +1,7 @@
 """Writes docs/migrating.md: python docs/migrating.py.
 
-The page shows the functions of tests/migrating as they stand there, where they are
-compared with values that the originals gave.
+The page shows the source code of the functions in tests/migrating. The tests compare
+these functions with recorded values of the originals.
 """
 
 import ast
@@ -24,18 +24,18 @@ from migrating.traces import MODULES  # noqa: E402
 PAGE = Path(__file__).with_name("migrating.md")
 HEAD = """# Migrating
 
-What to write in place of a schedule of another library. All lengths are in optimizer
-steps, and `lr` is the rate of the optimizer that the original is given. Each line was
-compared with values that the original gave, or with its formula; a remark below a table
-says where they differ, and why. All names are of the package:
+The equivalents of the schedules of other libraries. All lengths are in optimizer
+steps. `lr` is the learning rate of the optimizer that the original takes. The tests
+compare each line with recorded values of the original, or with its formula. Notes below
+a table explain the differences. Import the names from `kerasched`, as in
 `from kerasched import CosineDecay`.
 
-Written by `python docs/migrating.py` from `tests/migrating`.
+`python docs/migrating.py` generates this page from `tests/migrating`.
 """
 TAIL = """## torch, transformers, optax, timm and Paddle
 
-These have modules of their own, with the names and the arguments of the originals. Only
-the optimizer is replaced by `lr`, its rate, where the original is given one.
+These libraries have their own modules, with the original names and arguments. Where the
+original takes an optimizer, pass its learning rate `lr` instead.
 
 ```python
 from kerasched.compat.torch import OneCycleLR
@@ -45,9 +45,9 @@ from kerasched.compat.timm import CosineLRScheduler
 from kerasched.compat.paddle import NoamDecay
 ```
 
-What an original refuses is refused here too. The momentum that torch's OneCycleLR and
-CyclicLR set together with the rate is `OneCycleLR_momentum` and `CyclicLR_momentum`,
-which take the same arguments.
+Arguments that the original rejects raise an error here too. torch's OneCycleLR and
+CyclicLR also set the momentum. `OneCycleLR_momentum` and `CyclicLR_momentum` take the
+same arguments and return the momentum as a schedule.
 """
 
 
@@ -57,7 +57,7 @@ def page() -> str:
 
 
 def of_tutorials() -> str:
-    """Return what the page says of schedules that tutorials write out."""
+    """Return the section on schedules from tutorials."""
     notes = [f"- `{name}`: {note}" for name, note in tutorials.NOTES.items()]
     lines = [row(item.function, [item]) for item in ORIGINALS["tutorials"]]
     head = f"## Tutorials\n\n{tutorials.__doc__}\n"
@@ -66,7 +66,7 @@ def of_tutorials() -> str:
 
 
 def section(library: str) -> str:
-    """Return what the page says of one library."""
+    """Return the section on one library."""
     module = MODULES[library]
     file = json.loads((FOLDER / f"{library}.json").read_text(encoding="utf-8"))
     names = {trace["id"]: trace["name"] for trace in file["traces"]}
@@ -86,7 +86,7 @@ def section(library: str) -> str:
 
 
 def row(function: Callable, items: list[Original]) -> str:
-    """Return the line of a table for one function, which may stand for several."""
+    """Return the table row of one function, which can replace several originals."""
     source = inspect.getsource(function)
     arguments = on_one_line(re.search(r"def \w+\((.*?)\):\n", source, re.DOTALL)[1])
     given = [f"`{call(item, arguments)}`" for item in items]
@@ -97,16 +97,16 @@ def row(function: Callable, items: list[Original]) -> str:
 
 
 def call(item: Original, arguments: str) -> str:
-    """Return the call of an original with the options that a function stands for."""
+    """Return the call of an original, with the options that the function covers."""
     options = [f"{name}={shown(value)}" for name, value in item.options.items()]
     text = ", ".join([arguments, *options])
-    # A name with brackets tells what is put together, not what is called.
-    put_together = re.search(r"[(\[]", item.name)
-    return f"{item.name}: {text}" if put_together else f"{item.name}({text})"
+    # A name with brackets is a combination or an expression, which takes no arguments.
+    is_combination = re.search(r"[(\[]", item.name)
+    return f"{item.name}: {text}" if is_combination else f"{item.name}({text})"
 
 
 def shown(value: str | bool) -> str:
-    """Return an option's value as this project writes it."""
+    """Return an option's value as Python code."""
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 

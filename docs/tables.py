@@ -1,4 +1,4 @@
-"""Writes the generated parts of the README: python docs/tables.py."""
+"""Writes the generated tables of the README: python docs/tables.py."""
 
 import json
 import re
@@ -11,14 +11,14 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 BEGIN = "<!-- schedules: written by docs/tables.py -->\n"
 END = "<!-- schedules: end -->\n"
-# The speeds of result files stand after a line that names them.
+# A comment that names the result files, the table, and a closing comment.
 SPEEDS = (
     r"(<!-- speed of ([^:]+): written by docs/tables.py -->\n).*?(<!-- speed: end -->)"
 )
 SPEED_HEAD = (
     "| backend | model | options | Keras's SGD | kerasched.SGD | times as fast |"
 )
-EVERYWHERE = 0.97  # The floor of what was promised no gain.
+NO_GAIN = 0.97  # The floor of a case for which no gain is claimed.
 
 
 def schedule_table() -> str:
@@ -34,25 +34,31 @@ def schedule_table() -> str:
 
 
 def speed_table(*results: dict[str, Any]) -> str:
-    """Return the speeds of benchmarks' results in Markdown, and where they hold.
+    """Return the speeds of benchmark results in Markdown, with machine and versions.
 
-    Shown is what was promised a gain, and all in which Keras's own was surely faster.
+    The table has the cases for which a gain is claimed, and all cases in which Keras
+    was significantly faster.
     """
     lines = [SPEED_HEAD, "| --- " * (SPEED_HEAD.count("|") - 1) + "|"]
     for row in (row for result in results for row in result["rows"]):
         ratio = row["ratios"].get("keras")
-        if ratio and (ratio["floor"] > EVERYWHERE or ratio["high"] < 1):
+        if ratio and (ratio["floor"] > NO_GAIN or ratio["high"] < 1):
             lines.append(_speed(row, ratio))
-    where = dict.fromkeys(_where(result) for result in results)
-    return "\n".join([*lines, "", *where]) + "\n"
+    dates: dict[str, set[str]] = {}
+    for result in results:
+        dates.setdefault(_environment(result), set()).add(result["date"])
+    measured = [
+        f"Measured on {environment}; {' and '.join(sorted(days))}."
+        for environment, days in dates.items()
+    ]
+    return "\n".join([*lines, "", *measured]) + "\n"
 
 
-def _where(result: dict[str, Any]) -> str:
+def _environment(result: dict[str, Any]) -> str:
     machine, versions = result["machine"], result["versions"]
     names = ("keras", "tensorflow", "jax", "torch")
     made_with = ", ".join(f"{name} {versions[name]}" for name in names)
-    where = f"{machine['cpu']}, {machine['cores']} cores; {made_with}"
-    return f"Measured on {where}; {result['date']}."
+    return f"{machine['cpu']}, {machine['cores']} cores; {made_with}"
 
 
 def _speed(row: dict[str, Any], ratio: dict[str, Any]) -> str:
@@ -65,7 +71,7 @@ def _speed(row: dict[str, Any], ratio: dict[str, Any]) -> str:
 
 
 def with_table(text: str) -> str:
-    """Return the README's text with its tables written anew."""
+    """Return the README's text with new tables."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     whole = before + BEGIN + "\n" + schedule_table() + "\n" + END + after

@@ -14,12 +14,12 @@ __version__ = "0.1.0"
 
 
 def _started_as_command() -> bool:
-    """Return whether this import is the start of the `kerasched` command.
+    """Return whether the `kerasched` command is importing this package.
 
-    The command chooses the backend, and answers a mistake at once and in one line, so
-    it must be able to run before Keras loads a framework.
+    The command chooses the backend and checks its arguments before it loads Keras, so
+    this import must not load Keras for it.
     """
-    if sys.argv[:1] == ["-m"]:  # Python is still looking for the module it will run.
+    if sys.argv[:1] == ["-m"]:  # Python has not found the module to run yet.
         return bool(re.search(r" -\w*m ?kerasched( |$)", " ".join(sys.orig_argv)))
     name = sys.argv[0].replace("\\", "/").rpartition("/")[2] if sys.argv else ""
     return name in ("kerasched", "kerasched.exe", "kerasched-script.py")
@@ -39,7 +39,7 @@ if TYPE_CHECKING or not _started_as_command():
 
 
 def __getattr__(name: str) -> Any:
-    """Load `kerasched.compat` or `.callbacks` when it is first asked for."""
+    """Import `kerasched.compat` or `kerasched.callbacks` on first use."""
     if name in ("compat", "callbacks"):
         return importlib.import_module(f"kerasched.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

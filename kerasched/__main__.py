@@ -1,4 +1,4 @@
-"""`python -m kerasched` is the `kerasched` command."""
+"""The `kerasched` command, as `python -m kerasched`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The `kerasched` command. Nothing here loads Keras before it must."""
+"""The `kerasched` command. It loads Keras only when a subcommand needs it."""
 
 import argparse
 import os
@@ -15,14 +15,14 @@ from kerasched.errors import UserError
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, as all errors of the command are."""
+    """A parser whose errors are one line, like all errors of the command."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} (see {self.prog} --help)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 2 after a mistake of the user."""
+    """Run the command and return its exit code, which is 2 for a user error."""
     try:
         options = _parser().parse_args(arguments)
         return options.run(options)
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"kerasched: error: {line}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # Who read the output has gone; nor can it be flushed at the end.
+        # The reader of the output is gone. Python must not flush into it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

@@ -1,8 +1,8 @@
-"""Checks of arguments: one message form, used by the whole package.
+"""Checks of arguments. All of their errors have the same form.
 
-A check is a small value that is called with the owner's name, the argument's name
-and what was received. It returns the plain Python value to keep, or raises:
-TypeError for the wrong kind, ValueError for the wrong value.
+A check is called with the name of the argument's owner, the argument's name and the
+value that the user passed. It returns the value as a plain Python object, or raises
+TypeError for the wrong type and ValueError for the wrong value.
 """
 
 import math
@@ -16,18 +16,18 @@ from typing import Protocol
 import numpy as np
 
 MAX_STEP = 2**31 - 1
-# The normal numbers of float32, in which a compiled step computes.
+# The largest and the smallest normal float32, the type of a compiled step.
 LARGEST = float(np.finfo("float32").max)
 SMALLEST = float(np.finfo("float32").tiny)
-TRACED = "It is computed in a compiled step: a schedule keeps plain numbers"
+TRACED = "Its value is not known outside a compiled step. Pass a plain number"
 
 
 class UserError(Exception):
-    """A mistake of the command's user, told in one line without a traceback."""
+    """A user error. The command prints it as one line."""
 
 
 class Check(Protocol):
-    """What every check is: called with names and a value, it returns the value."""
+    """The type of all checks."""
 
     requirement: str
 
@@ -37,56 +37,70 @@ class Check(Protocol):
 def message(
     owner: str, argument: str, requirement: str, value: Any, fix: str = ""
 ) -> str:
-    """Return the text of an argument error in the form that every error has."""
-    shown = _repr.repr(value)
+    """Return the text of an argument error.
+
+    Args:
+        owner: the class or function that has the argument.
+        argument: the name of the argument.
+        requirement: what the argument must be, such as "a positive integer".
+        value: what the user passed.
+        fix: a last sentence on what to do instead, without a full stop.
+    """
     text = (
         f"Argument `{argument}` of {owner} must be {requirement}. "
-        f"Received: {argument}={shown}"
+        f"Received: {argument}={_repr.repr(value)}"
     )
     return f"{text}. {fix}" if fix else text
 
 
 def scalar(value: Any) -> Any:
-    """Return a scalar array, tensor or variable as a Python number, if it is known.
+    """Return a scalar array, tensor or variable as a Python number.
 
-    All else is returned as it is, also what only a running step will know.
+    Any other value is returned as it is, and so is a tensor without a concrete value.
     """
     if isinstance(value, np.generic):
         return value.item()
     try:
         if isinstance(value, type) or len(value.shape) > 0:
             return value
-        # Those of torch and JAX have item(), those of TensorFlow and Keras numpy().
+        # Tensors of torch and JAX have item(), those of TensorFlow and Keras numpy().
         return value.item() if hasattr(value, "item") else value.numpy().item()
-    except Exception:  # Each framework has its own error for what it cannot know.
+    except Exception:  # Each framework raises its own error for a traced tensor.
         return value
 
 
 def _fix_of(value: Any) -> str:
-    """Return what to do about what is no number: a scalar that is not yet known."""
+    """Return the fix to suggest if the value is a traced scalar, or an empty string."""
     shape = None if isinstance(value, type) else getattr(value, "shape", None)
     is_scalar = shape is not None and _is_scalar(shape)
     return TRACED if is_scalar and scalar(value) is value else ""
 
 
-def _not_a_number(owner: str, argument: str, what: str, value: Any) -> TypeError:
-    return TypeError(message(owner, argument, what, value, _fix_of(value)))
+def _wrong_type(owner: str, argument: str, requirement: str, value: Any) -> TypeError:
+    return TypeError(message(owner, argument, requirement, value, _fix_of(value)))
 
 
 def _is_scalar(shape: Any) -> bool:
     try:
         return len(shape) == 0
-    except (TypeError, ValueError):  # Of a tensor whose rank is unknown.
+    except (TypeError, ValueError):  # The rank of the tensor is unknown.
         return False
 
 
 @dataclass(eq=False, repr=False)
 class Number:
-    """A finite real number within bounds, kept as a float.
+    """A finite real number within bounds, returned as a float.
 
-    `minimum` is refused too where `exclusive` is set; `below` always is. A number that
-    float32 would make infinite is refused, as one it would make 0 where 0 is; what no
-    compiled step computes with has a higher `largest`, and no such limits.
+    A number that overflows in float32 is an error, and so is one that underflows to 0
+    if 0 is not allowed.
+
+    Args:
+        requirement: the requirement in the error.
+        minimum: the lower bound, allowed itself unless `exclusive`.
+        exclusive: whether `minimum` itself is an error.
+        below: the upper bound, which is not allowed itself.
+        largest: the largest absolute value. A value above float32's largest number
+            turns the float32 limits off, for numbers that no compiled step uses.
     """
 
     requirement: str = "a finite number"
@@ -98,7 +112,7 @@ class Number:
     def __call__(self, owner: str, argument: str, value: Any) -> float:
         number = scalar(value)
         if isinstance(number, bool) or not isinstance(number, numbers.Real):
-            raise _not_a_number(owner, argument, self.requirement, value)
+            raise _wrong_type(owner, argument, self.requirement, value)
         try:
             number = float(number)
         except OverflowError:
@@ -118,7 +132,7 @@ class Number:
 
 @dataclass(eq=False, repr=False)
 class Integer:
-    """An integer within bounds, kept as an int; at most 2**31 - 1 in size."""
+    """An integer from `minimum` to 2**31 - 1, returned as an int."""
 
     requirement: str = "an integer"
     minimum: int = -MAX_STEP
@@ -131,7 +145,7 @@ class Integer:
             kind = TypeError if math.isfinite(number) else ValueError
             raise kind(message(owner, argument, self.requirement, value))
         if isinstance(number, bool) or not isinstance(number, numbers.Integral):
-            raise _not_a_number(owner, argument, self.requirement, value)
+            raise _wrong_type(owner, argument, self.requirement, value)
         if number > MAX_STEP:
             limit = f"{self.requirement} of at most {MAX_STEP}"
             raise ValueError(message(owner, argument, limit, value))
@@ -167,7 +181,7 @@ class Text:
 
 @dataclass(eq=False, repr=False)
 class Choice:
-    """One of a few words."""
+    """One of a few strings."""
 
     options: tuple[str, ...]
 
@@ -185,7 +199,7 @@ class Choice:
 
 @dataclass(eq=False, repr=False)
 class Optional:
-    """None, or what another check accepts."""
+    """None, or a value that another check accepts."""
 
     check: Check
 
@@ -201,7 +215,10 @@ class Optional:
 
 @dataclass(eq=False, repr=False)
 class Items:
-    """A list, tuple, range or 1-d array of what another check accepts; a tuple."""
+    """A list, tuple, range or 1-d array, returned as a tuple.
+
+    Another check is applied to each item.
+    """
 
     check: Check
 
@@ -221,7 +238,7 @@ class Items:
 
 
 def strictly_increasing(owner: str, argument: str, values: Iterable[Any]) -> None:
-    """Raise ValueError unless every item is above the one before it."""
+    """Raise ValueError unless each item is greater than the one before it."""
     items = tuple(values)
     if any(b <= a for a, b in zip(items, items[1:], strict=False)):
         raise ValueError(message(owner, argument, "strictly increasing", items))

@@ -49,19 +49,18 @@ MAY_BE_IMPORTED_IN = {
     "torch": {"kernels"},
 }
 
-# Read while a mistake of the user is answered, before Keras is loaded.
-BEFORE_KERAS = ("cli.py", "errors.py", "demo/__init__.py", "demo/settings.py")
+# Imported before a user error is reported, and before Keras is.
+BEFORE_KERAS = ("cli.py", "errors.py", "demo/__init__.py")
 BEFORE_KERAS += ("demo/table.py", "demo/trace.py")
 BEFORE_KERAS += tuple(
     f"commands/{name}.py"
     for name in (
         "__init__",
+        "backend",
         "demo",
         "expression",
         "info",
-        "loading",
-        "numbers",
-        "quiet",
+        "options",
         "schedules",
     )
 )

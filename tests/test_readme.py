@@ -1,4 +1,4 @@
-"""The README is true: its code runs, its table is generated, its commands are there."""
+"""The README's code runs, and its tables and its two commands are up to date."""
 
 import re
 import runpy
@@ -20,24 +20,24 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch):
     assert "Scale(schedule=Warmup(" in done.stdout
 
 
-def test_the_first_example_is_the_file_among_the_examples():
+def test_the_first_example_is_the_file_in_examples():
     text = (ROOT / "examples" / "train_save_load.py").read_text(encoding="utf-8")
     assert PYTHON[0] == text
 
 
-def test_the_rates_that_the_example_speaks_of_are_right():
+def test_the_rates_in_the_comments_of_the_example_are_right():
     from kerasched import StepDecay
 
     rates = StepDecay(0.1, decay_steps=16).evaluate([0, 15, 16, 31, 32])
     assert rates.tolist() == [0.1, 0.1, 0.05, 0.05, 0.025]
 
 
-def test_the_table_is_that_of_the_registry():
+def test_the_tables_are_up_to_date():
     tables = runpy.run_path(str(ROOT / "docs" / "tables.py"))
     assert tables["with_table"](README) == README, "run: python docs/tables.py"
 
 
-def test_the_two_commands_are_these():
+def test_the_two_commands_are_as_documented():
     assert SHELL == [
         'pip install ".[demo]" && kerasched demo\n',
         'pip install ".[test]" && python -m tests\n',
@@ -45,5 +45,5 @@ def test_the_two_commands_are_these():
 
 
 @pytest.mark.parametrize("name", re.findall(r"\b([A-Z]+\.md)\b", README))
-def test_files_that_are_named_exist(name):
+def test_named_files_exist(name):
     assert (ROOT / name).is_file()

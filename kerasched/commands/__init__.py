@@ -1,1 +1,1 @@
-"""The subcommands of `kerasched`, each with its options and what it runs."""
+"""The subcommands of the `kerasched` command."""

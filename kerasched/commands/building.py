@@ -1,4 +1,4 @@
-"""Schedules built from what was read of the command line, with the registry's names."""
+"""Builds schedules from a parsed command line, with the names of the registry."""
 
 import ast
 import difflib
@@ -24,100 +24,100 @@ OPERATORS = {
 
 
 def build(request: Request) -> Schedule:
-    """Return the schedule that a command line asks for.
+    """Return the requested schedule.
 
-    A name stands for the registry's example, in which the given values replace others.
+    A name stands for the registry's example, with the given values in place of its own.
 
     Raises:
-        UserError: a name is unknown, or an argument is wrong.
+        UserError: a name is unknown, or an argument is invalid.
     """
-    values = {name: _built(node) for name, node in request.values.items()}
-    if isinstance(request.head, str):
-        entry = find(request.head)
-        return _made(entry.cls, (), {**(entry.example_arguments or {}), **values})
-    schedule = _built(request.head)
+    try:
+        if isinstance(request.head, str):
+            return _build_by_name(request.head, request.values)
+        schedule = _build_node(request.head)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise UserError(str(error)) from error
     if not isinstance(schedule, Schedule):
         raise UserError(f"`{schedule!r}` is not a schedule")
     return schedule
 
 
 def find(name: str) -> Entry:
-    """Return the registry's entry of a short name or a class name.
+    """Return the registry's entry for a short name or a class name.
 
     Raises:
-        UserError: there is none; names that are close are told.
+        UserError: the name is unknown. The error suggests similar names.
     """
-    names = {entry.name: entry for entry in list_schedules()}
-    names.update({entry.cls.__name__: entry for entry in list_schedules()})
-    if name not in names:
+    entries = {entry.name: entry for entry in list_schedules()}
+    entries.update({entry.cls.__name__: entry for entry in list_schedules()})
+    if name not in entries:
         raise UserError(
-            f"unknown schedule `{name}`{_close(name, names)} "
+            f"unknown schedule `{name}`{_suggestion(name, entries)} "
             "(`kerasched list` shows all)"
         )
-    return names[name]
+    return entries[name]
 
 
-def _built(node: ast.expr) -> Any:
+def _build_by_name(name: str, nodes: Mapping[str, ast.expr]) -> Schedule:
+    entry = find(name)
+    values = {argument: _build_node(node) for argument, node in nodes.items()}
+    return _make(entry.cls, (), {**(entry.example_arguments or {}), **values})
+
+
+def _build_node(node: ast.expr) -> Any:
     match node:
         case ast.Constant(value=value):
             return value
         case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            return tuple(map(_built, parts))
+            return tuple(map(_build_node, parts))
         case ast.UnaryOp(op=sign, operand=part):
-            return _signed(sign, _built(part))
+            return _apply_sign(sign, _build_node(part))
         case ast.BinOp(left=left, op=sign, right=right):
-            return _combined(*OPERATORS[type(sign)], _built(left), _built(right))
+            return _apply_operator(
+                *OPERATORS[type(sign)], _build_node(left), _build_node(right)
+            )
         case ast.Call(func=ast.Name(id=name), args=parts, keywords=keywords):
-            given = {keyword.arg: _built(keyword.value) for keyword in keywords}
-            return _made(find(name).cls, list(map(_built, parts)), given)
-    raise AssertionError(node)  # Nothing else is read.
+            given = {keyword.arg: _build_node(keyword.value) for keyword in keywords}
+            return _make(find(name).cls, list(map(_build_node, parts)), given)
+    raise AssertionError(node)  # The parser lets no other node through.
 
 
-def _signed(sign: ast.unaryop, value: Any) -> Any:
+def _apply_sign(sign: ast.unaryop, value: Any) -> Any:
     if not (_is_number(value) or isinstance(value, Schedule)):
-        what = "a sign goes with a schedule or a number"
-        raise UserError(f"{what}, not with `{value!r}`")
-    try:
-        return -value if isinstance(sign, ast.USub) else value
-    except ValueError as error:
-        raise UserError(str(error)) from error
+        raise UserError(f"a sign needs a schedule or a number, not `{value!r}`")
+    return -value if isinstance(sign, ast.USub) else value
 
 
-def _combined(symbol: str, function: Any, left: Any, right: Any) -> Any:
+def _apply_operator(symbol: str, function: Any, left: Any, right: Any) -> Any:
     schedules = isinstance(left, Schedule) + isinstance(right, Schedule)
     numbers = _is_number(left) + _is_number(right)
     if schedules + numbers < 2:
-        raise UserError(f"`{symbol}` goes with schedules and numbers only")
-    try:
-        return function(left, right)
-    except (TypeError, ValueError, ArithmeticError) as error:
-        raise UserError(str(error)) from error
+        raise UserError(f"`{symbol}` needs schedules or numbers on both sides")
+    return function(left, right)
 
 
-def _made(
+def _make(
     cls: type[Schedule], arguments: Sequence[Any], named: Mapping[str, Any]
 ) -> Schedule:
     signature = inspect.signature(cls)
     for name in named:
         if name not in signature.parameters:
-            close = _close(name, signature.parameters)
-            raise UserError(f"{cls.__name__} has no argument `{name}`{close}")
+            suggestion = _suggestion(name, signature.parameters)
+            raise UserError(f"{cls.__name__} has no argument `{name}`{suggestion}")
     try:
         signature.bind(*arguments, **named)
     except TypeError as error:
         raise UserError(f"{cls.__name__}: {error}") from error
-    try:
-        return cls(*arguments, **named)
-    except (TypeError, ValueError, ArithmeticError) as error:
-        raise UserError(str(error)) from error
+    return cls(*arguments, **named)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _close(name: str, names: Iterable[str]) -> str:
-    """Return a question that offers the names which are like another, if any are."""
-    by_case = {known.lower(): known for known in names}
-    found = difflib.get_close_matches(name.lower(), by_case)
-    return f": did you mean {' or '.join(by_case[one] for one in found)}?" * bool(found)
+def _suggestion(name: str, names: Iterable[str]) -> str:
+    """Return a question with the names similar to `name`, or an empty string."""
+    by_lowercase = {known.lower(): known for known in names}
+    close = difflib.get_close_matches(name.lower(), by_lowercase)
+    similar = " or ".join(by_lowercase[match] for match in close)
+    return f": did you mean {similar}?" if similar else ""

@@ -2,19 +2,26 @@
 
 import argparse
 import json
-import math
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from kerasched.commands.loading import load_keras
-from kerasched.commands.numbers import positive_integer
-from kerasched.demo.settings import BACKENDS
-from kerasched.demo.settings import Settings
-from kerasched.demo.settings import check_files
-from kerasched.demo.settings import choose_backend
+from kerasched.commands.backend import BACKENDS
+from kerasched.commands.backend import choose_backend
+from kerasched.commands.backend import filtered_stderr
+from kerasched.commands.backend import load_keras
+from kerasched.commands.options import check_installed
+from kerasched.commands.options import check_output
+from kerasched.commands.options import check_plot_output
+from kerasched.commands.options import momentum
+from kerasched.commands.options import positive_integer
+from kerasched.commands.options import positive_number
+from kerasched.commands.options import seed
+from kerasched.demo.table import Table
 from kerasched.demo.table import built_in_table
 from kerasched.demo.table import check_size
 from kerasched.demo.table import read_table
+from kerasched.demo.trace import Settings
 from kerasched.errors import UserError
 
 
@@ -23,98 +30,87 @@ def add_demo(commands: Any) -> None:
     demo = commands.add_parser(
         "demo",
         help="train, save, load and predict on real data under a schedule",
-        description="Run the learning-rate pipeline from data to prediction: a table "
-        "is normalised, a small network is trained under a schedule that halves the "
-        "rate every second epoch, saved, and loaded again in a fresh process.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Run a training pipeline from data to prediction: normalise a "
+        "table, train a small network under a schedule that halves the learning rate "
+        "every second epoch, save the model, and load it again in a fresh process.",
     )
     demo.set_defaults(run=_run)
-    add = demo.add_argument
-    add("--data", type=Path, metavar="FILE.csv", help="a table of yours with a header")
-    add("--target", metavar="COLUMN", help="the column of FILE.csv with two classes")
-    add("--backend", choices=BACKENDS, help="what Keras runs on")
-    add("--epochs", type=positive_integer, default=6, metavar="N", help="epochs")
-    add(
-        "--batch-size",
-        type=positive_integer,
-        default=32,
-        metavar="N",
-        help="rows in a batch",
-    )
-    add(
-        "--learning-rate",
-        type=_positive_number,
-        default=0.1,
-        metavar="RATE",
-        help="the rate of the first two epochs",
-    )
-    add("--momentum", type=_momentum, default=0.9, metavar="M", help="0 to 1")
-    add("--seed", type=_seed, default=0, metavar="N", help="of split, weights, order")
-    add(
-        "--save",
+    demo.add_argument(
+        "--data",
         type=Path,
-        default=Path("kerasched-demo.keras"),
-        metavar="FILE.keras",
-        help="where the trained model is saved",
+        metavar="FILE.csv",
+        help="your own table, with a header (default: scikit-learn's breast cancer)",
     )
-    add("--plot", type=Path, metavar="FILE.png", help="draw rate and loss over steps")
-    add("--json", action="store_true", help="print the trace as JSON and nothing else")
+    demo.add_argument(
+        "--target", metavar="COLUMN", help="the column of FILE.csv with two classes"
+    )
+    demo.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        help="the backend of Keras (default: as Keras is configured)",
+    )
+
+    def add(name: str, of_type: Any, metavar: str, help: str) -> None:
+        default = getattr(Settings, name.removeprefix("--").replace("-", "_"))
+        help = f"{help} (default: {default})"
+        demo.add_argument(
+            name, type=of_type, metavar=metavar, default=default, help=help
+        )
+
+    add("--epochs", positive_integer, "N", "number of epochs")
+    add("--batch-size", positive_integer, "N", "rows in a batch")
+    add("--learning-rate", positive_number, "RATE", "rate of the first two epochs")
+    add("--momentum", momentum, "M", "momentum of SGD, from 0 to 1")
+    add("--seed", seed, "N", "seed of the split, the weights and the shuffling")
+    add("--save", Path, "FILE.keras", "file for the trained model")
+    demo.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE.png",
+        help="plot learning rate and loss over the steps",
+    )
+    demo.add_argument(
+        "--json", action="store_true", help="print the results as JSON, nothing else"
+    )
+
+
+def check_files(save: Path, plot: Path | None) -> None:
+    """Raise UserError unless the output files can be written. Nothing is written."""
+    check_output("--save", save, ".keras")
+    if plot is not None:
+        check_plot_output("--plot", plot)
 
 
 def _run(options: argparse.Namespace) -> int:
     if (options.data is None) != (options.target is None):
-        raise UserError("--data and --target go together: name the file and its column")
-    settings = Settings(
-        backend=choose_backend(options.backend),
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        momentum=options.momentum,
-        seed=options.seed,
-        save=options.save,
-        plot=options.plot,
-    )
-    check_files(settings)
-    if options.data is None:
-        table = built_in_table()
-    else:
-        table = read_table(options.data, options.target)
-    check_size(table, settings.batch_size)
-    load_keras(settings.backend)
+        raise UserError("--data and --target go together: give both or neither")
+    options.backend = choose_backend(options.backend)
+    check_files(options.save, options.plot)
+    table = _table(options)
+    load_keras(options.backend)
+    import keras
+
+    with filtered_stderr():  # If TensorFlow is installed, Keras imports it here.
+        keras.utils.set_random_seed(options.seed)
 
     from rich.console import Console
 
     from kerasched.demo.run import run
 
+    settings = {field.name: getattr(options, field.name) for field in fields(Settings)}
     log = Console(stderr=True) if options.json else Console()
     console = Console(quiet=True) if options.json else log
-    trace = run(settings, table, console, log)
+    trace = run(Settings(**settings), table, console, log)
     if options.json:
         print(json.dumps(trace.to_json(), allow_nan=False), flush=True)
     return 0 if trace.reloaded.faithful else 1
 
 
-def _seed(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 2**32:
-        raise ValueError
-    return number
-
-
-def _positive_number(text: str) -> float:
-    number = float(text)
-    if not (math.isfinite(number) and number > 0.0):
-        raise ValueError
-    return number
-
-
-def _momentum(text: str) -> float:
-    number = float(text)
-    if not 0.0 <= number <= 1.0:
-        raise ValueError
-    return number
-
-
-_seed.__name__ = "seed (an integer from 0 to 4294967295)"
-_positive_number.__name__ = "positive number"
-_momentum.__name__ = "momentum (a number from 0 to 1)"
+def _table(options: argparse.Namespace) -> Table:
+    if options.data is None:
+        check_installed("sklearn", '"kerasched[demo]"', "the built-in table")
+        table = built_in_table()
+    else:
+        table = read_table(options.data, options.target)
+    check_size(table, options.batch_size)
+    return table

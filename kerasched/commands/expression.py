@@ -1,9 +1,9 @@
-"""Schedules as they are written in a shell: read here, and never run as Python.
+"""Parser of the schedules that a user writes in a shell. It never executes them.
 
-The language has calls of schedules by name, numbers, strings, None, True, False, tuples
-and lists, a sign, `+`, `-`, `*` and `/`. Nothing else of Python is in it. A text is
-bounded in length and depth, so that reading it cannot exhaust the machine. Nothing
-here needs Keras: an error in the text is reported before Keras is loaded.
+The language is a subset of Python: calls of schedules by name, numbers, strings, None,
+True, False, tuples, lists, signs, `+`, `-`, `*` and `/`. Length and depth are limited,
+so that no input can exhaust the machine. Nothing here needs Keras: a syntax error is
+reported before Keras is loaded.
 """
 
 import ast
@@ -21,34 +21,34 @@ OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 
 @dataclass(frozen=True)
 class Request:
-    """What a command line asks for: a name and values of arguments, or an expression.
+    """A parsed command line: a name with argument values, or an expression.
 
-    `head` is the name, or the expression, which has no `values` beside it.
+    `head` is the name or the expression. An expression has no `values`.
     """
 
     head: str | ast.expr
     values: dict[str, ast.expr]
 
 
-def read(words: Sequence[str]) -> Request:
-    """Return what the words NAME [key=value ...] or 'EXPRESSION' ask for.
+def parse_request(words: Sequence[str]) -> Request:
+    """Parse the words NAME [key=value ...] or 'EXPRESSION'.
 
     Raises:
-        UserError: they are not of this form.
+        UserError: the words do not have this form.
     """
     head, pairs = words[0].strip(), words[1:]
     if not head.isidentifier():
         if pairs:
             raise UserError(
-                f"{_short(pairs[0])}: key=value goes with a name; in an expression, "
-                "write it inside of the call"
+                f"{_short(pairs[0])}: key=value needs a name before it; in an "
+                "expression, write arguments inside the call"
             )
         return Request(parse(head), {})
     values: dict[str, ast.expr] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not (equals and key.isidentifier()):
-            raise UserError(f"{_short(pair)}: an argument is written key=value")
+            raise UserError(f"{_short(pair)}: write an argument as key=value")
         if key in values:
             raise UserError(f"argument {key} is given twice")
         values[key] = _value(value)
@@ -56,27 +56,27 @@ def read(words: Sequence[str]) -> Request:
 
 
 def parse(text: str) -> ast.expr:
-    """Return the tree of an expression, in which every node is of the language.
+    """Return the syntax tree of an expression, checked node by node.
 
     Raises:
-        UserError: it is not.
+        UserError: the text is too long, too deep, or not of the language.
     """
     if len(text) > MAX_LENGTH:
         raise UserError(
-            f"an expression may have {MAX_LENGTH} characters, this has {len(text)}"
+            f"an expression can have {MAX_LENGTH} characters, this one has {len(text)}"
         )
     try:
         with warnings.catch_warnings(action="ignore"):
             root = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        reason = getattr(error, "msg", None) or "it cannot be read"
+        reason = getattr(error, "msg", None) or "it cannot be parsed"
         raise UserError(f"{_short(text)} is not an expression: {reason}") from error
     _check(root, text.strip())
     return root
 
 
 def _value(text: str) -> ast.expr:
-    """Return the tree of a value; a word such as 1-sqrt needs no quotes."""
+    """Return the syntax tree of a value. A string such as 1-sqrt needs no quotes."""
     try:
         return parse(text)
     except UserError:
@@ -86,24 +86,23 @@ def _value(text: str) -> ast.expr:
 
 
 def _check(root: ast.expr, text: str) -> None:
-    todo = [(root, 1)]
-    while todo:
-        node, depth = todo.pop()
-        parts = _parts(node)
+    pending = [(root, 1)]
+    while pending:
+        node, depth = pending.pop()
+        parts = _operands(node)
         if parts is None:
             shown = _short(ast.get_source_segment(text, node) or text)
             raise UserError(
-                f"{shown} cannot be used here: an expression consists of schedule "
-                "names with arguments in brackets, numbers, strings, tuples, +, -, * "
-                "and /"
+                f"{shown} is not allowed: an expression consists of calls such as "
+                "CosineDecay(0.1, 900), numbers, strings, tuples, +, -, * and /"
             )
         if depth > MAX_DEPTH:
-            raise UserError(f"an expression may be {MAX_DEPTH} levels deep, not more")
-        todo += [(part, depth + 1) for part in parts]
+            raise UserError(f"an expression can be at most {MAX_DEPTH} levels deep")
+        pending += [(part, depth + 1) for part in parts]
 
 
-def _parts(node: ast.expr) -> list[ast.expr] | None:
-    """Return what a node is made of, or None if it is not of the language."""
+def _operands(node: ast.expr) -> list[ast.expr] | None:
+    """Return the child nodes, or None if the node is not of the language."""
     match node:
         case ast.Constant(value=int() | float() | str() | None):
             return []
@@ -121,5 +120,6 @@ def _parts(node: ast.expr) -> list[ast.expr] | None:
 
 
 def _short(text: str) -> str:
+    """Return a text in backticks, on one line of at most 60 characters."""
     line = " ".join(text.split())
     return f"`{line if len(line) <= 60 else line[:57] + '...'}`"

@@ -1,23 +1,23 @@
-"""`kerasched info`: what runs the updates of kerasched.SGD here, and why."""
+"""`kerasched info`: which code runs the updates of kerasched.SGD here, and why."""
 
 import argparse
 import warnings
 from typing import Any
 
-from kerasched.commands.loading import load_keras
-from kerasched.demo.settings import BACKENDS
-from kerasched.demo.settings import choose_backend
+from kerasched.commands.backend import BACKENDS
+from kerasched.commands.backend import choose_backend
+from kerasched.commands.backend import load_keras
 
 
 def add_info(commands: Any) -> None:
     """Add the subcommand to a parser's subcommands."""
     info = commands.add_parser(
         "info",
-        help="say what runs the updates of kerasched.SGD here, and why",
-        description="Say which code runs the updates of kerasched.SGD on a backend, "
-        "why, and with which instruction set and threads.",
+        help="show which code runs the updates of kerasched.SGD here, and why",
+        description="Show versions, the processor, which code runs the updates of "
+        "kerasched.SGD on a backend, and why.",
     )
-    info.add_argument("--backend", choices=BACKENDS, help="what Keras runs on")
+    info.add_argument("--backend", choices=BACKENDS, help="the backend of Keras")
     info.set_defaults(run=_run)
 
 
@@ -27,7 +27,7 @@ def _run(options: argparse.Namespace) -> int:
     from kerasched.kernels.report import report
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # The report says it.
+        warnings.simplefilter("ignore")  # The report has the same text.
         lines = {"kerasched": kerasched.__version__, **report()}
     width = max(map(len, lines))
     for name, text in lines.items():

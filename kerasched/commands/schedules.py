@@ -4,20 +4,21 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from kerasched.commands.expression import read
-from kerasched.commands.loading import load_any_keras
-from kerasched.commands.numbers import step
-from kerasched.demo.settings import check_picture
+from kerasched.commands.backend import load_any_keras
+from kerasched.commands.expression import Request
+from kerasched.commands.expression import parse_request
+from kerasched.commands.options import check_plot_output
+from kerasched.commands.options import step
 from kerasched.errors import UserError
 
-WHAT = """\
-what to draw:
-  NAME               a name or class that `kerasched list` shows: its example
-  NAME key=value     the same with other arguments, as in
+SCHEDULE_FORMS = """\
+A schedule is given as one of:
+  NAME               a name or class from `kerasched list`, as an example
+  NAME key=value     the example with other arguments:
                        cosine decay_steps=500 end_learning_rate=0.01
-                     a word needs no quotes (shape=linear), and a value may be a
+                     Strings need no quotes (shape=linear). A value can be a
                      schedule: warmup schedule='CosineDecay(0.1, 900)'
-  'EXPRESSION'       calls of classes or names, nested or combined by + - * /
+  'EXPRESSION'       calls of classes or names, nested or combined with + - * /
                        'Warmup(CosineDecay(0.1, 900), 100)'
                        '0.5 * CosineDecay(0.1, 900) + 0.01'
 """
@@ -28,7 +29,7 @@ def add_list(commands: Any) -> None:
     parser = commands.add_parser(
         "list",
         help="list the schedules",
-        description="List every schedule: its name, its class and what it does.",
+        description="List every schedule with its name, its class and a summary.",
     )
     parser.set_defaults(run=_list)
 
@@ -48,7 +49,7 @@ def add_plot(commands: Any) -> None:
         type=Path,
         required=True,
         metavar="FILE.png",
-        help="the file to write; .svg and .pdf do too",
+        help="the file to write; .svg and .pdf work too",
     )
     parser.set_defaults(run=_plot)
 
@@ -58,40 +59,49 @@ def _add(commands: Any, name: str, help: str) -> Any:
         name,
         help=help,
         description=f"{help.capitalize()}.",
-        epilog=WHAT,
+        epilog=SCHEDULE_FORMS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("schedule", metavar="NAME", help="see below")
+    parser.add_argument("schedule", metavar="NAME", help="the schedule, see below")
     parser.add_argument(
-        "values", nargs="*", metavar="key=value", help="arguments of NAME"
+        "values", nargs="*", default=[], metavar="key=value", help="arguments of NAME"
     )
-    parser.add_argument("--steps", type=step, metavar="N", help="the last step drawn")
+    parser.add_argument(
+        "--steps",
+        type=step,
+        metavar="N",
+        help="the last step to draw (default: a little past the schedule's end)",
+    )
     return parser
+
+
+def _request(options: argparse.Namespace) -> Request:
+    return parse_request([options.schedule, *options.values])
 
 
 def _list(options: argparse.Namespace) -> int:
     load_any_keras()
-    from kerasched.commands.showing import open_console
-    from kerasched.commands.showing import show_list
+    from kerasched.commands.printing import open_console
+    from kerasched.commands.printing import print_list
 
-    show_list(open_console())
+    print_list(open_console())
     return 0
 
 
 def _show(options: argparse.Namespace) -> int:
-    request = read([options.schedule, *options.values])
+    request = _request(options)
     load_any_keras()
     from kerasched.commands.building import build
-    from kerasched.commands.showing import open_console
-    from kerasched.commands.showing import show_schedule
+    from kerasched.commands.printing import open_console
+    from kerasched.commands.printing import print_schedule
 
-    show_schedule(open_console(), build(request), options.steps)
+    print_schedule(open_console(), build(request), options.steps)
     return 0
 
 
 def _plot(options: argparse.Namespace) -> int:
-    request = read([options.schedule, *options.values])
-    check_picture("--output", options.output)
+    request = _request(options)
+    check_plot_output("--output", options.output)
     load_any_keras()
     from kerasched.commands.building import build
     from kerasched.plotting import horizon

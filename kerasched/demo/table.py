@@ -1,4 +1,4 @@
-"""The table that the demo learns from: built in, or the user's own CSV file."""
+"""The table that the demo learns from: built in, or read from a CSV file."""
 
 import contextlib
 import csv
@@ -9,16 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasched.demo.settings import require
 from kerasched.errors import UserError
 
 HELD_OUT = 0.2
-LARGEST = 1e300  # The range of a column must be a finite number too.
+LARGEST = 1e300  # So that the range of a column is finite too.
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of numbers, each with one of two classes.
+    """Rows of numbers, each labelled with one of two classes.
 
     `features` has the shape (rows, columns) in float64; `labels` has the shape (rows,)
     and holds 0 and 1, the indices into `classes`.
@@ -32,8 +31,7 @@ class Table:
 
 
 def built_in_table() -> Table:
-    """Return scikit-learn's breast-cancer table, its ten `mean *` columns."""
-    require("sklearn", '"kerasched[demo]"', "the built-in table")
+    """Return the ten `mean *` columns of scikit-learn's breast-cancer table."""
     from sklearn.datasets import load_breast_cancer
 
     data = load_breast_cancer()
@@ -48,13 +46,17 @@ def built_in_table() -> Table:
 
 
 def read_table(path: Path, target: str) -> Table:
-    """Return the table of a CSV file with a header, one column of it the target.
+    """Read a CSV file with a header.
+
+    Args:
+        path: the file.
+        target: the name of the column that holds the classes.
 
     Raises:
-        UserError: the file, its columns or a cell is not what is needed.
+        UserError: the file cannot be read, or a column or a cell is invalid.
     """
     header, rows = _read_csv(path)
-    place = _target_place(path, header, target)
+    target_index = _target_index(path, header, target)
     cells = np.empty((len(rows), len(header) - 1))
     names = []
     for number, (line, row) in enumerate(rows, start=1):
@@ -62,14 +64,16 @@ def read_table(path: Path, target: str) -> Table:
         if len(row) != len(header):
             count = len(header)
             raise UserError(f"{where} has {len(row)} cells, the header has {count}")
-        names.append(_class_name(where, target, row[place]))
+        names.append(_class_name(where, target, row[target_index]))
         cells[number - 1] = [
-            _number(where, header[n], cell) for n, cell in enumerate(row) if n != place
+            _number(where, header[n], cell)
+            for n, cell in enumerate(row)
+            if n != target_index
         ]
     classes = _two_classes(path, target, names)
     return Table(
         source=str(path),
-        columns=tuple(name for n, name in enumerate(header) if n != place),
+        columns=tuple(name for n, name in enumerate(header) if n != target_index),
         features=cells,
         labels=np.array([classes.index(name) for name in names]),
         classes=classes,
@@ -77,28 +81,24 @@ def read_table(path: Path, target: str) -> Table:
 
 
 def check_size(table: Table, batch_size: int) -> None:
-    """Raise UserError unless there is one batch, and both parts can hold both classes.
-
-    Args:
-        table: the rows.
-        batch_size: rows in one batch.
-    """
+    """Raise UserError if the table is too small for one batch or for the split."""
     rows = len(table.labels)
     if rows < batch_size:
         raise UserError(
             f"{table.source}: {rows} rows are fewer than one batch of {batch_size}: "
-            "give more rows or a smaller --batch-size"
+            "add rows or choose a smaller --batch-size"
         )
     fewest = min(np.bincount(table.labels, minlength=2))
     if fewest < 2 or math.ceil(rows * HELD_OUT) < 2:
         raise UserError(
             f"{table.source}: {rows} rows, {fewest} of the rarer class, are too few to "
-            "hold out a fifth with both classes: give 6 rows and 2 of each class"
+            "hold out a fifth with both classes: at least 6 rows are needed, 2 of each "
+            "class"
         )
 
 
 def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the header, and each row with the number of its last line in the file."""
+    """Return the header, and the rows with their line numbers in the file."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
@@ -107,7 +107,7 @@ def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         reason = error.strerror or error
         raise UserError(f"{path}: cannot be read: {reason}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: is not a CSV file in UTF-8: {error}") from error
+        raise UserError(f"{path}: not a CSV file in UTF-8: {error}") from error
     if not lines:
         raise UserError(f"{path}: the file is empty")
     header = [name.strip() for name in lines[0][1]]
@@ -116,16 +116,16 @@ def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return header, lines[1:]
 
 
-def _target_place(path: Path, header: list[str], target: str) -> int:
-    twice = [name for name, count in Counter(header).items() if count > 1]
-    if twice:
-        raise UserError(f"{path}: the column {twice[0]!r} is there twice")
+def _target_index(path: Path, header: list[str], target: str) -> int:
+    repeated = [name for name, count in Counter(header).items() if count > 1]
+    if repeated:
+        raise UserError(f"{path}: the column {repeated[0]!r} appears more than once")
     if target not in header:
         raise UserError(
             f"{path}: no column {target!r}; the columns are {', '.join(header)}"
         )
     if len(header) == 1:
-        raise UserError(f"{path}: no column beside {target!r} to learn from")
+        raise UserError(f"{path}: has no column to learn from besides {target!r}")
     return header.index(target)
 
 

@@ -1,20 +1,35 @@
-"""What one run of the demo did: plain numbers, printed as tables or as JSON."""
+"""The settings and the results of one run of the demo, as plain data."""
 
 import dataclasses
 import math
 from dataclasses import dataclass
 from dataclasses import field
+from pathlib import Path
 from typing import Any
 
-# A loss that changes by less than this part of itself stands still.
+# A smaller relative change of the loss counts as a plateau.
 PLATEAU = 0.01
-# How far a rate computed in float32, inside a step, may lie from `evaluate`.
-FLOAT32_RATE = 5e-6
+# The relative tolerance between a rate in float32 and that of `evaluate`.
+FLOAT32_TOLERANCE = 5e-6
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of a run, with the command's default values."""
+
+    backend: str
+    epochs: int = 6
+    batch_size: int = 32
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    seed: int = 0
+    save: Path = Path("kerasched-demo.keras")
+    plot: Path | None = None
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the pipeline: the array's shape and its first row."""
+    """One stage of the pipeline: the shape of its array, and the first row."""
 
     name: str
     shape: tuple[int, ...]
@@ -35,7 +50,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Scores:
-    """Loss and accuracy of the trained model on one part of the rows."""
+    """Loss and accuracy of the trained model on one split of the rows."""
 
     rows: int
     loss: float
@@ -44,7 +59,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Reloaded:
-    """What a fresh process found in the saved file, and did with it."""
+    """The saved model as a fresh process loaded it and trained it for one step."""
 
     path: str
     predictions_equal: bool
@@ -57,33 +72,33 @@ class Reloaded:
 
     @property
     def iterations_equal(self) -> bool:
-        """Whether the count of updates came back."""
+        """Whether `optimizer.iterations` was restored."""
         return self.iterations_loaded == self.iterations_saved
 
     @property
-    def went_on(self) -> bool:
-        """Whether one more step was made, at the rate that the schedule has there."""
+    def continued(self) -> bool:
+        """Whether training continued for one step, at the schedule's next rate."""
         right = math.isclose(
             self.next_learning_rate,
             self.next_learning_rate_expected,
-            rel_tol=FLOAT32_RATE,
+            rel_tol=FLOAT32_TOLERANCE,
         )
         return right and self.iterations_after_next_step == self.iterations_saved + 1
 
     @property
     def faithful(self) -> bool:
-        """Whether all came back as it was and training goes on at the right rate."""
+        """Whether everything was restored and training continued at the right rate."""
         return (
             self.predictions_equal
             and self.schedule_equal
             and self.iterations_equal
-            and self.went_on
+            and self.continued
         )
 
 
 @dataclass
 class Trace:
-    """The whole run, from the data to the reloaded model."""
+    """The results of a whole run, from the data to the reloaded model."""
 
     backend: str
     source: str
@@ -98,31 +113,31 @@ class Trace:
     reloaded: Reloaded | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the trace as JSON-native values; what is not finite becomes None."""
+        """Return the trace as JSON-native values, with None for non-finite numbers."""
         return _json_native(dataclasses.asdict(self))
 
 
 def observe(losses: list[float], learning_rates: list[float]) -> str:
-    """Return a sentence on the last epoch, derived from the numbers up to it."""
+    """Return a sentence that compares the last epoch with the one before."""
     loss, rate = losses[-1], learning_rates[-1]
     if not math.isfinite(loss):
-        return "The loss is not a finite number: the rate is too high."
+        return "The loss is not finite: the rate is too high."
     if len(losses) == 1:
-        return "First epoch: nothing to compare with yet."
+        return "First epoch: nothing to compare with."
     before = losses[-2]
     if not math.isfinite(before):
-        return "The loss is a finite number again."
+        return "The loss is finite again."
     change = (loss - before) / before if before else loss
     if abs(change) < PLATEAU:
-        text = f"Plateau: the loss moved by less than {PLATEAU:.0%}"
+        text = f"Plateau: the loss changed by less than {PLATEAU:.0%}"
     elif change > 0:
         text = f"The loss rose by {change:.0%}: the rate may be too high"
     else:
         text = f"The loss fell by {-change:.0%}"
     if rate == learning_rates[-2]:
         return f"{text}."
-    turn = "lowered" if rate < learning_rates[-2] else "raised"
-    return f"{text}, the rate was {turn}."
+    direction = "lowered" if rate < learning_rates[-2] else "raised"
+    return f"{text}; the rate was {direction}."
 
 
 def _json_native(value: Any) -> Any:

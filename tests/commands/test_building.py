@@ -1,4 +1,4 @@
-"""What is read of a command line becomes the schedule that Python would make."""
+"""A command line builds the schedule that the same Python code would."""
 
 import re
 
@@ -17,7 +17,7 @@ from kerasched import Sum
 from kerasched import Warmup
 from kerasched import list_schedules
 from kerasched.commands.building import build
-from kerasched.commands.expression import read
+from kerasched.commands.expression import parse_request
 from kerasched.errors import UserError
 
 pytestmark = pytest.mark.host
@@ -49,28 +49,28 @@ GOOD = {
 
 @pytest.mark.parametrize(("text", "schedule"), GOOD.items(), ids=GOOD)
 def test_an_expression_is_built(text, schedule):
-    assert build(read([text])) == schedule
+    assert build(parse_request([text])) == schedule
 
 
 @pytest.mark.parametrize("entry", list_schedules(), ids=lambda entry: entry.name)
 def test_a_name_stands_for_the_example(entry):
-    assert build(read([entry.name])) == entry.example
-    assert build(read([entry.cls.__name__])) == entry.example
+    assert build(parse_request([entry.name])) == entry.example
+    assert build(parse_request([entry.cls.__name__])) == entry.example
 
 
-def test_what_a_schedule_prints_can_be_given_back():
+def test_the_repr_of_a_schedule_is_an_expression():
     schedule = Warmup(0.5 * CosineDecay(0.1, 900, 0.01), 100, shape="cosine")
-    assert build(read([repr(schedule)])) == schedule
+    assert build(parse_request([repr(schedule)])) == schedule
 
 
 # The registry's example is CosineDecay(0.1, 1000).
 def test_a_value_replaces_that_of_the_example():
-    assert build(read(["cosine", "decay_steps=5"])) == CosineDecay(0.1, 5)
+    assert build(parse_request(["cosine", "decay_steps=5"])) == CosineDecay(0.1, 5)
 
 
-def test_a_value_may_be_a_schedule():
+def test_a_value_can_be_a_schedule():
     words = ["Warmup", "schedule=LinearDecay(0.5, 9)", "warmup_steps=3", "shape=cosine"]
-    assert build(read(words)) == Warmup(LinearDecay(0.5, 9), 3, shape="cosine")
+    assert build(parse_request(words)) == Warmup(LinearDecay(0.5, 9), 3, shape="cosine")
 
 
 SHOWN = " (`kerasched list` shows all)"
@@ -96,26 +96,26 @@ BAD = {
     "'x'": "`'x'` is not a schedule",
     "(Constant(1),)": "`(Constant(learning_rate=1.0),)` is not a schedule",
     "-Constant(1)": "Argument `schedule` of -schedule must be on the right of a*",
-    "-'x'": "a sign goes with a schedule or a number, not with `'x'`",
+    "-'x'": "a sign needs a schedule or a number, not `'x'`",
     "1/Constant(1)": "A schedule cannot be a divisor: only a number can. *",
     "Constant(1)/Constant(2)": "A schedule cannot be a divisor: only a number can. *",
     "Constant(1)/0": "Argument `divisor` of schedule / divisor must be a number above*",
     "Constant(1/0)": "division by zero",
     "Constant(1)-2": "Argument `subtracted` of Difference must be a schedule that is*",
-    "Constant(1)-'x'": "`-` goes with schedules and numbers only",
-    "'x'/2": "`/` goes with schedules and numbers only",
-    "Constant(-True)": "a sign goes with a schedule or a number, not with `True`",
-    "'x'*3": "`*` goes with schedules and numbers only",
-    "(1,)*3": "`*` goes with schedules and numbers only",
-    "Constant(1)*True": "`*` goes with schedules and numbers only",
-    "Constant(1)*'x'": "`*` goes with schedules and numbers only",
+    "Constant(1)-'x'": "`-` needs schedules or numbers on both sides",
+    "'x'/2": "`/` needs schedules or numbers on both sides",
+    "Constant(-True)": "a sign needs a schedule or a number, not `True`",
+    "'x'*3": "`*` needs schedules or numbers on both sides",
+    "(1,)*3": "`*` needs schedules or numbers on both sides",
+    "Constant(1)*True": "`*` needs schedules or numbers on both sides",
+    "Constant(1)*'x'": "`*` needs schedules or numbers on both sides",
     f"Constant({'9' * 400}*0.5)": "int too large to convert to float",
 }
 
 
 @pytest.mark.parametrize(("words", "text"), BAD.items(), ids=[w[:30] for w in BAD])
-def test_a_mistake_is_told(words, text):
+def test_a_user_error_is_reported(words, text):
     head, *values = re.split(r" (?=\w+=)", words)
     pattern = re.escape(text.rstrip("*")) + ("" if text.endswith("*") else "$")
     with pytest.raises(UserError, match="^" + pattern):
-        build(read([head, *values]))
+        build(parse_request([head, *values]))

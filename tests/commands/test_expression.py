@@ -1,4 +1,4 @@
-"""What is read of a command line, and all that is refused before anything is built."""
+"""The parser of the command line, and all that it refuses."""
 
 import ast
 import re
@@ -8,12 +8,12 @@ import pytest
 from kerasched.commands.expression import MAX_DEPTH
 from kerasched.commands.expression import MAX_LENGTH
 from kerasched.commands.expression import parse
-from kerasched.commands.expression import read
+from kerasched.commands.expression import parse_request
 from kerasched.errors import UserError
 
 pytestmark = pytest.mark.host
 
-CANNOT = "cannot be used here: an expression consists of schedule names"
+NOT_ALLOWED = "is not allowed: an expression consists of calls such as"
 
 REFUSED = {
     "attribute": "Constant(0.1).__class__",
@@ -49,8 +49,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
-def test_what_is_not_of_the_language_is_refused(text):
-    with pytest.raises(UserError, match=CANNOT):
+def test_other_syntax_of_python_is_an_error(text):
+    with pytest.raises(UserError, match=NOT_ALLOWED):
         parse(text)
 
 
@@ -59,22 +59,22 @@ def test_what_is_not_of_the_language_is_refused(text):
     ["", "Constant(", "Constant(0.1))", "import os", "x = 1", "1 2", "a\0b", "\ud800"],
     ids=ascii,
 )
-def test_what_is_no_expression_is_refused(text):
+def test_text_that_is_not_an_expression_is_an_error(text):
     with pytest.raises(UserError, match="is not an expression: "):
         parse(text)
 
 
-def test_the_part_that_is_refused_is_shown():
-    with pytest.raises(UserError, match=re.escape("`9**9` " + CANNOT)):
+def test_the_error_shows_the_invalid_part():
+    with pytest.raises(UserError, match=re.escape("`9**9` " + NOT_ALLOWED)):
         parse("Constant(9**9)")
 
 
 def nested(levels):
-    """Return calls of one in another, that many; the number is one level more."""
+    """Return nested calls with a number inside, with this many levels."""
     return "Scale(" * (levels - 1) + "1" + ")" * (levels - 1)
 
 
-def test_as_many_levels_as_are_allowed_are_read():
+def test_the_greatest_depth_is_parsed():
     assert isinstance(parse(nested(MAX_DEPTH)), ast.Call)
 
 
@@ -90,66 +90,66 @@ def test_as_many_levels_as_are_allowed_are_read():
     ],
     ids=["calls", "signs", "sums", "tuples", "many signs", "many sums"],
 )
-def test_one_level_more_is_refused(text):
-    with pytest.raises(UserError, match="levels deep, not more|is not an expression"):
+def test_a_greater_depth_is_an_error(text):
+    with pytest.raises(UserError, match="levels deep|is not an expression"):
         parse(text)
 
 
 @pytest.mark.parametrize("mark", ["(", "[", "a(", "{", "-("])
-def test_brackets_without_end_are_refused(mark):
+def test_unclosed_brackets_are_an_error(mark):
     with pytest.raises(UserError, match="is not an expression: "):
         parse(mark * (MAX_LENGTH // len(mark)))
 
 
-def test_as_many_characters_as_are_allowed_are_read():
+def test_the_greatest_length_is_parsed():
     text = f"'{'x' * (MAX_LENGTH - 2)}'"
     assert parse(text).value == "x" * (MAX_LENGTH - 2)
 
 
-def test_one_character_more_is_refused():
-    with pytest.raises(UserError, match=f"{MAX_LENGTH} characters, this has 2001"):
+def test_a_greater_length_is_an_error():
+    with pytest.raises(UserError, match=f"{MAX_LENGTH} characters, this one has 2001"):
         parse(f"'{'x' * (MAX_LENGTH - 1)}'")
 
 
 @pytest.mark.filterwarnings("error")
-def test_what_python_would_warn_of_is_read_quietly():
+def test_syntax_warnings_of_python_are_not_shown():
     assert parse(r"'\d'").value == r"\d"
 
 
-def test_a_name_is_read_with_its_values():
-    request = read(["cosine", "decay_steps=-5", "shape='a=b'"])
+def test_a_name_is_parsed_with_its_values():
+    request = parse_request(["cosine", "decay_steps=-5", "shape='a=b'"])
     assert request.head == "cosine"
     assert ast.unparse(request.values["decay_steps"]) == "-5"
     assert request.values["shape"].value == "a=b"
 
 
 @pytest.mark.parametrize("word", ["linear", "1-sqrt", "exp_range", "-x", "nan"])
-def test_a_word_needs_no_quotes(word):
-    assert read(["step", f"shape={word}"]).values["shape"].value == word
+def test_a_string_needs_no_quotes(word):
+    assert parse_request(["step", f"shape={word}"]).values["shape"].value == word
 
 
 @pytest.mark.parametrize(
     ("text", "value"), [("None", None), ("True", True), ("1e-3", 0.001), ("'5'", "5")]
 )
-def test_a_number_or_constant_is_no_word(text, value):
-    assert read(["step", f"x={text}"]).values["x"].value == value
+def test_a_number_or_constant_is_not_a_string(text, value):
+    assert parse_request(["step", f"x={text}"]).values["x"].value == value
 
 
-MISTAKES = [
-    (["step", "x"], "`x`: an argument is written key=value"),
-    (["step", "x y=1"], "`x y=1`: an argument is written key=value"),
-    (["step", "=1"], "`=1`: an argument is written key=value"),
+ERRORS = [
+    (["step", "x"], "`x`: write an argument as key=value"),
+    (["step", "x y=1"], "`x y=1`: write an argument as key=value"),
+    (["step", "=1"], "`=1`: write an argument as key=value"),
     (["step", "x=1", "x=2"], "argument x is given twice"),
     (["step", "x="], "`` is not an expression: invalid syntax"),
     (
         ["Constant(1)", "x=1"],
-        "`x=1`: key=value goes with a name; in an expression, write it inside of the "
-        "call",
+        "`x=1`: key=value needs a name before it; in an expression, write arguments "
+        "inside the call",
     ),
 ]
 
 
-@pytest.mark.parametrize(("words", "text"), MISTAKES, ids=lambda case: str(case)[:20])
-def test_a_mistake_is_told(words, text):
+@pytest.mark.parametrize(("words", "text"), ERRORS, ids=lambda case: str(case)[:20])
+def test_a_user_error_is_reported(words, text):
     with pytest.raises(UserError, match="^" + re.escape(text) + "$"):
-        read(words)
+        parse_request(words)

@@ -1,4 +1,4 @@
-"""`kerasched info` as its user meets it."""
+"""The output of `kerasched info`."""
 
 import os
 import platform
@@ -27,18 +27,18 @@ def _info(capsys):
     return run
 
 
-def test_the_backend_is_named(info):
+def test_the_backend_is_shown(info):
     assert info()["backend"] == f"{BACKEND} (Keras {keras.__version__})"
 
 
-def test_versions_and_the_processor_are_named(info):
+def test_versions_and_the_processor_are_shown(info):
     found = info()
     assert found["kerasched"] == kerasched.__version__
     assert found["Python"] == f"{platform.python_version()} (NumPy {np.__version__})"
     assert found["processor"].endswith(f"{os.cpu_count()} cores")
 
 
-def test_a_tested_version_is_told_from_another_one(info, monkeypatch):
+def test_tested_and_untested_versions_are_marked(info, monkeypatch):
     version = tested.installed(BACKEND)
     monkeypatch.setattr(tested, "TESTED", {BACKEND: (version, "99.0")})
     assert info()["framework"].endswith(f" {version}, tested")
@@ -49,7 +49,7 @@ def test_a_tested_version_is_told_from_another_one(info, monkeypatch):
 
 
 @pytest.mark.skipif(bool(native.missing), reason="the extension is not installed")
-def test_where_the_kernel_runs_its_machine_is_told(info):
+def test_the_kernel_is_shown_with_instruction_set_and_threads(info):
     found = info()
     assert found["update"] == "the compiled kernel"
     assert found["instruction set"] == native.instruction_set()
@@ -62,7 +62,7 @@ def test_where_the_kernel_runs_its_machine_is_told(info):
         assert tuple(map(int, offered[0].split("."))) >= native.ffi_version()
 
 
-def test_who_forbids_the_kernel_is_told(info, monkeypatch):
+def test_the_variable_that_disables_the_kernel_is_shown(info, monkeypatch):
     monkeypatch.setenv("KERASCHED_FUSED", "0")
     found = info()
     assert found["update"] == "Keras's own operations"
@@ -70,7 +70,7 @@ def test_who_forbids_the_kernel_is_told(info, monkeypatch):
     assert found["KERASCHED_FUSED"] == "0"
 
 
-def test_an_extension_that_is_absent_is_told_without_a_warning(info, monkeypatch):
+def test_a_missing_extension_is_shown_without_a_warning(info, monkeypatch):
     monkeypatch.setattr(native, "missing", "the compiled extension is not installed")
     dispatch._warn.cache_clear()
     found = info()
@@ -79,6 +79,6 @@ def test_an_extension_that_is_absent_is_told_without_a_warning(info, monkeypatch
 
 
 @pytest.mark.skipif(bool(native.missing), reason="the extension is not installed")
-def test_a_variable_that_makes_no_sense_is_told(info, monkeypatch):
+def test_an_invalid_environment_variable_is_shown(info, monkeypatch):
     monkeypatch.setenv("KERASCHED_NUM_THREADS", "many")
     assert "must be a positive integer" in info()["threads"]

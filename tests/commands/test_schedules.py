@@ -1,4 +1,4 @@
-"""`kerasched list`, `show` and `plot` as their user meets them."""
+"""The output and the errors of `kerasched list`, `show` and `plot`."""
 
 import os
 import re
@@ -18,7 +18,7 @@ BACKEND = keras.backend.backend()
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Work in an empty folder, and leave the environment as it was."""
+    """Change to an empty folder, and restore the environment afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setenv("KERAS_BACKEND", BACKEND)
@@ -26,7 +26,7 @@ def here(tmp_path, monkeypatch):
 
 
 def run(*words, **environment):
-    """Run the command in a process of its own whose output is a pipe."""
+    """Run the command in its own process, with its output in a pipe."""
     kept = {**os.environ, "PYTHONUTF8": "1", "KERAS_BACKEND": BACKEND, **environment}
     kept.pop("FORCE_COLOR", None)
     kept = {name: value for name, value in kept.items() if value is not None}
@@ -86,21 +86,34 @@ def test_the_curve_is_drawn_from_its_peak_to_its_end(cosine):
     assert curve[-1].endswith("▁")
 
 
+# 0.1 for the first of 2 steps, and for steps 0 to 4 of 6.
+@pytest.mark.parametrize(
+    ("boundary", "last_step", "full"), [(1, 1, 30), (5, 5, 50), (3, 5, 30)]
+)
+def test_the_columns_of_the_curve_are_at_equal_distances(
+    boundary, last_step, full, capsys
+):
+    schedule = f"PiecewiseConstant(({boundary},), (0.1, 0.0))"
+    text = shown(capsys, "show", schedule, "--steps", str(last_step))
+    curve = [line for line in text.splitlines() if line.startswith("0.1 | ")]
+    assert curve == [f"0.1 | {'█' * full}{' ' * (60 - full)}"]
+
+
 def test_the_last_step_shown_can_be_chosen(capsys):
     assert "\nsteps 0 to 7, rates" in shown(capsys, "show", "cosine", "--steps", "7")
 
 
-def test_brackets_of_a_formula_are_shown_as_they_are(capsys):
+def test_brackets_of_a_formula_are_no_markup(capsys):
     text = shown(capsys, "show", "chain")
     assert "schedules[i](step - boundaries[i - 1]), i = number" in text
 
 
-def test_a_rate_beyond_all_bounds_is_shown(capsys):
+def test_a_diverging_rate_is_shown(capsys):
     text = shown(capsys, "show", "ExponentialDecay(1.0, 1, 10.0)", "--steps", "400")
     assert "steps 0 to 400, rates 1 to 8.98847e+307" in text
 
 
-def test_a_picture_is_written_and_told(capsys, here):
+def test_a_picture_is_written_and_reported(capsys, here):
     text = shown(capsys, "plot", "Warmup(cosine(0.1, 900), 100)", "-o", "picture.png")
     assert text == "picture  picture.png  (Warmup, steps 0 to 1100)\n"
     assert (here / "picture.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
@@ -111,7 +124,7 @@ def test_the_last_step_drawn_can_be_chosen(capsys):
     assert text == "picture  picture.svg  (StepDecay, steps 0 to 9)\n"
 
 
-MISTAKES = {
+USER_ERRORS = {
     "unknown name": ["show", "cosin"],
     "wrong value": ["show", "step", "decay_steps=0"],
     "import": ["show", "__import__('os')"],
@@ -120,8 +133,8 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("words", MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_told_in_one_line(words, capsys, here):
+@pytest.mark.parametrize("words", USER_ERRORS.values(), ids=USER_ERRORS)
+def test_a_user_error_is_one_line(words, capsys, here):
     assert main(words) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -130,7 +143,7 @@ def test_a_mistake_is_told_in_one_line(words, capsys, here):
     assert list(here.iterdir()) == []
 
 
-def test_a_picture_that_cannot_be_written_is_told(capsys, monkeypatch):
+def test_a_picture_that_cannot_be_written_is_a_user_error(capsys, monkeypatch):
     def refuse(*arguments, **options):
         raise OSError(28, "No space left on device")
 
@@ -148,7 +161,7 @@ def test_a_pipe_gets_wide_lines_without_colours():
     assert longest.summary.encode() in done.stdout
 
 
-def test_a_mistake_that_needs_keras_is_one_line_too():
+def test_a_user_error_found_after_loading_keras_is_one_line():
     done = run("show", "cosin")
     assert (done.returncode, done.stdout) == (2, b"")
     line = "kerasched: error: unknown schedule `cosin`: did you mean cosine"
@@ -156,14 +169,14 @@ def test_a_mistake_that_needs_keras_is_one_line_too():
     assert done.stderr.count(b"\n") == 1
 
 
-def test_an_output_in_ascii_gets_what_it_can_show():
+def test_ascii_output_has_an_ascii_chart():
     done = run("show", "cosine", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, b"")
     assert re.search(rb"\n0.1 \| ###", done.stdout)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
-def test_a_terminal_gets_no_colours_if_none_are_wanted():
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_no_color_is_respected_in_a_terminal():
     import pty
 
     ours, theirs = pty.openpty()

@@ -1,4 +1,4 @@
-"""The commands' mistakes and `kerasched demo`, each in a process of its own."""
+"""User errors of all commands, and `kerasched demo` in a process of its own."""
 
 import json
 import os
@@ -21,8 +21,8 @@ BACKEND = keras.backend.backend()
 SCRIPT = shutil.which("kerasched", path=Path(sys.executable).parent)
 COMMANDS = {"module": [sys.executable, "-m", "kerasched"], "script": [SCRIPT]}
 
-# Arguments that are wrong, and a part of the line that says so.
-MISTAKES = {
+# Invalid command lines, each with a part of its error.
+USER_ERRORS = {
     "long name": (f"demo --save {'m' * 300}.keras", "cannot be written: File name too"),
     "no command": ("", "required: COMMAND"),
     "unknown command": ("train", "invalid choice: 'train'"),
@@ -41,10 +41,16 @@ MISTAKES = {
     "unknown backend": ("demo --backend numpy", "invalid choice: 'numpy'"),
     "data alone": ("demo --data good.csv", "--data and --target go together"),
     "target alone": ("demo --target kind", "--data and --target go together"),
-    "save suffix": ("demo --save m.h5", "--save m.h5: the name must end in .keras"),
-    "save nowhere": ("demo --save no/m.keras", "there is no directory no"),
-    "save directory": ("demo --save d.keras", "--save d.keras: this is a directory"),
-    "plot suffix": ("demo --plot p.gif", "--plot p.gif: the name must end in .png or"),
+    "save suffix": (
+        "demo --save m.h5",
+        "--save m.h5: the file name must end in .keras",
+    ),
+    "save nowhere": ("demo --save no/m.keras", "no such directory: no"),
+    "save directory": ("demo --save d.keras", "--save d.keras: is a directory"),
+    "plot suffix": (
+        "demo --plot p.gif",
+        "--plot p.gif: the file name must end in .png or",
+    ),
     "missing data": ("demo --data no.csv --target kind", "no.csv: cannot be read"),
     "empty data": ("demo --data empty.csv --target kind", "the file is empty"),
     "unknown target": ("demo --data good.csv --target b", "no column 'b'"),
@@ -52,15 +58,18 @@ MISTAKES = {
     "bad cell": ("demo --data words.csv --target kind", "column 'a': not a number"),
     "one class": ("demo --data one.csv --target kind", "must hold two classes"),
     "no schedule": ("show", "required: NAME"),
-    "no value": ("show cosine decay_steps", "`decay_steps`: an argument is written"),
-    "attribute": ("show Constant(1).clip()", "`Constant(1).clip()` cannot be used"),
-    "large power": ("plot 9**9**9 -o p.png", "`9**9**9` cannot be used here"),
+    "no value": ("show cosine decay_steps", "`decay_steps`: write an argument as"),
+    "attribute": ("show Constant(1).clip()", "`Constant(1).clip()` is not allowed"),
+    "large power": ("plot 9**9**9 -o p.png", "`9**9**9` is not allowed"),
     "deep": (f"show {'Scale(' * 300}", "is not an expression"),
     "step 0": ("show cosine --steps 0", "from 1 to 2147483647) value: '0'"),
     "late step": ("show cosine --steps 2147483648", "2147483647) value: '2147483648'"),
     "no output": ("plot cosine", "required: -o/--output"),
-    "output suffix": ("plot cosine -o p.gif", "p.gif: the name must end in .png or"),
-    "output nowhere": ("plot cosine -o no/p.png", "there is no directory no"),
+    "output suffix": (
+        "plot cosine -o p.gif",
+        "p.gif: the file name must end in .png or",
+    ),
+    "output nowhere": ("plot cosine -o no/p.png", "no such directory: no"),
     "few rows": ("demo --data good.csv --target kind", "2 rows are fewer than one"),
 }
 FILES = {
@@ -70,7 +79,7 @@ FILES = {
     "words.csv": "a,kind\none,no\n2,yes\n",
     "one.csv": "a,kind\n1,no\n2,no\n",
 }
-# An import of this Keras is seen, and ends the process.
+# A Keras whose import leaves a trace and ends the process.
 TRAP = """
 from pathlib import Path
 Path(__file__).with_name("imported").touch()
@@ -78,10 +87,33 @@ raise SystemExit("Keras was imported")
 """
 
 
-def call(command, folder, backend="numpy", search_path=()):
-    """Run a command in a folder, with folders to look for modules in first.
+# Runs several command lines. It is started as the command is, without Keras.
+RUN_ALL = """
+import contextlib, io, json, sys
+sys.argv = ["kerasched"]
+from kerasched.cli import main
+answers = {}
+for name, words in json.load(sys.stdin).items():
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main(words)
+        except SystemExit as error:
+            code = error.code
+    answers[name] = [code, out.getvalue(), err.getvalue()]
+print(json.dumps(answers))
+"""
 
-    The environment names a backend, one that cannot train unless another is given.
+
+def call(command, folder, backend="numpy", search_path=(), text=None):
+    """Run a command in a folder.
+
+    Args:
+        command: the words of the command line.
+        folder: the working directory.
+        backend: KERAS_BACKEND. The default is a backend that cannot train.
+        search_path: folders to prepend to PYTHONPATH.
+        text: standard input.
     """
     places = [*map(str, search_path), os.environ.get("PYTHONPATH", "")]
     environment = {
@@ -96,6 +128,7 @@ def call(command, folder, backend="numpy", search_path=()):
         command,
         cwd=folder,
         env=environment,
+        input=text,
         capture_output=True,
         encoding="utf-8",
         timeout=300,
@@ -103,7 +136,7 @@ def call(command, folder, backend="numpy", search_path=()):
 
 
 def listing(folder):
-    """Return all that is in a folder: names, contents and times of change."""
+    """Return the files of a folder with their contents and modification times."""
     return {
         path.relative_to(folder): (
             path.stat().st_mtime_ns,
@@ -113,94 +146,110 @@ def listing(folder):
     }
 
 
-class Answer:
-    """What the command did about a mistake."""
+class Answers:
+    """What command lines did in a folder with a Keras that cannot be imported."""
 
-    def __init__(self, command, mistake, folder):
-        arguments, self.part = MISTAKES[mistake]
-        work, trap = folder / "work", folder / "trap"
-        (work / "d.keras").mkdir(parents=True)
+    def __init__(self, folder):
+        self.work, self.trap = folder / "work", folder / "trap"
+        (self.work / "d.keras").mkdir(parents=True)
         for name, text in FILES.items():
-            (work / name).write_text(text)
-        (trap / "keras").mkdir(parents=True)
-        (trap / "keras" / "__init__.py").write_text(TRAP)
-        self.before = listing(work)
-        self.process = call(
-            [*COMMANDS[command], *arguments.split()], work, BACKEND, [trap]
-        )
-        self.after = listing(work)
-        self.keras_was_imported = (trap / "keras" / "imported").exists()
+            (self.work / name).write_text(text)
+        (self.trap / "keras").mkdir(parents=True)
+        (self.trap / "keras" / "__init__.py").write_text(TRAP)
+        self.before = listing(self.work)
+
+    def call(self, command, text=None):
+        return call(command, self.work, BACKEND, [self.trap], text)
+
+    @property
+    def keras_was_imported(self):
+        return (self.trap / "keras" / "imported").exists()
 
 
-# The installed script differs only in how it is started.
-CALLS = [("module", mistake) for mistake in MISTAKES]
-CALLS += [("script", mistake) for mistake in ("no command", "bad cell", "one class")]
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """All user errors in one process, and some of them in processes of their own."""
+    answers = Answers(tmp_path_factory.mktemp("user_errors"))
+    lines = {name: words.split() for name, (words, _) in USER_ERRORS.items()}
+    done = answers.call([sys.executable, "-c", RUN_ALL], json.dumps(lines))
+    answers.all = {
+        ("together", n): a for n, a in json.loads(done.stdout or "{}").items()
+    }
+    for start, name in CALLS:
+        done = answers.call([*COMMANDS[start], *lines[name]])
+        answers.all[start, name] = done.returncode, done.stdout, done.stderr
+    return answers
 
 
-@pytest.fixture(scope="module", params=CALLS, ids="-".join)
-def answer(request, tmp_path_factory):
-    return Answer(*request.param, tmp_path_factory.mktemp("mistake"))
-
-
-@pytest.mark.host
-def test_a_mistake_ends_with_exit_code_2(answer):
-    assert answer.process.returncode == 2
-
-
-@pytest.mark.host
-def test_a_mistake_is_told_in_one_line(answer):
-    assert answer.process.stderr.count("\n") == 1
-    assert answer.process.stderr.endswith("\n")
-
-
-@pytest.mark.host
-def test_the_line_on_a_mistake_names_the_command(answer):
-    assert answer.process.stderr.startswith("kerasched: error: ")
+CALLS = [(start, name) for start in COMMANDS for name in ("no command", "one class")]
+each_user_error = pytest.mark.parametrize(
+    ("start", "name"), [*(("together", name) for name in USER_ERRORS), *CALLS]
+)
 
 
 @pytest.mark.host
-def test_the_line_on_a_mistake_says_what_is_wrong(answer):
-    assert answer.part in answer.process.stderr
+@each_user_error
+def test_a_user_error_ends_with_exit_code_2(start, name, answers):
+    code, _, _ = answers.all[start, name]
+    assert code == 2
 
 
 @pytest.mark.host
-def test_a_mistake_leaves_the_output_empty(answer):
-    assert answer.process.stdout == ""
+@each_user_error
+def test_a_user_error_is_one_line_that_names_the_command(start, name, answers):
+    _, _, errors = answers.all[start, name]
+    assert errors.startswith("kerasched: error: ")
+    assert errors.endswith("\n")
+    assert errors.count("\n") == 1
 
 
 @pytest.mark.host
-def test_a_mistake_leaves_the_folder_as_it_was(answer):
-    assert answer.after == answer.before
+@each_user_error
+def test_a_user_error_says_what_is_wrong(start, name, answers):
+    _, _, errors = answers.all[start, name]
+    assert USER_ERRORS[name][1] in errors
 
 
 @pytest.mark.host
-def test_a_mistake_is_answered_without_keras(answer):
-    assert not answer.keras_was_imported
+@each_user_error
+def test_a_user_error_leaves_standard_output_empty(start, name, answers):
+    _, output, _ = answers.all[start, name]
+    assert output == ""
+
+
+@pytest.mark.host
+def test_user_errors_leave_the_folder_unchanged(answers):
+    assert listing(answers.work) == answers.before
+
+
+@pytest.mark.host
+def test_user_errors_are_reported_without_keras(answers):
+    assert not answers.keras_was_imported
 
 
 @pytest.mark.host
 @pytest.mark.parametrize(
     "words", ["-mkerasched", "-Im kerasched", "-W ignore -m kerasched"]
 )
-def test_the_module_may_be_named_in_other_ways(words, tmp_path):
+def test_python_can_run_the_module_in_other_ways(words, tmp_path):
     process = call([sys.executable, *words.split(), "demo", "--epochs", "0"], tmp_path)
     assert process.stderr.startswith("kerasched: error: ")
     assert process.stderr.count("\n") == 1
 
 
 @pytest.mark.host
-def test_a_reader_that_has_gone_is_no_traceback(here, monkeypatch, capfd):
+def test_a_closed_pipe_prints_no_traceback(here, monkeypatch, capfd):
     def close(*arguments):
+        monkeypatch.setattr("os.dup2", lambda *descriptors: None)
         raise BrokenPipeError
 
     monkeypatch.setattr("kerasched.demo.run.run", close)
-    monkeypatch.setattr("os.dup2", lambda *descriptors: None)
     assert main(["demo", "--json"]) == 1
     assert capfd.readouterr().err == ""
 
 
 @pytest.mark.host
-def test_a_run_without_a_mistake_would_have_sprung_the_trap(tmp_path):
+def test_a_valid_command_line_imports_the_trap(tmp_path):
     (tmp_path / "keras").mkdir()
     (tmp_path / "keras" / "__init__.py").write_text(TRAP)
     call([*COMMANDS["module"], "demo"], tmp_path, BACKEND, [tmp_path])
@@ -208,7 +257,7 @@ def test_a_run_without_a_mistake_would_have_sprung_the_trap(tmp_path):
 
 
 @pytest.mark.host
-def test_an_unknown_backend_in_the_environment_is_a_mistake(tmp_path):
+def test_an_unknown_backend_in_the_environment_is_a_user_error(tmp_path):
     process = call([*COMMANDS["module"], "demo"], tmp_path, "numpy")
     assert process.stderr == (
         "kerasched: error: backend 'numpy' cannot train: "
@@ -218,14 +267,14 @@ def test_an_unknown_backend_in_the_environment_is_a_mistake(tmp_path):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """Make a folder and an environment of its own for the command in this process."""
+    """Change to an empty folder, and restore the environment afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERAS_BACKEND", BACKEND)
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 @pytest.mark.parametrize(("iterations_loaded", "code"), [(90, 0), (89, 1)])
-def test_the_exit_code_tells_a_model_that_did_not_come_back(
+def test_the_exit_code_is_1_if_the_model_was_not_restored(
     iterations_loaded, code, here, monkeypatch
 ):
     trace = Trace(BACKEND, "made by the test", ("no", "yes"))
@@ -236,7 +285,7 @@ def test_the_exit_code_tells_a_model_that_did_not_come_back(
     assert main(["demo", "--json"]) == code
 
 
-def test_an_interrupted_run_is_told_in_one_line(here, monkeypatch, capsys):
+def test_an_interrupt_prints_one_line(here, monkeypatch, capsys):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
@@ -245,13 +294,15 @@ def test_an_interrupted_run_is_told_in_one_line(here, monkeypatch, capsys):
     assert capsys.readouterr().err == "kerasched: interrupted\n"
 
 
-def test_another_backend_than_the_one_that_runs_is_a_mistake(here, monkeypatch, capsys):
-    monkeypatch.setattr("kerasched.demo.settings.require", lambda *arguments: None)
+def test_another_backend_than_the_loaded_one_is_a_user_error(here, monkeypatch, capsys):
+    monkeypatch.setattr(
+        "kerasched.commands.backend.check_installed", lambda *arguments: None
+    )
     other = "torch" if BACKEND == "jax" else "jax"
     assert main(["demo", "--backend", other]) == 2
     assert capsys.readouterr().err == (
         f"kerasched: error: Keras already runs on {BACKEND} in this process: "
-        f"{other} needs a process of its own\n"
+        f"start a new process to use {other}\n"
     )
 
 
@@ -262,7 +313,7 @@ def json_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def json_run(json_folder):
-    """The process of a good run with --json, on the built-in table."""
+    """The process of a run with --json on the built-in table."""
     arguments = ["demo", "--json", "--backend", BACKEND, "--save", "model.keras"]
     return call([*COMMANDS["module"], *arguments], json_folder)
 
@@ -272,16 +323,20 @@ def trace(json_run):
     return json.loads(json_run.stdout)
 
 
-def test_a_good_run_ends_with_exit_code_0(json_run):
+def test_a_valid_run_ends_with_exit_code_0(json_run):
     assert json_run.returncode == 0, json_run.stderr
 
 
-def test_the_output_of_json_is_one_object_in_one_line(json_run):
+def test_log_messages_of_tensorflow_are_not_printed(json_run):
+    assert "oneDNN" not in json_run.stderr
+
+
+def test_json_output_is_one_object_on_one_line(json_run):
     assert type(json.loads(json_run.stdout)) is dict
     assert json_run.stdout.count("\n") == 1
 
 
-def test_the_run_is_on_the_backend_that_was_named(trace):
+def test_the_run_uses_the_given_backend(trace):
     assert trace["backend"] == BACKEND
 
 
@@ -310,7 +365,7 @@ def test_every_step_has_its_loss(trace):
     assert all(type(loss) is float for loss in losses)
 
 
-def test_the_stages_are_told_in_their_order(trace):
+def test_the_stages_are_in_order(trace):
     stages = [(stage["name"], stage["shape"]) for stage in trace["stages"]]
     assert stages == [
         ("data", [569, 10]),
@@ -326,7 +381,7 @@ def test_a_fifth_of_the_rows_is_held_out(trace):
 
 # After 90 steps the rate is halved for the third time, 0.1 / 2**3; the optimizer has
 # it in float32.
-def test_a_fresh_process_finds_all_that_was_saved(trace):
+def test_a_fresh_process_restores_everything(trace):
     assert trace["reloaded"] == {
         "path": "model.keras",
         "predictions_equal": True,
@@ -350,10 +405,10 @@ def test_the_saved_model_is_an_archive_of_keras(json_run, json_folder):
 
 @pytest.fixture(scope="module")
 def text_folder(tmp_path_factory):
-    """A folder with a table of 60 points, called above where y is more than x."""
+    """A folder with a table of 60 points, labelled by whether y is above x."""
     folder = tmp_path_factory.mktemp("text")
     points = np.random.default_rng(0).uniform(-1.0, 1.0, (60, 2))
-    # Class names that look like the terminal library's markup.
+    # Class names that look like markup of rich.
     rows = [f"{x},{'[above]' if y > x else '[/below]'},{y}" for x, y in points]
     (folder / "points.csv").write_text("\n".join(["x,[b]side,y", *rows]))
     return folder
@@ -361,21 +416,23 @@ def text_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def text_run(text_folder):
-    """The process of a good run that is read by a person, on that table."""
+    """The process of a run with text output on that table."""
     arguments = "--data points.csv --target [b]side --batch-size 8 --plot picture.png"
     command = [*COMMANDS["module"], "demo", "--backend", BACKEND, *arguments.split()]
     return call(command, text_folder)
 
 
 @pytest.mark.host
-def test_names_of_the_user_are_shown_as_they_are(text_run):
+def test_class_names_are_printed_without_markup(text_run):
     text = " ".join(text_run.stdout.split())
     names = r"\[(above|/below)\]"
-    assert re.search(f"a held-out row is called {names}, it is {names}", text)
+    assert re.search(
+        f"a held-out row is predicted as {names}, its class is {names}", text
+    )
 
 
 @pytest.mark.host
-def test_a_good_run_on_a_table_of_ones_own_ends_with_exit_code_0(text_run):
+def test_a_run_on_a_csv_file_ends_with_exit_code_0(text_run):
     assert text_run.returncode == 0, text_run.stderr
 
 
@@ -384,14 +441,14 @@ def test_a_good_run_on_a_table_of_ones_own_ends_with_exit_code_0(text_run):
     "line",
     [
         "data  60 x 2  (points.csv)",
-        "normalised  48 x 2  (0..1 by the minimum and maximum of these 48 rows)",
+        "normalised  48 x 2  (scaled to 0..1 by the range of these 48 rows)",
         "model input  8 x 2  (the first batch)",
-        "prediction  1 x 1  (1 x 2 -> 1 x 1: a held-out row is called ",
+        "prediction  1 x 1  (1 x 2 -> 1 x 1: a held-out row is predicted as ",
         "saved  kerasched-demo.keras, loaded in a fresh process:",
         "picture  picture.png",
     ],
 )
-def test_a_stage_is_shown_by_name_and_shape(line, text_run):
+def test_a_stage_is_printed_with_name_and_shape(line, text_run):
     assert any(shown.startswith(line) for shown in text_run.stdout.splitlines())
 
 
@@ -432,11 +489,11 @@ def test_the_largest_loss_has_the_longest_bar(text_run):
         "predictions are bit-equal",
         "the schedule is equal",
         # 6 steps in each of 6 epochs; the rate is then halved for the third time.
-        "optimizer.iterations came back: 36",
-        "one more step was made at rate 0.0125",
+        "optimizer.iterations was restored: 36",
+        "training continued at learning rate 0.0125",
     ],
 )
-def test_what_came_back_is_shown_with_a_yes(fact, text_run):
+def test_each_restored_fact_is_shown_with_a_yes(fact, text_run):
     assert f"    yes  {fact}" in text_run.stdout.splitlines()
 
 

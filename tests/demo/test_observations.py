@@ -1,4 +1,4 @@
-"""What the demo says of each epoch, and how its trace becomes JSON."""
+"""The demo's observation on each epoch, and the JSON of its trace."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from kerasched.demo.trace import observe
 
 pytestmark = pytest.mark.host
 
-NOT_FINITE = "The loss is not a finite number: the rate is too high."
+NOT_FINITE = "The loss is not finite: the rate is too high."
 FAITHFUL = Reloaded(
     path="model.keras",
     predictions_equal=True,
@@ -34,7 +34,7 @@ FAITHFUL = Reloaded(
         pytest.param(
             [0.7],
             [0.1],
-            "First epoch: nothing to compare with yet.",
+            "First epoch: nothing to compare with.",
             id="first",
         ),
         pytest.param([math.nan], [0.1], NOT_FINITE, id="first-nan"),
@@ -51,13 +51,13 @@ FAITHFUL = Reloaded(
         pytest.param(
             [128.0, 127.0],
             [0.1, 0.1],
-            "Plateau: the loss moved by less than 1%.",
+            "Plateau: the loss changed by less than 1%.",
             id="plateau-falling",
         ),
         pytest.param(
             [128.0, 129.0],
             [0.1, 0.1],
-            "Plateau: the loss moved by less than 1%.",
+            "Plateau: the loss changed by less than 1%.",
             id="plateau-rising",
         ),
         # (99 - 100) / 100 = -0.01, not less than 0.01
@@ -67,25 +67,25 @@ FAITHFUL = Reloaded(
         pytest.param(
             [1.0, 0.75],
             [0.1, 0.05],
-            "The loss fell by 25%, the rate was lowered.",
+            "The loss fell by 25%; the rate was lowered.",
             id="fell-lowered",
         ),
         pytest.param(
             [1.0, 0.75],
             [0.05, 0.1],
-            "The loss fell by 25%, the rate was raised.",
+            "The loss fell by 25%; the rate was raised.",
             id="fell-raised",
         ),
         pytest.param(
             [0.5, 0.75],
             [0.05, 0.1],
-            "The loss rose by 50%: the rate may be too high, the rate was raised.",
+            "The loss rose by 50%: the rate may be too high; the rate was raised.",
             id="rose-raised",
         ),
         pytest.param(
             [128.0, 127.0],
             [0.1, 0.05],
-            "Plateau: the loss moved by less than 1%, the rate was lowered.",
+            "Plateau: the loss changed by less than 1%; the rate was lowered.",
             id="plateau-lowered",
         ),
         # Only the last two count: 1 -> 0.5, and the rate as it was.
@@ -95,7 +95,7 @@ FAITHFUL = Reloaded(
         pytest.param(
             [0.0, 0.0],
             [0.1, 0.1],
-            "Plateau: the loss moved by less than 1%.",
+            "Plateau: the loss changed by less than 1%.",
             id="stays-0",
         ),
         pytest.param([0.7, math.nan], [0.1, 0.1], NOT_FINITE, id="nan"),
@@ -104,18 +104,18 @@ FAITHFUL = Reloaded(
         pytest.param(
             [math.nan, 0.7],
             [0.1, 0.05],
-            "The loss is a finite number again.",
+            "The loss is finite again.",
             id="back-from-nan",
         ),
         pytest.param(
             [math.inf, 0.7],
             [0.1, 0.1],
-            "The loss is a finite number again.",
+            "The loss is finite again.",
             id="back-from-inf",
         ),
     ],
 )
-def test_an_epoch_is_described_by_its_numbers(losses, rates, sentence):
+def test_an_epoch_is_compared_with_the_one_before(losses, rates, sentence):
     assert observe(losses, rates) == sentence
 
 
@@ -162,7 +162,7 @@ def test_a_finite_trace_keeps_its_numbers_in_json():
     }
 
 
-def test_a_trace_without_results_has_null_in_their_place():
+def test_a_trace_without_results_has_null_values():
     trace = Trace("jax", "table.csv", ("no", "yes")).to_json()
     assert [trace["training"], trace["held_out"], trace["reloaded"]] == [None] * 3
 
@@ -195,13 +195,13 @@ def test_the_json_of_a_diverged_trace_is_strict_json():
     json.dumps(trace.to_json(), allow_nan=False)
 
 
-def test_a_model_that_came_back_as_it_was_is_faithful():
+def test_a_restored_model_is_faithful():
     assert FAITHFUL.faithful is True
 
 
 # The rate of a step is computed in float32, within 5e-6 of the one in float64.
 @pytest.mark.parametrize("rate", [0.0125 * (1 + 4e-6), 0.0125 * (1 - 4e-6)])
-def test_a_rate_as_near_as_float32_is_faithful(rate):
+def test_a_rate_within_float32_rounding_is_faithful(rate):
     assert dataclasses.replace(FAITHFUL, next_learning_rate=rate).faithful is True
 
 
@@ -222,5 +222,5 @@ def test_a_rate_as_near_as_float32_is_faithful(rate):
     ],
     ids=lambda fact: "-".join(f"{name}={value}" for name, value in fact.items()),
 )
-def test_a_model_with_one_fact_off_is_not_faithful(fact):
+def test_a_model_with_one_difference_is_not_faithful(fact):
     assert dataclasses.replace(FAITHFUL, **fact).faithful is False

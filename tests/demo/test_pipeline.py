@@ -1,4 +1,4 @@
-"""The demo's pipeline in this process, against hand-made references."""
+"""The stages of the demo, compared with references computed here."""
 
 import json
 import math
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from kerasched.demo import pipeline
-from kerasched.demo.settings import Settings
 from kerasched.demo.table import Table
 from kerasched.demo.table import built_in_table
+from kerasched.demo.trace import Settings
 from kerasched.demo.trace import Trace
 from kerasched.errors import UserError
 
@@ -20,7 +20,7 @@ SEEDS = (0, 1, 2, 3, 4)
 
 
 def ignore(stage):
-    """Stand for a listener to the stages."""
+    """Do nothing with a stage."""
 
 
 def table_of(features, labels):
@@ -39,7 +39,7 @@ def numbered_table():
 
 
 def numbers_of(parts):
-    """Return the rows' numbers in both parts, told by the order of their first cells.
+    """Return the rows' numbers in both splits, recovered from their first cells.
 
     The scaler keeps the order, whatever it was fitted on.
     """
@@ -153,7 +153,7 @@ def recorded():
     return Recorded()
 
 
-# Keras tells the mean of the epoch so far, in float32. A batch's own loss is the
+# Keras logs the mean of the epoch so far, in float32. A batch's own loss is the
 # difference of two sums of at most 72 rows, over its 8 or 16 rows: an error of a few
 # units of 2**-24 in the mean is up to 2 * 72 / 8 = 18 times as large in the loss.
 def test_the_recorder_finds_the_loss_of_each_batch(recorded):
@@ -162,11 +162,11 @@ def test_the_recorder_finds_the_loss_of_each_batch(recorded):
 
 
 # Two epochs of 5 steps at one rate, and the third at half of it.
-def test_the_recorder_notes_the_rate_of_each_step(recorded):
+def test_the_recorder_records_the_rate_of_each_step(recorded):
     assert recorded.rates == [0.1] * 10 + [0.05] * 5
 
 
-def test_the_recorder_notes_the_rate_of_a_training_that_goes_on(recorded):
+def test_the_recorder_records_the_rates_of_a_second_fit(recorded):
     assert recorded.later_rates == [0.05] * 5
 
 
@@ -230,7 +230,7 @@ def test_a_seed_repeats_the_training(reference):
     assert run(SEEDS[0], epochs=1).step_losses == reference[0].step_losses[:15]
 
 
-def test_another_seed_trains_otherwise_on_the_same_rows():
+def test_another_seed_trains_differently_on_the_same_rows():
     parts = pipeline.prepare(numbered_table(), 0, ignore)
     first, second = (train(parts, seed=seed, epochs=1) for seed in (0, 1))
     assert first.step_losses != second.step_losses
@@ -246,12 +246,14 @@ def test_a_training_that_diverges_ends_in_strict_json():
     json.dumps(trace.to_json(), allow_nan=False)
 
 
-def test_predictions_that_are_no_numbers_end_in_a_trace_or_in_one_sentence():
+def test_predictions_that_are_not_finite_end_in_a_trace_or_a_user_error():
     def diverge():
         return run(0, learning_rate=1e20, momentum=1.0, epochs=2)
 
     if BACKEND == "torch":  # Its cross-entropy raises on them.
-        with pytest.raises(UserError, match="the training diverged, its predictions"):
+        with pytest.raises(
+            UserError, match="the training diverged and its predictions"
+        ):
             diverge()
     else:
         assert not diverge().training.loss < 1.0
@@ -263,7 +265,7 @@ def test_a_training_that_diverges_does_not_learn():
 
 
 class Sure:
-    """A model that gives one probability for every row."""
+    """A model that predicts one probability for every row."""
 
     def __init__(self, probability):
         self.probability = probability
@@ -275,11 +277,11 @@ class Sure:
 @pytest.mark.parametrize(
     ("probability", "name"), [(0.25, "no"), (0.5, "no"), (0.75, "yes")]
 )
-def test_a_prediction_is_called_by_the_likelier_class(probability, name):
+def test_a_prediction_names_the_likelier_class(probability, name):
     stages = []
     x, y = np.zeros((3, 2), "float32"), np.ones((3, 1), "float32")
-    parts = pipeline.Parts(x, y, x, y)
+    parts = pipeline.Split(x, y, x, y)
     trace = Trace(BACKEND, "made by the test", ("no", "yes"))
     pipeline.predict(Sure(probability), parts, trace, stages.append)
-    note = f"1 x 2 -> 1 x 1: a held-out row is called {name}, it is yes"
+    note = f"1 x 2 -> 1 x 1: a held-out row is predicted as {name}, its class is yes"
     assert [stage.note for stage in stages] == [note]

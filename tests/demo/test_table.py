@@ -1,7 +1,6 @@
-"""The demo's table: what is read from a CSV file, and every reason to refuse one."""
+"""The demo's table: reading of CSV files, and all errors in them."""
 
 import errno
-import importlib.util
 import os
 import re
 from pathlib import Path
@@ -38,7 +37,7 @@ def read(content, target="kind"):
 
 
 def table_of(counts):
-    """Return a table with so many rows of each class."""
+    """Return a table with the given numbers of rows of each class."""
     labels = np.repeat([0, 1], counts)
     features = np.arange(len(labels), dtype=float).reshape(-1, 1)
     return Table("table.csv", ("a",), features, labels, ("no", "yes"))
@@ -65,7 +64,7 @@ def test_classes_are_sorted_by_name():
     assert read("a,kind\n1,yes\n2,no\n").classes == ("no", "yes")
 
 
-def test_labels_are_the_places_of_the_classes():
+def test_labels_are_the_indices_of_the_classes():
     assert read(GOOD).labels.tolist() == [0, 1, 0]
 
 
@@ -78,15 +77,15 @@ def test_labels_follow_the_numeric_order_of_the_classes():
     assert read("a,kind\n1,10\n2,9\n3,10\n").labels.tolist() == [1, 0, 1]
 
 
-def test_spaces_around_a_class_do_not_count():
+def test_spaces_around_a_class_are_ignored():
     assert read("a,kind\n1, no\n2,yes \n3,no\n").labels.tolist() == [0, 1, 0]
 
 
-def test_spaces_around_a_column_name_do_not_count():
+def test_spaces_around_a_column_name_are_ignored():
     assert read(" a , kind\n1,no\n2,yes\n").columns == ("a",)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_column():
+def test_a_byte_order_mark_is_not_part_of_the_first_column():
     assert read("\ufeff" + GOOD).columns == ("a", "b")
 
 
@@ -111,7 +110,7 @@ def test_lines_may_end_as_on_windows():
     assert read(GOOD.replace("\n", "\r\n")).classes == ("no", "yes")
 
 
-def test_a_last_line_needs_no_end():
+def test_the_last_line_needs_no_line_end():
     assert len(read(GOOD.rstrip("\n")).labels) == 3
 
 
@@ -141,17 +140,17 @@ def test_a_target_in_the_middle_leaves_the_cells_beside_it():
         ),
         pytest.param(
             "a,a,kind\n1,2,no\n3,4,yes\n",
-            "table.csv: the column 'a' is there twice",
+            "table.csv: the column 'a' appears more than once",
             id="duplicate-column",
         ),
         pytest.param(
             "a,kind,kind\n1,no,no\n3,yes,yes\n",
-            "table.csv: the column 'kind' is there twice",
+            "table.csv: the column 'kind' appears more than once",
             id="duplicate-target",
         ),
         pytest.param(
             "kind\nno\nyes\n",
-            "table.csv: no column beside 'kind' to learn from",
+            "table.csv: has no column to learn from besides 'kind'",
             id="only-the-target",
         ),
         pytest.param(
@@ -239,29 +238,29 @@ def test_a_target_in_the_middle_leaves_the_cells_beside_it():
         ),
     ],
 )
-def test_a_bad_table_is_refused_in_one_sentence(content, message):
+def test_an_invalid_table_is_an_error(content, message):
     with pytest.raises(UserError, match=whole(message)):
         read(content)
 
 
-def test_a_missing_file_is_refused():
+def test_a_missing_file_is_an_error():
     reason = os.strerror(errno.ENOENT)
     with pytest.raises(UserError, match=whole(f"table.csv: cannot be read: {reason}")):
         read_table(FILE, "kind")
 
 
-def test_a_directory_is_refused():
+def test_a_directory_is_an_error():
     FILE.mkdir()
     reason = os.strerror(errno.EISDIR)
     with pytest.raises(UserError, match=whole(f"table.csv: cannot be read: {reason}")):
         read_table(FILE, "kind")
 
 
-def test_a_file_that_is_not_utf8_is_refused():
+def test_a_file_that_is_not_utf8_is_an_error():
     content = "a,kind\n1,caf\u00e9\n2,yes\n".encode("latin-1")
     with pytest.raises(UnicodeDecodeError) as reason:
         content.decode()
-    message = f"table.csv: is not a CSV file in UTF-8: {reason.value}"
+    message = f"table.csv: not a CSV file in UTF-8: {reason.value}"
     with pytest.raises(UserError, match=whole(message)):
         read(content)
 
@@ -270,10 +269,10 @@ def test_a_table_of_just_one_batch_is_accepted():
     check_size(table_of([10, 22]), batch_size=32)
 
 
-def test_fewer_rows_than_a_batch_are_refused():
+def test_fewer_rows_than_a_batch_are_an_error():
     message = (
         "table.csv: 31 rows are fewer than one batch of 32: "
-        "give more rows or a smaller --batch-size"
+        "add rows or choose a smaller --batch-size"
     )
     with pytest.raises(UserError, match=whole(message)):
         check_size(table_of([10, 21]), batch_size=32)
@@ -287,10 +286,10 @@ def test_six_rows_with_two_of_each_class_are_accepted(counts):
 @pytest.mark.parametrize(
     ("counts", "rows", "rarer"), [((3, 2), 5, 2), ((9, 1), 10, 1), ((1, 9), 10, 1)]
 )
-def test_rows_too_few_to_hold_out_both_classes_are_refused(counts, rows, rarer):
+def test_too_few_rows_to_hold_out_both_classes_are_an_error(counts, rows, rarer):
     message = (
         f"table.csv: {rows} rows, {rarer} of the rarer class, are too few to hold out "
-        "a fifth with both classes: give 6 rows and 2 of each class"
+        "a fifth with both classes: at least 6 rows are needed, 2 of each class"
     )
     with pytest.raises(UserError, match=whole(message)):
         check_size(table_of(counts), batch_size=1)
@@ -326,13 +325,3 @@ def test_the_built_in_table_counts_212_malignant_and_357_benign_rows():
     table = built_in_table()
     counts = dict(zip(table.classes, np.bincount(table.labels).tolist(), strict=True))
     assert counts == {"malignant": 212, "benign": 357}
-
-
-def test_the_built_in_table_without_scikit_learn_names_the_command(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    message = (
-        "the built-in table needs sklearn, which is not installed: "
-        'run `pip install "kerasched[demo]"`'
-    )
-    with pytest.raises(UserError, match=whole(message)):
-        built_in_table()

@@ -1,1 +1,1 @@
-"""Which kerasched expression stands for a schedule of another library."""
+"""The kerasched equivalents of schedules of other libraries."""

@@ -12,7 +12,7 @@ from migrating.original import Reason
 from migrating.original import original
 
 NAME = "create_learning_rate_schedule"
-BELOW_ZERO = "big_vision's rate falls below 0 after `total_steps`; ours stays at 0."
+BELOW_ZERO = "After `total_steps` big_vision's rate is negative; kerasched stays at 0."
 REASONS = {
     f"{NAME}/10/f32": Reason(ROUNDED, range(96, 100)),
     f"{NAME}/14/f32": Reason(BELOW_ZERO, range(101, 110)),

@@ -15,11 +15,11 @@ from migrating.original import original
 
 REASONS = {
     "CosineAnnealingWarmRestartsScheduler/2": Reason(
-        "Composer cuts the length of each cycle to a whole number; ours is exact.",
+        "Composer truncates the length of each cycle; kerasched is exact.",
         range(10, 130),
     ),
     "LinearWithWarmupScheduler/2": Reason(
-        "The warmup takes all the steps, and ours refuses a decay of none: write "
+        "kerasched rejects a decay of 0 steps after the warmup: use "
         "Warmup(Constant(alpha_i * lr), t_warmup)."
     ),
 }

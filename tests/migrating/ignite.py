@@ -1,4 +1,4 @@
-"""Ignite's parameter schedulers, at the start of every iteration."""
+"""Ignite's parameter schedulers, with the values at the start of each iteration."""
 
 from kerasched import CosineDecay
 from kerasched import CosineRestarts

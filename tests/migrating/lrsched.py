@@ -16,7 +16,7 @@ from migrating.original import original
 
 REASONS = {
     "warmup_stable_decay/2": Reason(
-        "Ours refuses a fall of no steps: write Chain with a Constant after the jump."
+        "kerasched rejects a decay of 0 steps: use Chain with a Constant instead."
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Megatron-LM's scheduler of the learning rate and of the weight decay."""
+"""Megatron-LM's scheduler of the learning rate and the weight decay."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""mmengine's schedulers of parameters, by iterations."""
+"""mmengine's parameter schedulers, with lengths in iterations."""
 
 from itertools import accumulate
 
@@ -17,7 +17,7 @@ from kerasched import Warmup
 from migrating.original import Reason
 from migrating.original import original
 
-HELD = "mmengine holds the rate of the step before `end`; ours reaches the end."
+HELD = "mmengine holds the rate before its end value; kerasched reaches the end value."
 REASONS = {
     "CosineAnnealingLR/2": Reason(HELD, range(60, 80)),
     "CosineRestartLR/0": Reason(HELD, range(60, 80)),

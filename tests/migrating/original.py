@@ -1,4 +1,4 @@
-"""Which kerasched expression stands for which class of another library."""
+"""The registry of kerasched equivalents for schedules of other libraries."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Original:
-    """A class or function of another library, and ours made of its arguments."""
+    """A class or function of another library, and its equivalent in kerasched."""
 
     name: str
     options: dict[str, Any]
@@ -18,24 +18,24 @@ class Original:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why ours has not the values of a trace; no steps stand for the whole of it."""
+    """Why a schedule differs from a trace, at the given steps or everywhere."""
 
     text: str
     steps: Collection[int] = ()
 
 
-# Why some values next to the end of a cosine are not ours.
-ROUNDED = "Next to the end 1 + cos(x) has lost its digits in the original's float32."
+# For the last values before the end of a cosine.
+ROUNDED = "Near the end of the cosine the original loses its precision in float32."
 
 ORIGINALS: dict[str, list[Original]] = defaultdict(list)
 
 
 def original(name: str, **options: Any) -> Callable:
-    """Keep a function as the mapping of `name` where it has these options."""
+    """Register a function as the equivalent of `name` with these options."""
 
-    def keep(function: Callable) -> Callable:
+    def register(function: Callable) -> Callable:
         library = function.__module__.rpartition(".")[2]
         ORIGINALS[library].append(Original(name, options, function))
         return function
 
-    return keep
+    return register

@@ -13,15 +13,14 @@ from kerasched import WarmupStableDecay
 from migrating.original import Reason
 from migrating.original import original
 
-PAST_END = "The original goes on below its end after `t_max`; ours holds the end."
-NO_STEPS = (
-    "Ours refuses a fall of no steps: write Chain with a Constant after the jump."
-)
-TOO_LONG = "The warmup is longer than `t_max`, which ours refuses."
-GROWS = "The original is no decay: it grows with the power of the step, without end."
+PAST_END = "After `t_max` the original falls below its end; kerasched holds the end."
+NO_STEPS = "kerasched rejects a decay of 0 steps: use Chain with a Constant instead."
+TOO_LONG = "kerasched rejects a warmup that is longer than `t_max`."
+GROWS = "The original is not a decay: it grows without limit, as a power of the step."
 PEAKS = (
-    "`gamma` multiplies the whole peak, the `m_mul` of ours what lies above the end; "
-    "the first rate, or the lengths of the cycles, which are cut, differ too."
+    "`gamma` multiplies the whole peak, but `m_mul` of CosineRestarts only the part "
+    "above the end. The original also truncates the lengths of its cycles, and its "
+    "first rate may differ."
 )
 REASONS = {
     "LinearScheduler/0": Reason(PAST_END, range(101, 115)),
@@ -34,7 +33,7 @@ REASONS = {
     "get_wsd_schedule/2": Reason(NO_STEPS),
     "get_wsd_schedule/8": Reason(NO_STEPS),
     "get_chebyshev_schedule/0": Reason(
-        "The original's order is that of two nodes fewer: it leaves out half of four.",
+        "The original permutes two nodes fewer, for example two of four.",
         (3, *range(5, 10)),
     ),
 }

@@ -15,22 +15,20 @@ from kerasched import WarmupStableDecay
 from migrating.original import Reason
 from migrating.original import original
 
-NODES = (
-    "The original's nodes are a cosine at half steps; CosineDecay lies half a step off."
-)
+NODES = "The original is a cosine at half steps, half a step from CosineDecay."
 REASONS = {
     "ChebyshevScheduler/0": Reason(NODES),
     "ChebyshevScheduler/2": Reason(NODES),
     "CosineAnnealingWarmupRestarts/0": Reason(
-        "The original begins each cycle without warmup with one step at `min_lr`.",
+        "Without warmup, the original starts each cycle with one step at `min_lr`.",
         range(0, 130, 20),
     ),
     "CosineAnnealingWarmupRestarts/2": Reason(
-        "The original cuts the length of each cycle to a whole number; ours is exact.",
+        "The original truncates the length of each cycle; kerasched is exact.",
         range(26, 130),
     ),
     "SlantedTriangularScheduler/2": Reason(
-        "With no step of rise the original makes its first step at the lowest rate.",
+        "Without a rising step, the original still starts at the lowest rate.",
         (0,),
     ),
 }

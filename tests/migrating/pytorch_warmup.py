@@ -1,12 +1,12 @@
-"""The warmups of pytorch-warmup, in front of a constant rate."""
+"""The warmups of pytorch-warmup before a constant rate."""
 
 from kerasched import Constant
 from kerasched import Warmup
 from migrating.original import Reason
 from migrating.original import original
 
-SATURATING = "There is no ramp 1 - exp(-t / tau) among ours: use FromFunction."
-RECTIFIED = "There is no rectification of RAdam among ours: use FromFunction."
+SATURATING = "kerasched has no ramp 1 - exp(-t / tau): use FromFunction."
+RECTIFIED = "kerasched has no rectification of RAdam: use FromFunction."
 REASONS = {
     **{f"ExponentialWarmup/{case}": Reason(SATURATING) for case in (0, 2, 4)},
     **{f"UntunedExponentialWarmup/{case}": Reason(SATURATING) for case in (0, 2)},

@@ -1,4 +1,4 @@
-"""docs/migrating.md is that of the mappings that the other tests compare."""
+"""docs/migrating.md shows exactly the equivalents that the other tests compare."""
 
 import re
 import runpy

@@ -1,4 +1,4 @@
-"""Our schedules have the values that other libraries were seen to give."""
+"""Our schedules have the recorded values of other libraries."""
 
 import numpy as np
 import pytest

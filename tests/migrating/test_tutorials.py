@@ -1,4 +1,4 @@
-"""Our schedules have the values of the formulas that tutorials write out."""
+"""Our schedules have the values of the formulas in tutorials."""
 
 import numpy as np
 import pytest

@@ -4,7 +4,7 @@ from kerasched import Triangular
 from migrating.original import Reason
 from migrating.original import original
 
-COARSE = "The original counts in float32, which is too coarse at so many steps."
+COARSE = "The original counts in float32, which is too coarse for so many steps."
 FAR = (2**20, 2**24, 2**24 + 1, 2**24 + 3)
 REASONS = {
     "TriangularCyclicalLearningRate/0/f32": Reason(COARSE, FAR),

@@ -1,4 +1,4 @@
-"""The schedules of TensorFlow Models, the Model Garden."""
+"""The schedules of the TensorFlow Model Garden."""
 
 from kerasched import Chain
 from kerasched import Constant
@@ -14,21 +14,22 @@ from migrating.original import ROUNDED
 from migrating.original import Reason
 from migrating.original import original
 
-BEFORE = "The original goes up the curve before its offset; ours holds the first rate."
+BEFORE = "Before its offset the original extrapolates; kerasched holds the first rate."
 REASONS = {
     "PolynomialDecayWithOffset/0/f32": Reason(BEFORE, range(10)),
     "ExponentialDecayWithOffset/0/f32": Reason(BEFORE, range(10)),
     "CosineDecayWithOffset/0/f32": Reason(f"{BEFORE} {ROUNDED}", (*range(10), 58)),
     "LinearWarmup/2/f32": Reason(ROUNDED, (91, 96, 97, 99)),
     "StepCosineDecayWithOffset/0/f32": Reason(
-        "The original is NaN from its last boundary on; ours holds the last rate.",
+        "From its last boundary on the original is NaN; kerasched holds the last rate.",
         range(40, 130),
     ),
     "StepCosineDecayWithOffset/2/f32": Reason(
-        "The first boundary must be 0 in the original, which does not say so."
+        "In the original the first boundary must be 0, which it does not document."
     ),
     "PolynomialWarmUp/0/f32": Reason(
-        "The original uses the rate of step 1 at step 0 too; ours begins at 0.", (0,)
+        "The original also uses the rate of step 1 at step 0; kerasched starts at 0.",
+        (0,),
     ),
 }
 

@@ -1,4 +1,4 @@
-"""What the other libraries gave, and how ours is compared with it."""
+"""Recorded values of the other libraries, and the comparison with ours."""
 
 import importlib
 import inspect
@@ -26,7 +26,7 @@ TRACES = {
 
 
 def originals_of(library: str, trace: dict[str, Any]) -> list[Original]:
-    """Return the mappings whose name, options and arguments are those of a trace."""
+    """Return the equivalents that match a trace's name, options and arguments."""
     return [
         item
         for item in ORIGINALS[library]
@@ -37,18 +37,18 @@ def originals_of(library: str, trace: dict[str, Any]) -> list[Original]:
 
 
 def schedule_of(item: Original, trace: dict[str, Any]) -> Schedule:
-    """Return ours, made of the arguments of a trace."""
+    """Return our schedule, built from the arguments of a trace."""
     return item.function(**_arguments(item, trace["params"]))
 
 
 def steps_of(trace: dict[str, Any]) -> np.ndarray:
-    """Return the steps of a trace; a number of them stands for those from 0 on."""
+    """Return the steps of a trace. An integer n stands for the steps 0 to n - 1."""
     steps = trace["steps"]
     return np.arange(steps) if isinstance(steps, int) else np.array(steps)
 
 
 def mismatches(trace: dict[str, Any], schedule: Schedule) -> set[int]:
-    """Return the steps at which a schedule has not the values of a trace."""
+    """Return the steps at which a schedule and a trace differ."""
     steps, values = steps_of(trace), np.array(trace["values"], dtype="float64")
     error = np.abs(schedule.evaluate(steps) - values)
     kind = "recursive" if trace.get("recursive") else "exact"

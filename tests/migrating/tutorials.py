@@ -1,4 +1,4 @@
-"""Schedules that tutorials write out; `step` counts from 0, as in Keras."""
+"""Schedules from tutorials. `step` counts from 0, as in Keras."""
 
 from kerasched import Chain
 from kerasched import Constant
@@ -9,10 +9,10 @@ from kerasched import Warmup
 from migrating.original import original
 
 NOTES = {
-    "CustomSchedule": "The tutorial counts from 0, where its rate is 0; "
-    "`Noam(d_model, warmup_steps).shift(-1)` has the rate of the first step there too.",
-    "lr * min(1, (step + 1) / warmup)": "Right for a warmup of one step too; another "
-    "schedule in the place of the constant counts from the step of the peak.",
+    "CustomSchedule": "The tutorial's rate is 0 at step 0. "
+    "`Noam(d_model, warmup_steps).shift(-1)` has the rate of step 1 there.",
+    "lr * min(1, (step + 1) / warmup)": "This also works for a warmup of one step. A "
+    "schedule in place of the constant counts its steps from the peak.",
 }
 
 

@@ -702,7 +702,7 @@ def test_a_traced_number_is_refused_with_what_to_do():
         text = message(lambda: Constant(rate))
         assert text.startswith("Argument `learning_rate` of Constant must be a non-neg")
         assert text.endswith(
-            ". It is computed in a compiled step: a schedule keeps plain numbers"
+            ". Its value is not known outside a compiled step. Pass a plain number"
         )
         return rate
 

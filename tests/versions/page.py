@@ -1,4 +1,4 @@
-"""docs/compatibility.md: what the lanes have shown, a row for each."""
+"""docs/compatibility.md: a table with a row for the results of each lane."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BEGIN, END = "<!-- lanes: written by tests/versions -->", "<!-- lanes: end -->"
 
 @dataclass
 class Row:
-    """What came of a lane."""
+    """The results of one lane."""
 
     lane: str
     date: str
@@ -28,26 +28,26 @@ class Row:
 
     @property
     def failures(self) -> dict[str, str]:
-        """The features that failed, with their errors."""
+        """The failed features with their errors."""
         return {n: o for n, o in self.features.items() if o.startswith("FAILED")}
 
     @property
     def is_green(self) -> bool:
-        """Whether all went as it should."""
+        """Whether the lane ran to its end without a failure."""
         return not self.problem and not self.failures and bool(self.features)
 
     def text(self) -> str:
-        """Return what is printed of the lane."""
+        """Return the results as text for the terminal."""
         lines = [f"{name}: {outcome}" for name, outcome in self.features.items()]
         return "\n".join([*lines, f"tests: {self.tests}", self.problem]).strip()
 
     def line(self) -> str:
         """Return the row of the table."""
         passed = sum(outcome == "passed" for outcome in self.features.values())
-        lacking = [n for n, o in self.features.items() if o.startswith("refused")]
+        missing = [n for n, o in self.features.items() if o.startswith("refused")]
         features = f"{passed} of {len(self.features)}"
-        if lacking:
-            features += f", without {', '.join(lacking)}"
+        if missing:
+            features += f", without {', '.join(missing)}"
         cells = [
             self.lane,
             self.versions.get("python", ""),
@@ -62,7 +62,7 @@ class Row:
 
 
 def write(rows: list[Row]) -> None:
-    """Put rows in the places of those of the same lanes, in the order of the lanes."""
+    """Replace the rows of the given lanes in the page, in the order of LANES."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     table, _, after = rest.partition(END)
@@ -74,13 +74,13 @@ def write(rows: list[Row]) -> None:
 
 
 def lines_of(table: str) -> dict[str, str]:
-    """Return the rows of a table by the names of their lanes."""
+    """Return the rows of a table by lane."""
     rows = [line for line in table.splitlines() if line.startswith("| ")]
     named = {row.split("|")[1].strip(): row for row in rows}
     return {lane.name: named[lane.name] for lane in LANES if lane.name in named}
 
 
-def tested() -> dict[str, set[str]]:
+def passed_versions() -> dict[str, set[str]]:
     """Return the versions of each framework that the page's green rows have."""
     from kerasched.kernels.tested import LABELS
 

@@ -1,7 +1,7 @@
-"""What hurts in Keras, each shown on Keras itself first, and then its cure.
+"""Problems in Keras, each shown with Keras alone, and then solved with kerasched.
 
-The README's table has a row for each. Where a first part fails, Keras no longer hurts
-there, and the row can go.
+The README's table has a row for each. If the part with Keras alone fails, Keras has
+solved the problem, and the row can go.
 """
 
 import re
@@ -42,7 +42,7 @@ from kerasched.callbacks import ReduceOnPlateau
 
 README = Path(__file__).parents[1] / "README.md"
 
-not_on_torch = pytest.mark.skipif(BACKEND == "torch", reason="does not hurt on torch")
+not_on_torch = pytest.mark.skipif(BACKEND == "torch", reason="no problem on torch")
 
 
 def rates_of(optimizer, steps, epochs=1, callbacks=(), **options):
@@ -52,7 +52,7 @@ def rates_of(optimizer, steps, epochs=1, callbacks=(), **options):
     return rates.taken
 
 
-def test_pain_1_accumulation_makes_the_schedule_run_ahead():
+def test_problem_1_accumulation_makes_the_schedule_run_ahead():
     accumulating = {"gradient_accumulation_steps": 2}
     theirs = schedules.PolynomialDecay(1.0, 8, 0.0)
     taken = rates_of(sgd(theirs, **accumulating), 6)
@@ -65,7 +65,7 @@ def test_pain_1_accumulation_makes_the_schedule_run_ahead():
 
 
 @not_on_torch
-def test_pain_2_a_new_schedule_on_a_fitted_model_is_ignored():
+def test_problem_2_a_new_schedule_on_a_fitted_model_is_ignored():
     model = fitted(sgd(schedules.ExponentialDecay(0.5, 1, 1.0)))
     model.optimizer.learning_rate = StepDecay(0.125, 99)
     assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == 0.125
@@ -75,14 +75,14 @@ def test_pain_2_a_new_schedule_on_a_fitted_model_is_ignored():
     np.testing.assert_allclose(next_update(model), 0.125)
 
 
-def test_pain_3_an_integer_as_rate_makes_the_rate_zero():
+def test_problem_3_an_integer_as_rate_makes_the_rate_zero():
     theirs = schedules.ExponentialDecay(1, 1000, 0.96)
     assert float(keras.ops.convert_to_numpy(theirs(1))) == 0.0
 
     assert ExponentialDecay(1, 1000, 0.96).evaluate(1) == 0.96 ** (1 / 1000)
 
 
-def test_pain_4_a_number_that_becomes_a_schedule_drops_the_optimizer_state(tmp_path):
+def test_problem_4_a_number_that_becomes_a_schedule_drops_the_optimizer_state(tmp_path):
     path = tmp_path / "model.weights.h5"
     fitted(sgd(0.5, momentum=0.5)).save_weights(path)
     model = compiled(sgd(StepDecay(0.5, 99), momentum=0.5))
@@ -98,7 +98,7 @@ def test_pain_4_a_number_that_becomes_a_schedule_drops_the_optimizer_state(tmp_p
     np.testing.assert_allclose(next_update(model), 0.875)  # 0.5, 0.75, 0.875.
 
 
-def test_pain_5_initial_epoch_and_compile_leave_the_schedule_at_its_start():
+def test_problem_5_initial_epoch_and_compile_leave_the_schedule_at_its_start():
     theirs = schedules.PolynomialDecay(1.0, 8, 0.0)
     model, rates = compiled(sgd(theirs)), Rates()
     fit(model, 2, epochs=3, initial_epoch=2, callbacks=[rates])
@@ -120,7 +120,7 @@ def test_pain_5_initial_epoch_and_compile_leave_the_schedule_at_its_start():
 
 
 class Crash(keras.callbacks.Callback):
-    """Dies in the sixth batch of the fourth epoch."""
+    """Raises in the sixth batch of the fourth epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
@@ -131,7 +131,7 @@ class Crash(keras.callbacks.Callback):
 
 
 def steps_after_a_crash(backup, folder, **options):
-    """Return the steps counted by a run of 6 epochs of 8 that died and went on."""
+    """Return the steps that a run of 6 epochs of 8 steps counts across a crash."""
     model, callbacks = compiled(sgd(0.5)), [backup(folder, **options), Crash()]
     with pytest.raises(InterruptedError):
         fit(model, 8, epochs=6, callbacks=callbacks)
@@ -140,16 +140,16 @@ def steps_after_a_crash(backup, folder, **options):
     return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
 
 
-def test_pain_6_a_backup_within_an_epoch_counts_steps_twice(tmp_path):
+def test_problem_6_a_backup_within_an_epoch_counts_steps_twice(tmp_path):
     theirs = keras.callbacks.BackupAndRestore
     counted = steps_after_a_crash(theirs, str(tmp_path / "theirs"), save_freq=1)
-    assert counted > 48  # The fourth epoch anew, with the steps of its first part.
+    assert counted > 48  # The fourth epoch again, on top of the steps before the crash.
     assert steps_after_a_crash(BackupAndRestore, tmp_path / "ours") == 48
     with pytest.raises(ValueError, match="give fit a steps_per_epoch"):
         BackupAndRestore(tmp_path, save_freq=1)
 
 
-def test_pain_7_a_restart_forgets_what_a_plateau_has_counted():
+def test_problem_7_a_restart_forgets_what_a_plateau_has_counted():
     values, halves = [1.0] * 6, {"factor": 0.5, "patience": 3, "mode": "min"}
     theirs = keras.callbacks.ReduceLROnPlateau("metric", **halves)
     model = compiled(sgd(0.5))
@@ -169,7 +169,7 @@ def test_pain_7_a_restart_forgets_what_a_plateau_has_counted():
     np.testing.assert_allclose(next_update(model), 0.25)
 
 
-def test_pain_8_a_plateau_on_a_schedule_stops_the_run_when_it_comes():
+def test_problem_8_a_plateau_on_a_schedule_stops_the_run_when_it_comes():
     halves = {"factor": 0.5, "patience": 2, "mode": "min"}
     values, schedule = [1.0] * 4, LinearDecay(1.0, 8)
     theirs = keras.callbacks.ReduceLROnPlateau("metric", **halves)
@@ -183,7 +183,7 @@ def test_pain_8_a_plateau_on_a_schedule_stops_the_run_when_it_comes():
     np.testing.assert_allclose(taken, [1, 7 / 8, 6 / 8, 5 / 16], rtol=1e-5)
 
 
-def test_pain_9_steps_above_2_to_the_24_are_rounded():
+def test_problem_9_steps_above_2_to_the_24_are_rounded():
     step = 2**24 + 1
     theirs = schedules.ExponentialDecay(1.0, step, 0.5, staircase=True)
     assert float(keras.ops.convert_to_numpy(theirs(step - 1))) == 0.5  # One early.
@@ -193,7 +193,7 @@ def test_pain_9_steps_above_2_to_the_24_are_rounded():
     assert at == [1.0, 0.5]
 
 
-def test_pain_10_schedules_do_not_agree_on_a_boundary():
+def test_problem_10_schedules_do_not_agree_on_a_boundary():
     by_list = schedules.PiecewiseConstantDecay([100], [1.0, 0.1])
     by_rate = schedules.ExponentialDecay(1.0, 100, 0.1, staircase=True)
     at_100 = [float(keras.ops.convert_to_numpy(one(100))) for one in (by_list, by_rate)]
@@ -214,7 +214,7 @@ class WithoutConfig(schedules.LearningRateSchedule):
         return self.rate
 
 
-@keras.saving.register_keras_serializable("pains")
+@keras.saving.register_keras_serializable("problems")
 class WithFields(Schedule):
     """Give one rate."""
 
@@ -224,7 +224,7 @@ class WithFields(Schedule):
         return self.rate
 
 
-def test_pain_12_a_schedule_cannot_be_saved_which_shows_after_the_training(tmp_path):
+def test_problem_12_a_schedule_cannot_be_saved_which_shows_after_the_training(tmp_path):
     path = tmp_path / "model.keras"
     with pytest.raises(NotImplementedError):
         fitted(sgd(WithoutConfig(0.5))).save(path)
@@ -248,9 +248,10 @@ model.save(sys.argv[1])
 
 
 @pytest.mark.skipif(
-    BACKEND == "torch" or "torch" not in INSTALLED, reason="of a file from torch"
+    BACKEND == "torch" or "torch" not in INSTALLED,
+    reason="needs torch, as another backend",
 )
-def test_pain_13_a_model_trained_on_torch_cannot_be_trained_on_elsewhere(tmp_path):
+def test_problem_13_a_model_trained_on_torch_cannot_be_trained_on_elsewhere(tmp_path):
     path, one = tmp_path / "model.keras", np.ones((1, 1), "float32")
     run_python(TRAINED_ON_TORCH, "torch", [path])
     goes_on = "import sys, keras, numpy as np; one = np.ones((1, 1), 'float32'); "
@@ -267,7 +268,7 @@ def test_pain_13_a_model_trained_on_torch_cannot_be_trained_on_elsewhere(tmp_pat
     assert int(model.optimizer.iterations) == 2
 
 
-def test_pain_14_the_rate_of_a_schedule_is_not_shown(capsys):
+def test_problem_14_the_rate_of_a_schedule_is_not_shown(capsys):
     model, data = compiled(sgd(LinearDecay(1.0, 8))), np.ones((2, 1), "float32")
     history = model.fit(data, data, batch_size=1).history
     assert list(history) == ["loss"]
@@ -280,7 +281,7 @@ def test_pain_14_the_rate_of_a_schedule_is_not_shown(capsys):
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX keeps the state in its loop")
-def test_pain_15_reading_the_optimizer_in_a_batch_fails_or_waits():
+def test_problem_15_reading_the_optimizer_in_a_batch_fails_or_waits():
     model = compiled(sgd(LinearDecay(1.0, 8)))
     seen, syncs = [], []
 
@@ -343,7 +344,7 @@ def operations_of_update(optimizer):
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="torch has an optimizer of its own")
-def test_pain_16_a_subclass_of_sgd_is_several_times_slower():
+def test_problem_16_a_subclass_of_sgd_is_several_times_slower():
     plain = operations_of_update(sgd(0.1, momentum=0.9))
     assert plain < 50  # All variables at once.
     assert operations_of_update(TheirSubclass(0.1, momentum=0.9)) > 3 * 50
@@ -353,12 +354,12 @@ def test_pain_16_a_subclass_of_sgd_is_several_times_slower():
     assert operations_of_update(fused) <= plain
 
 
-@keras.saving.register_keras_serializable("pains")
+@keras.saving.register_keras_serializable("problems")
 def falling(step):
     return 1.0 - step / 8.0
 
 
-def test_pain_17_a_function_of_the_step_is_not_taken():
+def test_problem_17_a_function_of_the_step_is_not_taken():
     with pytest.raises(TypeError, match="missing 1 required positional argument"):
         fit(compiled(sgd(falling)), 2)
 
@@ -366,7 +367,7 @@ def test_pain_17_a_function_of_the_step_is_not_taken():
     np.testing.assert_allclose(taken, [1, 7 / 8], rtol=1e-6)
 
 
-def test_pain_18_numbers_that_are_no_float_are_refused():
+def test_problem_18_numbers_that_are_no_float_are_refused():
     for rate in (1, np.float32(0.5)):
         with pytest.raises(ValueError, match="should be float, or an instance"):
             sgd(rate)
@@ -377,7 +378,7 @@ def test_pain_18_numbers_that_are_no_float_are_refused():
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras refuses it on torch")
-def test_pain_19_a_rate_set_in_a_batch_waits_for_the_whole_execution():
+def test_problem_19_a_rate_set_in_a_batch_waits_for_the_whole_execution():
     class FromBatch2(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
             if batch == 2:
@@ -392,7 +393,7 @@ def test_pain_19_a_rate_set_in_a_batch_waits_for_the_whole_execution():
     np.testing.assert_allclose(model.get_weights(), -2 * (0.5 + 0.125))
 
 
-def test_pain_20_lengths_are_in_steps_where_epochs_were_meant():
+def test_problem_20_lengths_are_in_steps_where_epochs_were_meant():
     theirs = schedules.CosineDecay(0.5, 30)  # Meant as epochs, of 2 steps each.
     assert float(keras.ops.convert_to_numpy(theirs(15 * 2))) == 0.0
 
@@ -400,7 +401,7 @@ def test_pain_20_lengths_are_in_steps_where_epochs_were_meant():
     np.testing.assert_allclose(ours.evaluate(15 * 2), 0.25)
 
     class Unknown:
-        """Answers as a tf.data.Dataset of unknown length does."""
+        """Has the cardinality of a tf.data.Dataset of unknown length."""
 
         def cardinality(self):
             return -2
@@ -409,33 +410,33 @@ def test_pain_20_lengths_are_in_steps_where_epochs_were_meant():
         CosineDecay.from_epochs(0.5, decay_epochs=30, steps_per_epoch=Unknown())
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="of buffers that are given away")
-def test_pain_29_a_second_fit_with_an_average_of_the_weights_crashes():
+@pytest.mark.skipif(BACKEND != "jax", reason="only JAX donates buffers")
+def test_problem_29_a_second_fit_with_an_average_of_the_weights_crashes():
     options = {"momentum": 0.5, "use_ema": True}
     with pytest.raises((TypeError, ValueError)) as caught:
         next_update(fitted(sgd(0.5, **options)))
-    # What fit does at its end fails too, on what the first error has left.
+    # The end of fit raises too, because of the state that the first error left.
     first = caught.value.__context__ or caught.value
     assert "donate the same buffer twice" in str(first)
 
     model = fitted(kerasched.SGD(0.5, **options))
     weight = model.get_weights()[0]
-    # At its end fit gives the model the average; the velocity is 0.75 by then.
+    # At its end fit sets the weights to the average. The velocity is then 0.75.
     np.testing.assert_allclose(weight, 0.99 * -0.5 + 0.01 * -1.25, rtol=1e-6)
     fit(model, 1)
     assert int(model.optimizer.iterations) == 3
 
 
 def rows():
-    """Return the rows of the README's table of pains."""
+    """Return the rows of the README's table of problems."""
     text = README.read_text(encoding="utf-8")
-    table = text.partition("| what hurts in Keras |")[2].partition("\n\n")[0]
+    table = text.partition("| problem in Keras |")[2].partition("\n\n")[0]
     return [line for line in table.splitlines()[2:] if line.startswith("|")]
 
 
 @pytest.mark.host
 def test_the_readme_has_a_row_for_each():
-    pains = [name for name in globals() if name.startswith("test_pain_")]
+    pains = [name for name in globals() if name.startswith("test_problem_")]
     assert len(rows()) == len(pains)
 
 
