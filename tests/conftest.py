@@ -17,43 +17,17 @@ if BACKEND == "torch":
 # A worker that holds more than this gives back what it can.
 HELD_BYTES = 5 * 2**28
 
-# The longest files are started first, or one worker would end long after the others.
-LONGEST = (
-    "callbacks/test_weight_averaging.py",
-    "optimizers/test_behaviour.py",
-    "optimizers/test_loss_scale.py",
-    "optimizers/test_equality.py",
-    "resuming/test_going_on.py",
-    "optimizers/test_files.py",
-    "resuming/test_kills.py",
-    "keras_suite/test_suite.py",
-    "callbacks/test_backup_and_restore.py",
-    "schedules/test_exactness.py",
-    "finder/test_untouched.py",
-    "schedules/test_properties.py",
-    "callbacks/test_pickles.py",
-    "callbacks/test_own_optimizers.py",
-    "callbacks/test_monitor.py",
-    "demo/test_command.py",
-)
-
-
-def pytest_collection_modifyitems(items):
-    """Put the tests of the longest files first, all others as they were."""
-    folder = Path(__file__).parent
-    places = {folder / name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path, len(places)))
-
 
 @pytest.fixture(scope="session", autouse=True)
 def jax_compiles_once(tmp_path_factory):
     """Let JAX take from a folder what it has compiled before, here or in a child.
 
-    Each fit traces its step, but most steps of the tests are the same ones. Each worker
-    has a folder of its own, as JAX writes its files in place.
+    Each fit traces its step, but most steps of the tests are the same ones. Processes
+    that run at one time need folders of their own, as JAX writes its files in place.
     """
+    given = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_compilation_cache_dir": given or str(tmp_path_factory.mktemp("compiled")),
         "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_min_entry_size_bytes": -1,
     }
@@ -119,26 +93,9 @@ def peak_megabytes():
     return next(int(x.split()[1]) // 1024 for x in lines if x.startswith("VmHWM"))
 
 
-PEAKS = {}
-
-
-def pytest_sessionfinish(session):
-    """Tell the controller of pytest-xdist how much memory this worker has held."""
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["peak"] = peak_megabytes()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node, error):
-    peak = getattr(node, "workeroutput", {}).get("peak")
-    if peak is not None:
-        PEAKS[node.gateway.id] = peak
-
-
 def pytest_terminal_summary(terminalreporter):
-    if PEAKS:
-        told = ", ".join(f"{name} {peak} MB" for name, peak in sorted(PEAKS.items()))
-        terminalreporter.write_line(f"most memory held by a worker: {told}")
+    if peak := peak_megabytes():
+        terminalreporter.write_line(f"most memory held: {peak} MB")
 
 
 @pytest.hookimpl(wrapper=True)

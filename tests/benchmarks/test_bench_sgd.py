@@ -24,6 +24,10 @@ PEERS = {
 }[BACKEND]
 
 
+# The first tier runs it on JAX, and on torch where that is there.
+on_one_of_two = pytest.mark.slow if BACKEND == "tensorflow" else lambda test: test
+
+
 @pytest.fixture
 def modules(monkeypatch):
     """Return what imports a module of the benchmarks."""
@@ -44,6 +48,7 @@ def bench(name, output, *options, check=True):
     return done, json.loads(output.read_text(encoding="utf-8"))
 
 
+@on_one_of_two
 def test_an_update_is_timed(tmp_path):
     given = ("--backend", BACKEND, "--options", "momentum", "--tensors", "tiny")
     done, result = bench("update", tmp_path / "a.json", *given, "--note", "A note.")

@@ -16,13 +16,10 @@ from keras_suite.run import results
 # SGD is left to the long sweep, which also shows that nothing was left out by mistake.
 CONCERNED = ["--sgd-only"]
 WAYS = {"auto": [], "fused": ["--sgd-fused"]}
-# Without the kernel small weights are updated by operations of Keras, which are the
-# same on TensorFlow and JAX: the first tier has them on one of the two.
+# The first tier shares them: TensorFlow has the kernel in all cases, JAX the default.
+FIRST = {"tensorflow": ["fused"], "jax": ["auto"]}.get(BACKEND, [*WAYS])
 EACH_WAY = [
-    pytest.param(
-        way, marks=[pytest.mark.slow] * ((way, BACKEND) == ("auto", "tensorflow"))
-    )
-    for way in WAYS
+    pytest.param(way, marks=[pytest.mark.slow] * (way not in FIRST)) for way in WAYS
 ]
 
 

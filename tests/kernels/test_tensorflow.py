@@ -220,8 +220,20 @@ DENSE = {
 }
 
 
-@pytest.mark.parametrize("options", DENSE.values(), ids=DENSE)
-@pytest.mark.parametrize("bytes_that_last", [0, 10**9])
+# The first tier has each option, with gradients that last in every second case.
+LASTING = [
+    pytest.param(
+        options,
+        lasts,
+        id=f"{lasts}-{name}",
+        marks=[pytest.mark.slow] * ((place % 2 == 0) != (lasts == 0)),
+    )
+    for place, (name, options) in enumerate(DENSE.items())
+    for lasts in (0, 10**9)
+]
+
+
+@pytest.mark.parametrize(("options", "bytes_that_last"), LASTING)
 def test_under_xla_a_sparse_gradient_goes_to_the_kernel(
     options, bytes_that_last, monkeypatch
 ):

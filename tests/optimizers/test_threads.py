@@ -89,8 +89,8 @@ print(json.dumps(found))
 
 
 in_replicas = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's")
-# These two hold the options of the others, which run in the thorough tier.
-WITH_ALL = ("dynamic", "all")
+# It holds the options of the others, which run in the thorough tier.
+WITH_ALL = ("all",)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_weights_of_replicas_are_those_of_keras_to_the_bit(found):
 @in_replicas
 @pytest.mark.slow
 def test_weights_of_replicas_under_few_options_are_those_of_keras_to_the_bit():
-    names = ("factor", "schedule", "average")
+    names = ("factor", "dynamic", "schedule", "average")
     assert_same_rows(run_json(IN_REPLICAS, arguments=names)["rows"], names)
 
 
