@@ -1,7 +1,7 @@
-"""Writes all generated files: python docs/generate.py.
+"""Writes anew all that is generated: python docs/generate.py.
 
-These are the README's tables, docs/gallery.md with its pictures, docs/migrating.md and,
-if a schedule is missing in it, the golden file of this version.
+The README's table, docs/gallery.md with its pictures, docs/migrating.md and, where a
+schedule is not yet in it, the golden file of this version.
 """
 
 import json
@@ -15,15 +15,15 @@ GOLDEN = ROOT / "tests" / "data" / f"golden-{kerasched.__version__}.json"
 
 
 def main() -> None:
-    """Run each of the generating scripts."""
+    """Run each script that writes something."""
     for name in ("tables", "gallery", "migrating"):
         runpy.run_path(str(ROOT / "docs" / f"{name}.py"), run_name="__main__")
-    if not golden_is_complete():
+    if not golden_is_whole():
         script = ROOT / "tests" / "data" / "make_golden.py"
         runpy.run_path(str(script), run_name="__main__")
 
 
-def golden_is_complete() -> bool:
+def golden_is_whole() -> bool:
     """Return whether the golden file holds every schedule."""
     names = {entry.cls.__name__ for entry in kerasched.list_schedules()}
     if not GOLDEN.exists():
