@@ -1,8 +1,10 @@
 """Types and checks of option values."""
 
+import contextlib
 import importlib.util
 import math
 import tempfile
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,26 +15,24 @@ from kerasched.errors import UserError
 PLOT_FORMATS = (".png", ".svg", ".pdf")
 
 
-def _number(kind: type, name: str, accepts: Callable[[Any], bool]) -> Callable:
-    """Return an argparse type that converts with `kind` and rejects other values."""
+def _number(kind: type, requirement: str, accepts: Callable[[Any], bool]) -> Callable:
+    """Return an argparse type that converts a text with `kind` and checks the value."""
 
     def convert(text: str) -> Any:
-        value = kind(text)
-        if not accepts(value):
-            raise ValueError
-        return value
+        with contextlib.suppress(ValueError):
+            value = kind(text)
+            if accepts(value):
+                return value
+        raise ArgumentTypeError(f"must be {requirement}. Received: {text!r}")
 
-    convert.__name__ = name  # argparse says "invalid NAME value".
     return convert
 
 
-positive_integer = _number(int, "positive integer", lambda n: n >= 1)
-positive_number = _number(float, "positive number", lambda x: 0.0 < x < math.inf)
-step = _number(
-    int, "step (an integer from 1 to 2147483647)", lambda n: 1 <= n <= MAX_STEP
-)
-seed = _number(int, "seed (an integer from 0 to 4294967295)", lambda n: 0 <= n < 2**32)
-momentum = _number(float, "momentum (a number from 0 to 1)", lambda x: 0.0 <= x <= 1.0)
+positive_integer = _number(int, "a positive integer", lambda n: n >= 1)
+positive_number = _number(float, "a positive number", lambda x: 0.0 < x < math.inf)
+momentum = _number(float, "a number from 0 to 1", lambda x: 0.0 <= x <= 1.0)
+seed = _number(int, "an integer from 0 to 2**32 - 1", lambda n: 0 <= n < 2**32)
+step = _number(int, "an integer from 1 to 2**31 - 1", lambda n: 1 <= n <= MAX_STEP)
 
 
 def check_output(option: str, path: Path, *suffixes: str) -> None:

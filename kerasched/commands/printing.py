@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 from rich.console import Console
+from rich.table import Column
 from rich.table import Table
 
 from kerasched.commands.building import find
@@ -61,7 +62,8 @@ def print_schedule(console: Console, schedule: Schedule, steps: int | None) -> N
 
 
 def _argument_table(schedule: Schedule) -> Table:
-    table = Table("argument", "value", "default", "meaning")
+    names = ("argument", "value", "default", "meaning")
+    table = Table(*(Column(name, overflow="fold") for name in names))
     for argument in arguments(type(schedule)):
         value = repr(getattr(schedule, argument.name))
         default = argument.default or "required"

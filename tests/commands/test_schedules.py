@@ -103,6 +103,11 @@ def test_the_last_step_shown_can_be_chosen(capsys):
     assert "\nsteps 0 to 7, rates" in shown(capsys, "show", "cosine", "--steps", "7")
 
 
+def test_nothing_is_cut_off_in_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "…" not in shown(capsys, "show", "warmup")
+
+
 def test_brackets_of_a_formula_are_no_markup(capsys):
     text = shown(capsys, "show", "chain")
     assert "schedules[i](step - boundaries[i - 1]), i = number" in text
