@@ -1,13 +1,11 @@
 """The average of a model's weights, and the model with it for a while."""
 
 from typing import Any
-from typing import ClassVar
 
 import keras
 import numpy as np
 
 from kerasched.callbacks.average import RunningAverage
-from kerasched.callbacks.of_a_fit import OfAFit
 from kerasched.callbacks.statistics import Refresher
 from kerasched.callbacks.statistics import statistics_of
 from kerasched.callbacks.swap import Swap
@@ -15,7 +13,7 @@ from kerasched.callbacks.swap import read
 from kerasched.callbacks.swap import write
 
 
-class AveragedModel(OfAFit):
+class AveragedModel:
     """Averages the trainable weights of a model, and swaps them with the average.
 
     Args:
@@ -24,15 +22,15 @@ class AveragedModel(OfAFit):
             the number of batches may follow, all as in `predict`.
     """
 
-    # What is swapped is swapped back before a validation ends, whatever happens in it.
-    OF_A_FIT: ClassVar = {"_swap": None, "_refresher": None}
-
     def __init__(self, decay: float | None, *data: Any) -> None:
         self.average = RunningAverage(decay)
         self._data = data
         self._statistics: list[np.ndarray] | None = None
         self._swap: Swap | None = None
         self._refresher: Refresher | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_swap": None, "_refresher": None}
 
     @property
     def is_swapped(self) -> bool:

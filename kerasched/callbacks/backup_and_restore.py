@@ -11,16 +11,15 @@ from typing import ClassVar
 import keras
 import numpy as np
 
-from kerasched.callbacks.fit_call import FitCall
-from kerasched.callbacks.fit_call import fit_call_of
-from kerasched.callbacks.of_a_fit import OfAFit
+from kerasched.callbacks.base import FitCallback
 from kerasched.callbacks.run_state import RunState
 from kerasched.callbacks.scheduled import scheduled_in
-from kerasched.callbacks.siblings import callback_list_of
 from kerasched.errors import Choice
 from kerasched.errors import Flag
 from kerasched.errors import message
 from kerasched.training.encoding import Arrays
+from kerasched.training.fit_call import FitCall
+from kerasched.training.fit_call import fit_call_of
 from kerasched.training.folder_lock import FolderHeldError
 from kerasched.training.folder_lock import FolderLock
 from kerasched.training.held import COMPILED
@@ -35,7 +34,7 @@ OWNER = "BackupAndRestore"
 FORMAT = 1
 
 
-class BackupAndRestore(OfAFit, keras.callbacks.Callback):
+class BackupAndRestore(FitCallback):
     """Save the run after each epoch, and go on from there when it is started again.
 
     keras.callbacks.BackupAndRestore, made exact: a run that was killed at any moment
@@ -86,7 +85,7 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
         OSError: files in the folder cannot be written or read.
     """
 
-    OF_A_FIT: ClassVar = {"_fit": None, "_state": None, "_saved": None}
+    PER_FIT: ClassVar = {"_fit": None, "_state": None, "_saved": None}
 
     def __init__(
         self,
@@ -112,7 +111,6 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
         self.record: list[dict[str, Any]] = []
         self._files = RunFiles(backup_dir, 2 if double_checkpoint else 1)
         self._lock: FolderLock | None = None
-        self.let_go()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: lock the folder, bring back the model, join the list."""
@@ -131,7 +129,7 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
             fix = "Call it on data or give it an Input before fit"
             what = "a model with weights"
             raise ValueError(message(OWNER, "model", what, self.model, fix))
-        self._fit, self._begun = fit_call_of(self.model), False
+        self._fit, self._begun = self.enter_fit(), False
         self._state = RunState(self._fit, self._surround())
         self._saved, self.record = self._last_whole_file(), []
         if self._saved is not None:
@@ -180,15 +178,11 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
         if self._lock is not None:
             self._lock.release(delete_folder=self.delete_checkpoint)
             self._lock = None
-        self.let_go()
+        self.forget_fit()
 
     def _locked_folder(self, fit: FitCall) -> FolderLock:
-        """Lock the folder until the training ends, also by an exception.
-
-        Keras tells no callback of an exception in `fit`. But its list of callbacks goes
-        then, at the latest when the exception is forgotten.
-        """
-        lock = FolderLock(self.backup_dir, fit.running())
+        """Lock the folder until the training ends, also by an exception."""
+        lock = FolderLock(self.backup_dir)
         try:
             lock.acquire()
         except FolderHeldError as error:
@@ -200,22 +194,25 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
         except OSError as error:
             fix = "Give it a backup_dir in which files can be made"
             raise _told(error, f"cannot write to {self.backup_dir}", fix) from error
-        weakref.finalize(callback_list_of(self) or self, lock.release)
+        if fit.is_seen:
+            fit.on_end(lock.release)
+        else:
+            weakref.finalize(self.callback_list or self, lock.release)
         return lock
 
     def _surround(self) -> list[Any]:
         """Stand before and behind all others, and return these."""
-        siblings = callback_list_of(self)
-        if siblings is None:
+        listed = self.callback_list
+        if listed is None:
             what = "in the list of callbacks of fit"
             raise ValueError(message(OWNER, "callbacks", what, None))
         others = [
             other
-            for other in siblings.callbacks
+            for other in listed.callbacks
             if not isinstance(other, (_Before, _Behind))
         ]
-        # Another list, as Keras is going through this one.
-        siblings.callbacks = [_Before(self), *others, _Behind(self)]
+        # Another list, as Keras is iterating over this one.
+        listed.callbacks = [_Before(self), *others, _Behind(self)]
         return [other for other in others if other is not self]
 
     def _last_whole_file(self) -> tuple[dict[str, Any], Arrays] | None:

@@ -8,10 +8,9 @@ import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kerasched.callbacks.of_a_fit import OfAFit
+from kerasched.callbacks.base import FitCallback
 from kerasched.callbacks.rate_writer import RateWriter
 from kerasched.callbacks.reduce_on_plateau import ReduceOnPlateau
-from kerasched.callbacks.siblings import callback_list_of
 from kerasched.errors import Optional
 from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
@@ -27,7 +26,7 @@ OWNER = "EpochSchedule"
 BLOCK = 1024
 
 
-class EpochSchedule(OfAFit, keras.callbacks.Callback):
+class EpochSchedule(FitCallback):
     """Set the learning rate at the start of each epoch, or of each batch.
 
     rate = schedule(epoch), or schedule(epoch * steps_per_epoch + batch)
@@ -58,7 +57,7 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
             several optimizers of the model's own, or a plateau among the callbacks.
     """
 
-    OF_A_FIT: ClassVar = {
+    PER_FIT: ClassVar = {
         **{"_variables": (), "_writer": None},
         # The rates of some batches from the first one on, and what is written for them.
         **{"_first": 0, "_rates": (), "_values": ()},
@@ -77,7 +76,6 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
         self.schedule = schedule
         self.steps_per_epoch = check(OWNER, "steps_per_epoch", steps_per_epoch)
         self.rate: float | None = None
-        self.let_go()
 
     def rate_at(self, epoch: int, batch: int = 0, batches: int | None = None) -> float:
         """Return the rate of a batch.
@@ -97,6 +95,7 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: refuse what cannot work before the first epoch."""
+        self.enter_fit()
         self._variables = _rate_variables(self.model)
         self._refuse_a_plateau()
         self.rate = None
@@ -127,7 +126,7 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        self.let_go()
+        self.forget_fit()
 
     def _look_ahead(self, batch: int) -> None:
         """Compute the rates of a batch and of those that follow, where that is cheap.
@@ -159,8 +158,8 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
 
     def _refuse_a_plateau(self) -> None:
         plateaus = (ReduceOnPlateau, keras.callbacks.ReduceLROnPlateau)
-        siblings = callback_list_of(self)
-        for other in siblings.callbacks if siblings else ():
+        listed = self.callback_list
+        for other in listed.callbacks if listed else ():
             if isinstance(other, plateaus):
                 what = "without a plateau, whose reductions it would undo"
                 fix = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from kerasched.callbacks.siblings import callback_list_of
+from kerasched.callbacks.base import FitCallback
 from kerasched.errors import Choice
 from kerasched.errors import Flag
 from kerasched.errors import message
@@ -22,7 +22,7 @@ from kerasched.training.set_schedule import set_schedule
 OWNER = "LearningRateFinder"
 
 
-class LearningRateFinder(keras.callbacks.Callback):
+class LearningRateFinder(FitCallback):
     """Find a learning rate before the first epoch of `fit`, and train with it.
 
     What `kerasched.find_learning_rate` does, at the start of each call of `fit`, with
@@ -70,13 +70,11 @@ class LearningRateFinder(keras.callbacks.Callback):
         self._arguments = dict(call.arguments)
         checked(OWNER, **{name: self._arguments[name] for name in SWEEP})
 
-    def set_model(self, model: keras.Model) -> None:
-        """Keras's hook: take the first place, before any callback looks at the rate."""
-        super().set_model(model)
-        siblings = callback_list_of(self)
-        if siblings is not None:
-            # Another list, as Keras is going through this one.
-            siblings.callbacks = sorted(siblings.callbacks, key=_comes_later)
+    def set_callback_list(self, callback_list: keras.callbacks.CallbackList) -> None:
+        """Move to the front, before any other callback reads the rate."""
+        super().set_callback_list(callback_list)
+        # Another list, as Keras may be iterating over this one.
+        callback_list.callbacks = sorted(callback_list.callbacks, key=_comes_later)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: do the sweep, and set the rate that it suggests."""

@@ -8,11 +8,10 @@ import keras
 import numpy as np
 
 from kerasched.callbacks.arguments import POSITIVE_COUNT
+from kerasched.callbacks.base import FitCallback
 from kerasched.callbacks.epoch_schedule import EpochSchedule
-from kerasched.callbacks.of_a_fit import OfAFit
 from kerasched.callbacks.scheduled import Scheduled
 from kerasched.callbacks.scheduled import scheduled_in
-from kerasched.callbacks.siblings import callback_list_of
 from kerasched.errors import Optional
 
 OWNER = "LearningRateLogger"
@@ -21,7 +20,7 @@ OWNER = "LearningRateLogger"
 BLOCK = 1024
 
 
-class LearningRateLogger(OfAFit, keras.callbacks.Callback):
+class LearningRateLogger(FitCallback):
     """Add the learning rate to the logs of each epoch, and of every few batches.
 
     The progress bar, History and CSVLogger then show `learning_rate`, and TensorBoard
@@ -50,32 +49,32 @@ class LearningRateLogger(OfAFit, keras.callbacks.Callback):
     # Hooks of batches use nothing but their arguments and what the epoch's start left.
     async_safe = True
 
-    OF_A_FIT: ClassVar = {"_columns": {}, "_shown": [], "_setter": None}
+    PER_FIT: ClassVar = {"_columns": {}, "_shown": [], "_setter": None}
 
     def __init__(self, every: int | None = None) -> None:
         super().__init__()
         self.every = Optional(POSITIVE_COUNT)(OWNER, "every", every)
-        self.let_go()
         self._group, self._until, self._told = 1, 0, False
         self._last: int | None = None
         self._stands_alone = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: take the places in the list that the work needs."""
+        self.enter_fit()
         self._group, self._setter = self.model.steps_per_execution or 1, None
-        siblings = callback_list_of(self)
-        self._stands_alone = siblings is None
-        if siblings is None:
+        listed = self.callback_list
+        self._stands_alone = listed is None
+        if listed is None:
             return
         others = [
             other
-            for other in siblings.callbacks
+            for other in listed.callbacks
             if other is not self and not isinstance(other, _AfterAllOthers)
         ]
         setters = [other for other in others if isinstance(other, EpochSchedule)]
         self._setter = next((s for s in setters if s.steps_per_epoch), None)
-        # Another list, as Keras is going through this one.
-        siblings.callbacks = [self, *others, _AfterAllOthers(self)]
+        # Another list, as Keras is iterating over this one.
+        listed.callbacks = [self, *others, _AfterAllOthers(self)]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
@@ -104,7 +103,7 @@ class LearningRateLogger(OfAFit, keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        self.let_go()
+        self.forget_fit()
 
     def begin_epoch(self) -> None:
         """Read what the rates of the epoch's batches are to be computed from."""

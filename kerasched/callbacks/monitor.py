@@ -5,10 +5,9 @@ from typing import NoReturn
 
 import keras
 
-from kerasched.callbacks.fit_call import fit_call_of
 from kerasched.callbacks.known_metrics import known_metrics
-from kerasched.callbacks.siblings import callback_list_of
 from kerasched.errors import message
+from kerasched.training.fit_call import fit_call_of
 
 # What a subclass of Model may override to put other names into the logs.
 OWN_LOGS = ("train_step", "test_step", "compute_metrics", "get_metrics_result", "fit")
@@ -33,8 +32,8 @@ def check_monitor(callback: Any, monitor: str) -> None:
 
 
 def _refuse_without_validation(callback: Any, monitor: str, name: str) -> None:
-    # fit has made it of validation_split by now; no call of fit, nothing known.
-    if fit_call_of(callback.model).argument("validation_data", "not known") is None:
+    call = fit_call_of(callback.model)
+    if call.is_seen and call.validation_data() is None:
         what = "the name of a metric of training, as fit has no validation data"
         fix = f"Pass validation_data or validation_split to fit, or monitor {name!r}"
         owner = type(callback).__name__
@@ -74,8 +73,8 @@ def _logged_by(callback: Any) -> list[str] | None:
     cls, base = type(callback.model), keras.Model
     if any(getattr(cls, name) is not getattr(base, name) for name in OWN_LOGS):
         return None
-    siblings = callback_list_of(callback)
-    if siblings is None or not all(map(_adds_nothing, siblings.callbacks)):
+    listed = callback.callback_list
+    if listed is None or not all(map(_adds_nothing, listed.callbacks)):
         return None
     known = known_metrics(callback.model)
     return None if known is None else list(known)

@@ -4,16 +4,14 @@ import math
 import warnings
 from typing import Any
 
-import keras
-
 from kerasched.callbacks import arguments as check
+from kerasched.callbacks.base import ModelCallback
 from kerasched.callbacks.monitor import check_monitor
 from kerasched.callbacks.monitor import direction_if_known
 from kerasched.callbacks.monitor import direction_of
 from kerasched.callbacks.plateau_rule import INCREASE
 from kerasched.callbacks.plateau_rule import PlateauRule
 from kerasched.callbacks.plateau_rule import moved
-from kerasched.callbacks.siblings import callback_list_of
 from kerasched.callbacks.snapshot import Snapshot
 from kerasched.errors import message
 from kerasched.training.levels import Level
@@ -23,7 +21,7 @@ from kerasched.training.levels import set_levels
 OWNER = "ReduceOnPlateau"
 
 
-class ReduceOnPlateau(keras.callbacks.Callback):
+class ReduceOnPlateau(ModelCallback):
     """Reduce the learning rate when a metric has stopped improving.
 
     The first arguments are those of keras.callbacks.ReduceLROnPlateau. A number as rate
@@ -107,8 +105,6 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         if self.max_lr is not None and self.max_lr < self.min_lr:
             what = f"at least `min_lr`, which is {self.min_lr!r}"
             raise ValueError(message(OWNER, "max_lr", what, max_lr))
-        self._of_model: Any = None
-        self._training = False
         self._told: set[str] = set()
         self.reset()
 
@@ -139,7 +135,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self._bases, self._levels = state.pop("bases"), state.pop("levels")
         self._state, self._restored = state, True
         self._of_model = None
-        if callback_list_of(self) is not None:
+        if self.callback_list is not None:
             self._begin()
 
     def get_arrays(self) -> dict[str, Any]:
@@ -150,17 +146,15 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         """Go on from what `get_arrays` returned, after `set_state`."""
         self._best.set_arrays(arrays)
 
-    def set_model(self, model: keras.Model) -> None:
-        """Keras's hook."""
-        super().set_model(model)
-        if self._of_model not in (None, model):
-            self.reset()
-        self._of_model = model
-
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: check all that can be known before the first epoch."""
+        self.enter_fit()
         check_monitor(self, self.monitor)
         self._begin()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        self.forget_fit()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""

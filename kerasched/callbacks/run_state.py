@@ -10,8 +10,8 @@ import keras
 from kerasched.callbacks.callback_states import set_states
 from kerasched.callbacks.callback_states import states_of
 from kerasched.callbacks.data_state import DataState
-from kerasched.callbacks.fit_call import FitCall
 from kerasched.training.encoding import Arrays
+from kerasched.training.fit_call import FitCall
 from kerasched.training.model_state import OWNERS
 from kerasched.training.model_state import arrays_of
 from kerasched.training.model_state import built_on
@@ -45,7 +45,7 @@ class RunState:
 
     def begin(self) -> None:
         """Note where the data begin, before the first epoch of a new run."""
-        if self._fit.goes_on_within_data:
+        if self._fit.continues_within_data:
             self._fit.open_data()
         self._start = self._here()
 
@@ -86,7 +86,7 @@ class RunState:
         starts = _beginning(START, arrays)
         starts = {name.removeprefix(START): a for name, a in starts.items()}
         self._start, self._since_start = (state["start"], starts), state["since_start"]
-        if self._fit.goes_on_within_data:
+        if self._fit.continues_within_data:
             self._fit.open_data()
             self._go_to(state["start"], starts)
             for _ in _shown(range(self._since_start)):
@@ -114,10 +114,10 @@ def _data_of(fit: FitCall) -> list[DataState]:
 
     Each validation begins at the start of its data, also with `validation_steps`.
     """
-    others = (fit.argument("y"), fit.argument("sample_weight"))
-    shuffle, goes_on = fit.argument("shuffle", True), fit.goes_on_within_data
-    training = DataState(fit.argument("x"), others, shuffle, goes_on)
-    validation = fit.argument("validation_data")
+    x, *others = fit.data()
+    shuffle, continues = fit.argument("shuffle", True), fit.continues_within_data
+    training = DataState(x, tuple(others), shuffle, continues)
+    validation = fit.validation_data()
     if validation is None:
         return [training]
     x, *others = keras.utils.unpack_x_y_sample_weight(validation)

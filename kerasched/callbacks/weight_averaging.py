@@ -11,10 +11,7 @@ import numpy as np
 
 from kerasched.callbacks.arguments import AVERAGING
 from kerasched.callbacks.averaged_model import AveragedModel
-from kerasched.callbacks.guard import guard
-from kerasched.callbacks.guard import release
-from kerasched.callbacks.of_a_fit import OfAFit
-from kerasched.callbacks.siblings import callback_list_of
+from kerasched.callbacks.base import ModelCallback
 from kerasched.callbacks.statistics import normalizations
 from kerasched.callbacks.window import window_of
 from kerasched.errors import message
@@ -24,7 +21,7 @@ from kerasched.training.leaves import leaves_of
 OWNER = "WeightAveraging"
 
 
-class WeightAveraging(OfAFit, keras.callbacks.Callback):
+class WeightAveraging(ModelCallback):
     """Average the weights over epochs, validate with the average, and end with it.
 
     average + (weights - average) / (count + 1), or with `decay` in the place of that
@@ -70,7 +67,7 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
         ValueError: an argument has a wrong value.
     """
 
-    OF_A_FIT: ClassVar = {"_fit": None}
+    PER_FIT: ClassVar = {"_listed": None}
 
     def __init__(
         self,
@@ -90,8 +87,6 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
         for name, value in given.items():
             setattr(self, name, AVERAGING[name](OWNER, name, value))
         self.data = data
-        self._of_model: Any = None
-        self.let_go()
         self._window = range(0)
         self._validates, self._warned = False, False
         self.reset()
@@ -138,13 +133,6 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
         self._averaged.set_arrays(arrays)
         self._expect_restored()
 
-    def set_model(self, model: keras.Model) -> None:
-        """Keras's hook."""
-        super().set_model(model)
-        if self._of_model not in (None, model):
-            self.reset()
-        self._of_model = model
-
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: refuse what cannot work, and take the first place."""
         if self._finished:
@@ -153,14 +141,15 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
         ends = (self.start_from_epoch, self.until_epoch)
         self._window = window_of(OWNER, *ends, self.every, epochs)
         self._check(self.model)
-        self._fit = callback_list_of(self)
-        if self._fit is not None:
-            others = [other for other in self._fit.callbacks if other is not self]
+        # Keras calls no callback when a validation raises.
+        self.enter_fit().on_end(self._end_validation)
+        self._listed = self.callback_list
+        if self._listed is not None:
+            others = [other for other in self._listed.callbacks if other is not self]
             self._refuse_others(others)
-            # Another list, as Keras is going through this one.
-            self._fit.callbacks = [self, *others]
+            # Another list, as Keras is iterating over this one.
+            self._listed.callbacks = [self, *others]
         self._averaged.release()
-        guard(self.model, self._end_validation)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
@@ -172,7 +161,7 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook, which an `evaluate` outside of fit calls too."""
-        if self._fit is not None and callback_list_of(self) is self._fit:
+        if self._listed is not None and self.callback_list is self._listed:
             self._take(self._epoch)
             if self.swap_in_validation and self.count:
                 self._averaged.swap_in(self.model)
@@ -184,8 +173,7 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        release(self.model)
-        self.let_go()
+        self.forget_fit()
         if self.assign_at_end and self.count:
             self._averaged.swap_in(self.model)
             self._averaged.settle()
@@ -221,6 +209,7 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
 
     def _take(self, epoch: int) -> None:
         """Add the weights of an epoch, once."""
+        self._end_validation()  # One that failed, where the error was caught.
         if epoch not in self._window or epoch == self._taken:
             return
         self._taken, model = epoch, self.model

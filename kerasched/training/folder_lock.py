@@ -20,7 +20,6 @@ import os
 import socket
 import threading
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +47,10 @@ class FolderLock:
 
     Args:
         folder: the folder, made if it is not there.
-        in_use: returns whether the run is still going. It is asked where another run
-            of the same process wants the folder.
     """
 
-    def __init__(
-        self, folder: str | Path, in_use: Callable[[], bool] = lambda: True
-    ) -> None:
-        self.folder, self._in_use = Path(folder), in_use
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
         self._handle: int | None = None
         self._made_folder = False
 
@@ -71,10 +66,8 @@ class FolderLock:
         """
         with _guard:
             place = os.path.realpath(self.folder)
-            for other in [one for one in _held if one._place == place]:
-                if other._in_use():
-                    raise FolderHeldError("this process")
-                other.release()
+            if any(other._place == place for other in _held):
+                raise FolderHeldError("this process")
             self._made_folder = not self.folder.exists()
             self._handle, self._place = self._locked_file(), place
             _held.add(self)
