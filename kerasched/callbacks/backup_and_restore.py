@@ -12,23 +12,23 @@ import keras
 import numpy as np
 
 from kerasched.callbacks.base import FitCallback
-from kerasched.callbacks.run_state import RunState
 from kerasched.callbacks.scheduled import scheduled_in
 from kerasched.errors import Choice
 from kerasched.errors import Flag
 from kerasched.errors import message
-from kerasched.training.encoding import Arrays
+from kerasched.resuming.encoding import Arrays
+from kerasched.resuming.folder_lock import FolderHeldError
+from kerasched.resuming.folder_lock import FolderLock
+from kerasched.resuming.run_file import RunFiles
+from kerasched.resuming.run_file import read
+from kerasched.resuming.run_state import RunState
 from kerasched.training.fit_call import FitCall
 from kerasched.training.fit_call import fit_call_of
-from kerasched.training.folder_lock import FolderHeldError
-from kerasched.training.folder_lock import FolderLock
 from kerasched.training.held import COMPILED
 from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import parts
 from kerasched.training.leaves import variable_of
-from kerasched.training.run_file import RunFiles
-from kerasched.training.run_file import read
 
 OWNER = "BackupAndRestore"
 FORMAT = 1

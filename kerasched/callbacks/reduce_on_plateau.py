@@ -6,13 +6,13 @@ from typing import Any
 
 from kerasched.callbacks import arguments as check
 from kerasched.callbacks.base import ModelCallback
+from kerasched.callbacks.best_weights import Snapshot
 from kerasched.callbacks.monitor import check_monitor
 from kerasched.callbacks.monitor import direction_if_known
 from kerasched.callbacks.monitor import direction_of
 from kerasched.callbacks.plateau_rule import INCREASE
 from kerasched.callbacks.plateau_rule import PlateauRule
 from kerasched.callbacks.plateau_rule import moved
-from kerasched.callbacks.snapshot import Snapshot
 from kerasched.errors import message
 from kerasched.training.levels import Level
 from kerasched.training.levels import levels_of

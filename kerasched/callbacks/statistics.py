@@ -10,9 +10,9 @@ from typing import Any
 
 import keras
 
-from kerasched.callbacks.swap import Swap
-from kerasched.training.random_states import random_states
-from kerasched.training.random_states import set_random_states
+from kerasched.resuming.random_states import random_states
+from kerasched.resuming.random_states import set_random_states
+from kerasched.training.variables import Snapshot
 
 # What a layer of Keras keeps; the last three only with `renorm`.
 KEPT = ("moving_mean", "moving_variance", "moving_stddev", "renorm_mean")
@@ -61,14 +61,14 @@ class Refresher:
         statistics = statistics_of(self._model)
         kept = {id(variable) for variable in statistics}
         others = [v for v in self._model.non_trainable_variables if id(v) not in kept]
-        before, states = Swap(others), random_states()
+        before, states = Snapshot(others), random_states()
         for variable in statistics:
             variable.assign(keras.ops.zeros_like(variable.value))
         self._pass.count.assign(0.0)
         try:
             self._pass.predict(data, batch_size=batch_size, steps=steps, verbose=0)
         finally:
-            before.back()
+            before.restore()
             # On torch even a loader that does not shuffle draws a number.
             set_random_states(states)
 

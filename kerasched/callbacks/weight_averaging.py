@@ -10,10 +10,10 @@ import keras
 import numpy as np
 
 from kerasched.callbacks.arguments import AVERAGING
+from kerasched.callbacks.arguments import window_of
 from kerasched.callbacks.averaged_model import AveragedModel
 from kerasched.callbacks.base import ModelCallback
 from kerasched.callbacks.statistics import normalizations
-from kerasched.callbacks.window import window_of
 from kerasched.errors import message
 from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves_of

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from kerasched.errors import message
-from kerasched.finder.generators import resets_of
-from kerasched.finder.tensorflow_data import apart
+from kerasched.finder.datasets import apart
+from kerasched.finder.datasets import resets_of
 
 OWNER = "find_learning_rate"
 SEED = 0  # The order of the batches is the same in each sweep.

@@ -8,22 +8,22 @@ import keras
 
 from kerasched.errors import message
 from kerasched.finder.arguments import checked
-from kerasched.finder.as_in_fit import step_as_in_fit
 from kerasched.finder.batches import Batches
 from kerasched.finder.result import LearningRateSweep
 from kerasched.finder.sweep import Smoothing
+from kerasched.finder.sweep import SweptRate
 from kerasched.finder.sweep import rates_between
 from kerasched.finder.sweep import sweep
-from kerasched.finder.swept_rate import SweptRate
+from kerasched.finder.train_step import step_as_in_fit
+from kerasched.resuming.random_states import random_states
+from kerasched.resuming.random_states import set_random_states
 from kerasched.training.held import training_leaves
 from kerasched.training.held import training_optimizer
 from kerasched.training.leaves import build_optimizer
 from kerasched.training.leaves import held_rate_of
-from kerasched.training.random_states import random_states
-from kerasched.training.random_states import set_random_states
+from kerasched.training.restored import restored_after
+from kerasched.training.restored import uninterrupted
 from kerasched.training.set_schedule import compiled
-from kerasched.training.untouched import uninterrupted
-from kerasched.training.untouched import untouched
 
 OWNER = "find_learning_rate"
 
@@ -120,7 +120,7 @@ def find_learning_rate(
         _build(model, next(stream)[0])
         with_weights = class_weight is not None and batches.parts == 2
         form = (batches.form, batches.parts + with_weights)
-        with untouched(model):
+        with restored_after(model):
             step = _Step(model, stream, rates, class_weight)
             with step_as_in_fit(model, *form):
                 losses, smoothed = sweep(step, len(rates), average, values["verbose"])

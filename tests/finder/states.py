@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from support import BACKEND
 
+from kerasched.resuming.random_states import random_states
 from kerasched.training.leaves import held_rate_of
 from kerasched.training.leaves import leaves_of
-from kerasched.training.random_states import random_states
 
 JIT = BACKEND == "jax"  # Torch would take long to compile a step, and XLA too.
 RANDOM = np.random.default_rng(3)

@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from kerasched.training import folder_lock
-from kerasched.training.folder_lock import NAME
-from kerasched.training.folder_lock import FolderHeldError
-from kerasched.training.folder_lock import FolderLock
+from kerasched.resuming import folder_lock
+from kerasched.resuming.folder_lock import NAME
+from kerasched.resuming.folder_lock import FolderHeldError
+from kerasched.resuming.folder_lock import FolderLock
 
 pytestmark = [
     pytest.mark.host,

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from support import BACKEND
 
-from kerasched.training.encoding import decode
-from kerasched.training.encoding import encode
-from kerasched.training.generators import kind_named
-from kerasched.training.generators import kind_of
+from kerasched.resuming.encoding import decode
+from kerasched.resuming.encoding import encode
+from kerasched.resuming.generators import kind_named
+from kerasched.resuming.generators import kind_of
 
 
 def of_torch():

@@ -11,7 +11,7 @@ import kerasched
 from kerasched import StepDecay
 from kerasched import copy_optimizer_state
 from kerasched import load_training_state
-from kerasched.training.random_states import random_states
+from kerasched.resuming.random_states import random_states
 
 # Layers of the same shapes, so that only names tell them apart.
 X = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")

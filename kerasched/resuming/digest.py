@@ -15,8 +15,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from kerasched.training.generators import kind_of
-from kerasched.training.host import copy_of
+from kerasched.resuming.generators import kind_of
+from kerasched.training.variables import copy_of
 
 # Of an array above this size only as many bytes are looked at, evenly spread.
 LOOKED_AT = 2**22

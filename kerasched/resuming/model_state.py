@@ -12,13 +12,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasched.training.encoding import Arrays
+from kerasched.resuming.encoding import Arrays
+from kerasched.resuming.named import SCRATCH
 from kerasched.training.held import COMPILED
 from kerasched.training.held import held_by
 from kerasched.training.held import training_optimizers
-from kerasched.training.host import copy_of
 from kerasched.training.leaves import build_optimizer
-from kerasched.training.named import SCRATCH
+from kerasched.training.variables import copy_of
 
 MODEL, METRIC, VARIABLE = "model", "metric", "variable"
 # Whose variables an optimizer is built on.

@@ -1,6 +1,6 @@
 """The kinds of random generators: how the state of each is read, and set.
 
-A state is what `kerasched.training.encoding` takes: numbers, strings, arrays, and
+A state is what `kerasched.resuming.encoding` takes: numbers, strings, arrays, and
 tuples and dicts of such.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasched.training.host import copy_of
+from kerasched.training.variables import copy_of
 
 
 @dataclasses.dataclass(frozen=True)

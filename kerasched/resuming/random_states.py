@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasched.training.generators import SEEDS
+from kerasched.resuming.generators import SEEDS
 
 
 def random_states() -> dict[str, Any]:

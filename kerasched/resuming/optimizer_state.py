@@ -13,22 +13,22 @@ import keras
 
 from kerasched.errors import Flag
 from kerasched.errors import message
-from kerasched.training.files import Saved
-from kerasched.training.files import reading
-from kerasched.training.files import state_for
+from kerasched.resuming.named import describe
+from kerasched.resuming.named import is_rate
+from kerasched.resuming.named import named_variables
+from kerasched.resuming.saved_model import Saved
+from kerasched.resuming.saved_model import reading
+from kerasched.resuming.saved_model import state_for
 from kerasched.training.held import COMPILED
 from kerasched.training.held import held_by
 from kerasched.training.held import training_optimizer
 from kerasched.training.held import training_optimizers
-from kerasched.training.host import copy_of
 from kerasched.training.leaves import build_optimizer
 from kerasched.training.leaves import leaves
 from kerasched.training.leaves import variable_of
-from kerasched.training.named import describe
-from kerasched.training.named import is_rate
-from kerasched.training.named import named_variables
+from kerasched.training.restored import restored_on_error
 from kerasched.training.set_schedule import compiled
-from kerasched.training.untouched import back_after_an_error
+from kerasched.training.variables import copy_of
 
 
 def load_training_state(
@@ -72,7 +72,7 @@ def load_training_state(
         for name, optimizer in held_by(model).optimizers.items()
         if name != COMPILED and (name in used or optimizer.built)
     }
-    with Saved(path, owner) as saved, back_after_an_error(model if own else None):
+    with Saved(path, owner) as saved, restored_on_error(model if own else None):
         restored = []
         if COMPILED in used:
             build_optimizer(model)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from kerasched.training.generators import kind_named
-from kerasched.training.generators import kind_of
+from kerasched.resuming.generators import kind_named
+from kerasched.resuming.generators import kind_of
 
 Arrays = dict[str, np.ndarray]
 

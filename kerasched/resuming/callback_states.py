@@ -11,9 +11,9 @@ from typing import Any
 
 import keras
 
-from kerasched.training.encoding import decode
-from kerasched.training.encoding import encode
-from kerasched.training.encoding import gives_state
+from kerasched.resuming.encoding import decode
+from kerasched.resuming.encoding import encode
+from kerasched.resuming.encoding import gives_state
 
 # The private ones have no other way; a test tells when Keras changes them.
 ATTRIBUTES: dict[type, tuple[str, ...]] = {

@@ -7,17 +7,17 @@ from typing import Any
 
 import keras
 
-from kerasched.callbacks.callback_states import set_states
-from kerasched.callbacks.callback_states import states_of
-from kerasched.callbacks.data_state import DataState
-from kerasched.training.encoding import Arrays
+from kerasched.resuming.callback_states import set_states
+from kerasched.resuming.callback_states import states_of
+from kerasched.resuming.data_state import DataState
+from kerasched.resuming.encoding import Arrays
+from kerasched.resuming.model_state import OWNERS
+from kerasched.resuming.model_state import arrays_of
+from kerasched.resuming.model_state import built_on
+from kerasched.resuming.model_state import set_arrays
+from kerasched.resuming.random_states import random_states
+from kerasched.resuming.random_states import set_random_states
 from kerasched.training.fit_call import FitCall
-from kerasched.training.model_state import OWNERS
-from kerasched.training.model_state import arrays_of
-from kerasched.training.model_state import built_on
-from kerasched.training.model_state import set_arrays
-from kerasched.training.random_states import random_states
-from kerasched.training.random_states import set_random_states
 
 START = "start:"
 

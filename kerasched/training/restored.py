@@ -7,17 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerasched.training.held import every_variable
 from kerasched.training.held import held_by
-from kerasched.training.host import copy_of
 from kerasched.training.leaves import held_rate_of
 from kerasched.training.leaves import leaves
+from kerasched.training.variables import Snapshot
 
 
 @contextlib.contextmanager
-def untouched(model: keras.Model) -> Iterator[None]:
+def restored_after(model: keras.Model) -> Iterator[None]:
     """Put a model back to what it is now, however the block ends.
 
     Its variables, those of its optimizers and metrics, the optimizers' rates and the
@@ -29,7 +28,7 @@ def untouched(model: keras.Model) -> Iterator[None]:
     stack = contextlib.ExitStack()
     # What comes last here is put back first: values go into the variables that the
     # optimizer had, and no state that JAX keeps apart replaces them afterwards.
-    stack.callback(_assign, _copies(model))
+    stack.callback(Snapshot(every_variable(model)).restore)
     _keep_unbuilt(model, stack)
     stack.callback(model.reset_metrics)
     stack.callback(setattr, model, "train_function", model.train_function)
@@ -52,13 +51,13 @@ def untouched(model: keras.Model) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def back_after_an_error(model: keras.Model | None) -> Iterator[None]:
+def restored_on_error(model: keras.Model | None) -> Iterator[None]:
     """Put the variables of a model, if there is one, back if the block raises."""
-    copies = [] if model is None else _copies(model)
+    before = Snapshot([] if model is None else every_variable(model))
     try:
         yield
     except BaseException:
-        _assign(copies)
+        before.restore()
         raise
 
 
@@ -78,16 +77,6 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         if waiting:
             before(*waiting[0])
-
-
-def _copies(model: keras.Model) -> list[tuple[Any, np.ndarray]]:
-    """Return each variable with its value, in the host's memory."""
-    return [(variable, copy_of(variable)) for variable in every_variable(model)]
-
-
-def _assign(copies: list[tuple[Any, np.ndarray]]) -> None:
-    for variable, value in copies:
-        variable.assign(value)
 
 
 def _keep_unbuilt(model: Any, stack: contextlib.ExitStack) -> None:

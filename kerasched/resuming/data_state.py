@@ -13,15 +13,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasched.callbacks.digest import LOOKED_AT
-from kerasched.callbacks.digest import Digest
-from kerasched.callbacks.digest import content_of
-from kerasched.callbacks.digest import digest_of
-from kerasched.training.encoding import Arrays
-from kerasched.training.encoding import decode
-from kerasched.training.encoding import encode
-from kerasched.training.encoding import gives_state
-from kerasched.training.generators import kind_of
+from kerasched.resuming.digest import LOOKED_AT
+from kerasched.resuming.digest import Digest
+from kerasched.resuming.digest import content_of
+from kerasched.resuming.digest import digest_of
+from kerasched.resuming.encoding import Arrays
+from kerasched.resuming.encoding import decode
+from kerasched.resuming.encoding import encode
+from kerasched.resuming.encoding import gives_state
+from kerasched.resuming.generators import kind_of
 
 
 class DataState:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasched.training.encoding import Arrays
+from kerasched.resuming.encoding import Arrays
 
 STATE = "state.json"
 NAME = re.compile(r"epoch-(\d+)\.run")

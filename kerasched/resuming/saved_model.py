@@ -18,14 +18,14 @@ import keras
 import numpy as np
 
 from kerasched.errors import message
-from kerasched.training.host import copy_of
+from kerasched.resuming.named import SCRATCH
+from kerasched.resuming.named import for_members
+from kerasched.resuming.named import is_rate
+from kerasched.resuming.named import members
+from kerasched.resuming.named import named_variables
+from kerasched.resuming.trained_weights import trained_weights
 from kerasched.training.leaves import leaves
-from kerasched.training.named import SCRATCH
-from kerasched.training.named import for_members
-from kerasched.training.named import is_rate
-from kerasched.training.named import members
-from kerasched.training.named import named_variables
-from kerasched.training.trained_weights import trained_weights
+from kerasched.training.variables import copy_of
 
 WEIGHTS = "model.weights.h5"
 VARIABLES = "optimizer/vars"

@@ -4,10 +4,10 @@ from typing import Any
 
 import keras
 
+from kerasched.resuming.named import named_variables
 from kerasched.training.held import COMPILED
 from kerasched.training.held import held_by
-from kerasched.training.host import copy_of
-from kerasched.training.named import named_variables
+from kerasched.training.variables import copy_of
 
 
 class Snapshot:

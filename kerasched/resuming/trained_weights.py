@@ -11,8 +11,8 @@ from typing import Any
 
 import keras
 
-from kerasched.training.random_states import random_states
-from kerasched.training.random_states import set_random_states
+from kerasched.resuming.random_states import random_states
+from kerasched.resuming.random_states import set_random_states
 
 
 def trained_weights(model: keras.Model, config: Any) -> list[Any] | None:
