@@ -24,11 +24,11 @@ from kerasched.resuming.run_file import read
 from kerasched.resuming.run_state import RunState
 from kerasched.training.fit_call import FitCall
 from kerasched.training.fit_call import fit_call_of
-from kerasched.training.held import COMPILED
-from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import parts
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import COMPILED
+from kerasched.training.model_contents import training_optimizers
 
 OWNER = "BackupAndRestore"
 FORMAT = 1
@@ -130,14 +130,14 @@ class BackupAndRestore(FitCallback):
             what = "a model with weights"
             raise ValueError(message(OWNER, "model", what, self.model, fix))
         self._fit, self._begun = self.enter_fit(), False
-        self._state = RunState(self._fit, self._surround())
-        self._saved, self.record = self._last_whole_file(), []
+        self._state = RunState(self._fit, self._join_list())
+        self._saved, self.record = self._last_intact_file(), []
         if self._saved is not None:
-            self._go_back(*self._saved)
+            self._restore(*self._saved)
         else:
             self._compare_counts(self._fit.first_epoch())
-        for doubt in self._state.doubts() if self.check_data else ():
-            warnings.warn(f"{OWNER} {doubt}.", stacklevel=3)
+        for reason in self._state.inexact_reasons() if self.check_data else ():
+            warnings.warn(f"{OWNER} {reason}.", stacklevel=3)
 
     def begin(self) -> None:
         """Bring back, before the first epoch, what other callbacks may have changed."""
@@ -164,7 +164,7 @@ class BackupAndRestore(FitCallback):
         try:
             self._files.write(epoch + 1, {**state, **about}, arrays)
         except OSError as error:
-            raise _told(
+            raise _explained(
                 error,
                 f"cannot save epoch {epoch} in {self.backup_dir}",
                 "The backups of earlier epochs are whole: the same command goes on "
@@ -193,14 +193,16 @@ class BackupAndRestore(FitCallback):
             ) from None
         except OSError as error:
             fix = "Give it a backup_dir in which files can be made"
-            raise _told(error, f"cannot write to {self.backup_dir}", fix) from error
+            raise _explained(
+                error, f"cannot write to {self.backup_dir}", fix
+            ) from error
         if fit.is_seen:
             fit.on_end(lock.release)
         else:
             weakref.finalize(self.callback_list or self, lock.release)
         return lock
 
-    def _surround(self) -> list[Any]:
+    def _join_list(self) -> list[Any]:
         """Stand before and behind all others, and return these."""
         listed = self.callback_list
         if listed is None:
@@ -209,20 +211,20 @@ class BackupAndRestore(FitCallback):
         others = [
             other
             for other in listed.callbacks
-            if not isinstance(other, (_Before, _Behind))
+            if not isinstance(other, (_First, _Last))
         ]
         # Another list, as Keras is iterating over this one.
-        listed.callbacks = [_Before(self), *others, _Behind(self)]
+        listed.callbacks = [_First(self), *others, _Last(self)]
         return [other for other in others if other is not self]
 
-    def _last_whole_file(self) -> tuple[dict[str, Any], Arrays] | None:
+    def _last_intact_file(self) -> tuple[dict[str, Any], Arrays] | None:
         for path in self._files.all():
             try:
                 state, arrays = read(path)
             except OSError as error:
                 # A run from an earlier epoch would remove what may be readable again.
                 fix = "Make it readable, or remove it to go on from the one before"
-                raise _told(error, f"cannot read {path}", fix) from error
+                raise _explained(error, f"cannot read {path}", fix) from error
             except ValueError as error:
                 text = f"{OWNER} goes on from an earlier epoch. {error}"
                 warnings.warn(text, stacklevel=4)
@@ -233,7 +235,7 @@ class BackupAndRestore(FitCallback):
             return state, arrays
         return None
 
-    def _go_back(self, state: dict[str, Any], arrays: Arrays) -> None:
+    def _restore(self, state: dict[str, Any], arrays: Arrays) -> None:
         """Bring back the model, and begin where the saved run has ended."""
         self._state.set_model(state, arrays)
         self.record = list(state["record"])
@@ -275,7 +277,7 @@ class BackupAndRestore(FitCallback):
                 return
 
 
-def _told(error: OSError, what: str, fix: str) -> OSError:
+def _explained(error: OSError, what: str, fix: str) -> OSError:
     """Return an error of the same kind that says what failed and what helps."""
     told = type(error)(f"{OWNER} {what}: {error.strerror or error}. {fix}.")
     told.errno = error.errno
@@ -297,7 +299,7 @@ def _counting(optimizer: Any, skips: bool = False) -> Iterator[tuple[Any, bool]]
             yield from _counting(part, skips)
 
 
-class _Before(keras.callbacks.Callback):
+class _First(keras.callbacks.Callback):
     """Stands first, for what must be there when the others begin an epoch."""
 
     def __init__(self, owner: BackupAndRestore) -> None:
@@ -311,7 +313,7 @@ class _Before(keras.callbacks.Callback):
         self._owner.begin()  # Where no epoch was left.
 
 
-class _Behind(keras.callbacks.Callback):
+class _Last(keras.callbacks.Callback):
     """Stands last, to save what the others have done at the end of an epoch."""
 
     def __init__(self, owner: BackupAndRestore) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import keras
 
-from kerasched.resuming.named import named_variables
-from kerasched.training.held import COMPILED
-from kerasched.training.held import held_by
+from kerasched.resuming.variable_names import named_variables
+from kerasched.training.model_contents import COMPILED
+from kerasched.training.model_contents import contents_of
 from kerasched.training.variables import copy_of
 
 
@@ -55,7 +55,7 @@ def _slots_of(model: keras.Model) -> dict[str, Any]:
 
     Those that Keras does not list among the weights are here too, if they are no seeds.
     """
-    held = held_by(model)
+    held = contents_of(model)
     floats = keras.backend.is_float_dtype
     loose = {n: v for n, v in held.variables.items() if floats(v.dtype)}
     slots = {f"variable {name}": variable for name, variable in loose.items()}

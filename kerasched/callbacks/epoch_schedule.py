@@ -17,8 +17,8 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.epochs import StepsPerEpoch
-from kerasched.training.held import training_leaves
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import training_leaves
 
 OWNER = "EpochSchedule"
 

@@ -15,8 +15,8 @@ from kerasched.finder import find_learning_rate
 from kerasched.finder.arguments import SWEEP
 from kerasched.finder.arguments import checked
 from kerasched.finder.suggestions import RULES
-from kerasched.training.held import training_leaves
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import training_leaves
 from kerasched.training.set_schedule import set_schedule
 
 OWNER = "LearningRateFinder"

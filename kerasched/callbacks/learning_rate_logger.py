@@ -54,7 +54,7 @@ class LearningRateLogger(FitCallback):
     def __init__(self, every: int | None = None) -> None:
         super().__init__()
         self.every = Optional(POSITIVE_COUNT)(OWNER, "every", every)
-        self._group, self._until, self._told = 1, 0, False
+        self._group, self._until, self._warned = 1, 0, False
         self._last: int | None = None
         self._stands_alone = False
 
@@ -112,7 +112,7 @@ class LearningRateLogger(FitCallback):
         self._last = steps - 1 if steps else None
         for one in scheduled_in(self.model) if self.every else ():
             if not (one.on_host or steps):
-                self._tell(one)
+                self._warn_once(one)
                 continue
             one.start()
             ends = [] if one.on_host else self._ends(0, steps + self._group - 1)
@@ -157,9 +157,9 @@ class LearningRateLogger(FitCallback):
         """
         return ends if self._last is None else np.minimum(ends, self._last)
 
-    def _tell(self, one: Scheduled) -> None:
-        if not self._told:
-            self._told = True
+    def _warn_once(self, one: Scheduled) -> None:
+        if not self._warned:
+            self._warned = True
             warnings.warn(
                 f"{OWNER} shows {one.name} for epochs only: its schedule is computed "
                 "on the device, and how many batches an epoch has is not known.",

@@ -105,7 +105,7 @@ class ReduceOnPlateau(ModelCallback):
         if self.max_lr is not None and self.max_lr < self.min_lr:
             what = f"at least `min_lr`, which is {self.min_lr!r}"
             raise ValueError(message(OWNER, "max_lr", what, max_lr))
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self.reset()
 
     def reset(self) -> None:
@@ -162,7 +162,7 @@ class ReduceOnPlateau(ModelCallback):
         if self.monitor not in logs:
             listed = ", ".join(logs) or "nothing"
             text = f"finds no {self.monitor!r} in the logs of an epoch, but {listed}"
-            self._tell(f"{text}. It looks again after each epoch")
+            self._warn_once(f"{text}. It looks again after each epoch")
             return
         if not self._decided:
             self._decide(direction_of(self, self.monitor))
@@ -175,7 +175,7 @@ class ReduceOnPlateau(ModelCallback):
         self._state, action = self.rule.step(self._state, value)
         best = self._state["best"]
         if self.relative_delta and best is not None and best < 0.0:
-            self._tell(
+            self._warn_once(
                 f"compares a negative {self.monitor!r} by a fraction of it, so that "
                 "even a value that is a little worse is better. Use min_delta"
             )
@@ -212,7 +212,7 @@ class ReduceOnPlateau(ModelCallback):
         ]
         back = self.restore_best_weights and action != INCREASE
         if back and not self._best.restore(self.model):
-            self._tell("has no best weights to restore since it was restarted")
+            self._warn_once("has no best weights to restore since it was restarted")
         if self._reset_is_due(action, levels, new):
             waits = {"cooldown": self._state["cooldown"]}
             new, self._state = list(self._bases), {**self.rule.start(), **waits}
@@ -270,8 +270,8 @@ class ReduceOnPlateau(ModelCallback):
             on_nan=self.on_nan,
         )
 
-    def _tell(self, text: str) -> None:
+    def _warn_once(self, text: str) -> None:
         """Warn, once for each text."""
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._warned:
+            self._warned.add(text)
             warnings.warn(f"{OWNER} {text}.", stacklevel=3)

@@ -8,10 +8,10 @@ import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.schedules.base import Schedule
-from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import schedule_of
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import training_optimizers
 
 
 class Scheduled:

@@ -15,8 +15,8 @@ from kerasched.callbacks.averaged_model import AveragedModel
 from kerasched.callbacks.base import ModelCallback
 from kerasched.callbacks.statistics import normalizations
 from kerasched.errors import message
-from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves_of
+from kerasched.training.model_contents import training_optimizers
 
 OWNER = "WeightAveraging"
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kerasched.errors import message
-from kerasched.finder.datasets import apart
+from kerasched.finder.datasets import independent_copy
 from kerasched.finder.datasets import resets_of
 
 OWNER = "find_learning_rate"
@@ -130,7 +130,7 @@ class Batches:
                 for i in (itertools.count() if count is None else self._order(count))
             )
         if hasattr(dataset, "element_spec"):
-            copy = apart(dataset)
+            copy = independent_copy(dataset)
             return lambda: iter(copy)
         return lambda: iter(dataset)
 

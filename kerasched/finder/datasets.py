@@ -13,7 +13,7 @@ from typing import Any
 from kerasched.resuming.encoding import Arrays
 from kerasched.resuming.encoding import decode
 from kerasched.resuming.encoding import encode
-from kerasched.resuming.encoding import gives_state
+from kerasched.resuming.encoding import has_state_methods
 from kerasched.resuming.generators import kind_of
 
 # Operations whose last input is the shared generator, and those without.
@@ -57,7 +57,7 @@ def _reset_of(value: Any) -> Callable[[], Any] | None:
 
 
 def _reset_of_state(owner: Any) -> Callable[[], Any] | None:
-    if not gives_state(owner):
+    if not has_state_methods(owner):
         return None
     arrays: Arrays = {}
     # A copy, as the owner may go on to change what it has given.
@@ -65,7 +65,7 @@ def _reset_of_state(owner: Any) -> Callable[[], Any] | None:
     return lambda: owner.set_state(decode(state, arrays))
 
 
-def apart(dataset: Any) -> Any:
+def independent_copy(dataset: Any) -> Any:
     """Return a dataset of the same batches, whose iteration leaves the other alone.
 
     The same dataset where that cannot be: of a graph larger than 2 GiB, or distributed.

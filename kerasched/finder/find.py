@@ -10,17 +10,17 @@ from kerasched.errors import message
 from kerasched.finder.arguments import checked
 from kerasched.finder.batches import Batches
 from kerasched.finder.result import LearningRateSweep
+from kerasched.finder.sweep import RateAssigner
 from kerasched.finder.sweep import Smoothing
-from kerasched.finder.sweep import SweptRate
 from kerasched.finder.sweep import rates_between
 from kerasched.finder.sweep import sweep
 from kerasched.finder.train_step import step_as_in_fit
 from kerasched.resuming.random_states import random_states
 from kerasched.resuming.random_states import set_random_states
-from kerasched.training.held import training_leaves
-from kerasched.training.held import training_optimizer
 from kerasched.training.leaves import build_optimizer
-from kerasched.training.leaves import held_rate_of
+from kerasched.training.leaves import rate_of
+from kerasched.training.model_contents import training_leaves
+from kerasched.training.model_contents import training_optimizer
 from kerasched.training.restored import restored_after
 from kerasched.training.restored import uninterrupted
 from kerasched.training.set_schedule import compiled
@@ -137,7 +137,7 @@ class _Step:
         model.train_function = None
         if keras.backend.backend() == "torch":
             model.train()  # As fit does, for modules of torch.
-        self._rate = SweptRate(model, rates)
+        self._rate = RateAssigner(model, rates)
 
     def __call__(self, step: int) -> float:
         self._rate.set(step)
@@ -178,7 +178,7 @@ def _build(model: keras.Model, x: Any) -> None:
         fix = f"Call model.{path}.build(variables) with those that it trains"
         raise ValueError(message(OWNER, "model", what, model, fix))
     for optimizer in training_leaves(model, OWNER):
-        if held_rate_of(optimizer) is None:
+        if rate_of(optimizer) is None:
             raise TypeError(
                 f"The learning rate of {optimizer.name} must be a number, a schedule "
                 f"or a function for {OWNER}."

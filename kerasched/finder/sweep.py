@@ -10,15 +10,15 @@ import keras
 import numpy as np
 
 from kerasched.schedules.piecewise import PiecewiseConstant
-from kerasched.training.held import training_leaves
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import training_leaves
 
 OWNER = "find_learning_rate"
 # A sweep that is over before shows nothing.
 SECONDS_BEFORE_PROGRESS = 2.0
 
 
-class SweptRate:
+class RateAssigner:
     """Gives the optimizer that trains a model the rate of a step, and all inside it.
 
     A rate that is a number is assigned. A schedule has no number to assign to: another

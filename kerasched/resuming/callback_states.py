@@ -13,7 +13,7 @@ import keras
 
 from kerasched.resuming.encoding import decode
 from kerasched.resuming.encoding import encode
-from kerasched.resuming.encoding import gives_state
+from kerasched.resuming.encoding import has_state_methods
 
 # The private ones have no other way; a test tells when Keras changes them.
 ATTRIBUTES: dict[type, tuple[str, ...]] = {
@@ -59,7 +59,7 @@ def _stateful(callbacks: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     """
     seen: dict[str, int] = {}
     for callback in callbacks:
-        if gives_state(callback) or _attributes(callback):
+        if has_state_methods(callback) or _attributes(callback):
             kind = type(callback).__name__
             number = seen[kind] = seen.get(kind, 0) + 1
             yield kind if number == 1 else f"{kind}#{number}", callback
@@ -71,7 +71,7 @@ def _attributes(callback: Any) -> tuple[str, ...]:
 
 
 def _get(callback: Any) -> dict[str, Any]:
-    if not gives_state(callback):
+    if not has_state_methods(callback):
         names = _attributes(callback)
         return {name: getattr(callback, name) for name in names}
     state = {"state": callback.get_state()}
@@ -81,7 +81,7 @@ def _get(callback: Any) -> dict[str, Any]:
 
 
 def _set(callback: Any, state: dict[str, Any]) -> None:
-    if not gives_state(callback):
+    if not has_state_methods(callback):
         for name, value in state.items():
             setattr(callback, name, value)
         return

@@ -20,7 +20,7 @@ from kerasched.resuming.digest import digest_of
 from kerasched.resuming.encoding import Arrays
 from kerasched.resuming.encoding import decode
 from kerasched.resuming.encoding import encode
-from kerasched.resuming.encoding import gives_state
+from kerasched.resuming.encoding import has_state_methods
 from kerasched.resuming.generators import kind_of
 
 
@@ -31,7 +31,7 @@ class DataState:
         x: the first argument of `fit`.
         others: what else is data, such as the targets.
         shuffle: the argument of `fit`.
-        goes_on: whether an epoch begins where the one before has ended.
+        continues: whether an epoch begins where the one before has ended.
         role: what follows the name of the data in warnings.
     """
 
@@ -40,21 +40,21 @@ class DataState:
         x: Any,
         others: tuple[Any, ...],
         shuffle: Any,
-        goes_on: bool = False,
+        continues: bool = False,
         role: str = "",
     ) -> None:
         self._x, self._others, self._shuffle = x, others, shuffle
-        self._goes_on, self._role = goes_on, role
+        self._continues, self._role = continues, role
         self._dataset = x if isinstance(x, keras.utils.PyDataset) else None
         self._arrays = [] if self._dataset is not None else _arrays(x, others)
         self._at_start = self._digests()
         self._changing: set[str] = set()
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
-    def doubt(self) -> str | None:
+    def inexact_reason(self) -> str | None:
         """Return why a run on these data may go on otherwise, None for no reason."""
         if self._dataset is not None:
-            return self._doubt_of_dataset()
+            return self._inexact_dataset_reason()
         if self._arrays is None:
             kind = type(self._x)
             return (
@@ -82,7 +82,7 @@ class DataState:
         """Return the state as values of JSON, and add its arrays to `arrays`."""
         if self._dataset is None:
             return None
-        if gives_state(self._dataset):
+        if has_state_methods(self._dataset):
             return encode(self._dataset.get_state(), arrays, name)
         return self._changed(arrays, name)
 
@@ -90,16 +90,16 @@ class DataState:
         """Give a PyDataset what `get` returned."""
         if self._dataset is None or state is None:
             return
-        if gives_state(self._dataset):
+        if has_state_methods(self._dataset):
             self._dataset.set_state(decode(state, arrays))
             return
         for name, value in state.items():
             _put(self._dataset, name, decode(value, arrays))
             self._changing.add(name)
 
-    def _doubt_of_dataset(self) -> str | None:
+    def _inexact_dataset_reason(self) -> str | None:
         kind = type(self._dataset).__name__
-        if self._goes_on and self._changes_in_use():
+        if self._continues and self._changes_in_use():
             return (
                 f"cannot repeat which batches of {kind} are drawn before the end of an "
                 "epoch of `steps_per_epoch` and which after it, as they are drawn "
@@ -136,12 +136,12 @@ class DataState:
             try:
                 state[name] = encode(content_of(value), arrays, f"{prefix}:{name}")
             except TypeError:
-                self._tell(name)
+                self._warn_once(name)
         return state
 
-    def _tell(self, name: str) -> None:
-        if name not in self._told:
-            self._told.add(name)
+    def _warn_once(self, name: str) -> None:
+        if name not in self._warned:
+            self._warned.add(name)
             text = self._cannot_save(name, "which changes from epoch to epoch")
             warnings.warn(f"BackupAndRestore {text}.", stacklevel=2)
 
@@ -154,7 +154,7 @@ class DataState:
         )
 
     def _digests(self) -> dict[str, Digest]:
-        if self._dataset is None or gives_state(self._dataset):
+        if self._dataset is None or has_state_methods(self._dataset):
             return {}
         values = vars(self._dataset).items()
         return {name: digest_of(value, self._dataset) for name, value in values}

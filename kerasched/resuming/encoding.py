@@ -13,7 +13,7 @@ from kerasched.resuming.generators import kind_of
 Arrays = dict[str, np.ndarray]
 
 
-def gives_state(owner: Any) -> bool:
+def has_state_methods(owner: Any) -> bool:
     """Return whether an object has `get_state()` and `set_state(state)`.
 
     Their state is a value that `encode` takes.

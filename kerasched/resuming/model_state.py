@@ -13,11 +13,11 @@ import keras
 import numpy as np
 
 from kerasched.resuming.encoding import Arrays
-from kerasched.resuming.named import SCRATCH
-from kerasched.training.held import COMPILED
-from kerasched.training.held import held_by
-from kerasched.training.held import training_optimizers
+from kerasched.resuming.variable_names import SCRATCH
 from kerasched.training.leaves import build_optimizer
+from kerasched.training.model_contents import COMPILED
+from kerasched.training.model_contents import contents_of
+from kerasched.training.model_contents import training_optimizers
 from kerasched.training.variables import copy_of
 
 MODEL, METRIC, VARIABLE = "model", "metric", "variable"
@@ -47,7 +47,7 @@ def built_on(model: keras.Model) -> BuiltOn:
     names = {id(v): name for owner in ON for name, v in owned[owner].items()}
     return {
         _owner_of(path): _names_of(optimizer, names)
-        for path, optimizer in held_by(model).optimizers.items()
+        for path, optimizer in contents_of(model).optimizers.items()
     }
 
 
@@ -89,7 +89,7 @@ def set_arrays(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> Non
 
 def _owned(model: keras.Model) -> dict[str, Named]:
     """Return the variables by owners and names."""
-    held = held_by(model)
+    held = contents_of(model)
     owned = {MODEL: _by_path(MODEL, model.variables)}
     for path, optimizer in held.optimizers.items():
         variables = optimizer.variables
@@ -112,7 +112,7 @@ def _idle(model: keras.Model) -> list[str]:
 
     A file of an earlier version has only that of `compile`.
     """
-    idle = set(held_by(model).optimizers) - {COMPILED, *training_optimizers(model)}
+    idle = set(contents_of(model).optimizers) - {COMPILED, *training_optimizers(model)}
     return [_owner_of(path) for path in idle]
 
 
@@ -162,7 +162,7 @@ def _build(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> None:
     for owner in ON:
         for then, now in _renamed(owner, owned[owner], arrays).items():
             variables[then] = owned[owner].get(now)
-    for path, optimizer in held_by(model).optimizers.items():
+    for path, optimizer in contents_of(model).optimizers.items():
         names = built.get(_owner_of(path))
         if optimizer.built or names is None:
             continue

@@ -13,19 +13,19 @@ import keras
 
 from kerasched.errors import Flag
 from kerasched.errors import message
-from kerasched.resuming.named import describe
-from kerasched.resuming.named import is_rate
-from kerasched.resuming.named import named_variables
 from kerasched.resuming.saved_model import Saved
 from kerasched.resuming.saved_model import reading
 from kerasched.resuming.saved_model import state_for
-from kerasched.training.held import COMPILED
-from kerasched.training.held import held_by
-from kerasched.training.held import training_optimizer
-from kerasched.training.held import training_optimizers
+from kerasched.resuming.variable_names import describe
+from kerasched.resuming.variable_names import is_rate
+from kerasched.resuming.variable_names import named_variables
 from kerasched.training.leaves import build_optimizer
 from kerasched.training.leaves import leaves
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import COMPILED
+from kerasched.training.model_contents import contents_of
+from kerasched.training.model_contents import training_optimizer
+from kerasched.training.model_contents import training_optimizers
 from kerasched.training.restored import restored_on_error
 from kerasched.training.set_schedule import compiled
 from kerasched.training.variables import copy_of
@@ -69,27 +69,27 @@ def load_training_state(
     # A loop of the user's may apply optimizers that the model's own step does not.
     own = {
         name: optimizer
-        for name, optimizer in held_by(model).optimizers.items()
+        for name, optimizer in contents_of(model).optimizers.items()
         if name != COMPILED and (name in used or optimizer.built)
     }
     with Saved(path, owner) as saved, restored_on_error(model if own else None):
         restored = []
         if COMPILED in used:
             build_optimizer(model)
-            place = _Place(owner, str(path), model, model.optimizer)
+            target = _StateTarget(owner, str(path), model, model.optimizer)
             restored.append(
-                (place, place.filled(saved.optimizer_values(model), strict))
+                (target, target.filled(saved.optimizer_values(model), strict))
             )
         with reading(own) as arrays:
             model.load_weights(saved.weights_file, objects_to_skip=[model.optimizer])
         for name, optimizer in own.items():
             if name not in used and not arrays[name]:
                 continue  # It is not in the file, and may be of no use.
-            place = _Place(owner, str(path), model, optimizer, name)
+            target = _StateTarget(owner, str(path), model, optimizer, name)
             values = saved.own_values(name, optimizer, model.weights, arrays[name])
-            restored.append((place, place.filled(values, strict)))
-        for place, values in restored:
-            place.assign(values)
+            restored.append((target, target.filled(values, strict)))
+        for target, values in restored:
+            target.assign(values)
 
 
 def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -> None:
@@ -119,9 +119,9 @@ def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -
     if not source.built:
         raise ValueError(message(owner, "source", "an optimizer that was used", source))
     optimizer = _in_the_place_of(source, model, owner)
-    place = _Place(owner, "source", model, optimizer)
+    target = _StateTarget(owner, "source", model, optimizer)
     values = state_for(source, optimizer, model.weights)
-    place.assign(place.filled(values, strict))
+    target.assign(target.filled(values, strict))
 
 
 def _with_weights(model: Any, owner: str) -> Any:
@@ -153,7 +153,7 @@ def _trained_by(optimizer: Any) -> list[int] | None:
     return [id(variable) for variable in optimizer._trainable_variables]
 
 
-class _Place:
+class _StateTarget:
     """An optimizer of a model, and the state that it is given.
 
     Args:

@@ -39,20 +39,20 @@ class RunState:
         self._start: tuple[dict[str, Any], Arrays] = ({}, {})
         self._since_start = 0
 
-    def doubts(self) -> list[str]:
+    def inexact_reasons(self) -> list[str]:
         """Return why the run may not go on exactly, nothing for no reason."""
-        return [doubt for data in self._data if (doubt := data.doubt())]
+        return [why for data in self._data if (why := data.inexact_reason())]
 
     def begin(self) -> None:
         """Note where the data begin, before the first epoch of a new run."""
         if self._fit.continues_within_data:
             self._fit.open_data()
-        self._start = self._here()
+        self._start = self._position()
 
     def get(self) -> tuple[dict[str, Any], Arrays]:
         """Return the state after an epoch: values of JSON, and arrays by names."""
         self._since_start += 1
-        here, arrays = self._here()
+        here, arrays = self._position()
         if self._fit.at_start_of_data():
             self._start, self._since_start = (here, dict(arrays)), 0
         start, start_arrays = self._start
@@ -75,7 +75,7 @@ class RunState:
             ValueError: the model has others.
         """
         # A file of an earlier version does not tell what optimizers are built on.
-        set_arrays(self._model, _beginning(OWNERS, arrays), state.get("built_on"))
+        set_arrays(self._model, _starting_with(OWNERS, arrays), state.get("built_on"))
 
     def set_callbacks(self, state: dict[str, Any], arrays: Arrays) -> list[str]:
         """Bring back the callbacks, and return the names of those that are gone."""
@@ -83,27 +83,27 @@ class RunState:
 
     def set_data(self, state: dict[str, Any], arrays: Arrays) -> None:
         """Bring back data and generators, last of all, as others may draw."""
-        starts = _beginning(START, arrays)
+        starts = _starting_with(START, arrays)
         starts = {name.removeprefix(START): a for name, a in starts.items()}
         self._start, self._since_start = (state["start"], starts), state["since_start"]
         if self._fit.continues_within_data:
             self._fit.open_data()
-            self._go_to(state["start"], starts)
-            for _ in _shown(range(self._since_start)):
+            self._restore_position(state["start"], starts)
+            for _ in _with_progress(range(self._since_start)):
                 self._fit.skip_epoch()
-        self._go_to(state, arrays)
+        self._restore_position(state, arrays)
 
     def has_other_data(self, state: dict[str, Any]) -> bool:
         """Return whether the arrays are others than those of the saved run."""
         return state["fingerprints"] != [data.fingerprint for data in self._data]
 
-    def _here(self) -> tuple[dict[str, Any], Arrays]:
+    def _position(self) -> tuple[dict[str, Any], Arrays]:
         """Return what the next batches depend on."""
         arrays: Arrays = {}
         states = [data.get(arrays, f"data:{i}") for i, data in enumerate(self._data)]
         return {"random": random_states(), "data": states}, arrays
 
-    def _go_to(self, state: dict[str, Any], arrays: Arrays) -> None:
+    def _restore_position(self, state: dict[str, Any], arrays: Arrays) -> None:
         for data, one in zip(self._data, state["data"], strict=False):
             data.set(one, arrays)
         set_random_states(state["random"])
@@ -124,11 +124,11 @@ def _data_of(fit: FitCall) -> list[DataState]:
     return [training, DataState(x, tuple(others), False, role=" (validation data)")]
 
 
-def _beginning(start: str | tuple[str, ...], arrays: Arrays) -> Arrays:
+def _starting_with(start: str | tuple[str, ...], arrays: Arrays) -> Arrays:
     return {name: a for name, a in arrays.items() if name.startswith(start)}
 
 
-def _shown(epochs: range) -> Iterator[int]:
+def _with_progress(epochs: range) -> Iterator[int]:
     """Go through epochs whose data are skipped, with a bar once it takes a while."""
     began, bar = time.monotonic(), None
     for epoch in epochs:

@@ -18,12 +18,12 @@ import keras
 import numpy as np
 
 from kerasched.errors import message
-from kerasched.resuming.named import SCRATCH
-from kerasched.resuming.named import for_members
-from kerasched.resuming.named import is_rate
-from kerasched.resuming.named import members
-from kerasched.resuming.named import named_variables
 from kerasched.resuming.trained_weights import trained_weights
+from kerasched.resuming.variable_names import SCRATCH
+from kerasched.resuming.variable_names import for_members
+from kerasched.resuming.variable_names import is_rate
+from kerasched.resuming.variable_names import members
+from kerasched.resuming.variable_names import named_variables
 from kerasched.training.leaves import leaves
 from kerasched.training.variables import copy_of
 

@@ -68,7 +68,7 @@ def variable_of(optimizer: Any, name: str) -> Any:
     return next(named, None)
 
 
-def held_rate_of(optimizer: Any) -> Any:
+def rate_of(optimizer: Any) -> Any:
     """Return what a plain optimizer has as rate: a variable, schedule or function.
 
     The public attribute gives a schedule's or function's value, so that the private one

@@ -8,9 +8,9 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.schedules.combine import Scale
-from kerasched.training.held import training_leaves
 from kerasched.training.leaves import schedule_of
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import training_leaves
 from kerasched.training.set_schedule import set_schedule
 
 
@@ -67,11 +67,11 @@ def _level_of(optimizer: Any) -> Level:
                 "learning-rate schedule to be changed by a callback. Make one of a "
                 "function with FromFunction."
             )
-        return Level(optimizer.name, _rate_of(optimizer), None, 1.0)
+        return Level(optimizer.name, _current_rate(optimizer), None, 1.0)
     scaled = schedule if type(schedule) is Scale else Scale(schedule, 1.0)
-    unit = _rate_of(optimizer) / scaled.factor if scaled.factor else 0.0
+    unit = _current_rate(optimizer) / scaled.factor if scaled.factor else 0.0
     return Level(optimizer.name, scaled.factor, scaled.schedule, unit)
 
 
-def _rate_of(optimizer: Any) -> float:
+def _current_rate(optimizer: Any) -> float:
     return float(keras.ops.convert_to_numpy(optimizer.learning_rate))

@@ -8,10 +8,10 @@ from typing import Any
 
 import keras
 
-from kerasched.training.held import every_variable
-from kerasched.training.held import held_by
-from kerasched.training.leaves import held_rate_of
 from kerasched.training.leaves import leaves
+from kerasched.training.leaves import rate_of
+from kerasched.training.model_contents import contents_of
+from kerasched.training.model_contents import every_variable
 from kerasched.training.variables import Snapshot
 
 
@@ -32,9 +32,9 @@ def restored_after(model: keras.Model) -> Iterator[None]:
     _keep_unbuilt(model, stack)
     stack.callback(model.reset_metrics)
     stack.callback(setattr, model, "train_function", model.train_function)
-    every = held_by(model).optimizers.values()
+    every = contents_of(model).optimizers.values()
     for optimizer in (leaf for one in every for leaf in leaves(one)):
-        held = held_rate_of(optimizer)
+        held = rate_of(optimizer)
         if not isinstance(held, keras.Variable):
             stack.callback(setattr, optimizer, "learning_rate", held)
     if keras.backend.backend() == "torch":

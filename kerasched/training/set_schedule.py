@@ -13,10 +13,10 @@ from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.constant import Constant
-from kerasched.training.held import held_by
-from kerasched.training.held import training_optimizer
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import contents_of
+from kerasched.training.model_contents import training_optimizer
 
 OWNER = "set_schedule"
 BY_NAME = "Pass a dict with a schedule for each, by these names"
@@ -81,7 +81,7 @@ def _meant(model: keras.Model, schedule: Any) -> list[tuple[Any, Any]]:
     """Return the optimizers whose rates are to be set, with what is given for each."""
     if not isinstance(schedule, dict):
         return [(training_optimizer(model, OWNER, BY_NAME)[1], schedule)]
-    held = held_by(model).optimizers
+    held = contents_of(model).optimizers
     if not schedule or not all(name in held for name in schedule):
         what = f"a dict with names among {', '.join(held)}"
         raise ValueError(message(OWNER, "schedule", what, schedule))

@@ -41,7 +41,7 @@ _OWN_STEP = ("train_step", "make_train_function")
 
 
 @dataclasses.dataclass(frozen=True)
-class Held:
+class ModelContents:
     """What a model holds, by attribute paths.
 
     Attributes:
@@ -57,7 +57,7 @@ class Held:
     variables: dict[str, Any]
 
 
-def held_by(model: Any) -> Held:
+def contents_of(model: Any) -> ModelContents:
     """Return what a model holds, at whatever depth."""
     found = dict(_walk(model))
     optimizers = _of(keras.optimizers.Optimizer, found)
@@ -69,12 +69,12 @@ def held_by(model: Any) -> Held:
     listed = {id(v) for v in (*known, *model.variables, *model.metrics_variables)}
     variables = _of(keras.Variable, found)
     loose = {n: v for n, v in variables.items() if id(v) not in listed}
-    return Held(optimizers, metrics, loose)
+    return ModelContents(optimizers, metrics, loose)
 
 
 def every_variable(model: Any) -> list[Any]:
     """Return all variables of a model and of all that it holds, each once."""
-    held = held_by(model)
+    held = contents_of(model)
     owners = [*held.optimizers.values(), *held.metrics.values()]
     every = [*model.variables, *model.metrics_variables, *held.variables.values()]
     every += [variable for owner in owners for variable in owner.variables]
@@ -91,7 +91,7 @@ def training_optimizers(model: Any) -> dict[str, Any]:
     if not _has_own_step(model):
         optimizer = getattr(model, COMPILED, None)
         return {} if optimizer is None else {COMPILED: optimizer}
-    every = held_by(model).optimizers
+    every = contents_of(model).optimizers
     used = {n: one for n, one in every.items() if not _is_left_over(n, one)}
     return used or every
 
