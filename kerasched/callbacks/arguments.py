@@ -46,7 +46,7 @@ PLATEAU: dict[str, Check] = {
 
 
 class EpochOrFraction:
-    """The index of an epoch, or a float as a part of all epochs."""
+    """The index of an epoch, or a float as a fraction of all epochs."""
 
     requirement = "an epoch from 0 as an integer, or a float from 0 to below 1"
 
@@ -75,16 +75,16 @@ AVERAGING: dict[str, Check] = {
 def window_of(
     owner: str, start: int | float, until: int | float | None, every: int, epochs: int
 ) -> range:
-    """Return the epochs that count, or raise if there can be none.
+    """Return the selected epochs, or raise if there can be none.
 
     Args:
         owner: the class in whose name errors are raised.
-        start: argument `start_from_epoch`, the first one.
-        until: argument `until_epoch`, the one from which on none counts.
-        every: epochs from one that counts to the next.
+        start: argument `start_from_epoch`, the first epoch.
+        until: argument `until_epoch`, the epoch to stop before.
+        every: epochs from one selected epoch to the next.
         epochs: how many epochs there are.
     """
-    first = min(_index_of(start, epochs), epochs - 1) if _is_part(start) else start
+    first = min(_index_of(start, epochs), epochs - 1) if _is_fraction(start) else start
     end = epochs if until is None else _index_of(until, epochs)
     if first >= epochs:
         what = f"below the number of epochs, which is {epochs}"
@@ -95,12 +95,12 @@ def window_of(
     return range(first, end, every)
 
 
-def _is_part(epoch: int | float) -> bool:
+def _is_fraction(epoch: int | float) -> bool:
     return isinstance(epoch, float)
 
 
 def _index_of(epoch: int | float, epochs: int) -> int:
-    if not _is_part(epoch):
+    if not _is_fraction(epoch):
         return int(epoch)
-    # A product that is whole may lie a little above it.
+    # Rounding may put a whole product slightly above the integer.
     return math.ceil(epoch * epochs - 1e-9)

@@ -1,4 +1,4 @@
-"""The average of a model's weights, and the model with it for a while."""
+"""The running average of a model's weights, which can be swapped with the weights."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,14 +14,14 @@ from kerasched.training.variables import write
 
 
 class RunningAverage:
-    """Averages arrays one set after the other, in their type, float32 at least.
+    """The running average of lists of arrays, in their type, float32 at least.
 
     mean + (new - mean) / (count + 1), or mean + (new - mean) * (1 - decay)
 
-    No array is ever changed in place, so that what `values` gave stays as it was.
+    No array is changed in place: arrays read from `values` stay as they are.
 
     Args:
-        decay: weight of the past in an exponential average, None for the equal one.
+        decay: weight of the past in an exponential average, None for an equal average.
     """
 
     def __init__(self, decay: float | None) -> None:
@@ -30,10 +30,10 @@ class RunningAverage:
         self.values: list[np.ndarray] = []
 
     def take(self, arrays: Sequence[Any]) -> bool:
-        """Add one set, the first one whole; False if one of its numbers is not finite.
+        """Add a list of arrays; return False if a value is not finite.
 
         Raises:
-            ValueError: it is not of the same number and shapes as those before it.
+            ValueError: its number or shapes of arrays differ from those before.
         """
         new = [widened(array) for array in arrays]
         if not all(np.isfinite(array).all() for array in new):
@@ -47,7 +47,7 @@ class RunningAverage:
         return True
 
     def check(self, others: Sequence[Any]) -> None:
-        """Raise ValueError unless others have the number and shapes of the average."""
+        """Raise ValueError unless others have the average's number and shapes."""
         ours = [value.shape for value in self.values]
         theirs = [tuple(other.shape) for other in others]
         if ours != theirs:
@@ -65,7 +65,7 @@ def widened(array: Any) -> np.ndarray:
 
 
 def _is_plain(array: Any) -> bool:
-    """Return whether NumPy itself knows the type, as it does not know bfloat16."""
+    """Return whether the type is one of NumPy's own, unlike bfloat16."""
     return array.dtype.kind == "f"
 
 
@@ -74,8 +74,8 @@ class AveragedModel:
 
     Args:
         decay: as that of RunningAverage.
-        data: what is passed through the model for its statistics; the batch size and
-            the number of batches may follow, all as in `predict`.
+        data: inputs for new statistics; the batch size and the number of batches may
+            follow, all as in `predict`.
     """
 
     def __init__(self, decay: float | None, *data: Any) -> None:
@@ -94,13 +94,13 @@ class AveragedModel:
         return self._swap is not None
 
     def take(self, model: keras.Model) -> bool:
-        """Add the weights of now; False if they are not finite and were left out."""
+        """Add the current weights; return False if they are not finite."""
         taken = self.average.take(read(_weights_of(model)))
         self._statistics = None if taken else self._statistics
         return taken
 
     def swap_in(self, model: keras.Model) -> None:
-        """Give the model the average, and statistics that belong to it."""
+        """Assign the average to the model, with statistics computed for it."""
         weights, statistics = _weights_of(model), statistics_of(model)
         self.average.check(weights)
         self._swap = Snapshot([*weights, *statistics])
@@ -116,21 +116,21 @@ class AveragedModel:
             raise
 
     def swap_back(self) -> None:
-        """Give the model what it had before, if it has the average."""
+        """Assign the weights from before `swap_in`, if the model has the average."""
         if self._swap is not None:
             self._swap.restore()
             self._swap = None
 
-    def settle(self) -> None:
-        """Leave the model with what it has now."""
+    def keep_swapped(self) -> None:
+        """Make the last swap permanent."""
         self._swap = None
 
     def release(self) -> None:
-        """Let go of what was compiled for a model."""
+        """Drop the function compiled for a model."""
         self._refresher = None
 
     def get_arrays(self) -> dict[str, np.ndarray]:
-        """Return averages and statistics by their places."""
+        """Return averages and statistics by their indices."""
         named = {"average": self.average.values, "statistic": self._statistics or []}
         return {
             f"{kind} of {place}": array
@@ -139,7 +139,7 @@ class AveragedModel:
         }
 
     def set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
-        """Go on from what `get_arrays` returned."""
+        """Restore what `get_arrays` returned."""
         self.average.values = _in_places("average", arrays)
         self._statistics = _in_places("statistic", arrays) or None
 
@@ -154,6 +154,6 @@ def _weights_of(model: keras.Model) -> list[Any]:
 
 
 def _in_places(kind: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """Return copies of the arrays of one kind, in the order of their places."""
+    """Return copies of the arrays of one kind, in the order of their indices."""
     names = [name for name in arrays if name.startswith(f"{kind} of ")]
     return [np.array(arrays[f"{kind} of {place}"]) for place in range(len(names))]

@@ -1,8 +1,8 @@
-"""Datasets that are read by a sweep, and then go on as if they had not been.
+"""Reading datasets without changing their next order.
 
-Random generators and states are set back. A tf.data.Dataset that shuffles anew in each
-iteration draws the next order from a generator that all its iterators share: in a copy
-of its graph each shuffle gets a generator of its own.
+Random generators and states are restored. A tf.data.Dataset that reshuffles in each
+iteration draws the order from a generator that all its iterators share: in a copy of
+its graph each shuffle gets its own generator.
 """
 
 import contextlib
@@ -16,30 +16,30 @@ from kerasched.resuming.encoding import encode
 from kerasched.resuming.encoding import has_state_methods
 from kerasched.resuming.generators import kind_of
 
-# Operations whose last input is the shared generator, and those without.
+# Operations whose last input is the shared generator, and their versions without.
 _OF_THEIR_OWN = {
     "ShuffleDatasetV2": "ShuffleDataset",
     "ShuffleDatasetV3": "ShuffleDataset",
     "ShuffleAndRepeatDatasetV2": "ShuffleAndRepeatDataset",
     "RandomDatasetV2": "RandomDataset",
 }
-# What the latter do not know.
+# An attribute that the latter do not have.
 _UNKNOWN_THERE = "rerandomize_each_iteration"
 _IGNORE_STATE = 1
 
 
 def resets_of(*owners: Any) -> list[Callable[[], Any]]:
-    """Return functions that bring some objects back to where they are now.
+    """Return functions that restore the current state of some objects.
 
-    Their random generators are set to their states, and to those that have
-    `get_state()` and `set_state(state)` theirs is given. The functions are for use from
-    the last one to the first: what sets a state may draw from a generator.
+    They restore random generators, and objects with `get_state()` and
+    `set_state(state)`. Call the last function first: setting a state may draw from a
+    generator.
 
     Args:
-        owners: objects whose attributes are looked at, and not those of attributes.
+        owners: objects whose direct attributes are restored.
 
     Raises:
-        TypeError: a state is nothing that BackupAndRestore could save.
+        TypeError: BackupAndRestore cannot save a state.
     """
     values = [
         value for owner in owners for value in getattr(owner, "__dict__", {}).values()
@@ -60,15 +60,16 @@ def _reset_of_state(owner: Any) -> Callable[[], Any] | None:
     if not has_state_methods(owner):
         return None
     arrays: Arrays = {}
-    # A copy, as the owner may go on to change what it has given.
+    # A copy, as the owner may change the object that it returned.
     state = encode(owner.get_state(), arrays, f"get_state() of {type(owner).__name__}")
     return lambda: owner.set_state(decode(state, arrays))
 
 
 def independent_copy(dataset: Any) -> Any:
-    """Return a dataset of the same batches, whose iteration leaves the other alone.
+    """Return a copy of a dataset whose iteration does not affect the original.
 
-    The same dataset where that cannot be: of a graph larger than 2 GiB, or distributed.
+    Returns the dataset itself if it cannot be copied: if its graph is larger than
+    2 GiB, or it is distributed.
     """
     tensorflow = sys.modules["tensorflow"]
     cannot = (TypeError, ValueError, AttributeError, tensorflow.errors.OpError)

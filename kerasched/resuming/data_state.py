@@ -1,8 +1,8 @@
-"""Where the data of a run stand: what is kept of them, and what cannot be.
+"""The state of the data of a run, and why resuming may not be exact.
 
-Arrays come in the order of a generator whose state is kept with the run. A PyDataset is
-asked for its state; one that has none to give is looked at: what an epoch changes among
-its attributes is its state. Of all other sources nothing is known.
+The order of arrays depends on random generators whose states are saved with the run. A
+PyDataset has `get_state()`; without it, the attributes that change during an epoch are
+its state. Nothing is known of other sources.
 """
 
 import functools
@@ -25,14 +25,14 @@ from kerasched.resuming.generators import kind_of
 
 
 class DataState:
-    """The state of what `fit` draws its batches from.
+    """The state of the data that `fit` draws batches from.
 
     Args:
         x: the first argument of `fit`.
-        others: what else is data, such as the targets.
+        others: other data, such as the targets.
         shuffle: the argument of `fit`.
         continues: whether an epoch begins where the one before has ended.
-        role: what follows the name of the data in warnings.
+        role: a suffix for the name of the data in warnings.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class DataState:
         self._warned: set[str] = set()
 
     def inexact_reason(self) -> str | None:
-        """Return why a run on these data may go on otherwise, None for no reason."""
+        """Return why resuming on this data may not be exact, or None."""
         if self._dataset is not None:
             return self._inexact_dataset_reason()
         if self._arrays is None:
@@ -73,10 +73,10 @@ class DataState:
 
     @functools.cached_property
     def fingerprint(self) -> str | None:
-        """What tells arrays from others, None for a source without arrays."""
+        """A digest of the arrays, None for a source without arrays."""
         if not self._arrays:
             return None
-        return digest_of([_seen(array) for array in self._arrays]).seen
+        return digest_of([_sample_of(array) for array in self._arrays]).seen
 
     def get(self, arrays: Arrays, name: str) -> Any:
         """Return the state as values of JSON, and add its arrays to `arrays`."""
@@ -87,7 +87,7 @@ class DataState:
         return self._changed(arrays, name)
 
     def set(self, state: Any, arrays: Arrays) -> None:
-        """Give a PyDataset what `get` returned."""
+        """Restore the state of a PyDataset that `get` returned."""
         if self._dataset is None or state is None:
             return
         if has_state_methods(self._dataset):
@@ -123,7 +123,7 @@ class DataState:
         )
 
     def _changed(self, arrays: Arrays, prefix: str) -> dict[str, Any]:
-        """Return the attributes that are not as they were when the run began."""
+        """Return the attributes that have changed since the run began."""
         digests = self._digests()
         self._changing |= {
             name
@@ -161,27 +161,27 @@ class DataState:
 
 
 def _arrays(x: Any, others: tuple[Any, ...]) -> list[Any] | None:
-    """Return the arrays that data consist of, None if they are something else."""
+    """Return the arrays in the data, None for other kinds of data."""
     leaves = [leaf for leaf in keras.tree.flatten((x, others)) if leaf is not None]
     return leaves if all(hasattr(leaf, "shape") for leaf in leaves) else None
 
 
-def _seen(array: Any) -> Any:
-    """Return a part of an array on the host, in rows that are evenly spread.
+def _sample_of(array: Any) -> Any:
+    """Return evenly spaced rows of an array on the host, and its shape.
 
-    Of what has no rows to be taken, as some sparse tensors, there is the shape alone.
+    Only the shape of an array that cannot be indexed, such as some sparse tensors.
     """
     shape = tuple(array.shape)
     step = max(1, 8 * int(np.prod(shape)) // LOOKED_AT) if shape and shape[0] > 1 else 1
     try:
         part = array.iloc[::step] if hasattr(array, "iloc") else array[::step]
         return np.asarray(part.cpu() if hasattr(part, "cpu") else part), shape
-    except Exception:  # Whatever the many kinds of arrays raise.
+    except Exception:  # The many kinds of arrays raise anything.
         return None, shape
 
 
 def _put(dataset: Any, name: str, value: Any) -> None:
-    """Set an attribute; a generator stays the one that others may hold too."""
+    """Set an attribute; a generator is updated in place, as others may share it."""
     held = vars(dataset).get(name)
     kind = kind_of(held)
     if isinstance(held, keras.layers.Layer):
@@ -194,12 +194,12 @@ def _put(dataset: Any, name: str, value: Any) -> None:
 
 
 def _tensorflow_has_no_seed() -> bool:
-    """Return whether TensorFlow would shuffle in an order of chance."""
+    """Return whether TensorFlow would shuffle without a seed."""
     if keras.backend.backend() != "tensorflow":
         return False
     tf = sys.modules["tensorflow"]
     found: list[Any] = []
-    # In a graph, as in eager mode each question would change what is drawn next.
+    # In a graph, as in eager mode each call would advance the generator.
     tf.function(
         lambda: found.append(tf.compat.v1.get_seed(None)[0])
     ).get_concrete_function()

@@ -1,4 +1,4 @@
-"""All that the rest of a run depends on, to save it and to go back to it."""
+"""The whole state of a run: everything that its remaining epochs depend on."""
 
 import time
 from collections.abc import Iterator
@@ -25,12 +25,13 @@ START = "start:"
 class RunState:
     """The state of a run: model, optimizer, generators, data and callbacks.
 
-    An epoch of `steps_per_epoch` may begin within the data. The place is found again
-    by drawing the batches since their beginning, so that what those depend on is kept.
+    With `steps_per_epoch` an epoch may begin within the data. The position is restored
+    by drawing the batches since the start of the data again, so the state at that start
+    is saved too.
 
     Args:
-        fit: the call that trains.
-        callbacks: those whose states belong to it.
+        fit: the call of `fit`.
+        callbacks: the callbacks whose states are saved.
     """
 
     def __init__(self, fit: FitCall, callbacks: Sequence[Any]) -> None:
@@ -40,17 +41,17 @@ class RunState:
         self._since_start = 0
 
     def inexact_reasons(self) -> list[str]:
-        """Return why the run may not go on exactly, nothing for no reason."""
+        """Return the reasons why resuming may not be exact."""
         return [why for data in self._data if (why := data.inexact_reason())]
 
     def begin(self) -> None:
-        """Note where the data begin, before the first epoch of a new run."""
+        """Record the start of the data, before the first epoch of a new run."""
         if self._fit.continues_within_data:
             self._fit.open_data()
         self._start = self._position()
 
     def get(self) -> tuple[dict[str, Any], Arrays]:
-        """Return the state after an epoch: values of JSON, and arrays by names."""
+        """Return the state after an epoch: JSON values, and arrays by name."""
         self._since_start += 1
         here, arrays = self._position()
         if self._fit.at_start_of_data():
@@ -69,20 +70,20 @@ class RunState:
         }, arrays
 
     def set_model(self, state: dict[str, Any], arrays: Arrays) -> None:
-        """Bring back the variables.
+        """Restore the variables.
 
         Raises:
-            ValueError: the model has others.
+            ValueError: the model has other variables.
         """
-        # A file of an earlier version does not tell what optimizers are built on.
+        # Files of earlier versions do not say which variables optimizers were built on.
         set_arrays(self._model, _starting_with(OWNERS, arrays), state.get("built_on"))
 
     def set_callbacks(self, state: dict[str, Any], arrays: Arrays) -> list[str]:
-        """Bring back the callbacks, and return the names of those that are gone."""
+        """Restore the callbacks, and return the names of those that are missing."""
         return set_states(self._callbacks, state["callbacks"], arrays)
 
     def set_data(self, state: dict[str, Any], arrays: Arrays) -> None:
-        """Bring back data and generators, last of all, as others may draw."""
+        """Restore data and generators, last of all, as the rest may draw numbers."""
         starts = _starting_with(START, arrays)
         starts = {name.removeprefix(START): a for name, a in starts.items()}
         self._start, self._since_start = (state["start"], starts), state["since_start"]
@@ -94,11 +95,11 @@ class RunState:
         self._restore_position(state, arrays)
 
     def has_other_data(self, state: dict[str, Any]) -> bool:
-        """Return whether the arrays are others than those of the saved run."""
+        """Return whether the arrays differ from those of the saved run."""
         return state["fingerprints"] != [data.fingerprint for data in self._data]
 
     def _position(self) -> tuple[dict[str, Any], Arrays]:
-        """Return what the next batches depend on."""
+        """Return the states that the next batches depend on."""
         arrays: Arrays = {}
         states = [data.get(arrays, f"data:{i}") for i, data in enumerate(self._data)]
         return {"random": random_states(), "data": states}, arrays
@@ -110,7 +111,7 @@ class RunState:
 
 
 def _data_of(fit: FitCall) -> list[DataState]:
-    """Return the data of training and of validation, which may have a state too.
+    """Return the state of the training data, and of the validation data if any.
 
     Each validation begins at the start of its data, also with `validation_steps`.
     """
@@ -129,7 +130,7 @@ def _starting_with(start: str | tuple[str, ...], arrays: Arrays) -> Arrays:
 
 
 def _with_progress(epochs: range) -> Iterator[int]:
-    """Go through epochs whose data are skipped, with a bar once it takes a while."""
+    """Yield epochs to skip, with a progress bar after two seconds."""
     began, bar = time.monotonic(), None
     for epoch in epochs:
         yield epoch

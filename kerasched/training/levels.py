@@ -1,4 +1,4 @@
-"""What a callback changes of a rate: a number itself, or a factor before a schedule."""
+"""The adjustable part of a rate: the number itself, or a factor of a schedule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class Level:
 
     Args:
         name: the optimizer's name.
-        value: the rate if it is a number, else the factor before the schedule.
+        value: the rate if it is a number, else the factor of the schedule.
         schedule: the schedule without the factor, None for a number.
-        unit: the rate that a value of 1 gives now.
+        unit: the current rate for a value of 1.
     """
 
     name: str
@@ -31,16 +31,16 @@ class Level:
     unit: float
 
     def rate_at(self, value: float) -> Any:
-        """Return what to give to the optimizer for another value."""
+        """Return the rate to assign for another value."""
         if self.schedule is None:
             return value
         return self.schedule if value == 1.0 else Scale(self.schedule, value)
 
 
 def levels_of(model: keras.Model, owner: str) -> list[Level]:
-    """Return the level of each rate of a model's optimizer, which reads the rates.
+    """Return the level of each rate of a model's optimizer; this reads the rates.
 
-    There is none as long as a MultiOptimizer does not know its optimizers.
+    A MultiOptimizer that has not created its optimizers has none.
 
     Raises:
         TypeError: a rate is neither a number nor a schedule.
@@ -51,7 +51,7 @@ def levels_of(model: keras.Model, owner: str) -> list[Level]:
 
 
 def set_levels(model: keras.Model, values: Sequence[float], owner: str) -> None:
-    """Give each rate of a model a level; what stays as it is costs nothing."""
+    """Set the level of each rate of a model, if one of them changes."""
     levels = levels_of(model, owner)
     pairs = list(zip(levels, values, strict=True))
     if any(level.value != value for level, value in pairs):
