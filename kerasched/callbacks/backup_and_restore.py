@@ -127,7 +127,7 @@ class BackupAndRestore(FitCallback):
             fix = "Call it on data or give it an Input before fit"
             what = "a model with weights"
             raise ValueError(message(OWNER, "model", what, self.model, fix))
-        self._fit, self._begun = self.enter_fit(), False
+        self._fit, self._begun = self._enter_fit(), False
         self._state = RunState(self._fit, self._join_list())
         self._saved, self.record = self._last_intact_file(), []
         if self._saved is not None:
@@ -176,7 +176,7 @@ class BackupAndRestore(FitCallback):
         if self._lock is not None:
             self._lock.release(delete_folder=self.delete_checkpoint)
             self._lock = None
-        self.forget_fit()
+        self._forget_fit()
 
     def _locked_folder(self, fit: FitCall) -> FolderLock:
         """Lock the folder until the training ends, also by an exception."""

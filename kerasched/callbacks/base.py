@@ -23,37 +23,37 @@ class FitCallback(keras.callbacks.Callback):
     """
 
     PER_FIT: ClassVar[dict[str, Any]] = {}
-    _list: Any = None
+    _list_reference: Any = None
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """Record calls of `fit` from now on, also where this is unpickled."""
         record_fit_calls()
         callback = super().__new__(cls)
-        callback.forget_fit()
+        callback._forget_fit()
         return callback
 
     @property
     def callback_list(self) -> keras.callbacks.CallbackList | None:
         """The list through which this callback was called last, None outside of it."""
-        return None if self._list is None else self._list()
+        return None if self._list_reference is None else self._list_reference()
 
     def set_callback_list(self, callback_list: keras.callbacks.CallbackList) -> None:
         """Receive the list of callbacks, before its `on_train_begin` is called."""
-        self._list = weakref.ref(callback_list)
+        self._list_reference = weakref.ref(callback_list)
 
-    def enter_fit(self) -> FitCall:
+    def _enter_fit(self) -> FitCall:
         """Return the call of `fit` that begins; its end resets what belongs to it."""
         call = fit_call_of(self.model)
-        call.on_end(self.forget_fit)
+        call.on_end(self._forget_fit)
         return call
 
-    def forget_fit(self) -> None:
+    def _forget_fit(self) -> None:
         """Reset the attributes that belong to a call of `fit`."""
         vars(self).update(copy.deepcopy(self.PER_FIT))
-        self._list = None
+        self._list_reference = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), **self.PER_FIT, "_list": None}
+        return {**vars(self), **self.PER_FIT, "_list_reference": None}
 
 
 class ModelCallback(FitCallback):

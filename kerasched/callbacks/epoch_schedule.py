@@ -95,7 +95,7 @@ class EpochSchedule(FitCallback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: check optimizer and callbacks."""
-        self.enter_fit()
+        self._enter_fit()
         self._variables = _rate_variables(self.model)
         self._refuse_a_plateau()
         self.rate = None
@@ -126,7 +126,7 @@ class EpochSchedule(FitCallback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        self.forget_fit()
+        self._forget_fit()
 
     def _look_ahead(self, batch: int) -> None:
         """Compute the rates of a batch and of the following ones.

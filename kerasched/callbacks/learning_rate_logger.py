@@ -60,7 +60,7 @@ class LearningRateLogger(FitCallback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: take the first and the last place in the list."""
-        self.enter_fit()
+        self._enter_fit()
         self._group, self._setter = self.model.steps_per_execution or 1, None
         listed = self.callback_list
         self._stands_alone = listed is None
@@ -103,7 +103,7 @@ class LearningRateLogger(FitCallback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        self.forget_fit()
+        self._forget_fit()
 
     def begin_epoch(self) -> None:
         """Read the values that the rates of the epoch's batches are computed from."""

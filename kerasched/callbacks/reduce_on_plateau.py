@@ -147,13 +147,13 @@ class ReduceOnPlateau(ModelCallback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: check the arguments before the first epoch."""
-        self.enter_fit()
+        self._enter_fit()
         check_monitor(self, self.monitor)
         self._begin()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        self.forget_fit()
+        self._forget_fit()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""

@@ -142,7 +142,7 @@ class WeightAveraging(ModelCallback):
         self._window = window_of(OWNER, *ends, self.every, epochs)
         self._check(self.model)
         # Keras calls no callback when a validation raises.
-        self.enter_fit().on_end(self._end_validation)
+        self._enter_fit().on_end(self._end_validation)
         self._listed = self.callback_list
         if self._listed is not None:
             others = [other for other in self._listed.callbacks if other is not self]
@@ -173,7 +173,7 @@ class WeightAveraging(ModelCallback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        self.forget_fit()
+        self._forget_fit()
         if self.assign_at_end and self.count:
             self._averaged.swap_in(self.model)
             self._averaged.keep_swapped()
