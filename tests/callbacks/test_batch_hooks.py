@@ -152,12 +152,13 @@ def test_a_batch_takes_at_most_8_calls_for_each_callback(names):
     assert calls(listed, range(1, 1000)) <= 8 * 999 * len(make())
 
 
-def test_a_rate_for_each_batch_takes_at_most_12_calls_beside_its_write(monkeypatch):
-    # Four of them sync the state with the variables on JAX.
+def test_a_rate_for_each_batch_takes_at_most_16_calls_beside_its_write(monkeypatch):
+    # Reading `model` makes most of them: 8 in all on TensorFlow, 11 on JAX and 14 on
+    # torch with Keras 3.15.
     listed = begun(0.5, [EpochSchedule(SCHEDULE, STEPS)])
     monkeypatch.setattr(RateWriter, "write_prepared", lambda self, value: None)
     calls(listed, range(1))
-    assert calls(listed, range(1, 1000)) <= 12 * 999
+    assert calls(listed, range(1, 1000)) <= 16 * 999
 
 
 def test_no_callback_keeps_keras_from_working_beside_the_batches():

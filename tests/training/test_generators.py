@@ -93,5 +93,6 @@ def test_a_class_of_the_users_is_not_saved_as_another():
 
 
 def test_a_kind_that_is_not_there_is_named():
-    with pytest.raises(ValueError, match="Generator2 is no kind of random generator"):
+    text = "Generator2 is not a known kind of random generator"
+    with pytest.raises(ValueError, match=text):
         kind_named("Generator2")
