@@ -32,9 +32,9 @@ if TYPE_CHECKING or not _started_as_command():
     from kerasched.optimizers import LossScaleOptimizer as LossScaleOptimizer
     from kerasched.optimizers import accelerate as accelerate
     from kerasched.plotting import plot as plot
+    from kerasched.resuming import copy_optimizer_state as copy_optimizer_state
+    from kerasched.resuming import load_training_state as load_training_state
     from kerasched.schedules import *  # noqa: F403
-    from kerasched.training import copy_optimizer_state as copy_optimizer_state
-    from kerasched.training import load_training_state as load_training_state
     from kerasched.training import set_schedule as set_schedule
 
 

@@ -41,7 +41,7 @@ LONGEST = (
     "callbacks/test_pickles.py",
     "schedules/test_saving.py",
     "kernels/test_isolation.py",
-    "test_pains.py",
+    "test_keras_problems.py",
     "test_layerwise.py",
     "optimizers/test_threads.py",
     "callbacks/test_monitor.py",

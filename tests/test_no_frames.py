@@ -11,12 +11,9 @@ READS_FRAMES = re.compile(
     r"|inspect\.(?:stack|trace|getouterframes)\b|traceback\.(?:extract|walk)_stack\b"
 )
 FILES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.py"))}
-# To be mended: they find the call of `fit` that runs a callback.
-EXCEPTIONS = ("callbacks/fit_call.py", "callbacks/siblings.py")
-
 pytestmark = pytest.mark.host
 
 
-@pytest.mark.parametrize("name", sorted({*FILES} - {*EXCEPTIONS}))
+@pytest.mark.parametrize("name", FILES)
 def test_no_function_reads_a_frame(name):
     assert READS_FRAMES.findall(FILES[name].read_text(encoding="utf-8")) == []

@@ -1,8 +1,8 @@
 """Callbacks for `fit`: on every backend, with a number or a schedule as learning rate.
 
-They know the wrappers LossScaleOptimizer and MultiOptimizer, and read no tensor while a
-batch is trained. One that keeps something for the next epoch has `get_state()`, which
-gives JSON-native values, and `set_state(state)`.
+They support LossScaleOptimizer and MultiOptimizer, and read no tensor during a batch. A
+callback with state has `get_state()`, which returns JSON-native values, and
+`set_state(state)`.
 """
 
 from kerasched.callbacks.backup_and_restore import BackupAndRestore as BackupAndRestore

@@ -1,5 +1,6 @@
-"""The kinds of arguments that callbacks have, by name."""
+"""Checks of the callbacks' arguments, and the epochs that arguments select."""
 
+import math
 from typing import Any
 
 from kerasched.errors import Check
@@ -45,7 +46,7 @@ PLATEAU: dict[str, Check] = {
 
 
 class EpochOrFraction:
-    """The index of an epoch, or a float as a part of all epochs."""
+    """The index of an epoch, or a float as a fraction of all epochs."""
 
     requirement = "an epoch from 0 as an integer, or a float from 0 to below 1"
 
@@ -69,3 +70,37 @@ AVERAGING: dict[str, Check] = {
     "swap_in_validation": Flag(),
     "assign_at_end": Flag(),
 }
+
+
+def window_of(
+    owner: str, start: int | float, until: int | float | None, every: int, epochs: int
+) -> range:
+    """Return the selected epochs, or raise if there can be none.
+
+    Args:
+        owner: the class in whose name errors are raised.
+        start: argument `start_from_epoch`, the first epoch.
+        until: argument `until_epoch`, the epoch to stop before.
+        every: epochs from one selected epoch to the next.
+        epochs: how many epochs there are.
+    """
+    first = min(_index_of(start, epochs), epochs - 1) if _is_fraction(start) else start
+    end = epochs if until is None else _index_of(until, epochs)
+    if first >= epochs:
+        what = f"below the number of epochs, which is {epochs}"
+        raise ValueError(message(owner, "start_from_epoch", what, start))
+    if end <= first:
+        what = f"after `start_from_epoch`, which is epoch {first}"
+        raise ValueError(message(owner, "until_epoch", what, until))
+    return range(first, end, every)
+
+
+def _is_fraction(epoch: int | float) -> bool:
+    return isinstance(epoch, float)
+
+
+def _index_of(epoch: int | float, epochs: int) -> int:
+    if not _is_fraction(epoch):
+        return int(epoch)
+    # Rounding may put a whole product slightly above the integer.
+    return math.ceil(epoch * epochs - 1e-9)

@@ -1,38 +1,92 @@
-"""The average of a model's weights, and the model with it for a while."""
+"""The running average of a model's weights, which can be swapped with the weights."""
 
+from collections.abc import Sequence
 from typing import Any
-from typing import ClassVar
 
 import keras
 import numpy as np
 
-from kerasched.callbacks.average import RunningAverage
-from kerasched.callbacks.of_a_fit import OfAFit
 from kerasched.callbacks.statistics import Refresher
 from kerasched.callbacks.statistics import statistics_of
-from kerasched.callbacks.swap import Swap
-from kerasched.callbacks.swap import read
-from kerasched.callbacks.swap import write
+from kerasched.training.variables import Snapshot
+from kerasched.training.variables import read
+from kerasched.training.variables import write
 
 
-class AveragedModel(OfAFit):
+class RunningAverage:
+    """The running average of lists of arrays, in their type, float32 at least.
+
+    mean + (new - mean) / (count + 1), or mean + (new - mean) * (1 - decay)
+
+    No array is changed in place: arrays read from `values` stay as they are.
+
+    Args:
+        decay: weight of the past in an exponential average, None for an equal average.
+    """
+
+    def __init__(self, decay: float | None) -> None:
+        self.decay = decay
+        self.count = 0
+        self.values: list[np.ndarray] = []
+
+    def take(self, arrays: Sequence[Any]) -> bool:
+        """Add a list of arrays; return False if a value is not finite.
+
+        Raises:
+            ValueError: its number or shapes of arrays differ from those before.
+        """
+        new = [widened(array) for array in arrays]
+        if not all(np.isfinite(array).all() for array in new):
+            return False
+        if self.count:
+            self.check(new)
+            share = 1 / (self.count + 1) if self.decay is None else 1 - self.decay
+            pairs = zip(self.values, new, strict=True)
+            new = [np.asarray(mean + (one - mean) * share) for mean, one in pairs]
+        self.values, self.count = new, self.count + 1
+        return True
+
+    def check(self, others: Sequence[Any]) -> None:
+        """Raise ValueError unless others have the average's number and shapes."""
+        ours = [value.shape for value in self.values]
+        theirs = [tuple(other.shape) for other in others]
+        if ours != theirs:
+            raise ValueError(
+                f"WeightAveraging has averages of {len(ours)} weights, which are not "
+                f"those of the model's {len(theirs)} trainable ones. Restore them with "
+                "set_arrays, or call reset to begin a new average."
+            )
+
+
+def widened(array: Any) -> np.ndarray:
+    """Return a copy in float32, or in the array's own type if that is wider."""
+    kind = np.result_type(array.dtype.name if _is_plain(array) else "f4", "f4")
+    return np.array(array, kind)
+
+
+def _is_plain(array: Any) -> bool:
+    """Return whether the type is one of NumPy's own, unlike bfloat16."""
+    return array.dtype.kind == "f"
+
+
+class AveragedModel:
     """Averages the trainable weights of a model, and swaps them with the average.
 
     Args:
         decay: as that of RunningAverage.
-        data: what is passed through the model for its statistics; the batch size and
-            the number of batches may follow, all as in `predict`.
+        data: inputs for new statistics; the batch size and the number of batches may
+            follow, all as in `predict`.
     """
-
-    # What is swapped is swapped back before a validation ends, whatever happens in it.
-    OF_A_FIT: ClassVar = {"_swap": None, "_refresher": None}
 
     def __init__(self, decay: float | None, *data: Any) -> None:
         self.average = RunningAverage(decay)
         self._data = data
         self._statistics: list[np.ndarray] | None = None
-        self._swap: Swap | None = None
+        self._swap: Snapshot | None = None
         self._refresher: Refresher | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_swap": None, "_refresher": None}
 
     @property
     def is_swapped(self) -> bool:
@@ -40,16 +94,16 @@ class AveragedModel(OfAFit):
         return self._swap is not None
 
     def take(self, model: keras.Model) -> bool:
-        """Add the weights of now; False if they are not finite and were left out."""
+        """Add the current weights; return False if they are not finite."""
         taken = self.average.take(read(_weights_of(model)))
         self._statistics = None if taken else self._statistics
         return taken
 
     def swap_in(self, model: keras.Model) -> None:
-        """Give the model the average, and statistics that belong to it."""
+        """Assign the average to the model, with statistics computed for it."""
         weights, statistics = _weights_of(model), statistics_of(model)
         self.average.check(weights)
-        self._swap = Swap([*weights, *statistics])
+        self._swap = Snapshot([*weights, *statistics])
         try:
             write(weights, self.average.values)
             if statistics and self._statistics is None:
@@ -62,21 +116,21 @@ class AveragedModel(OfAFit):
             raise
 
     def swap_back(self) -> None:
-        """Give the model what it had before, if it has the average."""
+        """Assign the weights from before `swap_in`, if the model has the average."""
         if self._swap is not None:
-            self._swap.back()
+            self._swap.restore()
             self._swap = None
 
-    def settle(self) -> None:
-        """Leave the model with what it has now."""
+    def keep_swapped(self) -> None:
+        """Make the last swap permanent."""
         self._swap = None
 
     def release(self) -> None:
-        """Let go of what was compiled for a model."""
+        """Drop the function compiled for a model."""
         self._refresher = None
 
     def get_arrays(self) -> dict[str, np.ndarray]:
-        """Return averages and statistics by their places."""
+        """Return averages and statistics by their indices."""
         named = {"average": self.average.values, "statistic": self._statistics or []}
         return {
             f"{kind} of {place}": array
@@ -85,7 +139,7 @@ class AveragedModel(OfAFit):
         }
 
     def set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
-        """Go on from what `get_arrays` returned."""
+        """Restore what `get_arrays` returned."""
         self.average.values = _in_places("average", arrays)
         self._statistics = _in_places("statistic", arrays) or None
 
@@ -100,6 +154,6 @@ def _weights_of(model: keras.Model) -> list[Any]:
 
 
 def _in_places(kind: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """Return copies of the arrays of one kind, in the order of their places."""
+    """Return copies of the arrays of one kind, in the order of their indices."""
     names = [name for name in arrays if name.startswith(f"{kind} of ")]
     return [np.array(arrays[f"{kind} of {place}"]) for place in range(len(names))]

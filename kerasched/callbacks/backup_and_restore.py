@@ -1,4 +1,4 @@
-"""A run that goes on after a crash as if there had been none."""
+"""Exact recovery: a run that crashed continues as if it had not."""
 
 import math
 import warnings
@@ -11,72 +11,69 @@ from typing import ClassVar
 import keras
 import numpy as np
 
-from kerasched.callbacks.fit_call import FitCall
-from kerasched.callbacks.fit_call import fit_call_of
-from kerasched.callbacks.of_a_fit import OfAFit
-from kerasched.callbacks.run_state import RunState
+from kerasched.callbacks.base import FitCallback
 from kerasched.callbacks.scheduled import scheduled_in
-from kerasched.callbacks.siblings import callback_list_of
 from kerasched.errors import Choice
 from kerasched.errors import Flag
 from kerasched.errors import message
-from kerasched.training.encoding import Arrays
-from kerasched.training.folder_lock import FolderHeldError
-from kerasched.training.folder_lock import FolderLock
-from kerasched.training.held import COMPILED
-from kerasched.training.held import training_optimizers
+from kerasched.resuming.encoding import Arrays
+from kerasched.resuming.folder_lock import FolderHeldError
+from kerasched.resuming.folder_lock import FolderLock
+from kerasched.resuming.run_file import RunFiles
+from kerasched.resuming.run_file import read
+from kerasched.resuming.run_state import RunState
+from kerasched.training.fit_call import FitCall
+from kerasched.training.fit_call import fit_call_of
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import parts
 from kerasched.training.leaves import variable_of
-from kerasched.training.run_file import RunFiles
-from kerasched.training.run_file import read
+from kerasched.training.model_contents import COMPILED
+from kerasched.training.model_contents import training_optimizers
 
 OWNER = "BackupAndRestore"
 FORMAT = 1
 
 
-class BackupAndRestore(OfAFit, keras.callbacks.Callback):
-    """Save the run after each epoch, and go on from there when it is started again.
+class BackupAndRestore(FitCallback):
+    """Save the run after each epoch, and resume it when it is started again.
 
-    keras.callbacks.BackupAndRestore, made exact: a run that was killed at any moment
-    and started again by the same command ends with the same bits as one that never
-    was. Saved are all variables of model and optimizer, the states of the seeds of
-    dropout among them, and of all else that the model holds in attributes, lists and
-    dicts, as optimizers of its own; the states of `random`, `numpy.random`, Keras's and
-    torch's generators, of the data, and of every callback that has one: those of this
-    package, EarlyStopping, ReduceLROnPlateau, ModelCheckpoint and History of Keras, and
-    any that has `get_state()` and `set_state(state)`, for values of JSON, and
+    An exact keras.callbacks.BackupAndRestore: a run that was killed at any moment and
+    started again by the same command ends bit for bit like an uninterrupted one. The
+    file has all variables of the model and its optimizer, including the states of
+    dropout's seeds, and of everything that the model holds in attributes, lists and
+    dicts, such as optimizers of its own. It has the states of `random`, `numpy.random`,
+    Keras's and torch's generators, of the data, and of every callback with a state:
+    those of this package, EarlyStopping, ReduceLROnPlateau, ModelCheckpoint and History
+    of Keras, and any with `get_state()` and `set_state(state)`, for values of JSON, and
     `get_arrays()` and `set_arrays(arrays)` if it keeps arrays.
 
-    A run goes on from the end of its last finished epoch; for long epochs give `fit` a
-    `steps_per_epoch`. The command must seed what it draws before `fit`, by
-    keras.utils.set_random_seed, for a run that dies in its first epoch.
+    A run resumes at the end of its last finished epoch; for long epochs pass a
+    `steps_per_epoch` to `fit`. For a run that may be killed in its first epoch, call
+    keras.utils.set_random_seed before anything is drawn.
 
-    Data may be arrays, shuffled by `fit` or not, or a keras.utils.PyDataset, whose
-    attributes that change from epoch to epoch are saved, or what its `get_state()`
-    returns. With anything else a warning says that the order cannot be seen. The same
-    holds for `validation_data`. (With a seed, Keras on TensorFlow shuffles arrays in
-    the same order in every epoch.)
+    Data may be arrays, shuffled by `fit` or not, or a keras.utils.PyDataset, of which
+    the attributes that change from epoch to epoch are saved, or what its `get_state()`
+    returns. For other data a warning says that the order is not known. The same holds
+    for `validation_data`. (With a seed, Keras on TensorFlow shuffles arrays in the same
+    order in every epoch.)
 
-    Where it stands in the list of callbacks does not matter: it saves after all others.
+    Its position in the list of callbacks does not matter: it saves after all others.
 
-    A folder belongs to one run at a time: a second one, also in another process, is
-    refused before its first epoch. What a killed run leaves in the folder is no
-    obstacle.
+    A folder belongs to one run at a time: a second run, also in another process, raises
+    before its first epoch. Files of a killed run do not block the folder.
 
     Args:
         backup_dir: a folder for the files of this one run.
-        save_freq: "epoch", as in Keras; batches are refused, as `fit` cannot go on
-            within an epoch.
-        double_checkpoint: whether the file before the last is kept too, in case the
-            last one is damaged.
-        delete_checkpoint: whether the files are deleted when the run has ended.
-        check_data: False for no warning about data whose order cannot be seen.
+        save_freq: "epoch", as in Keras. `fit` cannot resume within an epoch, so that a
+            number of batches is an error.
+        double_checkpoint: whether to keep two files, in case the last one is damaged.
+        delete_checkpoint: whether the files are deleted at the end of the run.
+        check_data: False for no warning about data whose order is not known.
 
     Attributes:
-        record: a list with a dict for each finished epoch of the run, also of those
+        record: a list with a dict for each finished epoch of the run, including those
             before a restart: its `epoch`, its `logs`, and the `rates` of its last
-            update by their names.
+            update by name.
 
     Raises:
         TypeError: an argument is of the wrong kind.
@@ -86,7 +83,7 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
         OSError: files in the folder cannot be written or read.
     """
 
-    OF_A_FIT: ClassVar = {"_fit": None, "_state": None, "_saved": None}
+    PER_FIT: ClassVar = {"_fit": None, "_state": None, "_saved": None}
 
     def __init__(
         self,
@@ -112,11 +109,10 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
         self.record: list[dict[str, Any]] = []
         self._files = RunFiles(backup_dir, 2 if double_checkpoint else 1)
         self._lock: FolderLock | None = None
-        self.let_go()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keras's hook: lock the folder, bring back the model, join the list."""
-        # Nothing is changed before the lock: this callback may be in use elsewhere.
+        """Keras's hook: lock the folder, restore the model, join the list."""
+        # Nothing changes before the lock is held: another fit may use this callback.
         lock = self._locked_folder(fit_call_of(self.model))
         try:
             self._resume()
@@ -126,23 +122,23 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
         self._lock = lock
 
     def _resume(self) -> None:
-        """Bring back the model, and take the places in the list."""
+        """Restore the model, and take the places in the list."""
         if not self.model.built:
             fix = "Call it on data or give it an Input before fit"
             what = "a model with weights"
             raise ValueError(message(OWNER, "model", what, self.model, fix))
-        self._fit, self._begun = fit_call_of(self.model), False
-        self._state = RunState(self._fit, self._surround())
-        self._saved, self.record = self._last_whole_file(), []
+        self._fit, self._begun = self._enter_fit(), False
+        self._state = RunState(self._fit, self._join_list())
+        self._saved, self.record = self._last_intact_file(), []
         if self._saved is not None:
-            self._go_back(*self._saved)
+            self._restore(*self._saved)
         else:
             self._compare_counts(self._fit.first_epoch())
-        for doubt in self._state.doubts() if self.check_data else ():
-            warnings.warn(f"{OWNER} {doubt}.", stacklevel=3)
+        for reason in self._state.inexact_reasons() if self.check_data else ():
+            warnings.warn(f"{OWNER} {reason}.", stacklevel=3)
 
     def begin(self) -> None:
-        """Bring back, before the first epoch, what other callbacks may have changed."""
+        """Restore before the first epoch what other callbacks may have changed."""
         if self._begun:
             return
         self._begun = True
@@ -157,7 +153,7 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
         self._saved = None
 
     def end_epoch(self, epoch: int, logs: dict[str, Any] | None) -> None:
-        """Save the run, once all other callbacks are done with an epoch."""
+        """Save the run after all other callbacks have processed an epoch."""
         values = {name: np.asarray(v).tolist() for name, v in (logs or {}).items()}
         rates = {one.name: one.last() for one in scheduled_in(self.model)}
         self.record.append({"epoch": epoch, "logs": values, "rates": rates})
@@ -166,7 +162,7 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
         try:
             self._files.write(epoch + 1, {**state, **about}, arrays)
         except OSError as error:
-            raise _told(
+            raise _explained(
                 error,
                 f"cannot save epoch {epoch} in {self.backup_dir}",
                 "The backups of earlier epochs are whole: the same command goes on "
@@ -180,15 +176,11 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
         if self._lock is not None:
             self._lock.release(delete_folder=self.delete_checkpoint)
             self._lock = None
-        self.let_go()
+        self._forget_fit()
 
     def _locked_folder(self, fit: FitCall) -> FolderLock:
-        """Lock the folder until the training ends, also by an exception.
-
-        Keras tells no callback of an exception in `fit`. But its list of callbacks goes
-        then, at the latest when the exception is forgotten.
-        """
-        lock = FolderLock(self.backup_dir, fit.running())
+        """Lock the folder until the training ends, also by an exception."""
+        lock = FolderLock(self.backup_dir)
         try:
             lock.acquire()
         except FolderHeldError as error:
@@ -199,33 +191,38 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
             ) from None
         except OSError as error:
             fix = "Give it a backup_dir in which files can be made"
-            raise _told(error, f"cannot write to {self.backup_dir}", fix) from error
-        weakref.finalize(callback_list_of(self) or self, lock.release)
+            raise _explained(
+                error, f"cannot write to {self.backup_dir}", fix
+            ) from error
+        if fit.is_seen:
+            fit.on_end(lock.release)
+        else:
+            weakref.finalize(self.callback_list or self, lock.release)
         return lock
 
-    def _surround(self) -> list[Any]:
-        """Stand before and behind all others, and return these."""
-        siblings = callback_list_of(self)
-        if siblings is None:
+    def _join_list(self) -> list[Any]:
+        """Add a first and a last callback to the list, and return all others."""
+        listed = self.callback_list
+        if listed is None:
             what = "in the list of callbacks of fit"
             raise ValueError(message(OWNER, "callbacks", what, None))
         others = [
             other
-            for other in siblings.callbacks
-            if not isinstance(other, (_Before, _Behind))
+            for other in listed.callbacks
+            if not isinstance(other, (_First, _Last))
         ]
-        # Another list, as Keras is going through this one.
-        siblings.callbacks = [_Before(self), *others, _Behind(self)]
+        # Another list, as Keras is iterating over this one.
+        listed.callbacks = [_First(self), *others, _Last(self)]
         return [other for other in others if other is not self]
 
-    def _last_whole_file(self) -> tuple[dict[str, Any], Arrays] | None:
+    def _last_intact_file(self) -> tuple[dict[str, Any], Arrays] | None:
         for path in self._files.all():
             try:
                 state, arrays = read(path)
             except OSError as error:
-                # A run from an earlier epoch would remove what may be readable again.
+                # An earlier epoch would delete a file that may become readable.
                 fix = "Make it readable, or remove it to go on from the one before"
-                raise _told(error, f"cannot read {path}", fix) from error
+                raise _explained(error, f"cannot read {path}", fix) from error
             except ValueError as error:
                 text = f"{OWNER} goes on from an earlier epoch. {error}"
                 warnings.warn(text, stacklevel=4)
@@ -236,8 +233,8 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
             return state, arrays
         return None
 
-    def _go_back(self, state: dict[str, Any], arrays: Arrays) -> None:
-        """Bring back the model, and begin where the saved run has ended."""
+    def _restore(self, state: dict[str, Any], arrays: Arrays) -> None:
+        """Restore the model, and set the epoch to begin at."""
         self._state.set_model(state, arrays)
         self.record = list(state["record"])
         # A run that a callback has stopped has no epochs left.
@@ -245,19 +242,19 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
         first = epochs if state["stopped"] else state["epoch"]
         self._fit.begin_at(first)
         if first >= epochs:
-            # The end comes next, and others may stand before what stands first here.
+            # `on_train_end` is next, and some callback may come before `_First`.
             self._state.set_callbacks(state, arrays)
         if self.check_data and self._state.has_other_data(state):
             text = "finds other data in fit than those with which the run began"
             warnings.warn(f"{OWNER} {text}, and goes on with them.", stacklevel=4)
 
     def _compare_counts(self, epoch: int) -> None:
-        """Warn where the schedule would not be at the epoch at which fit begins."""
+        """Warn if a step count does not match the epoch at which `fit` begins."""
         steps = (self.params or {}).get("steps")
         every = training_optimizers(self.model)
         if not steps or not all(leaves_of(self.model, one) for one in every.values()):
             return  # That builds a MultiOptimizer, if it can be built.
-        # A step of the model's own may do any number of updates with a batch.
+        # A custom train_step may do any number of updates per batch.
         most = epoch * steps if list(every) == [COMPILED] else math.inf
         counting = [pair for one in every.values() for pair in _counting(one)]
         for optimizer, skips in counting:
@@ -278,18 +275,18 @@ class BackupAndRestore(OfAFit, keras.callbacks.Callback):
                 return
 
 
-def _told(error: OSError, what: str, fix: str) -> OSError:
-    """Return an error of the same kind that says what failed and what helps."""
-    told = type(error)(f"{OWNER} {what}: {error.strerror or error}. {fix}.")
-    told.errno = error.errno
-    return told
+def _explained(error: OSError, what: str, fix: str) -> OSError:
+    """Return an error of the same class that says what failed and how to fix it."""
+    explained = type(error)(f"{OWNER} {what}: {error.strerror or error}. {fix}.")
+    explained.errno = error.errno
+    return explained
 
 
 def _counting(optimizer: Any, skips: bool = False) -> Iterator[tuple[Any, bool]]:
-    """Give the plain optimizers that count steps, and whether they leave some out.
+    """Yield the plain optimizers that count steps, and whether they skip some.
 
-    A LossScaleOptimizer leaves out steps without a finite gradient. In a MultiOptimizer
-    an optimizer that no variable was left for is never built, and counts none.
+    A LossScaleOptimizer skips steps with gradients that are not finite. In a
+    MultiOptimizer an optimizer without variables is never built, and counts none.
     """
     skips = skips or getattr(optimizer, "inner_optimizer", None) is not None
     inside = parts(optimizer)
@@ -300,8 +297,8 @@ def _counting(optimizer: Any, skips: bool = False) -> Iterator[tuple[Any, bool]]
             yield from _counting(part, skips)
 
 
-class _Before(keras.callbacks.Callback):
-    """Stands first, for what must be there when the others begin an epoch."""
+class _First(keras.callbacks.Callback):
+    """The first in the list: restores state before others begin an epoch."""
 
     def __init__(self, owner: BackupAndRestore) -> None:
         super().__init__()
@@ -314,8 +311,8 @@ class _Before(keras.callbacks.Callback):
         self._owner.begin()  # Where no epoch was left.
 
 
-class _Behind(keras.callbacks.Callback):
-    """Stands last, to save what the others have done at the end of an epoch."""
+class _Last(keras.callbacks.Callback):
+    """The last in the list: saves the run after others have ended an epoch."""
 
     def __init__(self, owner: BackupAndRestore) -> None:
         super().__init__()

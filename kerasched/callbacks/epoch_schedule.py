@@ -1,4 +1,4 @@
-"""A settable rate that follows the epochs, wherever a run begins."""
+"""A learning rate that is a function of the epoch, wherever a run begins."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,47 +8,46 @@ import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kerasched.callbacks.of_a_fit import OfAFit
+from kerasched.callbacks.base import FitCallback
 from kerasched.callbacks.rate_writer import RateWriter
 from kerasched.callbacks.reduce_on_plateau import ReduceOnPlateau
-from kerasched.callbacks.siblings import callback_list_of
 from kerasched.errors import Optional
 from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.epochs import StepsPerEpoch
-from kerasched.training.held import training_leaves
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import training_leaves
 
 OWNER = "EpochSchedule"
 
-# Rates of batches that are computed at once, ahead of them.
+# The number of batches whose rates are computed at once.
 BLOCK = 1024
 
 
-class EpochSchedule(OfAFit, keras.callbacks.Callback):
+class EpochSchedule(FitCallback):
     """Set the learning rate at the start of each epoch, or of each batch.
 
     rate = schedule(epoch), or schedule(epoch * steps_per_epoch + batch)
 
-    The rate depends on the epoch's number alone, not on the optimizer's count, so that
-    it is right after `initial_epoch` and after a restart. The optimizer's rate must be
-    a number; a schedule as rate is refused before the first epoch. All optimizers in a
+    The rate depends on the epoch alone, not on the optimizer's step count, so that it
+    is right after `initial_epoch` and after a restart. The optimizer's rate must be a
+    number; a schedule as rate raises before the first epoch. All optimizers in a
     MultiOptimizer get the same rate.
 
-    A rate that changes with each batch is written with each batch, and on JAX all
-    variables of the model are brought back from the compiled step for it.
-    docs/callbacks.md has measured it. A schedule in the optimizer costs nothing of it:
+    A rate per batch is assigned before each batch, and on JAX this first writes the
+    state of the compiled step to all variables of the model; docs/callbacks.md has the
+    times. A schedule in the optimizer does not have this cost:
     CosineDecay.from_epochs(0.1, decay_epochs=90, steps_per_epoch=391).
 
     Args:
         schedule: a schedule, or a function of the epoch. With `steps_per_epoch` the
-            schedule counts steps, and the function is given the epoch with its
+            schedule is called with the step, and a function with the epoch and its
             fraction.
         steps_per_epoch: None for one rate in each epoch. The steps in an epoch of the
             schedule, or the dataset that has them as batches, to set the rate before
-            each batch. An epoch of another number of batches is stretched to it. With
+            each batch. An epoch with another number of batches is scaled to it. With
             `steps_per_execution` above 1 a rate holds for all batches of one execution.
 
     Raises:
@@ -58,9 +57,9 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
             several optimizers of the model's own, or a plateau among the callbacks.
     """
 
-    OF_A_FIT: ClassVar = {
+    PER_FIT: ClassVar = {
         **{"_variables": (), "_writer": None},
-        # The rates of some batches from the first one on, and what is written for them.
+        # The rates of some batches from `_first` on, and the values to assign.
         **{"_first": 0, "_rates": (), "_values": ()},
     }
 
@@ -77,7 +76,6 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
         self.schedule = schedule
         self.steps_per_epoch = check(OWNER, "steps_per_epoch", steps_per_epoch)
         self.rate: float | None = None
-        self.let_go()
 
     def rate_at(self, epoch: int, batch: int = 0, batches: int | None = None) -> float:
         """Return the rate of a batch.
@@ -96,7 +94,8 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
         return check_of(Rate)(OWNER, "schedule", value)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keras's hook: refuse what cannot work before the first epoch."""
+        """Keras's hook: check optimizer and callbacks."""
+        self._enter_fit()
         self._variables = _rate_variables(self.model)
         self._refuse_a_plateau()
         self.rate = None
@@ -107,7 +106,7 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
         self._first, self._rates, self._values = 0, (), ()
         if self.steps_per_epoch is None:
             self.rate = self.rate_at(epoch)
-            _ = self.model  # On JAX this brings the state back to the variables.
+            _ = self.model  # On JAX this writes the state to the variables.
             self._writer.write(self.rate)
 
     def on_train_batch_begin(
@@ -121,18 +120,18 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
                 index = 0
             rate = self._rates[index]
             if rate != self.rate:
-                _ = self.model  # On JAX this brings the state back to the variables.
+                _ = self.model  # On JAX this writes the state to the variables.
                 self._writer.write_prepared(self._values[index])
                 self.rate = rate
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        self.let_go()
+        self._forget_fit()
 
     def _look_ahead(self, batch: int) -> None:
-        """Compute the rates of a batch and of those that follow, where that is cheap.
+        """Compute the rates of a batch and of the following ones.
 
-        A function, or a schedule of another library, is asked for each batch.
+        A function, or a schedule of another library, is called for each batch.
         """
         batches = (self.params or {}).get("steps")
         self._first = batch
@@ -159,8 +158,8 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
 
     def _refuse_a_plateau(self) -> None:
         plateaus = (ReduceOnPlateau, keras.callbacks.ReduceLROnPlateau)
-        siblings = callback_list_of(self)
-        for other in siblings.callbacks if siblings else ():
+        listed = self.callback_list
+        for other in listed.callbacks if listed else ():
             if isinstance(other, plateaus):
                 what = "without a plateau, whose reductions it would undo"
                 fix = (
@@ -172,12 +171,12 @@ class EpochSchedule(OfAFit, keras.callbacks.Callback):
 
 
 def _whole(steps: Any) -> Any:
-    """Return the whole steps; a quotient that is whole may lie a little below it."""
+    """Round down, allowing for a rounding error just below an integer."""
     return np.floor(steps + 1e-6)
 
 
 def _rate_variables(model: keras.Model) -> list[Any]:
-    """Return what holds the rates of a model, or raise where that is a schedule."""
+    """Return the rate variables of a model, or raise where a rate is a schedule."""
     variables = []
     for optimizer in training_leaves(model, OWNER):
         variables.append(variable_of(optimizer, "learning_rate"))

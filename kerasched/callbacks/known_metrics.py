@@ -1,7 +1,7 @@
-"""The metrics of a compiled model by name, each with the direction in which it is good.
+"""The metrics of a compiled model by name, with the direction of each.
 
-On JAX and torch they are built when the first epoch begins. On TensorFlow they are not,
-and are known from what `compile` was given, as far as that tells.
+On JAX and torch they are built before the first epoch. On TensorFlow they are built by
+the first batch; until then they are inferred from the arguments of `compile`.
 """
 
 import warnings
@@ -15,19 +15,19 @@ Directions = dict[str, str | None]
 
 
 def known_metrics(model: keras.Model) -> Directions | None:
-    """Return "min", "max" or None for not known, by the names that a model logs.
+    """Return the direction, "min", "max" or None, of each name that a model logs.
 
-    None is returned where the names themselves are not known.
+    Returns None if the names are not known.
     """
     try:
         names = set(_names(model.get_metrics_result()))
-    except Exception:  # Not built, or one of the user's that needs a batch before.
+    except Exception:  # Not built, or a custom metric that needs a batch first.
         return _as_compiled(model)
     if not _losses_are_built(model):
         return None
     found: Directions = dict.fromkeys(names)
     for metric in _flat(model.metrics):
-        # With several outputs a name has the output's before it.
+        # With several outputs the output's name comes first.
         for name in names:
             if name == metric.name or name.endswith(f"_{metric.name}"):
                 found[name] = found[name] or _direction(metric)
@@ -41,13 +41,13 @@ def _losses_are_built(model: keras.Model) -> bool:
         return True  # With the metrics given to compile, which gave their results.
     held = [*vars(model).values()]
     held += [metric for layer in model.layers for metric in layer.metrics]
-    # Those of the losses are held by neither the model nor a layer.
+    # The metrics of losses are attributes of neither the model nor a layer.
     alone = (all(metric is not one for one in held) for metric in metrics)
     return any(alone) or _has_one_loss(model, _compiled_with(model))
 
 
 def _has_one_loss(model: keras.Model, config: dict[str, Any]) -> bool:
-    """Return whether it is certain that a model logs no loss but the whole one."""
+    """Return whether it is certain that a model logs the total loss only."""
     outputs = getattr(model, "outputs", None) or ()
     return len(outputs) == 1 and _count(config.get("loss")) <= 1
 
@@ -59,12 +59,12 @@ def _count(loss: Any) -> int:
 
 
 def _compiled_with(model: keras.Model) -> dict[str, Any]:
-    """Return what `compile` was given, nothing where that cannot be had."""
+    """Return the arguments of `compile`, an empty dict if they are not available."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # That a lambda is not safe to be saved.
+        warnings.simplefilter("ignore")  # A lambda is not safe to save.
         try:
             return model.get_compile_config() or {}
-        except Exception:  # What the user's own classes may raise.
+        except Exception:  # Custom classes may raise anything.
             return {}
 
 
@@ -82,7 +82,8 @@ def _as_compiled(model: keras.Model) -> Directions | None:
             name = _name_of(item)
             if name is None:
                 return None
-            direction = "max" if name.lower() in ("acc", "accuracy") else _asked(item)
+            short = name.lower() in ("acc", "accuracy")
+            direction = "max" if short else _default_direction(item)
             found[_unique(name, prefix, used)] = direction
     return _with_losses(found)
 
@@ -97,32 +98,32 @@ def _unique(name: str, prefix: str, used: Counter[str]) -> str:
 
 
 def _own_metrics(model: keras.Model) -> Directions | None:
-    """Return those that are not given to compile: of the model and of its layers."""
+    """Return the metrics of the model and its layers that `compile` does not add."""
     found: Directions = {"loss": "min"}
     for metric in model.metrics:
         if not _is_compiled(metric):
             try:
                 names = _names({metric.name: metric.result()})
-            except Exception:  # One of the user's that needs a batch before.
+            except Exception:  # A custom metric that needs a batch first.
                 return None
             found.update(dict.fromkeys(names, _direction(metric)))
     return found
 
 
 def _is_compiled(metric: Any) -> bool:
-    """Return whether it is what holds the metrics given to compile."""
+    """Return whether it is the container of the metrics passed to `compile`."""
     return hasattr(metric, "metrics")
 
 
 def _name_of(item: Any) -> str | None:
-    """Return the name that a metric given to compile gets in the logs."""
+    """Return the name in the logs of a metric passed to `compile`."""
     if isinstance(item, str):
         return item
     config = item.get("config") if isinstance(item, dict) else None
     return config.get("name") if isinstance(config, dict) else config
 
 
-def _asked(item: Any) -> str | None:
+def _default_direction(item: Any) -> str | None:
     try:
         return _direction(keras.metrics.get(item))
     except (TypeError, ValueError):
@@ -130,7 +131,7 @@ def _asked(item: Any) -> str | None:
 
 
 def _direction(metric: Any) -> str | None:
-    # There is no public way to ask a metric of Keras for its direction.
+    # No public attribute of a Keras metric has its direction.
     return {"up": "max", "down": "min"}.get(getattr(metric, "_direction", None))
 
 

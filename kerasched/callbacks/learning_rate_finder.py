@@ -1,4 +1,4 @@
-"""A learning rate that is found when training begins."""
+"""The learning-rate range test at the start of training."""
 
 import inspect
 import warnings
@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from kerasched.callbacks.siblings import callback_list_of
+from kerasched.callbacks.base import FitCallback
 from kerasched.errors import Choice
 from kerasched.errors import Flag
 from kerasched.errors import message
@@ -15,33 +15,32 @@ from kerasched.finder import find_learning_rate
 from kerasched.finder.arguments import SWEEP
 from kerasched.finder.arguments import checked
 from kerasched.finder.suggestions import RULES
-from kerasched.training.held import training_leaves
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import training_leaves
 from kerasched.training.set_schedule import set_schedule
 
 OWNER = "LearningRateFinder"
 
 
-class LearningRateFinder(keras.callbacks.Callback):
+class LearningRateFinder(FitCallback):
     """Find a learning rate before the first epoch of `fit`, and train with it.
 
-    What `kerasched.find_learning_rate` does, at the start of each call of `fit`, with
-    data of its own: a callback is not told what `fit` was given. It moves itself to the
-    front of the list of callbacks, so that it does not matter where it was: the others
-    see the rate that it sets, and a run that BackupAndRestore goes on with keeps the
-    rate that it began with. Of several the last one decides.
+    This calls `kerasched.find_learning_rate` at the start of each `fit`, on data of its
+    own. It moves to the front of the list of callbacks, so that its position does not
+    matter: the others see the rate that it sets, and a run that BackupAndRestore
+    resumes keeps the rate that it began with. Of several the last one decides.
 
-    A rate that is a schedule is not set: which of its rates the suggestion is, only its
-    user knows. Call find_learning_rate before, and give the schedule what it suggests,
-    or find out with `update=False`.
+    A schedule is not changed, as it is not known which of its rates the suggestion is
+    for. Call find_learning_rate before and create the schedule with the suggestion, or
+    pass `update=False`.
 
     Args:
         x: arrays or a dataset, as in find_learning_rate.
         y: the targets of arrays.
         update: whether to set the suggested rate; the optimizer's must be a number. All
-            optimizers in a MultiOptimizer are given the same.
+            optimizers in a MultiOptimizer get the same.
         suggestion: the rule whose suggestion is set: "valley", "steepest", "minimum" or
-            "slide". Where it has none, the rate stays, with a warning.
+            "slide". Without a suggestion the rate stays, with a warning.
         **options: the other arguments of find_learning_rate.
 
     Attributes:
@@ -70,13 +69,11 @@ class LearningRateFinder(keras.callbacks.Callback):
         self._arguments = dict(call.arguments)
         checked(OWNER, **{name: self._arguments[name] for name in SWEEP})
 
-    def set_model(self, model: keras.Model) -> None:
-        """Keras's hook: take the first place, before any callback looks at the rate."""
-        super().set_model(model)
-        siblings = callback_list_of(self)
-        if siblings is not None:
-            # Another list, as Keras is going through this one.
-            siblings.callbacks = sorted(siblings.callbacks, key=_comes_later)
+    def set_callback_list(self, callback_list: keras.callbacks.CallbackList) -> None:
+        """Move to the front, before any other callback reads the rate."""
+        super().set_callback_list(callback_list)
+        # Another list, as Keras may be iterating over this one.
+        callback_list.callbacks = sorted(callback_list.callbacks, key=_comes_later)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: do the sweep, and set the rate that it suggests."""

@@ -1,4 +1,4 @@
-"""The learning rate among the logs, so that whatever shows logs shows it."""
+"""The learning rate in the logs, for everything that shows logs."""
 
 import warnings
 from typing import Any
@@ -8,35 +8,34 @@ import keras
 import numpy as np
 
 from kerasched.callbacks.arguments import POSITIVE_COUNT
+from kerasched.callbacks.base import FitCallback
 from kerasched.callbacks.epoch_schedule import EpochSchedule
-from kerasched.callbacks.of_a_fit import OfAFit
 from kerasched.callbacks.scheduled import Scheduled
 from kerasched.callbacks.scheduled import scheduled_in
-from kerasched.callbacks.siblings import callback_list_of
 from kerasched.errors import Optional
 
 OWNER = "LearningRateLogger"
 
-# Rates that are computed at once, ahead of the batches that they belong to.
+# The number of batches whose rates are computed at once.
 BLOCK = 1024
 
 
-class LearningRateLogger(OfAFit, keras.callbacks.Callback):
+class LearningRateLogger(FitCallback):
     """Add the learning rate to the logs of each epoch, and of every few batches.
 
     The progress bar, History and CSVLogger then show `learning_rate`, and TensorBoard
-    the `batch_learning_rate`; its number of the epoch is Keras's own, the rate of the
-    next update. Here it is that of the last one: of the epoch, or up to that batch. A
-    momentum or weight decay that is a schedule is added by its name. Of several
-    optimizers the names end in that of the optimizer, as in `learning_rate_adam`, and
-    of those that a model holds itself in the attribute, as in `learning_rate_g_opt`.
+    `batch_learning_rate`; TensorBoard's value for the epoch is Keras's own, the rate of
+    the next update. Here it is the rate of the last update in the epoch, or up to the
+    batch. A momentum or weight decay that is a schedule is added by its name. With
+    several optimizers the name ends in the optimizer's, as `learning_rate_adam`, or in
+    the attribute of the model that holds it, as `learning_rate_g_opt`.
 
-    It moves itself to the front of the list of callbacks, so that it does not matter
-    where it was, and the rate of an epoch is read before any other callback changes it.
-    While batches are trained it reads nothing from the model: schedules are computed on
-    the host, from the count at the start of the epoch. A step that LossScaleOptimizer
-    leaves out is noticed at the end of the epoch. A schedule of another library is
-    asked for each batch that is shown, when the epoch begins.
+    It moves to the front of the list of callbacks, so that its position does not matter
+    and the rate of an epoch is read before another callback changes it. During a batch
+    it reads nothing from the model: schedules are computed on the host, from the step
+    count at the start of the epoch. Steps that LossScaleOptimizer skips are noticed at
+    the end of the epoch. A schedule of another library is called for each batch that is
+    shown, when the epoch begins.
 
     Args:
         every: batches from one value in the logs of batches to the next; None for
@@ -47,35 +46,35 @@ class LearningRateLogger(OfAFit, keras.callbacks.Callback):
         ValueError: `every` is not positive.
     """
 
-    # Hooks of batches use nothing but their arguments and what the epoch's start left.
+    # The batch hooks use only their arguments and what the start of the epoch computed.
     async_safe = True
 
-    OF_A_FIT: ClassVar = {"_columns": {}, "_shown": [], "_setter": None}
+    PER_FIT: ClassVar = {"_columns": {}, "_shown": [], "_setter": None}
 
     def __init__(self, every: int | None = None) -> None:
         super().__init__()
         self.every = Optional(POSITIVE_COUNT)(OWNER, "every", every)
-        self.let_go()
-        self._group, self._until, self._told = 1, 0, False
+        self._group, self._until, self._warned = 1, 0, False
         self._last: int | None = None
         self._stands_alone = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keras's hook: take the places in the list that the work needs."""
+        """Keras's hook: take the first and the last place in the list."""
+        self._enter_fit()
         self._group, self._setter = self.model.steps_per_execution or 1, None
-        siblings = callback_list_of(self)
-        self._stands_alone = siblings is None
-        if siblings is None:
+        listed = self.callback_list
+        self._stands_alone = listed is None
+        if listed is None:
             return
         others = [
             other
-            for other in siblings.callbacks
+            for other in listed.callbacks
             if other is not self and not isinstance(other, _AfterAllOthers)
         ]
         setters = [other for other in others if isinstance(other, EpochSchedule)]
         self._setter = next((s for s in setters if s.steps_per_epoch), None)
-        # Another list, as Keras is going through this one.
-        siblings.callbacks = [self, *others, _AfterAllOthers(self)]
+        # Another list, as Keras is iterating over this one.
+        listed.callbacks = [self, *others, _AfterAllOthers(self)]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
@@ -104,16 +103,16 @@ class LearningRateLogger(OfAFit, keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        self.let_go()
+        self._forget_fit()
 
     def begin_epoch(self) -> None:
-        """Read what the rates of the epoch's batches are to be computed from."""
+        """Read the values that the rates of the epoch's batches are computed from."""
         self._shown, self._columns, self._until = [], {}, 0
         steps = (self.params or {}).get("steps")
         self._last = steps - 1 if steps else None
         for one in scheduled_in(self.model) if self.every else ():
             if not (one.on_host or steps):
-                self._tell(one)
+                self._warn_once(one)
                 continue
             one.start()
             ends = [] if one.on_host else self._ends(0, steps + self._group - 1)
@@ -122,7 +121,7 @@ class LearningRateLogger(OfAFit, keras.callbacks.Callback):
                 self._shown.append(one)
 
     def begin_batch(self, batch: int) -> None:
-        """See to it that the rates of a batch, or of its group, are there."""
+        """Compute the rates of a batch, or of its group, if they are not there yet."""
         if self._shown and batch >= self._until:
             first, self._until = self._until, batch + BLOCK * self._group
             ends = self._ends(first, self._until)
@@ -132,16 +131,16 @@ class LearningRateLogger(OfAFit, keras.callbacks.Callback):
             self._note(batch + self._group - 1, self._setter.rate)
 
     def _note(self, batch: int, rate: float) -> None:
-        """Take the rate of a batch from the callback that has set it."""
+        """Record the rate of a batch from the callback that set it."""
         for one in self._shown:
             column = self._columns[one.name]
             if one.schedule is None and batch in column:
                 column[batch] = rate
 
     def _ends(self, first: int, last: int) -> Any:
-        """Return the batches, of those from `first` to before `last`, that are shown.
+        """Return the batches from `first` to before `last` that are shown.
 
-        Of a group that is executed at once only the last batch has logs.
+        Only the last batch of a group that is executed at once has logs.
         """
         ends = np.arange(first + self._group - 1, last, self._group)
         before = (ends + 1 - self._group) // self.every
@@ -152,15 +151,15 @@ class LearningRateLogger(OfAFit, keras.callbacks.Callback):
         return dict(zip(ends.tolist(), values, strict=True))
 
     def _trained(self, ends: Any) -> Any:
-        """Return the last batches of groups, which Keras calls by their ends.
+        """Return the last batch of each group, given the group's nominal end.
 
-        Of the last group in an epoch some of the batches may not be there.
+        The last group of an epoch may be shorter.
         """
         return ends if self._last is None else np.minimum(ends, self._last)
 
-    def _tell(self, one: Scheduled) -> None:
-        if not self._told:
-            self._told = True
+    def _warn_once(self, one: Scheduled) -> None:
+        if not self._warned:
+            self._warned = True
             warnings.warn(
                 f"{OWNER} shows {one.name} for epochs only: its schedule is computed "
                 "on the device, and how many batches an epoch has is not known.",
@@ -169,12 +168,12 @@ class LearningRateLogger(OfAFit, keras.callbacks.Callback):
 
 
 class _AfterAllOthers(keras.callbacks.Callback):
-    """Stands last, for what a logger must do when the others have set their rates."""
+    """The last in the list: calls the logger after others have set their rates."""
 
     def __init__(self, logger: LearningRateLogger) -> None:
         super().__init__()
         self._logger = logger
-        # Only where batches are shown: each hook of a batch takes a moment.
+        # Only where batches are shown, as each batch hook takes time.
         if logger.every is not None:
             self.on_train_batch_begin = self._on_train_batch_begin
 

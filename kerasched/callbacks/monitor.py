@@ -1,24 +1,23 @@
-"""The metric that a callback watches: whether it is there, and which way is up."""
+"""The metric that a callback monitors: whether it is logged, and its direction."""
 
 from typing import Any
 from typing import NoReturn
 
 import keras
 
-from kerasched.callbacks.fit_call import fit_call_of
 from kerasched.callbacks.known_metrics import known_metrics
-from kerasched.callbacks.siblings import callback_list_of
 from kerasched.errors import message
+from kerasched.training.fit_call import fit_call_of
 
-# What a subclass of Model may override to put other names into the logs.
+# The methods that a subclass of Model may override to log other names.
 OWN_LOGS = ("train_step", "test_step", "compute_metrics", "get_metrics_result", "fit")
 
 
 def check_monitor(callback: Any, monitor: str) -> None:
-    """Raise ValueError if it is certain that no epoch will have the metric.
+    """Raise ValueError if it is certain that no epoch will log the metric.
 
-    It is not where the model or a callback that is neither Keras's nor ours may add
-    names.
+    It is not certain where the model, or a callback that is neither Keras's nor ours,
+    may add names.
     """
     names = _logged_by(callback)
     if names is None or monitor in names or monitor.startswith("learning_rate"):
@@ -33,8 +32,8 @@ def check_monitor(callback: Any, monitor: str) -> None:
 
 
 def _refuse_without_validation(callback: Any, monitor: str, name: str) -> None:
-    # fit has made it of validation_split by now; no call of fit, nothing known.
-    if fit_call_of(callback.model).argument("validation_data", "not known") is None:
+    call = fit_call_of(callback.model)
+    if call.is_seen and call.validation_data() is None:
         what = "the name of a metric of training, as fit has no validation data"
         fix = f"Pass validation_data or validation_split to fit, or monitor {name!r}"
         owner = type(callback).__name__
@@ -44,10 +43,10 @@ def _refuse_without_validation(callback: Any, monitor: str, name: str) -> None:
 def direction_if_known(callback: Any, monitor: str) -> str | None:
     """Return "min" or "max" for a metric, by its name or by the metric itself.
 
-    None is returned where it is not known yet which metrics there are.
+    Returns None if the metrics are not known yet.
 
     Raises:
-        ValueError: the metrics are known, and the direction is not.
+        ValueError: the metrics are known, but not the direction.
     """
     name = monitor.removeprefix("val_")
     if name == "loss":
@@ -70,12 +69,12 @@ def _refuse_auto(callback: Any, monitor: str) -> NoReturn:
 
 
 def _logged_by(callback: Any) -> list[str] | None:
-    """Return the names that a training logs, None if they are not known."""
+    """Return the names that `fit` logs, None if they are not known."""
     cls, base = type(callback.model), keras.Model
     if any(getattr(cls, name) is not getattr(base, name) for name in OWN_LOGS):
         return None
-    siblings = callback_list_of(callback)
-    if siblings is None or not all(map(_adds_nothing, siblings.callbacks)):
+    listed = callback.callback_list
+    if listed is None or not all(map(_adds_nothing, listed.callbacks)):
         return None
     known = known_metrics(callback.model)
     return None if known is None else list(known)

@@ -1,7 +1,7 @@
-"""When a rate is to change because a metric stands still: no framework, no model.
+"""The rule of ReduceOnPlateau, without a framework or a model.
 
-A state is a dict of JSON-native values, a step is a function from a state and a value
-to the next state and what is to be done. Nothing else is kept anywhere.
+A state is a dict of JSON-native values. A step is a pure function from a state and a
+value to the next state and an action.
 """
 
 import math
@@ -20,7 +20,7 @@ class PlateauRule:
     """When to reduce a rate, and when to increase it.
 
     Args:
-        mode: "min" or "max", whether low or high values are good.
+        mode: "min" or "max", whether low or high values are better.
         patience: bad values in a row after which to reduce, and good ones in a row
             after which to increase. 0 counts as 1.
         min_delta: absolute difference that a value must be better by.
@@ -29,11 +29,11 @@ class PlateauRule:
             included; 0 and 1 are the same.
         increases: whether good values lead to an increase.
         increase_cooldown: the same as `cooldown`, after an increase.
-        watch_in_cooldown: whether a value within a cooldown may become the best one.
-        window: number of last values whose mean is judged.
+        watch_in_cooldown: whether a value during a cooldown may become the best one.
+        window: number of last values whose mean is compared.
         accumulation_size: number of values whose mean counts as one.
-        on_nan: what a value that is not a number, or infinitely bad, does: "count" as
-            a bad one, "reduce" at once, or "ignore".
+        on_nan: what to do at a NaN or an infinitely bad value: "count" it as a bad
+            one, "reduce" at once, or "ignore" it.
     """
 
     mode: str = "min"
@@ -82,7 +82,7 @@ class PlateauRule:
         return self._judge(state, None)
 
     def _judge(self, state: State, value: float | None) -> tuple[State, str | None]:
-        """Count a value, None for one that is bad whatever the best is."""
+        """Count a value, None for one that is always bad."""
         cooldown = max(state["cooldown"] - 1, 0)
         watched = value is not None and (cooldown == 0 or self.watch_in_cooldown)
         better = watched and self.better(value, state["best"])
@@ -110,14 +110,14 @@ class PlateauRule:
 
 
 def moved(rate: float, factor: float, low: float, high: float, eps: float) -> float:
-    """Return a rate times a factor, not beyond a bound, and as it is if that is near.
+    """Return a rate times a factor within bounds, unchanged if the change is small.
 
     Args:
         rate: the rate.
         factor: below 1 to reduce it, above 1 to increase it.
         low: a reduction stops here.
         high: an increase stops here.
-        eps: a change of this size or less is left out.
+        eps: a change of this size or less is skipped.
     """
     if factor < 1.0:
         new = min(rate, max(rate * factor, low))

@@ -1,8 +1,8 @@
-"""Numbers for variables, one after the other, by the cheapest public way there is.
+"""Fast assignment of numbers to variables.
 
-A Keras variable converts and checks what it is given, which takes ten times as long as
-to write one number. Here numbers are converted many at once, and TensorFlow and torch
-write into what the variable holds. What needs a framework itself is in kernels.
+A Keras variable converts and checks what is assigned, which takes ten times as long as
+writing one number. Here many numbers are converted at once, and TensorFlow and torch
+write to the variable's own storage. Code that imports a framework is in kernels.
 """
 
 from collections.abc import Callable
@@ -15,23 +15,23 @@ import numpy as np
 
 
 class RateWriter:
-    """Gives variables of one type the same number.
+    """Assigns the same number to several variables.
 
     Args:
-        variables: Keras variables of no dimensions. What they hold is looked up once:
-            a writer is for a time in which no variable is placed elsewhere.
+        variables: scalar Keras variables. Their storage is looked up once: create a new
+            writer when it may have changed.
     """
 
     def __init__(self, variables: Sequence[Any]) -> None:
         self._variables = list(variables)
         self._dtypes = {str(variable.dtype) for variable in variables}
-        alike = len(self._dtypes) == 1  # Or each must convert the number itself.
+        alike = len(self._dtypes) == 1  # Otherwise each converts the number itself.
         self._writes = [_write_of(v) if alike else v.assign for v in variables]
 
     def prepared(self, numbers: Sequence[float]) -> list[Any]:
         """Return numbers as `write_prepared` takes them."""
         backend = keras.backend.backend()
-        # JAX's compiled step takes over what a variable holds: no two may share it.
+        # JAX's compiled step donates the buffers of variables: no two may share one.
         shared = backend == "jax" and len(self._writes) > 1
         if backend == "torch" or shared or len(self._dtypes) != 1:
             return list(numbers)

@@ -1,20 +1,18 @@
-"""A rate that falls when a metric stands still, on top of a schedule too."""
+"""Reduce the learning rate when a metric stops improving, with schedules too."""
 
 import math
 import warnings
 from typing import Any
 
-import keras
-
 from kerasched.callbacks import arguments as check
+from kerasched.callbacks.base import ModelCallback
+from kerasched.callbacks.best_weights import BestWeights
 from kerasched.callbacks.monitor import check_monitor
 from kerasched.callbacks.monitor import direction_if_known
 from kerasched.callbacks.monitor import direction_of
 from kerasched.callbacks.plateau_rule import INCREASE
 from kerasched.callbacks.plateau_rule import PlateauRule
 from kerasched.callbacks.plateau_rule import moved
-from kerasched.callbacks.siblings import callback_list_of
-from kerasched.callbacks.snapshot import Snapshot
 from kerasched.errors import message
 from kerasched.training.levels import Level
 from kerasched.training.levels import levels_of
@@ -23,49 +21,48 @@ from kerasched.training.levels import set_levels
 OWNER = "ReduceOnPlateau"
 
 
-class ReduceOnPlateau(keras.callbacks.Callback):
+class ReduceOnPlateau(ModelCallback):
     """Reduce the learning rate when a metric has stopped improving.
 
-    The first arguments are those of keras.callbacks.ReduceLROnPlateau. A number as rate
-    is assigned. A schedule is replaced by Scale(schedule, factor), which is saved with
-    the model; the step is compiled anew at each such change. Under a MultiOptimizer
+    The first arguments are those of keras.callbacks.ReduceLROnPlateau. A rate that is a
+    number is assigned. A schedule is replaced by Scale(schedule, factor), which is
+    saved with the model; each such change compiles the step again. In a MultiOptimizer
     the rate of each optimizer is changed.
 
-    The counters stay from one fit to the next and are reset for another model; `reset`
-    does it by hand. Optimizer and schedule are checked before the first epoch.
+    The counters are kept from one `fit` to the next and reset for another model, or by
+    `reset`. Optimizer and schedule are checked before the first epoch.
 
     Args:
         monitor: name of the metric in the logs.
-        factor: what the rate is multiplied by, above 0 and below 1.
+        factor: the factor of a reduction, above 0 and below 1.
         patience: epochs without improvement after which the rate is reduced. 0 is as 1.
         verbose: 1 to print each change.
-        mode: "min" or "max", whether low or high values are good; "auto" to know it
-            from the metric, at the end of the first epoch if Keras builds it only then.
+        mode: "min" or "max", whether low or high values are good; "auto" to
+            infer it from the metric, after the first epoch if Keras builds it then.
         min_delta: absolute difference that counts as an improvement.
         cooldown: epochs after a reduction until epochs without improvement count again.
             As in Keras the last of them counts, so that 0 and 1 are the same.
         min_lr: the rate is not reduced below it. A schedule may itself go lower later.
-        relative_delta: fraction of the best value that a value must be better by; it
-            adds to `min_delta`. Of a negative best it works the other way round, as in
-            torch, which a warning then says.
+        relative_delta: fraction of the best value that a value must be better by, in
+            addition to `min_delta`. A negative best value reverses its effect, as in
+            torch; a warning says so.
         min_scale: the rate is not reduced below this fraction of what it would be
             without this callback, 0 to 1.
         max_lr: the rate is not increased above it; None for no such limit.
-        increase_factor: what the rate is multiplied by, above 1, after `patience`
-            improvements in a row; None for never.
+        increase_factor: the factor of an increase, above 1, after `patience`
+            improvements in a row; None for no increase.
         increase_cooldown: the same as `cooldown`, after an increase.
         reset_after: number of reductions at the lower limit after which rate and
-            counters start anew; None for never.
-        eps: a change of the rate by this or less is left out.
+            counters are reset; None for never.
+        eps: a change of the rate by this or less is skipped.
         window: epochs over which the metric is averaged, the latest ones.
         accumulation_size: epochs whose mean counts as one value, each in one mean only.
         watch_in_cooldown: whether an epoch within a cooldown may become the best.
-        start_from_epoch: epochs before this index are not looked at.
-        on_nan: what a value that is not a number, or infinitely bad, does: "count" as
-            no improvement, "reduce" the rate at once, or "ignore".
-        restore_best_weights: whether a reduction goes back to the weights of the best
-            epoch, and to the optimizer's momentum of that epoch. They are kept in
-            memory, and not in the state.
+        start_from_epoch: epochs before this index are ignored.
+        on_nan: what a NaN or an infinitely bad value does: "count" as no improvement,
+            "reduce" the rate at once, or "ignore" for nothing.
+        restore_best_weights: whether a reduction restores the best epoch's weights and
+            momentum. They are kept in memory, and returned by `get_arrays()`.
 
     Raises:
         TypeError: an argument is of the wrong kind.
@@ -107,29 +104,27 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         if self.max_lr is not None and self.max_lr < self.min_lr:
             what = f"at least `min_lr`, which is {self.min_lr!r}"
             raise ValueError(message(OWNER, "max_lr", what, max_lr))
-        self._of_model: Any = None
-        self._training = False
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was seen; the rate stays as it is."""
+        """Reset the counters; the rate does not change."""
         self.rule, self._decided = self._rule_of(self.mode), self.mode != "auto"
         self._state = self.rule.start()
         self._bases: list[float] | None = None
         self._levels: list[float] | None = None
         self._restored = False
-        self._best = Snapshot()
+        self._best = BestWeights()
 
     def get_state(self) -> dict[str, Any]:
-        """Return best value, counters and levels of the rate, as JSON-native values."""
+        """Return best value, counters and rate levels, as JSON-native values."""
         return {**self._state, "bases": self._bases, "levels": self._levels}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` returned, now or when the next fit begins.
+        """Restore what `get_state` returned, now or when the next `fit` begins.
 
         Raises:
-            ValueError: it is no such state.
+            ValueError: the state has another form.
         """
         if not isinstance(state, dict) or set(state) != set(self.get_state()):
             what = f"a dict with {', '.join(self.get_state())}"
@@ -139,28 +134,26 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self._bases, self._levels = state.pop("bases"), state.pop("levels")
         self._state, self._restored = state, True
         self._of_model = None
-        if callback_list_of(self) is not None:
+        if self.callback_list is not None:
             self._begin()
 
     def get_arrays(self) -> dict[str, Any]:
-        """Return the best weights that are kept, none if there are none."""
+        """Return the best weights, an empty dict if there are none."""
         return self._best.get_arrays()
 
     def set_arrays(self, arrays: dict[str, Any]) -> None:
-        """Go on from what `get_arrays` returned, after `set_state`."""
+        """Restore what `get_arrays` returned, after `set_state`."""
         self._best.set_arrays(arrays)
 
-    def set_model(self, model: keras.Model) -> None:
-        """Keras's hook."""
-        super().set_model(model)
-        if self._of_model not in (None, model):
-            self.reset()
-        self._of_model = model
-
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keras's hook: check all that can be known before the first epoch."""
+        """Keras's hook: check the arguments before the first epoch."""
+        self._enter_fit()
         check_monitor(self, self.monitor)
         self._begin()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        self._forget_fit()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
@@ -168,7 +161,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         if self.monitor not in logs:
             listed = ", ".join(logs) or "nothing"
             text = f"finds no {self.monitor!r} in the logs of an epoch, but {listed}"
-            self._tell(f"{text}. It looks again after each epoch")
+            self._warn_once(f"{text}. It looks again after each epoch")
             return
         if not self._decided:
             self._decide(direction_of(self, self.monitor))
@@ -176,12 +169,12 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             self.observe(float(logs[self.monitor]), epoch)
 
     def observe(self, value: float, epoch: int) -> None:
-        """Take a value of the metric, and change the rate if it is time."""
+        """Process a value of the metric, and change the rate if the rule says so."""
         before = self._state["best"]
         self._state, action = self.rule.step(self._state, value)
         best = self._state["best"]
         if self.relative_delta and best is not None and best < 0.0:
-            self._tell(
+            self._warn_once(
                 f"compares a negative {self.monitor!r} by a fraction of it, so that "
                 "even a value that is a little worse is better. Use min_delta"
             )
@@ -196,17 +189,17 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self._prepare()
 
     def _decide(self, direction: str | None) -> None:
-        """Take the direction of the metric, None until the first epoch that has it."""
+        """Set the metric's direction, None until the first epoch that has it."""
         self._decided = direction is not None
         self.rule = self._rule_of(direction or "auto")
 
     def _prepare(self) -> list[Level]:
-        """Return the levels, which are known here for the first time or once more."""
+        """Return the current levels, after restoring those of a state."""
         levels = levels_of(self.model, OWNER)
         if not self._bases:
             self._bases = [level.value for level in levels]
         if self._restored and levels:
-            self._bring_back(levels)
+            self._restore_levels(levels)
             levels = levels_of(self.model, OWNER)
         self._levels = [level.value for level in levels]
         return levels
@@ -218,7 +211,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         ]
         back = self.restore_best_weights and action != INCREASE
         if back and not self._best.restore(self.model):
-            self._tell("has no best weights to restore since it was restarted")
+            self._warn_once("has no best weights to restore since it was restarted")
         if self._reset_is_due(action, levels, new):
             waits = {"cooldown": self._state["cooldown"]}
             new, self._state = list(self._bases), {**self.rule.start(), **waits}
@@ -231,7 +224,7 @@ class ReduceOnPlateau(keras.callbacks.Callback):
                 print(f"\nEpoch {epoch + 1}: {OWNER} {what}.")
 
     def _next(self, action: str, level: Level, base: float) -> float:
-        """Return the level after a change."""
+        """Return the new level of one optimizer."""
         unit = level.unit
         factor = self.increase_factor if action == INCREASE else self.factor
         high = math.inf if self.max_lr is None or not unit else self.max_lr / unit
@@ -251,8 +244,8 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             self._state = {**self._state, "at_min": self._state["at_min"] + 1}
         return self._state["at_min"] >= self.reset_after
 
-    def _bring_back(self, levels: list[Level]) -> None:
-        """Give the schedules the factors of a state: a model made anew has none."""
+    def _restore_levels(self, levels: list[Level]) -> None:
+        """Restore the factors of the schedules, which a new model does not have."""
         if len(self._levels) != len(levels):
             what = f"of a model with {len(self._levels)} optimizers"
             raise ValueError(message(f"{OWNER}.set_state", "state", what, len(levels)))
@@ -276,8 +269,8 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             on_nan=self.on_nan,
         )
 
-    def _tell(self, text: str) -> None:
+    def _warn_once(self, text: str) -> None:
         """Warn, once for each text."""
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._warned:
+            self._warned.add(text)
             warnings.warn(f"{OWNER} {text}.", stacklevel=3)

@@ -1,4 +1,4 @@
-"""What an optimizer has by a schedule, and its values by the batches of an epoch."""
+"""The scheduled values of optimizers, computed for the batches of an epoch."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,17 +8,17 @@ import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.schedules.base import Schedule
-from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import schedule_of
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import training_optimizers
 
 
 class Scheduled:
     """A rate, momentum or weight decay of one optimizer.
 
     Args:
-        name: what it is called in the logs.
+        name: its name in the logs.
         optimizer: the plain optimizer.
         schedule: its schedule, None for a rate that is a number or a function.
     """
@@ -29,27 +29,27 @@ class Scheduled:
         self.name, self.optimizer, self.schedule = name, optimizer, schedule
         self.on_host = schedule is None or getattr(schedule, "exact", False)
         self._every = optimizer.gradient_accumulation_steps or 1
-        # An optimizer whose schedules count updates and not batches says so.
+        # Some optimizers call their schedules with updates instead of batches.
         self._updates = getattr(optimizer, "schedule_counts_updates", False)
         self._count, self._number = 0, 0.0
 
     def start(self) -> None:
-        """Read the count, or the number, once for all batches that follow."""
+        """Read the step count, or the number, for all batches that follow."""
         if self.schedule is None:
             self._number = _read(self.optimizer.learning_rate)
         else:
             self._count = int(_read(variable_of(self.optimizer, "iteration")))
 
     def last(self) -> float:
-        """Return the value of the last update before now, which reads the count."""
+        """Return the value of the last update; this reads the step count."""
         self.start()
         return self.values(np.array([-1]))[0]
 
     def values(self, batches: Any) -> list[float]:
-        """Return the values of the last updates up to some batches.
+        """Return the value of the last update at each of some batches.
 
         Args:
-            batches: an array of their numbers, 0 for the first one after `start`.
+            batches: an array of their indices, 0 for the first one after `start`.
         """
         if self.schedule is None:
             return [self._number] * len(batches)
@@ -61,7 +61,7 @@ class Scheduled:
 
 
 def scheduled_in(model: keras.Model) -> list[Scheduled]:
-    """Return the rates of a model's optimizers, and what else is scheduled in them."""
+    """Return the rates of a model's optimizers, and their other scheduled values."""
     found = []
     for ending, optimizer in _named_leaves(model):
         rate = schedule_of(optimizer)
@@ -74,7 +74,7 @@ def scheduled_in(model: keras.Model) -> list[Scheduled]:
 
 
 def _named_leaves(model: keras.Model) -> Iterator[tuple[str, Any]]:
-    """Give the plain optimizers that train a model, with what tells them apart."""
+    """Yield the plain optimizers that train a model, each with a name's suffix."""
     every = training_optimizers(model)
     for path, whole in every.items():
         beginning = f"_{path.replace('/', '_')}" if len(every) > 1 else ""

@@ -1,7 +1,7 @@
-"""The statistics of batch normalisation, made anew for weights that no batch has seen.
+"""The statistics of batch normalisation, recomputed for new weights.
 
-What the layers kept while they were trained belongs to the weights of that time. Here
-one pass over data sets each statistic to the mean of what the batches give.
+The moving statistics of a layer belong to the weights that it was trained with. One
+pass over data sets each statistic to its mean over the batches.
 """
 
 from collections.abc import Iterator
@@ -10,21 +10,21 @@ from typing import Any
 
 import keras
 
-from kerasched.callbacks.swap import Swap
-from kerasched.training.random_states import random_states
-from kerasched.training.random_states import set_random_states
+from kerasched.resuming.random_states import random_states
+from kerasched.resuming.random_states import set_random_states
+from kerasched.training.variables import Snapshot
 
-# What a layer of Keras keeps; the last three only with `renorm`.
+# The statistics of a Keras layer; the last three only with `renorm`.
 KEPT = ("moving_mean", "moving_variance", "moving_stddev", "renorm_mean")
 KEPT += ("renorm_stddev",)
 MOMENTA = ("momentum", "renorm_momentum")
 
 
 def normalizations(model: keras.Model) -> list[Any]:
-    """Return the layers that keep statistics of batches; those that are frozen do not.
+    """Return the layers that update statistics of batches, which frozen ones do not.
 
-    A layer of another package is known by what it has: `momentum`, `moving_mean` and
-    `moving_variance`.
+    A layer of another package is recognised by its attributes `momentum`, `moving_mean`
+    and `moving_variance`.
     """
     needed = ("momentum", "moving_mean", "moving_variance")
     return [
@@ -43,10 +43,10 @@ def statistics_of(model: keras.Model) -> list[Any]:
 
 
 class Refresher:
-    """Passes data through a model as in training, for the statistics alone.
+    """Runs a model on data in training mode, to update nothing but the statistics.
 
-    Each batch counts the same, as with torch's update_bn. All that is not a statistic
-    is put back: the seeds of dropout, and the global random generators.
+    Each batch has the same weight, as in torch's update_bn. Everything else is
+    restored: the seeds of dropout, and the global random generators.
 
     Args:
         model: a model that is built.
@@ -57,32 +57,32 @@ class Refresher:
         self._pass = StatisticsPass(model)
 
     def __call__(self, data: Any, batch_size: int | None, steps: int | None) -> None:
-        """Make the statistics anew; the arguments are those of `predict`."""
+        """Recompute the statistics; the arguments are those of `predict`."""
         statistics = statistics_of(self._model)
         kept = {id(variable) for variable in statistics}
         others = [v for v in self._model.non_trainable_variables if id(v) not in kept]
-        before, states = Swap(others), random_states()
+        before, states = Snapshot(others), random_states()
         for variable in statistics:
             variable.assign(keras.ops.zeros_like(variable.value))
         self._pass.count.assign(0.0)
         try:
             self._pass.predict(data, batch_size=batch_size, steps=steps, verbose=0)
         finally:
-            before.back()
-            # On torch even a loader that does not shuffle draws a number.
+            before.restore()
+            # On torch even a DataLoader that does not shuffle draws a random number.
             set_random_states(states)
 
 
 class StatisticsPass(keras.Model):
-    """Calls a model in its training mode in the place where Keras predicts.
+    """Calls a model in training mode from `predict`.
 
-    So each form of data that Keras knows can be given, and the pass is compiled.
+    So every kind of data that Keras accepts works, and the pass is compiled.
     """
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__(dtype=model.dtype_policy, autocast=False)
         self.training_mode = TrainingMode(model)
-        # On torch nothing can be assigned to a variable that is cast by itself.
+        # On torch a variable with autocast cannot be assigned to.
         exact = {"dtype": "float32", "autocast": False}
         self.count = self.add_weight(
             shape=(), initializer="zeros", trainable=False, **exact
@@ -90,7 +90,7 @@ class StatisticsPass(keras.Model):
         self.jit_compile, self.run_eagerly = model.jit_compile, model.run_eagerly
 
     def call(self, inputs: Any) -> Any:
-        """Take one batch into the means, and return next to nothing."""
+        """Add one batch to the means, and return a dummy output."""
         share = self.count / (self.count + 1.0)
         with _momentum(normalizations(self.training_mode.model), share):
             self.training_mode(inputs, training=True)
@@ -99,7 +99,7 @@ class StatisticsPass(keras.Model):
 
 
 class TrainingMode(keras.layers.Layer):
-    """Passes its mode on to a model, whether or not that has an argument for it."""
+    """Calls a model in training mode, with or without a `training` argument."""
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__(dtype=model.dtype_policy, autocast=False)
@@ -112,7 +112,7 @@ class TrainingMode(keras.layers.Layer):
 
 @contextmanager
 def _momentum(layers: list[Any], value: Any) -> Iterator[None]:
-    """Give layers another momentum, while their step is traced or run."""
+    """Set the momentum of layers while their step is traced or run."""
     pairs = [(one, name) for one in layers for name in MOMENTA if hasattr(one, name)]
     before = [getattr(layer, name) for layer, name in pairs]
     try:
@@ -125,6 +125,6 @@ def _momentum(layers: list[Any], value: Any) -> Iterator[None]:
 
 
 def _layers(model: keras.Model) -> list[Any]:
-    # There is no public way to the layers inside a layer that is no model.
+    # No public method returns the layers inside a layer that is not a model.
     flatten = getattr(model, "_flatten_layers", None)
     return list(flatten()) if flatten is not None else list(model.layers)

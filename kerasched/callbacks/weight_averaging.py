@@ -10,67 +10,64 @@ import keras
 import numpy as np
 
 from kerasched.callbacks.arguments import AVERAGING
+from kerasched.callbacks.arguments import window_of
 from kerasched.callbacks.averaged_model import AveragedModel
-from kerasched.callbacks.guard import guard
-from kerasched.callbacks.guard import release
-from kerasched.callbacks.of_a_fit import OfAFit
-from kerasched.callbacks.siblings import callback_list_of
+from kerasched.callbacks.base import ModelCallback
 from kerasched.callbacks.statistics import normalizations
-from kerasched.callbacks.window import window_of
 from kerasched.errors import message
-from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves_of
+from kerasched.training.model_contents import training_optimizers
 
 OWNER = "WeightAveraging"
 
 
-class WeightAveraging(OfAFit, keras.callbacks.Callback):
+class WeightAveraging(ModelCallback):
     """Average the weights over epochs, validate with the average, and end with it.
 
     average + (weights - average) / (count + 1), or with `decay` in the place of that
     average + (weights - average) * (1 - decay)
 
-    The trainable weights are taken as each epoch's training leaves them, the first
-    time whole, and averaged on the host in their own type, float32 at least. While fit
-    validates, the model has the average, so that `val_` metrics are those of the
-    average; after it, and after an exception in it, the model has the weights of
-    training again, which is what other callbacks save. When fit ends the model gets
-    the average. Weights that are not finite are left out, which a warning says.
+    The trainable weights at the end of each epoch are averaged on the host in their own
+    type, float32 at least. During the validation in `fit` the model has the average, so
+    that `val_` metrics are those of the average. After the validation, also if it
+    raises, the model has its own weights again, which is what other callbacks save.
+    When `fit` ends the average is assigned. Weights that are not finite are skipped
+    with a warning.
 
-    Batch normalisation needs statistics that belong to the average. They are made anew
+    Batch normalisation needs statistics computed with the average. They are computed
     from `data`, before each validation with a new average and at the end, as the equal
-    mean over the batches of one pass in training mode. All else that such a pass
-    changes is put back.
+    mean over the batches of one pass in training mode. Everything else that the pass
+    changes is restored.
 
-    Nothing is done while batches are trained. For an exponential average over updates
-    give `use_ema=True` to the optimizer in the place of this callback; both together
-    are refused. The learning rate is a matter of the optimizer: see SWALR.
+    Nothing is done during a batch. For an exponential average over updates pass
+    `use_ema=True` to the optimizer instead; using both raises an error. For the
+    learning rate see SWALR.
 
-    The average goes on in the next fit of the same model, until it was assigned at
-    the end of one; then, and for another model, a new one begins.
+    The average continues in the next `fit` of the same model, unless it was assigned at
+    the end of the last one. Another model starts a new average.
 
     Args:
-        start_from_epoch: the first epoch whose weights are taken: its index, or as a
-            float the part of all epochs before it, from 0 to below 1.
-        until_epoch: the epoch from which on no more are taken, in the same form; None
-            for no such epoch.
-        every: epochs from one that is taken to the next.
-        decay: None for the equal average, or the weight of the past at each epoch
-            taken, above 0 and below 1.
-        data: inputs to make statistics from, as `x` of `predict`: arrays, or a dataset
-            of inputs alone or with targets. Needed for a model with batch
-            normalisation that is trained.
+        start_from_epoch: the first epoch to average: its index, or as a float the
+            fraction of all epochs before it, from 0 to below 1.
+        until_epoch: the epoch to stop before, in the same form; None to average up to
+            the last epoch.
+        every: epochs from one that is averaged to the next.
+        decay: None for the equal average, or the weight of the past in each update of
+            an exponential average, above 0 and below 1.
+        data: inputs to compute statistics from, as `x` of `predict`: arrays, or a
+            dataset of inputs alone or with targets. Required for a model with trainable
+            batch normalisation.
         batch_size: samples in a batch of `data`, as that of `predict`.
         steps: batches of `data` to use, None for all.
-        swap_in_validation: whether fit validates with the average.
-        assign_at_end: whether the model gets the average when fit ends.
+        swap_in_validation: whether the validation in `fit` uses the average.
+        assign_at_end: whether the average is assigned when `fit` ends.
 
     Raises:
         TypeError: an argument is of the wrong kind.
         ValueError: an argument has a wrong value.
     """
 
-    OF_A_FIT: ClassVar = {"_fit": None}
+    PER_FIT: ClassVar = {"_listed": None}
 
     def __init__(
         self,
@@ -90,35 +87,33 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
         for name, value in given.items():
             setattr(self, name, AVERAGING[name](OWNER, name, value))
         self.data = data
-        self._of_model: Any = None
-        self.let_go()
         self._window = range(0)
         self._validates, self._warned = False, False
         self.reset()
 
     def reset(self) -> None:
-        """Forget the average; the weights stay as they are."""
+        """Discard the average; the weights do not change."""
         given = (self.data, self.batch_size, self.steps)
         self._averaged = AveragedModel(self.decay, *given)
         self._epoch, self._taken, self._finished = 0, -1, False
 
     @property
     def count(self) -> int:
-        """How many epochs were averaged."""
+        """The number of averaged epochs."""
         return self._averaged.average.count
 
     def get_state(self) -> dict[str, Any]:
-        """Return how many epochs were averaged, as a JSON-native value.
+        """Return the number of averaged epochs, as a JSON-native value.
 
-        What was averaged is in `get_arrays`.
+        `get_arrays` returns the averages.
         """
         return {"count": self.count}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` returned; `set_arrays` is needed besides.
+        """Restore what `get_state` returned; call `set_arrays` too.
 
         Raises:
-            ValueError: it is no such state.
+            ValueError: the state has another form.
         """
         if not isinstance(state, dict) or set(state) != {"count"}:
             what = "a dict with count"
@@ -127,40 +122,34 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
         self._expect_restored()
 
     def get_arrays(self) -> dict[str, np.ndarray]:
-        """Return the averages, by the places of the weights among the trainable ones.
+        """Return the averages, by the indices of the weights among the trainable ones.
 
-        The statistics made from `data` are there too, by their places.
+        Statistics computed from `data` are included, by their indices.
         """
         return self._averaged.get_arrays()
 
     def set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
-        """Go on from what `get_arrays` returned."""
+        """Restore what `get_arrays` returned."""
         self._averaged.set_arrays(arrays)
         self._expect_restored()
 
-    def set_model(self, model: keras.Model) -> None:
-        """Keras's hook."""
-        super().set_model(model)
-        if self._of_model not in (None, model):
-            self.reset()
-        self._of_model = model
-
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keras's hook: refuse what cannot work, and take the first place."""
+        """Keras's hook: check model and callbacks, and move to the front."""
         if self._finished:
             self.reset()
         epochs = (self.params or {}).get("epochs") or 1
         ends = (self.start_from_epoch, self.until_epoch)
         self._window = window_of(OWNER, *ends, self.every, epochs)
         self._check(self.model)
-        self._fit = callback_list_of(self)
-        if self._fit is not None:
-            others = [other for other in self._fit.callbacks if other is not self]
+        # Keras calls no callback when a validation raises.
+        self._enter_fit().on_end(self._end_validation)
+        self._listed = self.callback_list
+        if self._listed is not None:
+            others = [other for other in self._listed.callbacks if other is not self]
             self._refuse_others(others)
-            # Another list, as Keras is going through this one.
-            self._fit.callbacks = [self, *others]
+            # Another list, as Keras is iterating over this one.
+            self._listed.callbacks = [self, *others]
         self._averaged.release()
-        guard(self.model, self._end_validation)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
@@ -171,8 +160,8 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
         self._take(epoch)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keras's hook, which an `evaluate` outside of fit calls too."""
-        if self._fit is not None and callback_list_of(self) is self._fit:
+        """Keras's hook; an `evaluate` outside of `fit` calls it too."""
+        if self._listed is not None and self.callback_list is self._listed:
             self._take(self._epoch)
             if self.swap_in_validation and self.count:
                 self._averaged.swap_in(self.model)
@@ -184,11 +173,10 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        release(self.model)
-        self.let_go()
+        self._forget_fit()
         if self.assign_at_end and self.count:
             self._averaged.swap_in(self.model)
-            self._averaged.settle()
+            self._averaged.keep_swapped()
             self._finished = True
         elif not self.count:
             self._warn(
@@ -199,10 +187,10 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Give the model the average within a `with` block, to evaluate or save it.
+        """Assign the average within a `with` block, to evaluate or save the model.
 
         Raises:
-            ValueError: nothing was averaged yet.
+            ValueError: no epoch was averaged yet.
         """
         if not self.count:
             raise ValueError(
@@ -221,24 +209,26 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
 
     def _take(self, epoch: int) -> None:
         """Add the weights of an epoch, once."""
+        self._end_validation()  # One that failed, where the error was caught.
         if epoch not in self._window or epoch == self._taken:
             return
         self._taken, model = epoch, self.model
         self._of_model = model
         if not self.count:
-            self._check(model)  # A model may be built by its first batch.
+            self._check(model)  # The first batch may have built the model.
         if not self._averaged.take(model):
             self._warn(f"leaves out epoch {epoch}, whose weights are not finite")
 
     def _end_validation(self) -> None:
         if self._validates:
             self._validates = False
-            # On JAX what an evaluation left is to be brought back before, not after.
+            # On JAX this writes the evaluation's state to the variables, which must not
+            # happen after they are restored.
             _ = self.model
             self._averaged.swap_back()
 
     def _check(self, model: keras.Model) -> None:
-        """Refuse a model or an optimizer that this callback cannot work with."""
+        """Raise ValueError for a model or an optimizer that is not supported."""
         every = training_optimizers(model).values()
         for optimizer in (leaf for one in every for leaf in leaves_of(model, one)):
             if getattr(optimizer, "use_ema", False):
@@ -262,7 +252,7 @@ class WeightAveraging(OfAFit, keras.callbacks.Callback):
                 raise ValueError(message(OWNER, "callbacks", what, name, fix))
 
     def _expect_restored(self) -> None:
-        """Keep what was restored, whatever model or fit comes next."""
+        """Keep the restored average for the next model or fit."""
         self._of_model, self._finished = None, False
 
     def _warn(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The learning-rate range test: a sweep that leaves no trace in the model."""
+"""The learning-rate range test, which leaves the model unchanged."""
 
 from kerasched.finder.find import find_learning_rate as find_learning_rate
 from kerasched.finder.result import LearningRateSweep as LearningRateSweep

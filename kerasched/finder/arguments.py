@@ -1,4 +1,4 @@
-"""The arguments of a sweep, which the function and the callback share."""
+"""Checks of the arguments of a sweep."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ SWEEP: dict[str, Check] = {
 
 
 def checked(owner: str, **arguments: Any) -> dict[str, Any]:
-    """Return the arguments of a sweep as plain values, or raise in the owner's name."""
+    """Return the arguments of a sweep as plain values, or raise."""
     values = {
         name: SWEEP[name](owner, name, value) for name, value in arguments.items()
     }

@@ -1,4 +1,4 @@
-"""Batches without end of what `fit` takes as data, which is left as it is."""
+"""An endless iterator over batches of data, which is restored afterwards."""
 
 import itertools
 from collections.abc import Callable
@@ -9,34 +9,34 @@ import keras
 import numpy as np
 
 from kerasched.errors import message
-from kerasched.finder.generators import resets_of
-from kerasched.finder.tensorflow_data import apart
+from kerasched.finder.datasets import independent_copy
+from kerasched.finder.datasets import resets_of
 
 OWNER = "find_learning_rate"
 SEED = 0  # The order of the batches is the same in each sweep.
 
 
 class Batches:
-    """The batches of some data, begun anew as often as it takes.
+    """The batches of some data, repeated endlessly.
 
-    Smaller ones than the first are left out: a step would have to be compiled anew.
+    Batches smaller than the first are skipped: they would compile another step.
 
     Args:
-        x: arrays as `fit` takes them, or a dataset.
+        x: arrays as for `fit`, or a dataset.
         y: the targets of arrays.
         batch_size: samples in a batch of arrays, None for 32.
         sample_weight: the weights of arrays.
-        shuffle: whether arrays, or the batches of a PyDataset, come in another order.
+        shuffle: whether to shuffle arrays, or the batches of a PyDataset.
 
     Attributes:
-        form: the class of the first batch as `fit` gives it to a step, None where that
-            is inputs alone; known once it is read.
-        parts: how many of inputs, targets and weights it has.
+        form: the class of the first batch as `fit` passes it, None for inputs alone;
+            known once it is read.
+        parts: the number of its inputs, targets and weights.
 
     Raises:
-        TypeError: the data cannot be read a second time, or is no data.
-        ValueError: a dataset comes with what only arrays have, arrays differ in length,
-            there is no batch, or later ones are all smaller than the first.
+        TypeError: the data cannot be read a second time, or has a wrong type.
+        ValueError: a dataset is given with arguments for arrays, arrays differ in
+            length, there is no batch, or all later ones are smaller than the first.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Batches:
     def _note_form(self, batch: Any) -> None:
         parts = isinstance(batch, (tuple, list))
         self.parts = len(batch) if parts else 1
-        # A DataLoader, which fit makes on torch of any dataset, makes lists of tuples.
+        # On torch `fit` uses a DataLoader for any dataset, which yields lists.
         self.form = list if self._is_loaded else tuple
         in_a_tuple = isinstance(self._x, keras.utils.PyDataset) and not parts
         if isinstance(batch, dict) or not (parts or in_a_tuple):
@@ -123,14 +123,14 @@ class Batches:
         ]
         self.resets = resets_of(dataset, *inside)
         if isinstance(dataset, keras.utils.PyDataset):
-            # By index: the hooks at the ends of its epochs are not called.
+            # By index, without calling the hooks at the ends of epochs.
             count = dataset.num_batches
             return lambda: (
                 dataset[int(i)]
                 for i in (itertools.count() if count is None else self._order(count))
             )
         if hasattr(dataset, "element_spec"):
-            copy = apart(dataset)
+            copy = independent_copy(dataset)
             return lambda: iter(copy)
         return lambda: iter(dataset)
 
@@ -141,7 +141,7 @@ class Batches:
 
 
 def _is_iterable(x: Any) -> bool:
-    """Return whether data is a dataset, and raise where it can be read only once."""
+    """Return whether data is a dataset; raise if it can be read only once."""
     if hasattr(x, "__next__"):
         raise _read_only_once(x)
     is_array = hasattr(x, "shape") or isinstance(x, (dict, list, tuple, str))
@@ -165,7 +165,7 @@ def _refuse_besides_a_dataset(arguments: dict[str, Any]) -> None:
 
 
 def _array(value: Any) -> Any:
-    """Return an array as fit would make it: in memory, floating numbers as floatx."""
+    """Return an array as `fit` converts it: on the host, floats as floatx."""
     if not hasattr(value, "shape") or len(value.shape) == 0:
         what = "arrays, or structures of arrays, of one length"
         raise TypeError(message(OWNER, "x", what, value))
@@ -180,7 +180,7 @@ def _in_memory(value: Any) -> Any:
 
 
 def _unpacked(batch: Any) -> tuple[Any, Any, Any]:
-    """Return inputs, targets and weights of a batch, as any backend takes them."""
+    """Return inputs, targets and weights of a batch, for any backend."""
     batch = tuple(batch) if isinstance(batch, list) else batch
     own = hasattr(keras.tree.flatten(batch)[0], "numpy")
     if not (own and keras.backend.backend() == "tensorflow"):

@@ -8,22 +8,22 @@ import keras
 
 from kerasched.errors import message
 from kerasched.finder.arguments import checked
-from kerasched.finder.as_in_fit import step_as_in_fit
 from kerasched.finder.batches import Batches
 from kerasched.finder.result import LearningRateSweep
+from kerasched.finder.sweep import RateAssigner
 from kerasched.finder.sweep import Smoothing
 from kerasched.finder.sweep import rates_between
 from kerasched.finder.sweep import sweep
-from kerasched.finder.swept_rate import SweptRate
-from kerasched.training.held import training_leaves
-from kerasched.training.held import training_optimizer
+from kerasched.finder.train_step import step_as_in_fit
+from kerasched.resuming.random_states import random_states
+from kerasched.resuming.random_states import set_random_states
 from kerasched.training.leaves import build_optimizer
-from kerasched.training.leaves import held_rate_of
-from kerasched.training.random_states import random_states
-from kerasched.training.random_states import set_random_states
+from kerasched.training.leaves import rate_of
+from kerasched.training.model_contents import training_leaves
+from kerasched.training.model_contents import training_optimizer
+from kerasched.training.restored import restored_after
+from kerasched.training.restored import uninterrupted
 from kerasched.training.set_schedule import compiled
-from kerasched.training.untouched import uninterrupted
-from kerasched.training.untouched import untouched
 
 OWNER = "find_learning_rate"
 
@@ -45,53 +45,52 @@ def find_learning_rate(
     divergence: float | None = 4.0,
     verbose: int = 1,
 ) -> LearningRateSweep:
-    """Train for a few steps at rising learning rates, and see where the loss falls.
+    """Train for a few steps at rising learning rates, and record the losses.
 
     exponential: rate = min_lr * (max_lr / min_lr) ** (step / (steps - 1))
     linear: rate = min_lr + (max_lr - min_lr) * step / (steps - 1)
 
     (Smith, 2017, arXiv:1506.01186, section 3.3; the defaults and the suggestions are
-    those of fastai's lr_find.) All steps run in one compiled function. Afterwards,
-    whether the sweep ended, failed or was interrupted, everything is as before, bit for
-    bit: weights, moving averages, the optimizer's state and rate, be it a schedule,
-    metrics, random generators, the compiled step, and the data's next order.
+    those of fastai's lr_find.) All steps run in one compiled function. Afterwards
+    everything is restored bit for bit, also if the sweep fails or is interrupted:
+    weights, moving averages, the optimizer's state and its rate or schedule, metrics,
+    random generators, the compiled step, and the next order of the data.
 
-    All optimizers in a MultiOptimizer get the same rate. Under gradient accumulation a
-    step is one update, and its loss the mean of its batches' losses. A tf.data.Dataset
-    is read from a copy of its graph, and the order in which it shuffles next stays;
-    where it has no such copy (one above 2 GiB) it is iterated itself.
+    All optimizers in a MultiOptimizer get the same rate. With gradient accumulation a
+    step is one update, and its loss the mean over its batches. A tf.data.Dataset is
+    read from a copy of its graph, so that its next order does not change; if it cannot
+    be copied (above 2 GiB) it is iterated itself.
 
     Args:
         model: a compiled model. It is built on the first batch if it is not.
-        x: arrays as `fit` takes them, or a tf.data.Dataset, keras.utils.PyDataset,
-            torch DataLoader or another iterable of batches that can be begun anew. It
-            is, as often as the steps need. A generator is refused. What has
-            `get_state()` and `set_state(state)`, as for BackupAndRestore, is put back
-            by them.
+        x: arrays as for `fit`, or a tf.data.Dataset, keras.utils.PyDataset, torch
+            DataLoader or another iterable of batches that can be iterated repeatedly,
+            but not a generator. `get_state()` and `set_state(state)` of a dataset are
+            used to restore it, as by BackupAndRestore.
         y: the targets of arrays.
         batch_size: samples in a batch of arrays, 32 by default. Batches smaller than
-            the first are left out.
+            the first are skipped.
         sample_weight: the weights of arrays.
         class_weight: a weight for each class.
-        shuffle: whether arrays, or the batches of a PyDataset, come in a random order;
-            it is the same order in each sweep.
+        shuffle: whether to shuffle arrays, or the batches of a PyDataset; the order is
+            the same in each sweep.
         min_lr: the rate of the first step, above 0.
         max_lr: the rate of the last step, above `min_lr`.
-        steps: how many steps there are, 2 or more. fastai's rules leave out the first
-            tenth and the last five, and `slide` needs 16 more.
+        steps: the number of steps, 2 or more. fastai's rules ignore the first tenth and
+            the last five, and `slide` needs 16 more.
         mode: "exponential" or "linear".
-        smoothing: the part of the smoothed loss that is kept in a step, from 0 to below
-            1. It is corrected for the start.
+        smoothing: the factor of the moving average of the loss, from 0 to below 1. The
+            average is corrected for its start.
         divergence: the sweep ends when the smoothed loss is this many times its least
-            value, above 1, or no number. None to go on to the last step.
-        verbose: 1 for a progress bar where it takes more than two seconds, 0 for none.
+            value, above 1, or NaN. None to run all steps.
+        verbose: 1 for a progress bar after two seconds, 0 for none.
 
     Returns:
         Rates, losses and suggestions; `.suggestion`, `.plot()` and `.to_json()`.
 
     Raises:
-        TypeError: an argument is of the wrong kind, as an iterator that cannot be put
-            back is, or data that give nothing when they are begun anew, or a rate is
+        TypeError: an argument is of the wrong kind, such as an iterator, which cannot
+            be restored, or data that are empty in the second iteration; or a rate is
             neither a number, nor a schedule, nor a function.
         ValueError: an argument is out of its range, the model is not compiled, or its
             train_step returns no loss; or it trains with several optimizers of its
@@ -115,12 +114,12 @@ def find_learning_rate(
         values["min_lr"], values["max_lr"], values["steps"], values["mode"]
     )
     average = Smoothing(values["smoothing"], values["divergence"])
-    with _random_numbers_kept(batches):
+    with _random_states_restored(batches):
         stream = iter(batches)
         _build(model, next(stream)[0])
         with_weights = class_weight is not None and batches.parts == 2
         form = (batches.form, batches.parts + with_weights)
-        with untouched(model):
+        with restored_after(model):
             step = _Step(model, stream, rates, class_weight)
             with step_as_in_fit(model, *form):
                 losses, smoothed = sweep(step, len(rates), average, values["verbose"])
@@ -128,16 +127,16 @@ def find_learning_rate(
 
 
 class _Step:
-    """A step of the sweep: its rate is set, its batches are trained on."""
+    """A step of the sweep: sets its rate and trains on its batches."""
 
     def __init__(self, model: Any, stream: Any, rates: Any, class_weight: Any) -> None:
         self._model, self._stream, self._weights = model, stream, class_weight
-        # Another function than that of fit, whose compiled steps then stay what they
-        # are: how shapes were seen may decide how a step is compiled.
+        # A separate function keeps the compiled steps of `fit` unchanged: the shapes
+        # seen before may decide how a step is compiled.
         model.train_function = None
         if keras.backend.backend() == "torch":
-            model.train()  # As fit does, for modules of torch.
-        self._rate = SweptRate(model, rates)
+            model.train()  # As `fit` does, for torch modules.
+        self._rate = RateAssigner(model, rates)
 
     def __call__(self, step: int) -> float:
         self._rate.set(step)
@@ -156,7 +155,7 @@ class _Step:
 
 
 @contextlib.contextmanager
-def _random_numbers_kept(batches: Batches) -> Iterator[None]:
+def _random_states_restored(batches: Batches) -> Iterator[None]:
     states = random_states()
     try:
         yield
@@ -168,7 +167,7 @@ def _random_numbers_kept(batches: Batches) -> Iterator[None]:
 
 
 def _build(model: keras.Model, x: Any) -> None:
-    """Build a model and its optimizer, so that what they start from can be kept."""
+    """Build a model and its optimizer, so that their state can be restored."""
     if not model.built:
         model(x)
     build_optimizer(model)
@@ -178,7 +177,7 @@ def _build(model: keras.Model, x: Any) -> None:
         fix = f"Call model.{path}.build(variables) with those that it trains"
         raise ValueError(message(OWNER, "model", what, model, fix))
     for optimizer in training_leaves(model, OWNER):
-        if held_rate_of(optimizer) is None:
+        if rate_of(optimizer) is None:
             raise TypeError(
                 f"The learning rate of {optimizer.name} must be a number, a schedule "
                 f"or a function for {OWNER}."

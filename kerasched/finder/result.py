@@ -1,4 +1,4 @@
-"""What a sweep over learning rates has found."""
+"""The result of a sweep over learning rates."""
 
 import json
 import math
@@ -15,10 +15,10 @@ class LearningRateSweep:
     """The losses of a sweep over learning rates, and the rates that they suggest.
 
     Attributes:
-        rates: the rate of each step that was done, rising.
+        rates: the rate of each completed step, rising.
         losses: the loss of each step's batch, before its update.
-        smoothed_losses: the same, smoothed as the sweep was told to.
-        steps: the steps that the sweep was to have. It has fewer if the loss diverged.
+        smoothed_losses: the smoothed losses.
+        steps: the requested number of steps. There are fewer if the loss diverged.
         suggestions: the rates that fastai's rules suggest, by the rule's name: `valley`
             (two thirds down the longest fall of the loss), `steepest` (the steepest
             slope), `minimum` (a tenth of the rate of the least loss) and `slide` (just
@@ -35,11 +35,11 @@ class LearningRateSweep:
     def of(
         cls, rates: list[float], losses: list[float], smoothed: list[float]
     ) -> "LearningRateSweep":
-        """Return the result of a sweep, from the rates that it was to have."""
+        """Return the result of a sweep, given the rates of all requested steps."""
         done, seen = len(losses), smoothed
         if smoothed and math.isnan(smoothed[-1]):
-            # The rest is none either. As in a sweep that goes on, the last five are
-            # then no losses before this one.
+            # All later losses are NaN too. As in a sweep that continues, the last five,
+            # which are ignored, are then none of those before this one.
             seen = smoothed + [math.nan] * (len(rates) - done)
         suggestions = suggest(rates[: len(seen)], seen, len(rates))
         return cls(
@@ -48,11 +48,11 @@ class LearningRateSweep:
 
     @property
     def suggestion(self) -> float | None:
-        """The rate that `valley` suggests, None if it does not."""
+        """The suggestion of `valley`, None if there is none."""
         return self.suggestions["valley"]
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the losses over the rates, with the suggestions on the curve.
+        """Plot the losses over the rates, with the suggestions on the curve.
 
         Args:
             ax: matplotlib axes to draw in; by default those of a new figure of pyplot.
@@ -68,12 +68,12 @@ class LearningRateSweep:
         )
 
     def to_json(self) -> str:
-        """Return all of it as JSON; what is no finite number is a string there."""
+        """Return the result as JSON, with NaN and infinities as strings."""
         return json.dumps(_map_floats(asdict(self), _to_text), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "LearningRateSweep":
-        """Return what `to_json` has written."""
+        """Return the result that `to_json` returned."""
         values = json.loads(text)
         for name in ("rates", "losses", "smoothed_losses"):
             values[name] = tuple(float(number) for number in values[name])

@@ -1,7 +1,7 @@
-"""What fastai suggests from the rates and losses of a sweep, index for index.
+"""fastai's suggestions from the rates and losses of a sweep, index for index.
 
-The four rules are those of fastai 2.8.12, callback/schedule.py, as is the part of the
-sweep that they see. They compute in float32, as there: on a straight line rounding
+The four rules are those of fastai 2.8.12, callback/schedule.py, including the steps
+that they use. They compute in float32 as well, as on a straight line rounding
 decides. Ties go to the first index, and a negative index counts from the end.
 """
 
@@ -18,8 +18,8 @@ SLIDE_THRESHOLD = 0.005
 def suggest(rates: Any, losses: Any, steps: int) -> dict[str, float | None]:
     """Return the rate that each rule suggests, None where it has too few losses.
 
-    The first tenth of the steps and the last five losses are left out, and all from the
-    first loss on that is not a number. The rules are `valley` (two thirds down the
+    The first tenth of the steps, the last five losses, and everything from the first
+    NaN on are ignored. The rules are `valley` (two thirds down the
     longest fall), `steepest` (the steepest slope over the logarithm of the rate),
     `minimum` (a tenth of the rate of the lowest loss) and `slide` (where slopes 15
     steps apart differ by no more than 0.005, from the right).
@@ -27,7 +27,7 @@ def suggest(rates: Any, losses: Any, steps: int) -> dict[str, float | None]:
     Args:
         rates: the rate of each step, rising.
         losses: the smoothed loss of each step, as many as there are rates.
-        steps: the steps that the sweep was to have; it may have stopped before.
+        steps: the requested number of steps; the sweep may have stopped before.
     """
     part = slice(steps // 10, -5)
     seen = np.asarray(losses, "float32")[part]
@@ -56,7 +56,7 @@ def steepest(rates: np.ndarray, losses: np.ndarray) -> float | None:
     """Return the rate at which the loss falls the fastest over the rate's logarithm."""
     if len(losses) < 2:
         return None
-    # By way of float64, which rounds as torch does nearly always.
+    # Computed in float64, which rounds like torch in nearly all cases.
     logs = np.log(rates.astype("float64")).astype("float32")
     return float(rates[(np.diff(losses) / np.diff(logs)).argmin()])
 

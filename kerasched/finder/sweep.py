@@ -1,14 +1,72 @@
-"""The numbers of a sweep: the rates, the smoothed losses, and where it ends."""
+"""A sweep over rates: the rate of each step, the smoothed losses, and its end."""
 
 import math
 import time
 from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
-# A sweep that is over before shows nothing.
+from kerasched.schedules.piecewise import PiecewiseConstant
+from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import training_leaves
+
+OWNER = "find_learning_rate"
+# A shorter sweep shows no progress bar.
 SECONDS_BEFORE_PROGRESS = 2.0
+
+
+class RateAssigner:
+    """Sets the rate of a step in the optimizer that trains a model, and all inside it.
+
+    A rate that is a number is assigned. A schedule is replaced by one that returns the
+    rates by step count, and the count is assigned. So one compiled step is used for all
+    rates. The caller restores the optimizers.
+
+    Args:
+        model: a compiled model whose optimizer is built.
+        rates: the rate of each step.
+
+    Attributes:
+        batches: the batches of a step, in which each optimizer updates at least once.
+    """
+
+    def __init__(self, model: keras.Model, rates: Sequence[float]) -> None:
+        self._rates = rates
+        optimizers = training_leaves(model, OWNER)
+        self.batches = math.lcm(
+            *(_accumulation_steps(optimizer) for optimizer in optimizers)
+        )
+        self._numbers, self._counts = [], []
+        for optimizer in optimizers:
+            variable = variable_of(optimizer, "learning_rate")
+            if variable is None:
+                self._replace_schedule(optimizer)
+            else:
+                self._numbers.append(variable)
+
+    def set(self, step: int) -> None:
+        """Set the rate of a step, before its first batch."""
+        for variable in self._numbers:
+            variable.assign(self._rates[step])
+        for variable, first in self._counts:
+            # It has this value already, unless LossScaleOptimizer skipped updates.
+            variable.assign(first + step * self.batches)
+
+    def _replace_schedule(self, optimizer: Any) -> None:
+        count = variable_of(optimizer, "iteration")
+        first = int(keras.ops.convert_to_numpy(count.value))
+        starts = [first + step * self.batches for step in range(1, len(self._rates))]
+        if getattr(optimizer, "schedule_counts_updates", False):
+            starts = [start // _accumulation_steps(optimizer) for start in starts]
+        optimizer.learning_rate = PiecewiseConstant(starts, self._rates)
+        self._counts.append((count, first))
+
+
+def _accumulation_steps(optimizer: Any) -> int:
+    return optimizer.gradient_accumulation_steps or 1
 
 
 def rates_between(min_lr: float, max_lr: float, steps: int, mode: str) -> list[float]:
@@ -24,9 +82,9 @@ class Smoothing:
     smoothed = average / (1 - factor**count)
 
     Args:
-        factor: the part of the average that is kept, 0 to below 1.
-        divergence: how many times the least smoothed loss ends the sweep, None for
-            none.
+        factor: the weight of the past, 0 to below 1.
+        divergence: the multiple of the least smoothed loss that counts as divergence,
+            None for none.
     """
 
     def __init__(self, factor: float, divergence: float | None) -> None:
@@ -34,7 +92,7 @@ class Smoothing:
         self._average, self._count, self._least = 0.0, 0, math.inf
 
     def add(self, loss: float) -> float:
-        """Return the smoothed loss, with the next loss in it."""
+        """Add a loss and return the smoothed loss."""
         self._count += 1
         self._average = self._factor * self._average + (1.0 - self._factor) * loss
         self.value = self._average / (1.0 - self._factor**self._count)
@@ -43,10 +101,10 @@ class Smoothing:
 
     @property
     def diverged(self) -> bool:
-        """Whether the smoothed loss is too far from its least value, or no number."""
+        """Whether the smoothed loss is too far above its least value, or NaN."""
         if self._divergence is None:
             return False
-        # `divergence` times the least, and above it for a loss below 0 too.
+        # `divergence` times the least value; above it for a negative loss too.
         limit = self._least + (self._divergence - 1.0) * abs(self._least)
         return not math.isfinite(self.value) or self.value > limit
 
@@ -54,13 +112,13 @@ class Smoothing:
 def sweep(
     train: Callable[[int], float], steps: int, smoothing: Smoothing, verbose: int
 ) -> tuple[list[float], list[float]]:
-    """Return the losses of the steps, and the smoothed ones, up to the divergence.
+    """Return the losses of the steps and the smoothed losses, up to divergence.
 
     Args:
-        train: does a step and returns its loss.
-        steps: how many steps there are.
+        train: runs a step and returns its loss.
+        steps: the number of steps.
         smoothing: a new one.
-        verbose: 0 to show nothing; 1 for a bar where it takes a while.
+        verbose: 0 to show nothing; 1 for a progress bar after two seconds.
     """
     losses, smoothed = [], []
     bar = keras.utils.Progbar(steps, verbose=verbose, stateful_metrics=["loss"])

@@ -10,8 +10,8 @@ from kerasched.optimizers.arguments import is_schedule
 from kerasched.optimizers.loss_scale import LossScaleOptimizer
 from kerasched.optimizers.sgd import SGD
 from kerasched.optimizers.sgd import KerasSGD
-from kerasched.training.held import COMPILED
-from kerasched.training.held import training_optimizers
+from kerasched.training.model_contents import COMPILED
+from kerasched.training.model_contents import training_optimizers
 
 # Where Keras keeps the arguments of `exclude_from_weight_decay`; no config has them.
 _EXCLUDED = (

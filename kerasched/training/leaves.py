@@ -1,7 +1,7 @@
-"""The optimizers that hold a rate, wherever they are wrapped, and what they hold.
+"""The plain optimizers inside wrappers, and their rates and variables.
 
-A LossScaleOptimizer has one optimizer inside, a MultiOptimizer several; the rate, the
-step count and the slots are those of the inner ones, the leaves.
+A LossScaleOptimizer contains one optimizer, a MultiOptimizer several. The inner ones,
+the leaves, have the rate, the step count and the slots.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 
 def parts(optimizer: Any) -> list[Any]:
-    """Return the optimizers directly inside another one, none for a plain one."""
+    """Return the optimizers directly inside a wrapper, none for a plain optimizer."""
     inner = getattr(optimizer, "inner_optimizer", None)
     if inner is not None:
         return [inner]
@@ -19,7 +19,7 @@ def parts(optimizer: Any) -> list[Any]:
 
 
 def leaves(optimizer: Any) -> list[Any]:
-    """Return the plain optimizers of which an optimizer is made, in its order."""
+    """Return the plain optimizers inside an optimizer, in order."""
     inside = parts(optimizer)
     if not inside:
         return [optimizer]
@@ -39,8 +39,8 @@ def build_optimizer(self: keras.Model) -> None:
 def leaves_of(model: keras.Model, optimizer: Any = None) -> list[Any]:
     """Return the leaves of a model's optimizer, none if they are not known.
 
-    A MultiOptimizer may not know its optimizers until it is built, which is done here
-    for that of `compile` where the model has weights.
+    A MultiOptimizer may create its optimizers when it is built. That of `compile` is
+    built here if the model has weights.
 
     Args:
         model: a compiled model.
@@ -56,23 +56,23 @@ def leaves_of(model: keras.Model, optimizer: Any = None) -> list[Any]:
 
 
 def _is_undecided(optimizer: Any) -> bool:
-    """Return whether a MultiOptimizer, wherever it stands inside, is not built yet."""
+    """Return whether it contains a MultiOptimizer that is not built."""
     if hasattr(optimizer, "optimizers") and not optimizer.built:
         return True
     return any(map(_is_undecided, parts(optimizer)))
 
 
 def variable_of(optimizer: Any, name: str) -> Any:
-    """Return a plain optimizer's own variable of a name, None if there is none."""
+    """Return a plain optimizer's own variable by name, None if there is none."""
     named = (v for v in optimizer.variables if v.name == name)
     return next(named, None)
 
 
-def held_rate_of(optimizer: Any) -> Any:
-    """Return what a plain optimizer has as rate: a variable, schedule or function.
+def rate_of(optimizer: Any) -> Any:
+    """Return the rate of a plain optimizer: a variable, schedule or function.
 
-    The public attribute gives a schedule's or function's value, so that the private one
-    is looked at where it is there.
+    The public attribute returns the value of a schedule or function, so that the
+    private one is used if it exists.
     """
     held = getattr(optimizer, "_learning_rate", None)
     if held is not None:
@@ -81,10 +81,10 @@ def held_rate_of(optimizer: Any) -> Any:
 
 
 def schedule_of(optimizer: Any) -> LearningRateSchedule | None:
-    """Return a plain optimizer's schedule, None if its rate is no schedule.
+    """Return a plain optimizer's schedule, None if its rate is not a schedule.
 
-    The config would give a copy, and none at all of a class that is not registered,
-    so that the private attribute is looked at where it is there.
+    The config would contain a copy, and fails for a class that is not registered, so
+    that the private attribute is used if it exists.
     """
     held = getattr(optimizer, "_learning_rate", None)
     if held is None:

@@ -1,4 +1,4 @@
-"""What a callback changes of a rate: a number itself, or a factor before a schedule."""
+"""The adjustable part of a rate: the number itself, or a factor of a schedule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.schedules.wrappers import Scale
-from kerasched.training.held import training_leaves
 from kerasched.training.leaves import schedule_of
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import training_leaves
 from kerasched.training.set_schedule import set_schedule
 
 
@@ -20,9 +20,9 @@ class Level:
 
     Args:
         name: the optimizer's name.
-        value: the rate if it is a number, else the factor before the schedule.
+        value: the rate if it is a number, else the factor of the schedule.
         schedule: the schedule without the factor, None for a number.
-        unit: the rate that a value of 1 gives now.
+        unit: the current rate for a value of 1.
     """
 
     name: str
@@ -31,16 +31,16 @@ class Level:
     unit: float
 
     def rate_at(self, value: float) -> Any:
-        """Return what to give to the optimizer for another value."""
+        """Return the rate to assign for another value."""
         if self.schedule is None:
             return value
         return self.schedule if value == 1.0 else Scale(self.schedule, value)
 
 
 def levels_of(model: keras.Model, owner: str) -> list[Level]:
-    """Return the level of each rate of a model's optimizer, which reads the rates.
+    """Return the level of each rate of a model's optimizer; this reads the rates.
 
-    There is none as long as a MultiOptimizer does not know its optimizers.
+    A MultiOptimizer that has not created its optimizers has none.
 
     Raises:
         TypeError: a rate is neither a number nor a schedule.
@@ -51,7 +51,7 @@ def levels_of(model: keras.Model, owner: str) -> list[Level]:
 
 
 def set_levels(model: keras.Model, values: Sequence[float], owner: str) -> None:
-    """Give each rate of a model a level; what stays as it is costs nothing."""
+    """Set the level of each rate of a model, if one of them changes."""
     levels = levels_of(model, owner)
     pairs = list(zip(levels, values, strict=True))
     if any(level.value != value for level, value in pairs):
@@ -67,11 +67,11 @@ def _level_of(optimizer: Any) -> Level:
                 "learning-rate schedule to be changed by a callback. Make one of a "
                 "function with FromFunction."
             )
-        return Level(optimizer.name, _rate_of(optimizer), None, 1.0)
+        return Level(optimizer.name, _current_rate(optimizer), None, 1.0)
     scaled = schedule if type(schedule) is Scale else Scale(schedule, 1.0)
-    unit = _rate_of(optimizer) / scaled.factor if scaled.factor else 0.0
+    unit = _current_rate(optimizer) / scaled.factor if scaled.factor else 0.0
     return Level(optimizer.name, scaled.factor, scaled.schedule, unit)
 
 
-def _rate_of(optimizer: Any) -> float:
+def _current_rate(optimizer: Any) -> float:
     return float(keras.ops.convert_to_numpy(optimizer.learning_rate))

@@ -1,7 +1,7 @@
-"""A new rate for a model whose step is already compiled.
+"""A new learning rate for a model whose step is already compiled.
 
-A compiled step holds the schedule that it was traced with, so that assigning another
-one to the optimizer changes what is read and not what is done. Only a new step helps.
+A compiled step contains the schedule that it was traced with. Assigning another one to
+the optimizer has no effect until the step is compiled again.
 """
 
 from typing import Any
@@ -13,26 +13,26 @@ from kerasched.errors import message
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.constant import Constant
-from kerasched.training.held import held_by
-from kerasched.training.held import training_optimizer
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import contents_of
+from kerasched.training.model_contents import training_optimizer
 
 OWNER = "set_schedule"
 BY_NAME = "Pass a dict with a schedule for each, by these names"
 
 
 def set_schedule(model: keras.Model, schedule: Any) -> None:
-    """Give a compiled model another learning rate, from its next update on.
+    """Set another learning rate of a compiled model, from its next update on.
 
-    The optimizer keeps its state. The step is compiled anew at the next update, except
-    where a number replaces a number. It may be called before, between and within
-    calls of fit.
+    The optimizer keeps its state. The step is compiled again at the next update, unless
+    a number replaces a number. This may be called before, between and during calls of
+    `fit`.
 
     Args:
         model: a compiled model.
         schedule: a schedule or a number, 0 or more. A number that follows a schedule
-            becomes a Constant, as Keras has no way back to a settable rate. Under a
+            becomes a Constant, as Keras cannot return to a settable rate. Under a
             MultiOptimizer: one for all its optimizers, or a list or tuple with one for
             each, in the order of `optimizer.optimizers`. For a model that trains with
             several optimizers of its own: a dict of such by the attributes that have
@@ -45,7 +45,7 @@ def set_schedule(model: keras.Model, schedule: Any) -> None:
             or it is not known which of several optimizers is meant.
     """
     compiled(model, OWNER)
-    _bring_back_state(model)
+    _sync_state(model)
     pairs = [
         (leaf, _checked(rate))
         for optimizer, given in _meant(model, schedule)
@@ -56,11 +56,11 @@ def set_schedule(model: keras.Model, schedule: Any) -> None:
         model.make_train_function(force=True)
 
 
-def _bring_back_state(model: keras.Model) -> None:
-    """Give a model's variables what they are in the step that is under way.
+def _sync_state(model: keras.Model) -> None:
+    """Write the state of a running `fit` to the model's variables.
 
-    Between two batches of fit on JAX they are in the step alone, which takes what the
-    variables hold again only if a callback has asked for its model. So this one asks.
+    Between two batches of `fit` on JAX only the trainer has the state. It writes it
+    to the variables when a callback reads its `model`, as here.
     """
     callback = keras.callbacks.Callback()
     callback.set_model(model)
@@ -78,10 +78,10 @@ def compiled(model: Any, owner: str) -> Any:
 
 
 def _meant(model: keras.Model, schedule: Any) -> list[tuple[Any, Any]]:
-    """Return the optimizers whose rates are to be set, with what is given for each."""
+    """Return the optimizers to change, with the rate given for each."""
     if not isinstance(schedule, dict):
         return [(training_optimizer(model, OWNER, BY_NAME)[1], schedule)]
-    held = held_by(model).optimizers
+    held = contents_of(model).optimizers
     if not schedule or not all(name in held for name in schedule):
         what = f"a dict with names among {', '.join(held)}"
         raise ValueError(message(OWNER, "schedule", what, schedule))
@@ -115,7 +115,7 @@ def _checked(rate: Any) -> Any:
 
 
 def _assign(optimizer: Any, rate: Any) -> bool:
-    """Assign a rate, and return whether the compiled step must be made anew."""
+    """Assign a rate, and return whether the step must be compiled again."""
     variable = variable_of(optimizer, "learning_rate")
     if variable is not None and isinstance(rate, float):
         variable.assign(rate)

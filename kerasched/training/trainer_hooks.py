@@ -1,7 +1,7 @@
-"""The one place where methods of keras.Model are wrapped.
+"""The one place where methods of Keras's classes are wrapped.
 
 Keras passes callbacks neither the arguments of `fit` nor its iterator, and passes
-optimizers no model. What needs them wraps a method here, when it is first used. A
+optimizers no model. Code that needs them wraps a method here, when it is first used. A
 wrapper calls the method that it stands for, so that wrappers of other packages and
 overridden methods go on working.
 """
@@ -12,31 +12,34 @@ from typing import Any
 
 import keras
 
-# The wrappers that are installed, as pairs of a method's name and the wrapper.
-_installed: set[tuple[str, Callable[..., Any]]] = set()
+# The installed wrappers: the class, the method's name and the wrapper.
+_installed: set[tuple[type, str, Callable[..., Any]]] = set()
 
 
-def wrap_method(name: str, wrapper: Callable[..., Any]) -> bool:
-    """Let `wrapper(method, model, *arguments)` run in place of a method of keras.Model.
+def wrap_method(
+    name: str, wrapper: Callable[..., Any], cls: type = keras.Model
+) -> bool:
+    """Call `wrapper(method, self, *arguments)` in place of a method of a Keras class.
 
     Args:
         name: the method's name.
-        wrapper: a function, called with the original method, the model and the
+        wrapper: a function, called with the original method, the instance and the
             arguments of the call. Installing it again changes nothing.
+        cls: the class.
 
     Returns:
-        Whether keras.Model has such a method.
+        Whether the class has such a method.
     """
-    owner = next((c for c in keras.Model.__mro__ if name in vars(c)), None)
+    owner = next((c for c in cls.__mro__ if name in vars(c)), None)
     if owner is None:
         return False
-    if (name, wrapper) not in _installed:
-        _installed.add((name, wrapper))
+    if (cls, name, wrapper) not in _installed:
+        _installed.add((cls, name, wrapper))
         method = vars(owner)[name]
 
         @functools.wraps(method)
-        def wrapped(model: Any, *arguments: Any, **options: Any) -> Any:
-            return wrapper(method, model, *arguments, **options)
+        def wrapped(self: Any, *arguments: Any, **options: Any) -> Any:
+            return wrapper(method, self, *arguments, **options)
 
         setattr(owner, name, wrapped)
     return True

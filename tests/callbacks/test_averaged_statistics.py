@@ -11,7 +11,7 @@ from kerasched.callbacks import WeightAveraging
 from kerasched.callbacks.statistics import Refresher
 from kerasched.callbacks.statistics import normalizations
 from kerasched.callbacks.statistics import statistics_of
-from kerasched.callbacks.swap import read
+from kerasched.training.variables import read
 
 JIT = BACKEND == "jax"
 RNG = np.random.default_rng(11)

@@ -16,12 +16,12 @@ from support import BACKEND
 
 import kerasched
 from kerasched.callbacks import BackupAndRestore
-from kerasched.callbacks.callback_states import ATTRIBUTES
-from kerasched.callbacks.callback_states import set_states
-from kerasched.callbacks.callback_states import states_of
-from kerasched.callbacks.data_state import DataState
-from kerasched.training.encoding import decode
-from kerasched.training.encoding import encode
+from kerasched.resuming.callback_states import ATTRIBUTES
+from kerasched.resuming.callback_states import set_states
+from kerasched.resuming.callback_states import states_of
+from kerasched.resuming.data_state import DataState
+from kerasched.resuming.encoding import decode
+from kerasched.resuming.encoding import encode
 
 X = np.arange(24.0, dtype="float32").reshape(12, 2)
 Y = X.sum(axis=1, keepdims=True)

@@ -1,16 +1,14 @@
-"""While a batch is trained, callbacks read nothing and take almost no time."""
+"""While a batch is trained, callbacks read nothing and call next to nothing."""
 
-import time
+import sys
 from collections import Counter
 from itertools import count
 
 import keras
-import numpy as np
 import pytest
 from one_weight import compiled
 from one_weight import fit
 from one_weight import sgd
-from support import BACKEND
 
 from kerasched import LinearDecay
 from kerasched import MultiStepDecay
@@ -19,7 +17,6 @@ from kerasched.callbacks import EpochSchedule
 from kerasched.callbacks import LearningRateLogger
 from kerasched.callbacks import ReduceOnPlateau
 from kerasched.callbacks import WeightAveraging
-from kerasched.callbacks.epoch_schedule import BLOCK
 from kerasched.callbacks.rate_writer import RateWriter
 
 STEPS = 100_000
@@ -126,52 +123,42 @@ def test_a_read_in_a_batch_would_be_noticed(monkeypatch):
     assert seen["numpy"] >= 10
 
 
-def seconds(callbacks, batches=range(STEPS)):
-    """Return what the hooks of batches take of this thread's time, called in turn."""
-    members = callbacks.callbacks
-    start = time.thread_time()
-    for batch in batches:
-        for member in members:
-            member.on_train_batch_begin(batch)
-        logs = {}
-        for member in members:
-            member.on_train_batch_end(batch, logs)
-    return time.thread_time() - start
+def calls(callbacks, batches=range(3000)):
+    """Return how many functions the hooks of batches call, of Python and of C."""
+    members, counted = callbacks.callbacks, Counter()
+
+    def count(frame, event, argument):
+        counted[event] += 1
+
+    sys.setprofile(count)
+    try:
+        for batch in batches:
+            for member in members:
+                member.on_train_batch_begin(batch)
+            logs = {}
+            for member in members:
+                member.on_train_batch_end(batch, logs)
+    finally:
+        sys.setprofile(None)
+    return counted["call"] + counted["c_call"]
 
 
-@pytest.mark.host
 @each_set
-def test_a_batch_takes_at_most_5_microseconds_for_each_callback(names):
+def test_a_batch_takes_at_most_8_calls_for_each_callback(names):
+    # Two are the hooks themselves.
     rate, make = TOGETHER[names]
-    members, best = len(make()), np.inf
-    for _ in range(5):  # What else runs can only add to it.
-        none = seconds(begun(rate, []))
-        best = min(best, seconds(begun(rate, make())) - none)
-        if best <= 5e-6 * STEPS * members:
-            return
-    pytest.fail(f"{best / STEPS * 1e6:.1f} microseconds for {members} callbacks")
+    listed = begun(rate, make())
+    calls(listed, range(1))  # Whatever is computed at the first batch.
+    assert calls(listed, range(1, 1000)) <= 8 * 999 * len(make())
 
 
-def test_a_rate_for_each_batch_takes_at_most_5_microseconds_beside_its_write():
-    # An operation of TensorFlow that does nothing takes almost 5 by itself.
-    followed = begun(0.5, [EpochSchedule(SCHEDULE, STEPS)])
-    bare = begun(0.5, [])
-    writer = RateWriter([keras.Variable(0.5)])
-    beside = []
-    for first in range(0, STEPS, BLOCK):  # In turns, as a machine's speed changes.
-        batches = range(first, first + BLOCK)
-        write = 0.0 if BACKEND == "torch" else seconds_of_writes(writer, len(batches))
-        none = seconds(bare, batches)
-        beside.append((seconds(followed, batches) - none - write) / len(batches))
-    assert np.median(beside) <= 5e-6
-
-
-def seconds_of_writes(writer, count):
-    """Return what it takes to make numbers the backend's and to write each."""
-    start = time.thread_time()
-    for value in writer.prepared(np.linspace(0.0, 1.0, count)):
-        writer.write_prepared(value)
-    return time.thread_time() - start
+def test_a_rate_for_each_batch_takes_at_most_16_calls_beside_its_write(monkeypatch):
+    # Reading `model` makes most of them: 8 in all on TensorFlow, 11 on JAX and 14 on
+    # torch with Keras 3.15.
+    listed = begun(0.5, [EpochSchedule(SCHEDULE, STEPS)])
+    monkeypatch.setattr(RateWriter, "write_prepared", lambda self, value: None)
+    calls(listed, range(1))
+    assert calls(listed, range(1, 1000)) <= 16 * 999
 
 
 def test_no_callback_keeps_keras_from_working_beside_the_batches():

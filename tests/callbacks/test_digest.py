@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasched.callbacks.digest import digest_of
+from kerasched.resuming.digest import digest_of
 
 
 class Thing:

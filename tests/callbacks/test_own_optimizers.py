@@ -24,7 +24,7 @@ from kerasched.callbacks import EpochSchedule
 from kerasched.callbacks import LearningRateFinder
 from kerasched.callbacks import LearningRateLogger
 from kerasched.callbacks import ReduceOnPlateau
-from kerasched.training.held import every_variable
+from kerasched.training.model_contents import every_variable
 
 
 class Plain:

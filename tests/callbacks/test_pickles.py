@@ -108,5 +108,5 @@ def test_a_callback_keeps_neither_data_nor_callbacks_of_a_fit(name, tmp_path):
 def test_what_belongs_to_a_fit_is_let_go_of(name, tmp_path):
     callback = MADE[name](tmp_path)
     fit(callback)
-    kept = getattr(callback, "OF_A_FIT", {})
+    kept = getattr(callback, "PER_FIT", {})
     assert {name: vars(callback)[name] for name in kept} == kept

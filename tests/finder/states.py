@@ -5,9 +5,9 @@ import numpy as np
 from support import BACKEND
 from support import built
 
-from kerasched.training.leaves import held_rate_of
+from kerasched.resuming.random_states import random_states
 from kerasched.training.leaves import leaves_of
-from kerasched.training.random_states import random_states
+from kerasched.training.leaves import rate_of
 
 JIT = BACKEND == "jax"  # Torch would take long to compile a step, and XLA too.
 RANDOM = np.random.default_rng(3)
@@ -55,7 +55,7 @@ def everything(model):
     for variable in variables:
         array = keras.ops.convert_to_numpy(variable.value)
         values[id(variable)] = (variable.path, array.dtype, array.tobytes())
-    held = [held_rate_of(optimizer) for optimizer in leaves_of(model)]
+    held = [rate_of(optimizer) for optimizer in leaves_of(model)]
     return {
         "values": values,
         "random": random_states(),

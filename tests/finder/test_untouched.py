@@ -19,8 +19,8 @@ from finder.states import fit
 from finder.states import model_with
 from kerasched import LinearDecay
 from kerasched import find_learning_rate
-from kerasched.training.untouched import uninterrupted
-from kerasched.training.untouched import untouched
+from kerasched.training.restored import restored_after
+from kerasched.training.restored import uninterrupted
 
 
 def multi():
@@ -244,7 +244,7 @@ def test_an_interrupt_while_all_is_put_back_waits(monkeypatch, interrupts):
         return assign(value)
 
     def train():
-        with untouched(model):
+        with restored_after(model):
             model.set_weights([weight + 1 for weight in model.get_weights()])
             monkeypatch.setattr(first, "assign", interrupted_assign)
 

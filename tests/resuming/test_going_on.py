@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from support import BACKEND
 
+from kerasched.resuming.model_state import arrays_of
+from kerasched.resuming.random_states import random_states
+from kerasched.resuming.run_file import RunFiles
+from kerasched.resuming.run_file import read
+from kerasched.resuming.run_file import write
 from kerasched.training.leaves import build_optimizer
-from kerasched.training.model_state import arrays_of
-from kerasched.training.random_states import random_states
-from kerasched.training.run_file import RunFiles
-from kerasched.training.run_file import read
-from kerasched.training.run_file import write
 from resuming.training import BATCH
 from resuming.training import KINDS
 from resuming.training import WITHIN_DATA

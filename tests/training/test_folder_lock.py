@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from kerasched.training import folder_lock
-from kerasched.training.folder_lock import NAME
-from kerasched.training.folder_lock import FolderHeldError
-from kerasched.training.folder_lock import FolderLock
+from kerasched.resuming import folder_lock
+from kerasched.resuming.folder_lock import NAME
+from kerasched.resuming.folder_lock import FolderHeldError
+from kerasched.resuming.folder_lock import FolderLock
 
 pytestmark = [
     pytest.mark.host,
@@ -111,11 +111,11 @@ def test_one_process_holds_a_folder_once(tmp_path):
     hold(tmp_path / "link").release()
 
 
-def test_a_run_that_is_over_gives_its_folder_to_the_next(tmp_path):
-    over = FolderLock(tmp_path, lambda: False)
-    over.acquire()
+def test_a_lock_that_was_released_takes_nothing_from_the_next(tmp_path):
+    over = hold(tmp_path)
+    over.release()
     lock = hold(tmp_path)
-    over.release()  # Held no more, so that nothing is taken from the other.
+    over.release()
     with pytest.raises(FolderHeldError):
         hold(tmp_path)
     lock.release()

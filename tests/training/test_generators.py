@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from support import BACKEND
 
-from kerasched.training.encoding import decode
-from kerasched.training.encoding import encode
-from kerasched.training.generators import kind_named
-from kerasched.training.generators import kind_of
+from kerasched.resuming.encoding import decode
+from kerasched.resuming.encoding import encode
+from kerasched.resuming.generators import kind_named
+from kerasched.resuming.generators import kind_of
 
 
 def of_torch():
@@ -93,5 +93,6 @@ def test_a_class_of_the_users_is_not_saved_as_another():
 
 
 def test_a_kind_that_is_not_there_is_named():
-    with pytest.raises(ValueError, match="Generator2 is no kind of random generator"):
+    text = "Generator2 is not a known kind of random generator"
+    with pytest.raises(ValueError, match=text):
         kind_named("Generator2")

@@ -16,10 +16,10 @@ from kerasched import copy_optimizer_state
 from kerasched import find_learning_rate
 from kerasched import load_training_state
 from kerasched import set_schedule
-from kerasched.training.held import every_variable
-from kerasched.training.held import held_by
-from kerasched.training.held import training_optimizers
 from kerasched.training.leaves import leaves
+from kerasched.training.model_contents import contents_of
+from kerasched.training.model_contents import every_variable
+from kerasched.training.model_contents import training_optimizers
 
 
 class Helper:
@@ -64,8 +64,8 @@ HOLDERS = {
 def test_an_optimizer_is_found_wherever_it_is_held(path):
     model, optimizer = Two(), sgd(0.1)
     HOLDERS[path](model, optimizer)
-    assert list(held_by(model).optimizers) == [path]
-    assert held_by(model).optimizers[path] is optimizer
+    assert list(contents_of(model).optimizers) == [path]
+    assert contents_of(model).optimizers[path] is optimizer
 
 
 def test_an_optimizer_has_one_name_and_what_is_inside_none():
@@ -73,7 +73,7 @@ def test_an_optimizer_has_one_name_and_what_is_inside_none():
     model.inner = inner
     model.twice = keras.optimizers.LossScaleOptimizer(inner)
     model.compile(model.twice, optimizer=model.twice)
-    assert held_by(model).optimizers == {"optimizer": model.twice}
+    assert contents_of(model).optimizers == {"optimizer": model.twice}
 
 
 def test_a_model_with_many_layers_holds_nothing_more():
@@ -82,14 +82,14 @@ def test_a_model_with_many_layers_holds_nothing_more():
     model = keras.Sequential([keras.layers.Input((2,)), inner, keras.layers.Dense(1)])
     model.compile("sgd", "mse", metrics=["mae"])
     model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
-    held = held_by(model)
+    held = contents_of(model)
     assert list(held.optimizers) == ["optimizer"]
     assert held.metrics == held.variables == {}
 
 
 def test_every_variable_is_there_once():
     model = made(kind=Furnished)
-    loose = held_by(model).variables
+    loose = contents_of(model).variables
     assert list(loose) == ["helper/seeds", "helper/loose/0"]
     every = every_variable(model)
     assert len({id(v) for v in every}) == len(every)
@@ -128,7 +128,7 @@ def test_the_optimizer_of_a_pretrained_model_does_not_train_in_the_step_of_keras
     inner.compile("adam", "mse")
     model = keras.Sequential([keras.layers.Input((2,)), inner])
     model.compile("sgd", "mse")
-    assert list(held_by(model).optimizers) == ["optimizer", "layers/1/optimizer"]
+    assert list(contents_of(model).optimizers) == ["optimizer", "layers/1/optimizer"]
     assert training_optimizers(model) == {"optimizer": model.optimizer}
 
 

@@ -9,8 +9,8 @@ import pytest
 from support import BACKEND
 from support import run_json
 
-from kerasched.training.random_states import random_states
-from kerasched.training.random_states import set_random_states
+from kerasched.resuming.random_states import random_states
+from kerasched.resuming.random_states import set_random_states
 
 
 def from_keras():
@@ -96,7 +96,7 @@ def test_a_generator_that_was_not_used_is_made_anew_as_it_would_have_been():
 ELSEWHERE = """
 import json, random, sys
 import keras, numpy as np
-from kerasched.training.random_states import set_random_states
+from kerasched.resuming.random_states import set_random_states
 if keras.backend.backend() == "tensorflow":
     keras.utils.set_random_seed(1)
 set_random_states(json.loads(sys.argv[1]))

@@ -8,11 +8,11 @@ import zipfile
 import numpy as np
 import pytest
 
-from kerasched.training import run_file
-from kerasched.training.run_file import STATE
-from kerasched.training.run_file import RunFiles
-from kerasched.training.run_file import read
-from kerasched.training.run_file import write
+from kerasched.resuming import run_file
+from kerasched.resuming.run_file import STATE
+from kerasched.resuming.run_file import RunFiles
+from kerasched.resuming.run_file import read
+from kerasched.resuming.run_file import write
 
 pytestmark = pytest.mark.host
 

@@ -11,7 +11,7 @@ import kerasched
 from kerasched import StepDecay
 from kerasched import copy_optimizer_state
 from kerasched import load_training_state
-from kerasched.training.random_states import random_states
+from kerasched.resuming.random_states import random_states
 
 # Layers of the same shapes, so that only names tell them apart.
 X = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
@@ -102,7 +102,9 @@ def test_an_unfrozen_layer_starts_anew_and_the_others_go_on(name, frozen, tmp_pa
         assert f"iteration of optimizers[{number}], momentum of " in texts[0]
     else:
         assert f" of inner/{frozen[0]}/kernel, " in texts[0]
-    assert texts[0].endswith(". What it does not find starts as if never used.")
+    assert texts[0].endswith(
+        ". Variables without saved state start at their initial values."
+    )
     for slot, value in state(other).items():
         is_new = slot.startswith(tuple(f"{one}_" for one in frozen))
         assert value == (
@@ -122,9 +124,9 @@ def test_an_unfrozen_layer_starts_anew_and_the_others_go_on(name, frozen, tmp_pa
 def test_the_state_of_a_layer_that_is_frozen_now_is_lost(name, tmp_path):
     model, other = trained(made(OPTIMIZERS[name])), made(OPTIMIZERS[name], ("b",))
     path = saved(model, tmp_path)
-    with pytest.raises(ValueError, match="would lose .*inner/b/"):
+    with pytest.raises(ValueError, match="cannot restore .*inner/b/"):
         load_training_state(other, path)
-    with pytest.warns(UserWarning, match="would lose (?!.*never used).*inner/b/"):
+    with pytest.warns(UserWarning, match="drops (?!.*initial values).*inner/b/"):
         load_training_state(other, path, strict=False)
     found = state(other)
     assert found == {
@@ -137,8 +139,8 @@ def test_layers_of_the_same_shape_are_not_taken_for_one_another(tmp_path):
     model, other = trained(made(sgd, ("a",))), made(sgd, ("b",))
     path, before = saved(model, tmp_path), other.get_weights()
     text = (
-        "load_training_state: the optimizer of the model would lose momentum of "
-        "inner/b/kernel, momentum of inner/b/bias and does not find momentum of "
+        "load_training_state: the optimizer of the model cannot restore momentum "
+        "of inner/b/kernel, momentum of inner/b/bias and does not find momentum of "
         f"inner/a/kernel, momentum of inner/a/bias in {path}. Compile it as it was, or "
         "pass strict=False."
     )
@@ -146,7 +148,7 @@ def test_layers_of_the_same_shape_are_not_taken_for_one_another(tmp_path):
         load_training_state(other, path)
     for a, b in zip(before, other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    with pytest.warns(UserWarning, match="would lose"):
+    with pytest.warns(UserWarning, match="drops momentum"):
         load_training_state(other, path, strict=False)
     assert not np.any(state(other)["a_kernel_momentum"])
     assert state(other)["c_kernel_momentum"] == state(model)["c_kernel_momentum"]
@@ -167,7 +169,7 @@ def test_what_is_new_starts_as_if_never_used_where_it_was_used(tmp_path):
     path = saved(trained(made(sgd, ("a",))), tmp_path)
     other = trained(made(sgd), 5)
     assert np.any(state(other)["a_kernel_momentum"])
-    with pytest.warns(UserWarning, match="never used"):
+    with pytest.warns(UserWarning, match="initial values"):
         load_training_state(other, path, strict=False)
     assert not np.any(state(other)["a_kernel_momentum"])
     assert counts(other) == [3]
@@ -199,7 +201,7 @@ def test_what_the_error_says_to_do_works(name, tmp_path):
     load_training_state(other, saved(model, tmp_path, ".weights.h5"))
     source = other.optimizer
     compiled(other, OPTIMIZERS[name])
-    with pytest.warns(UserWarning, match="copy_optimizer_state: .* never used"):
+    with pytest.warns(UserWarning, match="copy_optimizer_state: .* initial values"):
         copy_optimizer_state(source, other, strict=False)
     found = state(other)
     for slot, value in state(model).items():
@@ -222,7 +224,7 @@ def test_random_numbers_go_on_and_nothing_is_warned_of_where_all_is_found(tmp_pa
         load_training_state(other, path, strict=False)
     other = made(sgd)
     before = random_states()
-    with pytest.warns(UserWarning, match="never used"):
+    with pytest.warns(UserWarning, match="initial values"):
         load_training_state(other, path, strict=False)
     assert random_states() == before
 

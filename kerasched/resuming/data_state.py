@@ -1,8 +1,8 @@
-"""Where the data of a run stand: what is kept of them, and what cannot be.
+"""The state of the data of a run, and why resuming may not be exact.
 
-Arrays come in the order of a generator whose state is kept with the run. A PyDataset is
-asked for its state; one that has none to give is looked at: what an epoch changes among
-its attributes is its state. Of all other sources nothing is known.
+The order of arrays depends on random generators whose states are saved with the run. A
+PyDataset has `get_state()`; without it, the attributes that change during an epoch are
+its state. Nothing is known of other sources.
 """
 
 import functools
@@ -13,26 +13,26 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasched.callbacks.digest import LOOKED_AT
-from kerasched.callbacks.digest import Digest
-from kerasched.callbacks.digest import content_of
-from kerasched.callbacks.digest import digest_of
-from kerasched.training.encoding import Arrays
-from kerasched.training.encoding import decode
-from kerasched.training.encoding import encode
-from kerasched.training.encoding import gives_state
-from kerasched.training.generators import kind_of
+from kerasched.resuming.digest import LOOKED_AT
+from kerasched.resuming.digest import Digest
+from kerasched.resuming.digest import content_of
+from kerasched.resuming.digest import digest_of
+from kerasched.resuming.encoding import Arrays
+from kerasched.resuming.encoding import decode
+from kerasched.resuming.encoding import encode
+from kerasched.resuming.encoding import has_state_methods
+from kerasched.resuming.generators import kind_of
 
 
 class DataState:
-    """The state of what `fit` draws its batches from.
+    """The state of the data that `fit` draws batches from.
 
     Args:
         x: the first argument of `fit`.
-        others: what else is data, such as the targets.
+        others: other data, such as the targets.
         shuffle: the argument of `fit`.
-        goes_on: whether an epoch begins where the one before has ended.
-        role: what follows the name of the data in warnings.
+        continues: whether an epoch begins where the one before has ended.
+        role: a suffix for the name of the data in warnings.
     """
 
     def __init__(
@@ -40,21 +40,21 @@ class DataState:
         x: Any,
         others: tuple[Any, ...],
         shuffle: Any,
-        goes_on: bool = False,
+        continues: bool = False,
         role: str = "",
     ) -> None:
         self._x, self._others, self._shuffle = x, others, shuffle
-        self._goes_on, self._role = goes_on, role
+        self._continues, self._role = continues, role
         self._dataset = x if isinstance(x, keras.utils.PyDataset) else None
         self._arrays = [] if self._dataset is not None else _arrays(x, others)
         self._at_start = self._digests()
         self._changing: set[str] = set()
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
-    def doubt(self) -> str | None:
-        """Return why a run on these data may go on otherwise, None for no reason."""
+    def inexact_reason(self) -> str | None:
+        """Return why resuming on this data may not be exact, or None."""
         if self._dataset is not None:
-            return self._doubt_of_dataset()
+            return self._inexact_dataset_reason()
         if self._arrays is None:
             kind = type(self._x)
             return (
@@ -73,33 +73,33 @@ class DataState:
 
     @functools.cached_property
     def fingerprint(self) -> str | None:
-        """What tells arrays from others, None for a source without arrays."""
+        """A digest of the arrays, None for a source without arrays."""
         if not self._arrays:
             return None
-        return digest_of([_seen(array) for array in self._arrays]).seen
+        return digest_of([_sample_of(array) for array in self._arrays]).seen
 
     def get(self, arrays: Arrays, name: str) -> Any:
         """Return the state as values of JSON, and add its arrays to `arrays`."""
         if self._dataset is None:
             return None
-        if gives_state(self._dataset):
+        if has_state_methods(self._dataset):
             return encode(self._dataset.get_state(), arrays, name)
         return self._changed(arrays, name)
 
     def set(self, state: Any, arrays: Arrays) -> None:
-        """Give a PyDataset what `get` returned."""
+        """Restore the state of a PyDataset that `get` returned."""
         if self._dataset is None or state is None:
             return
-        if gives_state(self._dataset):
+        if has_state_methods(self._dataset):
             self._dataset.set_state(decode(state, arrays))
             return
         for name, value in state.items():
             _put(self._dataset, name, decode(value, arrays))
             self._changing.add(name)
 
-    def _doubt_of_dataset(self) -> str | None:
+    def _inexact_dataset_reason(self) -> str | None:
         kind = type(self._dataset).__name__
-        if self._goes_on and self._changes_in_use():
+        if self._continues and self._changes_in_use():
             return (
                 f"cannot repeat which batches of {kind} are drawn before the end of an "
                 "epoch of `steps_per_epoch` and which after it, as they are drawn "
@@ -123,7 +123,7 @@ class DataState:
         )
 
     def _changed(self, arrays: Arrays, prefix: str) -> dict[str, Any]:
-        """Return the attributes that are not as they were when the run began."""
+        """Return the attributes that have changed since the run began."""
         digests = self._digests()
         self._changing |= {
             name
@@ -136,12 +136,12 @@ class DataState:
             try:
                 state[name] = encode(content_of(value), arrays, f"{prefix}:{name}")
             except TypeError:
-                self._tell(name)
+                self._warn_once(name)
         return state
 
-    def _tell(self, name: str) -> None:
-        if name not in self._told:
-            self._told.add(name)
+    def _warn_once(self, name: str) -> None:
+        if name not in self._warned:
+            self._warned.add(name)
             text = self._cannot_save(name, "which changes from epoch to epoch")
             warnings.warn(f"BackupAndRestore {text}.", stacklevel=2)
 
@@ -154,34 +154,34 @@ class DataState:
         )
 
     def _digests(self) -> dict[str, Digest]:
-        if self._dataset is None or gives_state(self._dataset):
+        if self._dataset is None or has_state_methods(self._dataset):
             return {}
         values = vars(self._dataset).items()
         return {name: digest_of(value, self._dataset) for name, value in values}
 
 
 def _arrays(x: Any, others: tuple[Any, ...]) -> list[Any] | None:
-    """Return the arrays that data consist of, None if they are something else."""
+    """Return the arrays in the data, None for other kinds of data."""
     leaves = [leaf for leaf in keras.tree.flatten((x, others)) if leaf is not None]
     return leaves if all(hasattr(leaf, "shape") for leaf in leaves) else None
 
 
-def _seen(array: Any) -> Any:
-    """Return a part of an array on the host, in rows that are evenly spread.
+def _sample_of(array: Any) -> Any:
+    """Return evenly spaced rows of an array on the host, and its shape.
 
-    Of what has no rows to be taken, as some sparse tensors, there is the shape alone.
+    Only the shape of an array that cannot be indexed, such as some sparse tensors.
     """
     shape = tuple(array.shape)
     step = max(1, 8 * int(np.prod(shape)) // LOOKED_AT) if shape and shape[0] > 1 else 1
     try:
         part = array.iloc[::step] if hasattr(array, "iloc") else array[::step]
         return np.asarray(part.cpu() if hasattr(part, "cpu") else part), shape
-    except Exception:  # Whatever the many kinds of arrays raise.
+    except Exception:  # The many kinds of arrays raise anything.
         return None, shape
 
 
 def _put(dataset: Any, name: str, value: Any) -> None:
-    """Set an attribute; a generator stays the one that others may hold too."""
+    """Set an attribute; a generator is updated in place, as others may share it."""
     held = vars(dataset).get(name)
     kind = kind_of(held)
     if isinstance(held, keras.layers.Layer):
@@ -194,12 +194,12 @@ def _put(dataset: Any, name: str, value: Any) -> None:
 
 
 def _tensorflow_has_no_seed() -> bool:
-    """Return whether TensorFlow would shuffle in an order of chance."""
+    """Return whether TensorFlow would shuffle without a seed."""
     if keras.backend.backend() != "tensorflow":
         return False
     tf = sys.modules["tensorflow"]
     found: list[Any] = []
-    # In a graph, as in eager mode each question would change what is drawn next.
+    # In a graph, as in eager mode each call would advance the generator.
     tf.function(
         lambda: found.append(tf.compat.v1.get_seed(None)[0])
     ).get_concrete_function()

@@ -1,4 +1,4 @@
-"""The files in which Keras keeps a model, read for what they hold of the optimizer."""
+"""The files in which Keras saves a model, read for the state of its optimizers."""
 
 import contextlib
 import functools
@@ -18,14 +18,14 @@ import keras
 import numpy as np
 
 from kerasched.errors import message
-from kerasched.training.host import copy_of
+from kerasched.resuming.trained_weights import trained_weights
+from kerasched.resuming.variable_names import SCRATCH
+from kerasched.resuming.variable_names import for_members
+from kerasched.resuming.variable_names import is_rate
+from kerasched.resuming.variable_names import members
+from kerasched.resuming.variable_names import named_variables
 from kerasched.training.leaves import leaves
-from kerasched.training.named import SCRATCH
-from kerasched.training.named import for_members
-from kerasched.training.named import is_rate
-from kerasched.training.named import members
-from kerasched.training.named import named_variables
-from kerasched.training.trained_weights import trained_weights
+from kerasched.training.variables import copy_of
 
 WEIGHTS = "model.weights.h5"
 VARIABLES = "optimizer/vars"
@@ -34,7 +34,7 @@ BY_HAND = (
     "load; then set it as it is to be, compile again and call "
     "copy_optimizer_state(..., strict=False)."
 )
-# What zipfile and json raise for a file that is torn, changed or of another kind.
+# The errors of zipfile and json for a damaged file or one of another kind.
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -51,7 +51,7 @@ class Saved:
 
     Args:
         path: the file.
-        owner: the function in whose name errors are raised.
+        owner: the function that error messages name.
     """
 
     def __init__(self, path: str | Path, owner: str) -> None:
@@ -73,26 +73,26 @@ class Saved:
         return self
 
     def _open(self) -> None:
-        import h5py  # Keras needs it too, and loads it where it is used.
+        import h5py  # A dependency of Keras, which imports it late too.
 
         try:
             with self._path.open("rb"):
                 pass
         except OSError as error:
             text = f"{self._owner} cannot read {self._path}: {error.strerror}."
-            told = type(error)(text)
-            told.errno = error.errno
-            raise told from error
+            explained = type(error)(text)
+            explained.errno = error.errno
+            raise explained from error
         self.weights_file = self._path
         if self._path.suffix == ".keras":
             self._unpack()
         try:
             h5py.File(self.weights_file).close()
         except OSError as error:
-            raise self._not_whole() from error
+            raise self._damaged() from error
 
     def _unpack(self) -> None:
-        """Take weights and config out of a `.keras` file, which is a zip archive."""
+        """Extract weights and config from a `.keras` file, which is a zip archive."""
         self.weights_file = Path(self._folder.name, WEIGHTS)
         try:
             with zipfile.ZipFile(self._path) as archive:
@@ -103,9 +103,9 @@ class Saved:
                     shutil.copyfileobj(source, to)
                 self._config = json.loads(archive.read("config.json"))
         except DAMAGE as error:
-            raise self._not_whole() from error
+            raise self._damaged() from error
 
-    def _not_whole(self) -> ValueError:
+    def _damaged(self) -> ValueError:
         what = "a whole file that Keras saved"
         return ValueError(message(self._owner, "path", what, str(self._path)))
 
@@ -115,7 +115,7 @@ class Saved:
     def optimizer_values(self, model: Any) -> dict[str, np.ndarray]:
         """Return the state of the file's optimizer by the names of `named_variables`.
 
-        The names of members are those in the optimizer of the model.
+        Members of a MultiOptimizer are named as in the optimizer of the model.
 
         Args:
             model: a model that is built, as is its optimizer.
@@ -143,7 +143,7 @@ class Saved:
     def own_values(
         self, path: str, optimizer: Any, weights: Any, arrays: list[np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Return the state of an optimizer of the model's own, by names.
+        """Return the state of an optimizer in an attribute of the model, by name.
 
         Args:
             path: its attribute path.
@@ -162,7 +162,7 @@ class Saved:
     def _known_by_config(
         self, original: Any, model: Any, arrays: list[np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Let an optimizer like the saved one load the variables, and name them."""
+        """Load the variables into an optimizer like the saved one, which names them."""
         trained = trained_weights(model, self._config)
         if trained is None:
             raise ValueError(
@@ -184,13 +184,13 @@ class Saved:
     def _known_by_shape(
         self, optimizer: Any, weights: Any, arrays: list[np.ndarray], path: str = ""
     ) -> dict[str, np.ndarray]:
-        """Name the variables as those of the optimizer, with or without a rate.
+        """Name the variables like those of the optimizer, with or without a rate.
 
         Args:
             optimizer: the built optimizer that the state is for.
             weights: the weights of the model.
             arrays: the variables in the file.
-            path: the attribute path of an optimizer of the model's own.
+            path: the attribute path if it is not the optimizer of `compile`.
         """
         shapes = [array.shape for array in arrays]
         for names, expected in _layouts(optimizer, weights):
@@ -216,9 +216,9 @@ class Saved:
 
 @contextlib.contextmanager
 def reading(optimizers: dict[str, Any]) -> Iterator[dict[str, list[np.ndarray]]]:
-    """Read what Keras loads for some optimizers in the block, which they do not take.
+    """Capture the arrays that Keras loads for some optimizers, without loading them.
 
-    Where in a file they are only Keras knows, by a walk of its own.
+    Only Keras knows where in a file they are.
     """
     found: dict[str, list[np.ndarray]] = {path: [] for path in optimizers}
 
@@ -235,7 +235,7 @@ def reading(optimizers: dict[str, Any]) -> Iterator[dict[str, list[np.ndarray]]]
 
 
 def state_for(source: Any, optimizer: Any, weights: Any) -> dict[str, np.ndarray]:
-    """Return an optimizer's state by the names that it has in another one.
+    """Return an optimizer's state by the names of another optimizer.
 
     Args:
         source: an optimizer that is built for weights of a model.
@@ -273,17 +273,17 @@ def _layouts(optimizer: Any, weights: Any) -> Iterator[tuple[list[Any], list[Any
 
 
 def _optimizer_from(config: dict[str, Any] | None) -> Any:
-    """Return an optimizer as the config describes it, None where that cannot be."""
+    """Create an optimizer from its config, None if that is not possible."""
     if config is None:
         return None
     try:
         return keras.saving.deserialize_keras_object(_of_any_backend(config))
     except (TypeError, ValueError, ImportError):
-        return None  # A function as its map, or a class that is not there.
+        return None  # A function, or a class that is not available.
 
 
 def _of_any_backend(config: Any) -> Any:
-    """Return a config in which torch's own optimizers are those of Keras."""
+    """Replace the torch backend's optimizer classes in a config by Keras's."""
     if isinstance(config, list):
         return [_of_any_backend(item) for item in config]
     if not isinstance(config, dict):

@@ -1,10 +1,10 @@
-"""A name for each variable of an optimizer, which is the same in every run.
+"""Names of an optimizer's variables that are the same in every run.
 
-Keras saves the variables of an optimizer by their numbers, and these shift as soon as
-the rate is a schedule instead of a number, or a momentum is added. Here a variable is
-known by what it is: its own name, or its role for one of the model's weights, which is
-known by its place among all weights of the model. Paths of layers may differ from run
-to run; places do not, and freezing a layer does not shift them.
+Keras saves the variables of an optimizer by index, which shifts if the rate becomes a
+schedule or a momentum is added. Here a variable has its own name, or the name of its
+role and the index of the weight that it belongs to among all weights of the model.
+Paths of layers may differ from run to run; indices do not, and freezing a layer does
+not shift them.
 """
 
 from collections.abc import Iterator
@@ -24,21 +24,21 @@ UNUSED = {
 
 
 def named_variables(optimizer: Any, weights: Sequence[Any]) -> dict[str, Any]:
-    """Return the state of a built optimizer by names, in the order of its variables.
+    """Return the state of a built optimizer by name, in the order of its variables.
 
     Args:
         optimizer: a built optimizer; it may have others inside.
-        weights: the model's weights, in the model's order: all of them where names
-            must stay when layers are frozen.
+        weights: the model's weights in its order; all of them if names must not
+            change when layers are frozen.
     """
     return dict(_walk(optimizer, list(weights), ""))
 
 
 def members(optimizer: Any, weights: Sequence[Any]) -> dict[str, frozenset[int]]:
-    """Return the places of the weights that each plain optimizer inside trains.
+    """Return the indices of the weights that each plain optimizer inside trains.
 
-    By what the names of its own variables begin with: "0/", "1/" and so on in a
-    MultiOptimizer, nothing in any other.
+    The keys are the prefixes of the optimizer's variable names: "0/", "1/" and so on in
+    a MultiOptimizer, otherwise "".
     """
     while getattr(optimizer, "inner_optimizer", None) is not None:
         optimizer = optimizer.inner_optimizer
@@ -60,20 +60,20 @@ def for_members(
     theirs: dict[str, frozenset[int]],
     ours: dict[str, frozenset[int]],
 ) -> dict[str, Any]:
-    """Return values named for other members: each goes on as what trained its weights.
+    """Rename values for other members, so that each keeps the state for its weights.
 
-    The number of a member may depend on which layers are trainable, as in layerwise.
+    The index of a member may depend on which layers are trainable, as in layerwise.
 
     Args:
         values: the state by the names of `named_variables`.
-        theirs: the `members` whose names these are.
-        ours: the `members` to name the values for.
+        theirs: the `members` that the names refer to.
+        ours: the `members` to rename them for.
     """
     if theirs == ours:
         return values
     own = {name: value for name, value in values.items() if _prefix(name) in theirs}
     named = {name: v for name, v in values.items() if not _prefix(name)}
-    shared = {  # With members of the same number where nothing else decides.
+    shared = {  # The same index decides between equal candidates.
         (our, their): (len(ours[our] & theirs[their]), our == their)
         for our in ours
         for their in theirs
@@ -82,11 +82,11 @@ def for_members(
     for prefix, places in ours.items():
         before = max(theirs, key=lambda their: shared[prefix, their])
         if places and not shared[prefix, before][0]:
-            continue  # All that it trains is new.
+            continue  # All its weights are new.
         used.add(before)
         for name, value in own.items():
             of_a_part = _prefix(name) == before and " of " not in name
-            # A rate is that of a part, and none of a whole.
+            # The rate of one member is not that of a whole optimizer.
             if of_a_part and (bool(prefix) == bool(before) or not is_rate(name)):
                 named[prefix + name.removeprefix(before)] = value
     lost = [name for name in own if _prefix(name) and _prefix(name) not in used]
@@ -99,7 +99,7 @@ def is_rate(name: str) -> bool:
 
 
 def describe(names: Sequence[str], weights: Sequence[Any]) -> str:
-    """Return names as a reader knows them, at most three of them, and their number."""
+    """Return at most three of the names in readable form, and the number of others."""
     shown = [_readable(name, weights) for name in names[:3]]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(shown) + more
@@ -114,7 +114,7 @@ def _walk(optimizer: Any, weights: list[Any], prefix: str) -> Iterator[tuple[str
         unused = kind and name in UNUSED[kind]
         unused = unused or variable.name.endswith(SCRATCH)
         if id(variable) not in theirs and not unused:
-            # Each weight is trained by one optimizer alone, whatever its number.
+            # Each weight is trained by one optimizer only: no prefix is needed.
             yield name if " of " in name else prefix + name, variable
     for number, part in enumerate(inside):
         below = f"{number}/" if kind == "optimizers" else ""
@@ -122,10 +122,10 @@ def _walk(optimizer: Any, weights: list[Any], prefix: str) -> Iterator[tuple[str
 
 
 def _name(variable: Any, weights: list[Any]) -> str:
-    """Return a variable's name with the place of the one that it belongs to.
+    """Return a variable's name with the index of the weight that it belongs to.
 
-    Of two paths that fit, as "a/w" and "a/w_2" do for "a_w_2_momentum", it is the
-    longer one.
+    If two paths match, as "a/w" and "a/w_2" do for "a_w_2_momentum", the longer one
+    counts.
     """
     fits = [
         (len(path), place)
@@ -151,6 +151,6 @@ def _readable(name: str, weights: Sequence[Any]) -> str:
 
 
 def _prefix(name: str) -> str:
-    """Return the beginning of a name that stands for a member."""
+    """Return the prefix of a name that identifies a member."""
     number, slash, _ = name.partition("/")
     return number + slash if slash and number.isdigit() else ""

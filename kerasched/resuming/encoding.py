@@ -1,4 +1,4 @@
-"""Values of Python as values of JSON, with the arrays among them apart.
+"""Python values as JSON values and arrays.
 
 Nothing is pickled: reading a file never runs code.
 """
@@ -7,28 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from kerasched.training.generators import kind_named
-from kerasched.training.generators import kind_of
+from kerasched.resuming.generators import kind_named
+from kerasched.resuming.generators import kind_of
 
 Arrays = dict[str, np.ndarray]
 
 
-def gives_state(owner: Any) -> bool:
+def has_state_methods(owner: Any) -> bool:
     """Return whether an object has `get_state()` and `set_state(state)`.
 
-    Their state is a value that `encode` takes.
+    The state must be a value that `encode` accepts.
     """
     return hasattr(owner, "get_state") and hasattr(owner, "set_state")
 
 
 def encode(value: Any, arrays: Arrays, name: str) -> Any:
-    """Return a value as one of JSON, and add its arrays to `arrays`.
+    """Return a value as a JSON value, and add its arrays to `arrays`.
 
     Args:
         value: None, a number, a string, an array, a generator of random numbers of
             Python, NumPy, Keras or torch, or a list, tuple or dict of such.
-        arrays: gets each array, under a name that begins with `name`.
-        name: where the value belongs.
+        arrays: receives each array, under a name that begins with `name`.
+        name: the name of the value.
 
     Raises:
         TypeError: the value is of another kind.

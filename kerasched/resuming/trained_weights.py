@@ -1,8 +1,8 @@
-"""Which weights of a model the optimizer in a `.keras` file was built for.
+"""The weights that the optimizer in a `.keras` file was built on.
 
-The file keeps an optimizer's variables by numbers. Which weights they belong to follows
-from the layers that were trainable, and those are in the model's config. Keras restores
-weights by their places, not by their paths, and so does this.
+The file numbers an optimizer's variables. The weights that they belong to follow from
+the layers that were trainable, which the model's config says. Like Keras this matches
+weights by order, not by path.
 """
 
 import copy
@@ -11,8 +11,8 @@ from typing import Any
 
 import keras
 
-from kerasched.training.random_states import random_states
-from kerasched.training.random_states import set_random_states
+from kerasched.resuming.random_states import random_states
+from kerasched.resuming.random_states import set_random_states
 
 
 def trained_weights(model: keras.Model, config: Any) -> list[Any] | None:
@@ -23,8 +23,8 @@ def trained_weights(model: keras.Model, config: Any) -> list[Any] | None:
         config: the config of a saved model, as Keras writes it.
 
     Returns:
-        The weights in the order of the saved model, None where the config does not
-        tell: its model cannot be made, or has other weights.
+        The weights in the order of the saved model, None if its model cannot be created
+        or has other weights.
     """
     then, now = list(_flags(config)), list(_flags(_config_of(model)))
     if then == now or all([*then, *now]):
@@ -50,7 +50,7 @@ def _config_of(model: keras.Model) -> Any:
 
 
 def _flags(config: Any) -> Iterator[Any]:
-    """Return what a config says of being trainable, from its beginning to its end."""
+    """Yield all values of `trainable` in a config, in order."""
     if isinstance(config, dict):
         for key, value in config.items():
             if key == "trainable":
@@ -63,16 +63,16 @@ def _flags(config: Any) -> Iterator[Any]:
 
 
 def _model_from(config: Any) -> Any:
-    """Return a model as the config describes it, None where that cannot be.
+    """Create a model from its config, None if that is not possible.
 
-    Its weights draw random numbers, which is undone, and need no accelerator.
+    It is created on the CPU, and the random numbers drawn for its weights are undone.
     """
     config = {k: v for k, v in copy.deepcopy(config).items() if k != "compile_config"}
     before = random_states()
     try:
         with keras.device("cpu"):
             original = keras.saving.deserialize_keras_object(config)
-    except Exception:  # Code of the user's layers may raise anything.
+    except Exception:  # Custom layers may raise anything.
         return None
     finally:
         set_random_states(before)

@@ -1,4 +1,4 @@
-"""A model that may be trained for a while and is then as it was, whatever happens."""
+"""Restoring a model after it was trained for a while, however that ends."""
 
 import contextlib
 import signal
@@ -7,42 +7,41 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
 
-from kerasched.training.held import every_variable
-from kerasched.training.held import held_by
-from kerasched.training.host import copy_of
-from kerasched.training.leaves import held_rate_of
 from kerasched.training.leaves import leaves
+from kerasched.training.leaves import rate_of
+from kerasched.training.model_contents import contents_of
+from kerasched.training.model_contents import every_variable
+from kerasched.training.variables import Snapshot
 
 
 @contextlib.contextmanager
-def untouched(model: keras.Model) -> Iterator[None]:
-    """Put a model back to what it is now, however the block ends.
+def restored_after(model: keras.Model) -> Iterator[None]:
+    """Restore a model after the block, also if it raises.
 
-    Its variables, those of its optimizers and metrics, the optimizers' rates and the
-    compiled step. An interrupt by Ctrl-C waits until all is back.
+    This restores its variables, those of its optimizers and metrics, the optimizers'
+    rates and the compiled step. Ctrl-C is delayed until everything is restored.
 
     Args:
         model: a compiled model that is built, as are the optimizers that train it.
     """
     stack = contextlib.ExitStack()
-    # What comes last here is put back first: values go into the variables that the
-    # optimizer had, and no state that JAX keeps apart replaces them afterwards.
-    stack.callback(_assign, _copies(model))
+    # The last callback runs first: values are assigned once the optimizer has its own
+    # variables again, and JAX holds no separate state that would overwrite them.
+    stack.callback(Snapshot(every_variable(model)).restore)
     _keep_unbuilt(model, stack)
     stack.callback(model.reset_metrics)
     stack.callback(setattr, model, "train_function", model.train_function)
-    every = held_by(model).optimizers.values()
+    every = contents_of(model).optimizers.values()
     for optimizer in (leaf for one in every for leaf in leaves(one)):
-        held = held_rate_of(optimizer)
+        held = rate_of(optimizer)
         if not isinstance(held, keras.Variable):
             stack.callback(setattr, optimizer, "learning_rate", held)
     if keras.backend.backend() == "torch":
         _keep_torch_modules(model, stack)
     if keras.backend.backend() == "jax":
-        # Between two steps JAX's trainer holds the state here, and a next call of fit
-        # that is interrupted would take it for its own. fit itself ends like this.
+        # Between steps JAX's trainer has its state here, and an interrupted next fit
+        # would use it. `fit` ends by setting None too.
         stack.callback(setattr, model, "_jax_state", None)
     try:
         yield
@@ -52,19 +51,19 @@ def untouched(model: keras.Model) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def back_after_an_error(model: keras.Model | None) -> Iterator[None]:
-    """Put the variables of a model, if there is one, back if the block raises."""
-    copies = [] if model is None else _copies(model)
+def restored_on_error(model: keras.Model | None) -> Iterator[None]:
+    """Restore the variables of a model, if there is one, if the block raises."""
+    before = Snapshot([] if model is None else every_variable(model))
     try:
         yield
     except BaseException:
-        _assign(copies)
+        before.restore()
         raise
 
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let an interrupt by Ctrl-C wait for the end of the block."""
+    """Delay Ctrl-C until the end of the block."""
     before = signal.getsignal(signal.SIGINT)
     in_main = threading.current_thread() is threading.main_thread()
     if not in_main or not callable(before):
@@ -80,21 +79,11 @@ def uninterrupted() -> Iterator[None]:
             before(*waiting[0])
 
 
-def _copies(model: keras.Model) -> list[tuple[Any, np.ndarray]]:
-    """Return each variable with its value, in the host's memory."""
-    return [(variable, copy_of(variable)) for variable in every_variable(model)]
-
-
-def _assign(copies: list[tuple[Any, np.ndarray]]) -> None:
-    for variable, value in copies:
-        variable.assign(value)
-
-
 def _keep_unbuilt(model: Any, stack: contextlib.ExitStack) -> None:
-    """Let what the first call of fit builds be built by it.
+    """Leave it to the first `fit` to build metrics and loss.
 
-    It looks at a batch for it, and so draws an order of the data once more. What is
-    compiled of the metrics and the loss has no public name.
+    It draws a batch for this, which changes the order of the data. The compiled metrics
+    and loss have no public name.
     """
     metrics = getattr(model, "_compile_metrics", None)
     loss = getattr(model, "_compile_loss", None)
@@ -102,11 +91,11 @@ def _keep_unbuilt(model: Any, stack: contextlib.ExitStack) -> None:
         if compiled is not None and not compiled.built:
             stack.callback(setattr, compiled, "built", False)
     if loss is not None and not loss.built:
-        stack.callback(loss.metrics.clear)  # Made anew as it is built.
+        stack.callback(loss.metrics.clear)  # Building creates them again.
 
 
 def _keep_torch_modules(model: Any, stack: contextlib.ExitStack) -> None:
-    """Keep what modules of torch have besides Keras's variables."""
+    """Restore the modes and buffers of torch modules."""
     for layer in _layers_in(model):
         for module in layer.modules():
             stack.callback(setattr, module, "training", module.training)
@@ -115,7 +104,7 @@ def _keep_torch_modules(model: Any, stack: contextlib.ExitStack) -> None:
 
 
 def _layers_in(layer: Any) -> Iterator[Any]:
-    """Return a layer and those of a model, which torch does not know as its modules."""
+    """Yield a layer and the layers of a model, which are not torch submodules."""
     yield layer
     for inner in getattr(layer, "layers", ()):
         yield from _layers_in(inner)

@@ -1,10 +1,10 @@
-"""The states of the random generators that a training draws from, to go back to.
+"""The states of the global random generators.
 
-Seeds of layers, as Dropout's, are variables of the model and no part of this.
+Seeds of layers such as Dropout are variables of the model and not included.
 
-Keras gives no public way to its global seed generator, nor TensorFlow to the one that
-gives seeds to its operations. Both are looked up here, where they are, and nowhere
-else; tests/training/test_random_states.py tells when they move.
+There is no public access to Keras's global seed generator, nor to the one from which
+TensorFlow draws the seeds of its operations. Both are looked up in this file only;
+tests/training/test_random_states.py fails when they move.
 """
 
 import base64
@@ -15,14 +15,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasched.training.generators import SEEDS
+from kerasched.resuming.generators import SEEDS
 
 
 def random_states() -> dict[str, Any]:
     """Return the states of all global generators, as JSON-native values.
 
     Those of `random`, `numpy.random`, Keras, torch if it is loaded, and TensorFlow if
-    it is the backend. None stands for a generator that was not used yet.
+    it is the backend. None for a generator that was not used yet.
     """
     version, numbers, gauss = random.getstate()
     return {
@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:
 
 
 class _KerasGenerator:
-    """The place of Keras's global seed generator, which is made at its first use."""
+    """Access to Keras's global seed generator, which is created at its first use."""
 
     def __init__(self) -> None:
         module = sys.modules[keras.random.SeedGenerator.__module__]
@@ -96,7 +96,7 @@ def _set_keras_state(state: list[int] | None) -> None:
 
 
 def _torch_states() -> list[str] | None:
-    """Return the states of the CPU's generator and of those of each GPU in use."""
+    """Return the states of the generators of the CPU and of each GPU in use."""
     torch = sys.modules.get("torch")
     if torch is None:
         return None
@@ -121,9 +121,9 @@ def _set_torch_states(states: list[str] | None) -> None:
 
 
 def _context() -> Any:
-    """Return the place of what TensorFlow draws the seeds of operations from.
+    """Return TensorFlow's context, which draws the seeds of operations.
 
-    Its `_rng` is there after a set_seed, and is a random.Random.
+    After set_seed its `_rng` is a random.Random.
     """
     module = sys.modules.get("tensorflow.python.eager.context")
     return module.context() if hasattr(module, "context") else None

@@ -1,7 +1,7 @@
-"""What changes with a value, whatever it holds, to tell whether it was changed.
+"""A digest of any value, to detect whether it has changed.
 
-A value is walked through by pickling it, which is never read again. What cannot be
-pickled is one thing among others: the rest of the value counts all the same.
+The value is pickled into a hash; the pickle is never read. Parts that cannot be pickled
+count by their class only.
 """
 
 import copyreg
@@ -15,26 +15,25 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from kerasched.training.generators import kind_of
-from kerasched.training.host import copy_of
+from kerasched.resuming.generators import kind_of
+from kerasched.training.variables import copy_of
 
-# Of an array above this size only as many bytes are looked at, evenly spread.
+# Of a larger array only as many bytes are hashed, evenly spaced.
 LOOKED_AT = 2**22
 
-# A function or class is what its name says, whatever it refers to.
+# Identified by name, whatever they refer to.
 NAMED = (type, types.FunctionType, types.ModuleType)
 
-# What these hold belongs to threads and processes, and changes whenever they work.
+# Objects of these modules belong to threads and processes, and change all the time.
 MACHINERY = {"asyncio", "concurrent", "multiprocessing", "queue", "threading"}
 
 
 class Digest(NamedTuple):
-    """What is seen of a value.
+    """The digest of a value.
 
     Attributes:
-        seen: a text that changes with the value, None for one that cannot be walked
-            through.
-        holds_iterator: whether an iterator is in it that cannot be looked into.
+        seen: a hash of the value, None if it cannot be computed.
+        holds_iterator: whether the value contains an iterator, whose state is unknown.
     """
 
     seen: str | None
@@ -42,33 +41,33 @@ class Digest(NamedTuple):
 
 
 def digest_of(value: Any, owner: Any = None) -> Digest:
-    """Return what is seen of a value.
+    """Return the digest of a value.
 
     Args:
         value: any value.
-        owner: an object that is not looked into where the value refers to it.
+        owner: an object that counts by its class where the value refers to it.
     """
     seen = hashlib.blake2b(digest_size=16)
     large: list[pickle.PickleBuffer] = []
-    walk = _Walk(types.SimpleNamespace(write=seen.update), large, owner)
+    walk = _HashingPickler(types.SimpleNamespace(write=seen.update), large, owner)
     try:
         walk.dump(value)
         for buffer in large:
             seen.update(_spread(np.frombuffer(buffer.raw(), np.uint8)))
-    except Exception:  # Too deep, or whatever the user's classes raise.
+    except Exception:  # Too deep, or an error of a custom class.
         return Digest(None, walk.holds_iterator)
     return Digest(seen.hexdigest(), walk.holds_iterator)
 
 
 def content_of(value: Any) -> Any:
-    """Return a value, or in the place of a layer what it holds."""
+    """Return a value, or the values of the variables of a layer."""
     if isinstance(value, keras.layers.Layer):
         return [copy_of(variable) for variable in value.variables]
     return value
 
 
-class _Walk(pickle.Pickler):
-    """Goes through a value, past what cannot be pickled."""
+class _HashingPickler(pickle.Pickler):
+    """Pickles a value, replacing parts that cannot be pickled."""
 
     def __init__(self, file: Any, large: list[pickle.PickleBuffer], owner: Any) -> None:
         super().__init__(file, protocol=5, buffer_callback=large.append)
@@ -76,7 +75,7 @@ class _Walk(pickle.Pickler):
         self._reductions: dict[type, Callable[[Any], Any]] = {}
 
     def reducer_override(self, value: Any) -> Any:
-        """Pickle's hook: return what stands for a value that is none of Python's."""
+        """Pickle's hook: return the reduction of an object."""
         if value is _stand_in:
             return NotImplemented
         if value is self._owner:
@@ -86,15 +85,15 @@ class _Walk(pickle.Pickler):
             self._reductions[kind] = _reduction_of(value)
         try:
             reduced = self._reductions[kind](value)
-        except Exception:  # Whatever the user's classes raise.
+        except Exception:  # An error of a custom class.
             self.holds_iterator |= hasattr(value, "__next__")
             return _by_kind(value)
-        # A text is the name of something global, which need not be found again.
+        # A string is the name of a global, which is never looked up.
         return (_stand_in, (reduced,)) if isinstance(reduced, str) else reduced
 
 
 def _reduction_of(value: Any) -> Callable[[Any], Any]:
-    """Return what makes a value, and all others of its class, simpler ones."""
+    """Return a function that reduces a value and all others of its class."""
     kind, random = type(value), kind_of(value)
     if random is not None:
         return lambda generator: (_stand_in, (random.name, random.get(generator)))
@@ -108,7 +107,7 @@ def _reduction_of(value: Any) -> Callable[[Any], Any]:
 
 
 def _stand_in(*parts: Any) -> None:
-    """Stand for what would make a value of its parts again."""
+    """The constructor in reductions, which is never called."""
 
 
 def _by_kind(value: Any) -> Any:

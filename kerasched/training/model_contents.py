@@ -1,9 +1,9 @@
-"""All that a model holds: its optimizers, and variables that Keras does not list.
+"""The contents of a model: its optimizers, and variables that Keras does not list.
 
-A model whose `train_step` is its own may have optimizers of its own, as Keras's example
-of a GAN has, beside or instead of `model.optimizer`. What is held is found by one walk
-through attributes, lists, tuples and dicts, and is known by its attribute path, as
-"a_opt", "nets/generator/opt" or "optimizers/0"; `model.optimizer` is "optimizer".
+A model with a custom `train_step` may have its own optimizers, as Keras's GAN example,
+besides or instead of `model.optimizer`. The contents are found by a search through
+attributes, lists, tuples and dicts, and named by attribute path, such as "a_opt",
+"nets/generator/opt" or "optimizers/0"; `model.optimizer` is "optimizer".
 """
 
 import dataclasses
@@ -24,32 +24,32 @@ from kerasched.training.leaves import variable_of
 
 COMPILED = "optimizer"
 
-# What a model has of itself twice, or of what compile makes, which fit resets.
+# Attributes that repeat others, or that `compile` creates and `fit` resets.
 _LISTED = {
     *("_tracker", "_metrics", "_trainable_variables", "_non_trainable_variables"),
     *("_seed_generators", "_compile_metrics", "_compile_loss", "_loss_tracker"),
     *("_jax_state", "_torch_params"),
 }
-# Where a layer is found if no attribute has it.
+# Attributes to search last, for layers that no other attribute has.
 _LAST = ("_functional", "_layers", "_operations")
 _TORCH_MODULES = "_modules"
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), np.ndarray, np.generic)
 _FRAMEWORKS = {"tensorflow", "torch", "jax", "jaxlib", "numpy", "keras", "kerasched"}
-_NOT_HELD = (keras.callbacks.Callback, keras.utils.PyDataset, type)
-# What a model overrides whose own step may apply other optimizers.
+_NOT_SEARCHED = (keras.callbacks.Callback, keras.utils.PyDataset, type)
+# The methods that a model with other optimizers overrides.
 _OWN_STEP = ("train_step", "make_train_function")
 
 
 @dataclasses.dataclass(frozen=True)
-class Held:
-    """What a model holds, by attribute paths.
+class ModelContents:
+    """The contents of a model by attribute path.
 
     Attributes:
-        optimizers: the optimizers, `model.optimizer` first; those inside another one
-            are a part of it.
-        metrics: the metrics, but for those that `compile` makes.
-        variables: the variables that are none of the above's and that
-            `model.variables` does not have.
+        optimizers: the optimizers, `model.optimizer` first, without those inside
+            others.
+        metrics: the metrics, without those that `compile` creates.
+        variables: the variables of neither of these that `model.variables` does not
+            have.
     """
 
     optimizers: dict[str, Any]
@@ -57,8 +57,8 @@ class Held:
     variables: dict[str, Any]
 
 
-def held_by(model: Any) -> Held:
-    """Return what a model holds, at whatever depth."""
+def contents_of(model: Any) -> ModelContents:
+    """Return the contents of a model, at any depth."""
     found = dict(_walk(model))
     optimizers = _of(keras.optimizers.Optimizer, found)
     inner = {id(one) for each in optimizers.values() for one in _inside(each)}
@@ -69,12 +69,12 @@ def held_by(model: Any) -> Held:
     listed = {id(v) for v in (*known, *model.variables, *model.metrics_variables)}
     variables = _of(keras.Variable, found)
     loose = {n: v for n, v in variables.items() if id(v) not in listed}
-    return Held(optimizers, metrics, loose)
+    return ModelContents(optimizers, metrics, loose)
 
 
 def every_variable(model: Any) -> list[Any]:
-    """Return all variables of a model and of all that it holds, each once."""
-    held = held_by(model)
+    """Return all variables of a model and its contents, each once."""
+    held = contents_of(model)
     owners = [*held.optimizers.values(), *held.metrics.values()]
     every = [*model.variables, *model.metrics_variables, *held.variables.values()]
     every += [variable for owner in owners for variable in owner.variables]
@@ -82,17 +82,16 @@ def every_variable(model: Any) -> list[Any]:
 
 
 def training_optimizers(model: Any) -> dict[str, Any]:
-    """Return the optimizers that train a model, by attribute paths.
+    """Return the optimizers that train a model, by attribute path.
 
-    Keras's own step applies `model.optimizer` alone. A step of the model's own may
-    apply any that is held, but for the RMSprop that `compile` makes where no optimizer
-    is given, as long as it has done no step.
+    Keras's own step applies `model.optimizer` only. A custom step may apply any of the
+    model's optimizers, except an unused RMSprop that `compile` created by default.
     """
     if not _has_own_step(model):
         optimizer = getattr(model, COMPILED, None)
         return {} if optimizer is None else {COMPILED: optimizer}
-    every = held_by(model).optimizers
-    used = {n: one for n, one in every.items() if not _is_left_over(n, one)}
+    every = contents_of(model).optimizers
+    used = {n: one for n, one in every.items() if not _is_unused_default(n, one)}
     return used or every
 
 
@@ -101,8 +100,8 @@ def training_optimizer(model: Any, owner: str, fix: str = "") -> tuple[str, Any]
 
     Args:
         model: the model.
-        owner: the class or function in whose name errors are raised.
-        fix: what to do where there are several, if it is not set_schedule.
+        owner: the class or function that error messages name.
+        fix: the hint if there are several, by default to call set_schedule.
 
     Raises:
         ValueError: there are several, or none.
@@ -140,8 +139,8 @@ def _has_own_step(model: Any) -> bool:
     )
 
 
-def _is_left_over(name: str, optimizer: Any) -> bool:
-    """Return whether an optimizer is what `compile` makes by default, and is unused."""
+def _is_unused_default(name: str, optimizer: Any) -> bool:
+    """Return whether it is the default optimizer of `compile`, and is unused."""
     if name.rpartition("/")[2] != COMPILED:
         return False
     (leaf, *others) = leaves(optimizer)
@@ -172,7 +171,7 @@ def _of(kind: type, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _walk(model: Any) -> Iterator[tuple[str, Any]]:
-    """Give each optimizer, metric and variable once, by the shortest path to it."""
+    """Yield each optimizer, metric and variable once, with the shortest path to it."""
     ends = (keras.optimizers.Optimizer, keras.metrics.Metric, keras.Variable)
     waiting, seen = deque([("", model)]), {id(model)}
     if getattr(model, COMPILED, None) is not None:
@@ -195,15 +194,15 @@ def _walk(model: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _children(owner: Any) -> Iterator[tuple[str, Any]]:
-    """Give what an object holds directly, with the last part of its path."""
+    """Yield the direct contents of an object, with the last part of their path."""
     if isinstance(owner, dict):
-        # It may be large, as a vocabulary is: its keys are not all made names of.
+        # A dict may be large, such as a vocabulary: convert only the keys needed.
         pairs = [(key, v) for key, v in owner.items() if not isinstance(v, _PLAIN)]
-        # A colon parts owners and names in the files of BackupAndRestore.
+        # A colon separates owners and names in the files of BackupAndRestore.
         yield from ((str(key).replace(":", "."), value) for key, value in pairs)
     elif isinstance(owner, (list, tuple)):
         yield from ((str(place), value) for place, value in enumerate(list(owner)))
-    elif _is_looked_into(owner):
+    elif _is_searched(owner):
         names = {**vars(owner), **vars(owner).get(_TORCH_MODULES, {})}
         last = [name for name in _LAST if name in names]
         for name in [n for n in names if n not in _LAST] + last:
@@ -211,11 +210,11 @@ def _children(owner: Any) -> Iterator[tuple[str, Any]]:
                 yield name.removeprefix("_") if name in _LAST else name, names[name]
 
 
-def _is_looked_into(owner: Any) -> bool:
-    """Return whether an object's attributes are the model's, and no framework's own."""
+def _is_searched(owner: Any) -> bool:
+    """Return whether to search the attributes of an object."""
     if isinstance(owner, (keras.Layer, keras.Loss)):
         return True
-    if isinstance(owner, _NOT_HELD) or not hasattr(owner, "__dict__"):
+    if isinstance(owner, _NOT_SEARCHED) or not hasattr(owner, "__dict__"):
         return False
     package = type(owner).__module__.partition(".")[0]
     return package == "types" or not (

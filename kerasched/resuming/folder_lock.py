@@ -1,17 +1,16 @@
-"""The lock of a folder: one run at a time writes to it.
+"""The lock of a folder: only one run at a time writes to it.
 
-The operating system holds the lock, on an open file, for as long as the process lives
-and the file is open. So a process that is killed leaves no lock behind; it may leave
-the file, which the next run takes over.
+The operating system locks an open file for as long as the process lives and the file is
+open. So a killed process leaves no lock behind; it may leave the file, which the next
+run reuses.
 
-- The file is unlinked while it is locked. Whoever locks a file looks whether it is
+- The file is unlinked while it is locked. After locking a file, a run checks that it is
   still the one in the folder, and otherwise tries again with the new one.
-- A forked process closes what it has inherited, or it would hold the lock for as long
-  as it lives.
-- Two runs in one process are known by a list of what the process holds, as threads of
-  one process may share a lock on some systems.
-- On NFS the lock holds between machines as far as the server keeps locks. On a file
-  system without locks a warning says that runs in other processes are not noticed.
+- A forked process closes the files that it inherits, or it would keep the lock.
+- The process has a list of its own locks, as on some systems threads of one process
+  can lock the same file.
+- On NFS the lock works between machines if the server supports locks. On a file system
+  without locks a warning says that runs in other processes are not detected.
 """
 
 import contextlib
@@ -20,42 +19,35 @@ import os
 import socket
 import threading
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 NAME = "run.lock"
 BUSY = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
 WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-# Other runs may begin and end in between so many times.
+# Other runs may begin and end meanwhile.
 ATTEMPTS = 100
-# Windows locks bytes, which nobody else can read then: one behind the text.
+# Windows locks bytes, which other processes cannot read: use one after the text.
 BYTE = 4096
 
 _held: set["FolderLock"] = set()
-# Reentrant, as garbage may be collected, and so a lock released, at any line here.
+# Reentrant, as a garbage collection at any line here may release a lock.
 _guard = threading.RLock()
 
 
 class FolderHeldError(Exception):
-    """Another run holds the folder. The text says which."""
+    """Another run holds the lock. The message says which."""
 
 
 class FolderLock:
-    """The right to write to a folder, which one run holds at a time.
-
-    A copy, also one by pickle, holds nothing.
+    """The lock of a folder. A copy, also by pickle, is not locked.
 
     Args:
-        folder: the folder, made if it is not there.
-        in_use: returns whether the run is still going. It is asked where another run
-            of the same process wants the folder.
+        folder: the folder, created if it does not exist.
     """
 
-    def __init__(
-        self, folder: str | Path, in_use: Callable[[], bool] = lambda: True
-    ) -> None:
-        self.folder, self._in_use = Path(folder), in_use
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
         self._handle: int | None = None
         self._made_folder = False
 
@@ -63,28 +55,26 @@ class FolderLock:
         return type(self), (self.folder,)
 
     def acquire(self) -> None:
-        """Take the folder.
+        """Lock the folder.
 
         Raises:
-            FolderHeldError: another run holds it.
-            OSError: the folder cannot be made or written to.
+            FolderHeldError: another run has locked it.
+            OSError: the folder cannot be created or written to.
         """
         with _guard:
             place = os.path.realpath(self.folder)
-            for other in [one for one in _held if one._place == place]:
-                if other._in_use():
-                    raise FolderHeldError("this process")
-                other.release()
+            if any(other._place == place for other in _held):
+                raise FolderHeldError("this process")
             self._made_folder = not self.folder.exists()
             self._handle, self._place = self._locked_file(), place
             _held.add(self)
 
     def release(self, delete_folder: bool = False) -> None:
-        """Give the folder back if it is held.
+        """Unlock the folder if it is locked.
 
         Args:
-            delete_folder: whether to remove a folder in which nothing is left. One that
-                `acquire` made is removed then in any case.
+            delete_folder: whether to remove the folder if it is empty. An empty folder
+                that `acquire` created is always removed.
         """
         with _guard:
             handle, self._handle = self._handle, None
@@ -143,7 +133,7 @@ if os.name == "nt":
 
     def _close_and_remove(handle: int, path: Path) -> None:
         os.close(handle)
-        path.unlink()  # Fails where another run has opened the file.
+        path.unlink()  # Fails if another run has opened the file.
 
 else:
     import fcntl
@@ -177,7 +167,7 @@ def _text_in(handle: int) -> str:
 
 
 def _forget_all() -> None:
-    """Close, in a forked process, what its parent holds."""
+    """Close the parent's files in a forked process."""
     global _guard
     _guard = threading.RLock()
     for lock in _held:

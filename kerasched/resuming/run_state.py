@@ -1,4 +1,4 @@
-"""All that the rest of a run depends on, to save it and to go back to it."""
+"""The whole state of a run: everything that its remaining epochs depend on."""
 
 import time
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from typing import Any
 
 import keras
 
-from kerasched.callbacks.callback_states import set_states
-from kerasched.callbacks.callback_states import states_of
-from kerasched.callbacks.data_state import DataState
-from kerasched.callbacks.fit_call import FitCall
-from kerasched.training.encoding import Arrays
-from kerasched.training.model_state import OWNERS
-from kerasched.training.model_state import arrays_of
-from kerasched.training.model_state import built_on
-from kerasched.training.model_state import set_arrays
-from kerasched.training.random_states import random_states
-from kerasched.training.random_states import set_random_states
+from kerasched.resuming.callback_states import set_states
+from kerasched.resuming.callback_states import states_of
+from kerasched.resuming.data_state import DataState
+from kerasched.resuming.encoding import Arrays
+from kerasched.resuming.model_state import OWNERS
+from kerasched.resuming.model_state import arrays_of
+from kerasched.resuming.model_state import built_on
+from kerasched.resuming.model_state import set_arrays
+from kerasched.resuming.random_states import random_states
+from kerasched.resuming.random_states import set_random_states
+from kerasched.training.fit_call import FitCall
 
 START = "start:"
 
@@ -25,12 +25,13 @@ START = "start:"
 class RunState:
     """The state of a run: model, optimizer, generators, data and callbacks.
 
-    An epoch of `steps_per_epoch` may begin within the data. The place is found again
-    by drawing the batches since their beginning, so that what those depend on is kept.
+    With `steps_per_epoch` an epoch may begin within the data. The position is restored
+    by drawing the batches since the start of the data again, so the state at that start
+    is saved too.
 
     Args:
-        fit: the call that trains.
-        callbacks: those whose states belong to it.
+        fit: the call of `fit`.
+        callbacks: the callbacks whose states are saved.
     """
 
     def __init__(self, fit: FitCall, callbacks: Sequence[Any]) -> None:
@@ -39,20 +40,20 @@ class RunState:
         self._start: tuple[dict[str, Any], Arrays] = ({}, {})
         self._since_start = 0
 
-    def doubts(self) -> list[str]:
-        """Return why the run may not go on exactly, nothing for no reason."""
-        return [doubt for data in self._data if (doubt := data.doubt())]
+    def inexact_reasons(self) -> list[str]:
+        """Return the reasons why resuming may not be exact."""
+        return [why for data in self._data if (why := data.inexact_reason())]
 
     def begin(self) -> None:
-        """Note where the data begin, before the first epoch of a new run."""
-        if self._fit.goes_on_within_data:
+        """Record the start of the data, before the first epoch of a new run."""
+        if self._fit.continues_within_data:
             self._fit.open_data()
-        self._start = self._here()
+        self._start = self._position()
 
     def get(self) -> tuple[dict[str, Any], Arrays]:
-        """Return the state after an epoch: values of JSON, and arrays by names."""
+        """Return the state after an epoch: JSON values, and arrays by name."""
         self._since_start += 1
-        here, arrays = self._here()
+        here, arrays = self._position()
         if self._fit.at_start_of_data():
             self._start, self._since_start = (here, dict(arrays)), 0
         start, start_arrays = self._start
@@ -69,67 +70,67 @@ class RunState:
         }, arrays
 
     def set_model(self, state: dict[str, Any], arrays: Arrays) -> None:
-        """Bring back the variables.
+        """Restore the variables.
 
         Raises:
-            ValueError: the model has others.
+            ValueError: the model has other variables.
         """
-        # A file of an earlier version does not tell what optimizers are built on.
-        set_arrays(self._model, _beginning(OWNERS, arrays), state.get("built_on"))
+        # Files of earlier versions do not say which variables optimizers were built on.
+        set_arrays(self._model, _starting_with(OWNERS, arrays), state.get("built_on"))
 
     def set_callbacks(self, state: dict[str, Any], arrays: Arrays) -> list[str]:
-        """Bring back the callbacks, and return the names of those that are gone."""
+        """Restore the callbacks, and return the names of those that are missing."""
         return set_states(self._callbacks, state["callbacks"], arrays)
 
     def set_data(self, state: dict[str, Any], arrays: Arrays) -> None:
-        """Bring back data and generators, last of all, as others may draw."""
-        starts = _beginning(START, arrays)
+        """Restore data and generators, last of all, as the rest may draw numbers."""
+        starts = _starting_with(START, arrays)
         starts = {name.removeprefix(START): a for name, a in starts.items()}
         self._start, self._since_start = (state["start"], starts), state["since_start"]
-        if self._fit.goes_on_within_data:
+        if self._fit.continues_within_data:
             self._fit.open_data()
-            self._go_to(state["start"], starts)
-            for _ in _shown(range(self._since_start)):
+            self._restore_position(state["start"], starts)
+            for _ in _with_progress(range(self._since_start)):
                 self._fit.skip_epoch()
-        self._go_to(state, arrays)
+        self._restore_position(state, arrays)
 
     def has_other_data(self, state: dict[str, Any]) -> bool:
-        """Return whether the arrays are others than those of the saved run."""
+        """Return whether the arrays differ from those of the saved run."""
         return state["fingerprints"] != [data.fingerprint for data in self._data]
 
-    def _here(self) -> tuple[dict[str, Any], Arrays]:
-        """Return what the next batches depend on."""
+    def _position(self) -> tuple[dict[str, Any], Arrays]:
+        """Return the states that the next batches depend on."""
         arrays: Arrays = {}
         states = [data.get(arrays, f"data:{i}") for i, data in enumerate(self._data)]
         return {"random": random_states(), "data": states}, arrays
 
-    def _go_to(self, state: dict[str, Any], arrays: Arrays) -> None:
+    def _restore_position(self, state: dict[str, Any], arrays: Arrays) -> None:
         for data, one in zip(self._data, state["data"], strict=False):
             data.set(one, arrays)
         set_random_states(state["random"])
 
 
 def _data_of(fit: FitCall) -> list[DataState]:
-    """Return the data of training and of validation, which may have a state too.
+    """Return the state of the training data, and of the validation data if any.
 
     Each validation begins at the start of its data, also with `validation_steps`.
     """
-    others = (fit.argument("y"), fit.argument("sample_weight"))
-    shuffle, goes_on = fit.argument("shuffle", True), fit.goes_on_within_data
-    training = DataState(fit.argument("x"), others, shuffle, goes_on)
-    validation = fit.argument("validation_data")
+    x, *others = fit.data()
+    shuffle, continues = fit.argument("shuffle", True), fit.continues_within_data
+    training = DataState(x, tuple(others), shuffle, continues)
+    validation = fit.validation_data()
     if validation is None:
         return [training]
     x, *others = keras.utils.unpack_x_y_sample_weight(validation)
     return [training, DataState(x, tuple(others), False, role=" (validation data)")]
 
 
-def _beginning(start: str | tuple[str, ...], arrays: Arrays) -> Arrays:
+def _starting_with(start: str | tuple[str, ...], arrays: Arrays) -> Arrays:
     return {name: a for name, a in arrays.items() if name.startswith(start)}
 
 
-def _shown(epochs: range) -> Iterator[int]:
-    """Go through epochs whose data are skipped, with a bar once it takes a while."""
+def _with_progress(epochs: range) -> Iterator[int]:
+    """Yield epochs to skip, with a progress bar after two seconds."""
     began, bar = time.monotonic(), None
     for epoch in epochs:
         yield epoch

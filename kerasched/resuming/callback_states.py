@@ -1,8 +1,8 @@
-"""What the callbacks of a run keep from one epoch to the next.
+"""The states of callbacks.
 
-A callback that keeps something has `get_state()` and `set_state(state)`, for values of
-JSON, and `get_arrays()` and `set_arrays(arrays)` if it keeps arrays too. Those of Keras
-have none of them, and are known by the attributes below.
+A callback with state has `get_state()` and `set_state(state)`, for values of JSON, and
+`get_arrays()` and `set_arrays(arrays)` if it keeps arrays too. Keras's callbacks have
+none of these methods; the attributes below are their states.
 """
 
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from typing import Any
 
 import keras
 
-from kerasched.training.encoding import decode
-from kerasched.training.encoding import encode
-from kerasched.training.encoding import gives_state
+from kerasched.resuming.encoding import decode
+from kerasched.resuming.encoding import encode
+from kerasched.resuming.encoding import has_state_methods
 
-# The private ones have no other way; a test tells when Keras changes them.
+# Some have no public name; a test fails when Keras changes them.
 ATTRIBUTES: dict[type, tuple[str, ...]] = {
     keras.callbacks.History: ("epoch", "history"),
     keras.callbacks.EarlyStopping: (
@@ -30,7 +30,7 @@ ATTRIBUTES: dict[type, tuple[str, ...]] = {
 
 
 def states_of(callbacks: Sequence[Any], arrays: dict[str, Any]) -> dict[str, Any]:
-    """Return the states by names, and add what is an array to `arrays`."""
+    """Return the states by name, and add their arrays to `arrays`."""
     return {
         name: encode(_get(callback), arrays, f"callback:{name}")
         for name, callback in _stateful(callbacks)
@@ -40,10 +40,10 @@ def states_of(callbacks: Sequence[Any], arrays: dict[str, Any]) -> dict[str, Any
 def set_states(
     callbacks: Sequence[Any], states: dict[str, Any], arrays: dict[str, Any]
 ) -> list[str]:
-    """Give the callbacks what `states_of` returned.
+    """Restore the states that `states_of` returned.
 
-    A callback that is new starts as it is. The names of those that are no longer there
-    are returned.
+    New callbacks are left as they are. The names of callbacks that are missing are
+    returned.
     """
     named = dict(_stateful(callbacks))
     for name, state in states.items():
@@ -53,13 +53,13 @@ def set_states(
 
 
 def _stateful(callbacks: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    """Return callbacks with a state, by class and number within the class.
+    """Yield callbacks that have a state, named by class and number within the class.
 
-    The place in the list may change from run to run.
+    The position in the list may change from run to run.
     """
     seen: dict[str, int] = {}
     for callback in callbacks:
-        if gives_state(callback) or _attributes(callback):
+        if has_state_methods(callback) or _attributes(callback):
             kind = type(callback).__name__
             number = seen[kind] = seen.get(kind, 0) + 1
             yield kind if number == 1 else f"{kind}#{number}", callback
@@ -71,7 +71,7 @@ def _attributes(callback: Any) -> tuple[str, ...]:
 
 
 def _get(callback: Any) -> dict[str, Any]:
-    if not gives_state(callback):
+    if not has_state_methods(callback):
         names = _attributes(callback)
         return {name: getattr(callback, name) for name in names}
     state = {"state": callback.get_state()}
@@ -81,7 +81,7 @@ def _get(callback: Any) -> dict[str, Any]:
 
 
 def _set(callback: Any, state: dict[str, Any]) -> None:
-    if not gives_state(callback):
+    if not has_state_methods(callback):
         for name, value in state.items():
             setattr(callback, name, value)
         return

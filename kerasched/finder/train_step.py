@@ -1,7 +1,7 @@
-"""A model's step given what `fit` gives it.
+"""A train_step called by `train_on_batch` with data in the form of `fit`.
 
-`train_on_batch` gives it three parts, of which some may be None, and on torch arrays.
-A step of the model's own may be written for what `fit` gives: `x, y = data`.
+`train_on_batch` passes a tuple of three, with None for missing ones, and arrays on
+torch. A custom train_step may rely on the form of `fit`: `x, y = data`.
 """
 
 import contextlib
@@ -15,12 +15,12 @@ STEP = "train_step"
 
 @contextlib.contextmanager
 def step_as_in_fit(model: keras.Model, form: type | None, parts: int) -> Iterator[None]:
-    """Let a model's step have its data as in `fit`, for steps that are compiled within.
+    """Pass data to a model's train_step as `fit` does, if compiled within the block.
 
     Args:
         model: the model.
-        form: the class of what `fit` would give, None for inputs alone.
-        parts: how many parts it has.
+        form: the class of the data in `fit`, None for inputs alone.
+        parts: the number of inputs, targets and weights.
     """
     step, own = getattr(model, STEP), STEP in vars(model)
 
@@ -43,7 +43,7 @@ def _packed(data: Any, form: type | None, parts: int) -> Any:
 
 
 def _tensor(value: Any) -> Any:
-    """Return a value as fit gives it: a tensor, but on JAX an array."""
+    """Return a value as `fit` passes it: a tensor, but on JAX an array."""
     arrays = keras.backend.backend() == "jax"
     if value is None or arrays or keras.ops.is_tensor(value):
         return value

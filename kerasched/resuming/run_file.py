@@ -1,8 +1,8 @@
-"""Files that hold a run: each is there whole, or is known not to be.
+"""The files of a run, in which damage is always detected.
 
-A file is a zip archive with `state.json` and one member for each array, uncompressed.
-Zip keeps a checksum of each member, so that a torn or changed file is noticed. A file
-is written under another name, brought to the disk, and then renamed.
+A file is an uncompressed zip archive with `state.json` and one member per array. Zip
+has a checksum of each member, so that a truncated or modified file is detected. A file
+is written under a temporary name, synced to the disk, and then renamed.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasched.training.encoding import Arrays
+from kerasched.resuming.encoding import Arrays
 
 STATE = "state.json"
 NAME = re.compile(r"epoch-(\d+)\.run")
@@ -23,11 +23,11 @@ UNFINISHED = ".part"
 
 
 class RunFiles:
-    """The last files of a run in a folder, by the number of epochs that are finished.
+    """The last files of a run in a folder, by the number of finished epochs.
 
     Args:
-        folder: the folder, which is made when the first file is written.
-        keep: how many files are kept, the newest ones.
+        folder: the folder, created when the first file is written.
+        keep: the number of newest files to keep.
     """
 
     def __init__(self, folder: str | Path, keep: int = 2) -> None:
@@ -40,11 +40,11 @@ class RunFiles:
         return sorted(named, key=_epoch, reverse=True)
 
     def write(self, epoch: int, state: dict[str, Any], arrays: Arrays) -> None:
-        """Write a file after `epoch` epochs, and remove those that are too old.
+        """Write a file after `epoch` epochs, and remove old ones.
 
         Raises:
-            OSError: the file cannot be written. Those before it stay, and nothing is
-                left of it.
+            OSError: the file cannot be written. Earlier files stay, and no partial
+                file is left.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"epoch-{epoch:06d}.run"
@@ -57,14 +57,14 @@ class RunFiles:
             unfinished.replace(path)
         except OSError:
             with contextlib.suppress(OSError):
-                unfinished.unlink()  # It may fill the disk.
+                unfinished.unlink()  # The disk may be full.
             raise
         _sync_folder(self.folder)
         for old in [other for other in self.all() if other != path][self.keep - 1 :]:
             old.unlink()
 
     def delete(self) -> None:
-        """Remove the files, not the folder, which its lock is in."""
+        """Remove the files, but not the folder, which contains the lock."""
         for path in [*self.all(), *self.folder.glob(f"epoch-*{UNFINISHED}")]:
             path.unlink()
 
@@ -75,7 +75,7 @@ def write(file: Any, state: dict[str, Any], arrays: Arrays) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for number, (name, array) in enumerate(arrays.items()):
             content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-            # What is all zeros, as room to work in, takes none.
+            # An array of zeros takes no space.
             member = f"arrays/{number}" if content.any() else None
             kinds[name] = [member, array.dtype.name, list(array.shape)]
             if member:
@@ -88,8 +88,8 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
     """Return state and arrays of a file.
 
     Raises:
-        OSError: the file cannot be opened, which says nothing about what is in it.
-        ValueError: the file is not whole.
+        OSError: the file cannot be opened; it may be intact.
+        ValueError: the file is damaged.
     """
     with path.open("rb") as file:
         return _content_of(path, file)
@@ -104,8 +104,8 @@ def _content_of(path: Path, file: Any) -> tuple[dict[str, Any], Arrays]:
             }
             return content["state"], arrays
     except Exception as error:
-        # Damage may look like anything: an encrypted member, a compression that is not
-        # known, a length. zipfile and zlib answer each with an error of another kind.
+        # Damage may look like an encrypted member, an unknown compression or a wrong
+        # length; zipfile and zlib raise many kinds of errors.
         raise ValueError(f"{path} is not whole: {error}") from error
 
 
@@ -115,7 +115,7 @@ def _array(
     kind = _dtype(dtype)
     if member is None:
         return np.zeros(shape, kind)
-    # A copy, as what is read cannot be written to.
+    # A copy, as the bytes that were read are read-only.
     return np.frombuffer(archive.read(member), kind).reshape(shape).copy()
 
 
@@ -130,7 +130,7 @@ def _epoch(path: Path) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring a rename to the disk, where the system lets a folder be opened."""
+    """Sync a rename to the disk, where the system can open a folder."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:

@@ -13,22 +13,22 @@ import keras
 
 from kerasched.errors import Flag
 from kerasched.errors import message
-from kerasched.training.files import Saved
-from kerasched.training.files import reading
-from kerasched.training.files import state_for
-from kerasched.training.held import COMPILED
-from kerasched.training.held import held_by
-from kerasched.training.held import training_optimizer
-from kerasched.training.held import training_optimizers
-from kerasched.training.host import copy_of
+from kerasched.resuming.saved_model import Saved
+from kerasched.resuming.saved_model import reading
+from kerasched.resuming.saved_model import state_for
+from kerasched.resuming.variable_names import describe
+from kerasched.resuming.variable_names import is_rate
+from kerasched.resuming.variable_names import named_variables
 from kerasched.training.leaves import build_optimizer
 from kerasched.training.leaves import leaves
 from kerasched.training.leaves import variable_of
-from kerasched.training.named import describe
-from kerasched.training.named import is_rate
-from kerasched.training.named import named_variables
+from kerasched.training.model_contents import COMPILED
+from kerasched.training.model_contents import contents_of
+from kerasched.training.model_contents import training_optimizer
+from kerasched.training.model_contents import training_optimizers
+from kerasched.training.restored import restored_on_error
 from kerasched.training.set_schedule import compiled
-from kerasched.training.untouched import back_after_an_error
+from kerasched.training.variables import copy_of
 
 
 def load_training_state(
@@ -36,26 +36,27 @@ def load_training_state(
 ) -> None:
     """Load weights and optimizer state of a saved model into a compiled one.
 
-    The optimizer is built first and restored by name, so that momentum and step count
-    stay where a number as learning rate has become a schedule or a schedule a number,
-    and where the file is of another class with the same state (Keras's SGD and a
-    subclass) or of another backend. A rate that both have as a number is restored; a
-    schedule is always the one that the model was compiled with.
+    The optimizer is built first and restored by name. So momentum and step count are
+    kept if the learning rate was a number and is now a schedule, or the reverse, if the
+    optimizer in the file is of another class with the same state (Keras's SGD and a
+    subclass), and if the file is from another backend. If both rates are numbers, the
+    rate is restored; a schedule is always the one that the model was compiled with.
 
-    Optimizers that a model holds in attributes, lists or dicts are restored with it, as
-    far as Keras saves them. They must be built before, by `optimizer.build(variables)`:
-    a file does not tell on what.
+    Optimizers that the model holds in attributes, lists or dicts are restored too, if
+    Keras saves them. Build them before, by `optimizer.build(variables)`: a file does
+    not say which variables they were built on.
 
     Args:
-        model: a model that is built and compiled as the run is to go on.
-        path: a `.keras` or `.weights.h5` file that Keras saved. A `.keras` file tells
-            which layers were trainable, so that others may be now. A weights file does
-            not tell what its variables are: they are known by their number and shapes,
-            and the same layers must be trainable as when it was saved.
-        strict: True to raise where state would be lost or is new, with the model left
-            as it was. False to warn instead: what is in the file and in the model is
-            restored, what is new, as for a layer that was frozen, starts as if never
-            used, and what is lost is dropped.
+        model: a model that is built, and compiled for the rest of the run.
+        path: a `.keras` or `.weights.h5` file that Keras saved. A `.keras` file says
+            which layers were trainable, so that this may have changed. A weights file
+            does not name its variables: they are matched by number and shapes, and the
+            same layers must be trainable as when it was saved.
+        strict: True to raise if saved state has no variable in the model, or a variable
+            has no saved state; the model is then unchanged. False to warn instead: all
+            that matches is restored, saved state without a variable is dropped, and
+            variables without saved state, as for a layer that was frozen, start at
+            their initial values.
 
     Raises:
         TypeError: an argument is of the wrong kind.
@@ -66,42 +67,42 @@ def load_training_state(
     owner = "load_training_state"
     strict = Flag()(owner, "strict", strict)
     used = training_optimizers(_with_weights(model, owner))
-    # A loop of the user's may apply optimizers that the model's own step does not.
+    # A custom loop may apply optimizers that the model's own step does not.
     own = {
         name: optimizer
-        for name, optimizer in held_by(model).optimizers.items()
+        for name, optimizer in contents_of(model).optimizers.items()
         if name != COMPILED and (name in used or optimizer.built)
     }
-    with Saved(path, owner) as saved, back_after_an_error(model if own else None):
+    with Saved(path, owner) as saved, restored_on_error(model if own else None):
         restored = []
         if COMPILED in used:
             build_optimizer(model)
-            place = _Place(owner, str(path), model, model.optimizer)
+            target = _StateTarget(owner, str(path), model, model.optimizer)
             restored.append(
-                (place, place.filled(saved.optimizer_values(model), strict))
+                (target, target.filled(saved.optimizer_values(model), strict))
             )
         with reading(own) as arrays:
             model.load_weights(saved.weights_file, objects_to_skip=[model.optimizer])
         for name, optimizer in own.items():
             if name not in used and not arrays[name]:
-                continue  # It is not in the file, and may be of no use.
-            place = _Place(owner, str(path), model, optimizer, name)
+                continue  # It is not in the file, and may not be in use.
+            target = _StateTarget(owner, str(path), model, optimizer, name)
             values = saved.own_values(name, optimizer, model.weights, arrays[name])
-            restored.append((place, place.filled(values, strict)))
-        for place, values in restored:
-            place.assign(values)
+            restored.append((target, target.filled(values, strict)))
+        for target, values in restored:
+            target.assign(values)
 
 
 def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -> None:
     """Copy the state of an optimizer to the one that a model is now compiled with.
 
-    For a model that is compiled anew within a run: the step count and what both
-    optimizers keep for each weight, as momentum, go on.
+    For a model that is compiled again during a run: the step count is kept, and the
+    state for each weight that both optimizers have, such as momentum.
 
     Args:
-        source: the optimizer that trained the model until now.
-        model: the model, compiled with the new optimizer. Of several optimizers that
-            the model holds, the state goes to the one built on the same variables.
+        source: the optimizer that has trained the model.
+        model: the model, compiled with the new optimizer. If the model holds
+            several, the state goes to the one built on the same variables.
         strict: as in `load_training_state`.
 
     Raises:
@@ -118,10 +119,10 @@ def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -
         )
     if not source.built:
         raise ValueError(message(owner, "source", "an optimizer that was used", source))
-    optimizer = _in_the_place_of(source, model, owner)
-    place = _Place(owner, "source", model, optimizer)
+    optimizer = _successor_of(source, model, owner)
+    target = _StateTarget(owner, "source", model, optimizer)
     values = state_for(source, optimizer, model.weights)
-    place.assign(place.filled(values, strict))
+    target.assign(target.filled(values, strict))
 
 
 def _with_weights(model: Any, owner: str) -> Any:
@@ -132,8 +133,8 @@ def _with_weights(model: Any, owner: str) -> Any:
     return model
 
 
-def _in_the_place_of(source: Any, model: Any, owner: str) -> Any:
-    """Return the built optimizer that trains what another one has trained."""
+def _successor_of(source: Any, model: Any, owner: str) -> Any:
+    """Return the built optimizer for the variables that another one has trained."""
     build_optimizer(model)
     trained = _trained_by(source)
     for optimizer in training_optimizers(model).values():
@@ -153,8 +154,8 @@ def _trained_by(optimizer: Any) -> list[int] | None:
     return [id(variable) for variable in optimizer._trainable_variables]
 
 
-class _Place:
-    """An optimizer of a model, and the state that it is given.
+class _StateTarget:
+    """An optimizer of a model whose state is restored.
 
     Args:
         owner: the function in whose name errors are raised.
@@ -178,9 +179,9 @@ class _Place:
         self._new: list[str] = []
 
     def filled(self, values: dict[str, Any], strict: bool) -> dict[str, Any]:
-        """Return values with those of what is new, as before the first update.
+        """Add initial values for variables without saved state.
 
-        Raise, or warn, where state is lost or new; raise where a shape differs.
+        Raise if a shape differs; raise or warn if variables and saved state differ.
         """
         for name, variable in self._named.items():
             if name in values and tuple(variable.shape) != values[name].shape:
@@ -192,25 +193,26 @@ class _Place:
         named = self._named
         lost = [name for name in values if name not in named and not is_rate(name)]
         self._new = [n for n in named if n not in values and not is_rate(n)]
-        self._tell(lost, strict)
-        return {**values, **self._never_used()}
+        self._report(lost, strict)
+        return {**values, **self._initial_values()}
 
     def assign(self, values: dict[str, Any]) -> None:
-        """Give the optimizer what `filled` returned."""
+        """Assign what `filled` returned."""
         for name, variable in self._named.items():
             if name in values:
                 variable.assign(values[name])
         if any(getattr(leaf, "use_ema", False) for leaf in leaves(self._optimizer)):
-            # The first update would begin an average at its weight, and is past.
+            # The first update, which is past, would start an average at its weight.
             for name in self._new:
                 role, _, place = name.partition(" of ")
                 if role == "average":
                     self._named[name].assign(self._weights[int(place)].value)
 
-    def _tell(self, lost: list[str], strict: bool) -> None:
+    def _report(self, lost: list[str], strict: bool) -> None:
         faults = []
         if lost:
-            faults.append(f"would lose {describe(lost, self._weights)}")
+            verb = "cannot restore" if strict else "drops"
+            faults.append(f"{verb} {describe(lost, self._weights)}")
         if self._new:
             new = describe(self._new, self._weights)
             faults.append(f"does not find {new} in {self._origin}")
@@ -220,20 +222,22 @@ class _Place:
         if strict:
             raise ValueError(f"{text} {self._fix}, or pass strict=False.")
         if self._new:
-            text = f"{text} What it does not find starts as if never used."
+            text = (
+                f"{text} Variables without saved state start at their initial values."
+            )
         warnings.warn(text, stacklevel=4)
 
-    def _never_used(self) -> dict[str, Any]:
-        """Return what the new state of the optimizer is before its first update."""
+    def _initial_values(self) -> dict[str, Any]:
+        """Return the initial values of the variables without saved state."""
         optimizer = self._optimizer
         counts = [variable_of(leaf, "iteration") for leaf in leaves(optimizer)]
         if not self._new or not any(int(c) for c in counts if c is not None):
-            return {}  # It is as it was built.
+            return {}  # They have these values.
         try:
             fresh = type(optimizer).from_config(optimizer.get_config())
-        except Exception as error:  # A function as its map, or a class not registered.
-            text = f"{self._owner} cannot make an unused copy of {self._whose}."
-            raise ValueError(f"{text} Compile the model anew before.") from error
+        except Exception as error:  # A function, or a class that is not registered.
+            text = f"{self._owner} cannot create an unused copy of {self._whose}."
+            raise ValueError(f"{text} Compile the model again before.") from error
         fresh.build(self._trainable)
         named = named_variables(fresh, self._weights)
         return {name: copy_of(named[name]) for name in self._new}

@@ -1,31 +1,31 @@
-"""The weights of a moment, to go back to."""
+"""The best weights of a run, kept to be restored."""
 
 from typing import Any
 
 import keras
 
-from kerasched.training.held import COMPILED
-from kerasched.training.held import held_by
-from kerasched.training.host import copy_of
-from kerasched.training.named import named_variables
+from kerasched.resuming.variable_names import named_variables
+from kerasched.training.model_contents import COMPILED
+from kerasched.training.model_contents import contents_of
+from kerasched.training.variables import copy_of
 
 
-class Snapshot:
-    """Weights and the optimizers' slots as they were when `take` was called."""
+class BestWeights:
+    """The weights and the optimizers' slots at the last call of `take`."""
 
     def __init__(self) -> None:
         self._weights: list[Any] | None = None
         self._slots: dict[str, Any] = {}
 
     def take(self, model: keras.Model) -> None:
-        """Keep what the model has now, in the host's memory."""
+        """Copy the current values to the host's memory."""
         self._weights = [copy_of(weight) for weight in model.weights]
         self._slots = {
             name: copy_of(variable) for name, variable in _slots_of(model).items()
         }
 
     def restore(self, model: keras.Model) -> bool:
-        """Go back to what was kept; False if nothing was."""
+        """Restore the copies; return False if there are none."""
         if self._weights is None:
             return False
         model.set_weights(self._weights)
@@ -35,13 +35,13 @@ class Snapshot:
         return True
 
     def get_arrays(self) -> dict[str, Any]:
-        """Return what is kept as arrays by their names."""
+        """Return the copies by name."""
         weights = enumerate(self._weights or ())
         kept = {f"weights/{number}": weight for number, weight in weights}
         return {**kept, **{f"slots/{name}": a for name, a in self._slots.items()}}
 
     def set_arrays(self, arrays: dict[str, Any]) -> None:
-        """Keep what `get_arrays` returned."""
+        """Restore what `get_arrays` returned."""
         kinds: dict[str, dict[str, Any]] = {"weights": {}, "slots": {}}
         for name, array in arrays.items():
             kind, _, rest = name.partition("/")
@@ -51,11 +51,11 @@ class Snapshot:
 
 
 def _slots_of(model: keras.Model) -> dict[str, Any]:
-    """Return the variables that belong to one of the model's weights, by names.
+    """Return the slots by name, and the model's variables that Keras does not list.
 
-    Those that Keras does not list among the weights are here too, if they are no seeds.
+    Seeds are left out.
     """
-    held = held_by(model)
+    held = contents_of(model)
     floats = keras.backend.is_float_dtype
     loose = {n: v for n, v in held.variables.items() if floats(v.dtype)}
     slots = {f"variable {name}": variable for name, variable in loose.items()}

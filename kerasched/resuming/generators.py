@@ -1,7 +1,6 @@
-"""The kinds of random generators: how the state of each is read, and set.
+"""The kinds of random generators, with functions to read and set their states.
 
-A state is what `kerasched.training.encoding` takes: numbers, strings, arrays, and
-tuples and dicts of such.
+A state consists of numbers, strings, arrays, and tuples and dicts of these.
 """
 
 import dataclasses
@@ -14,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasched.training.host import copy_of
+from kerasched.training.variables import copy_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,10 +22,10 @@ class Kind:
 
     Attributes:
         of: its class.
-        name: what stands for it in files.
+        name: its name in files.
         get: returns the state of a generator.
-        put: gives a generator a state.
-        new: makes a generator that can be given a state.
+        put: sets the state of a generator.
+        new: creates a generator whose state can be set.
     """
 
     of: type
@@ -43,9 +42,9 @@ class Kind:
 
 
 def kind_of(value: Any) -> Kind | None:
-    """Return the kind of a generator, None for all other values.
+    """Return the kind of a generator, None for other values.
 
-    A `random.SystemRandom` has no state, and is none.
+    `random.SystemRandom` has no state and is not supported.
     """
     if isinstance(value, random.SystemRandom):
         return None
@@ -53,15 +52,15 @@ def kind_of(value: Any) -> Kind | None:
 
 
 def kind_named(name: str) -> Kind:
-    """Return the kind of a name.
+    """Return the kind with a name.
 
     Raises:
-        ValueError: there is none, or its framework is not loaded.
+        ValueError: the name is unknown, or its framework is not loaded.
     """
     for kind in _known():
         if kind.name == name:
             return kind
-    raise ValueError(f"{name} is no kind of random generator that is known here")
+    raise ValueError(f"{name} is not a known kind of random generator")
 
 
 def _known() -> list[Kind]:

@@ -1,10 +1,10 @@
-"""All variables of a model, of its optimizers and of what else it holds, by names.
+"""All variables of a model, its optimizers and its other contents, by name.
 
-No file of Keras holds them all: the states of dropout's seeds are in none.
+No file of Keras has them all: none has the states of dropout's seeds.
 
 The name of a variable begins with its owner: "model", "optimizer" for the one that
 `compile` was given, "optimizer a_opt" for another one by its attribute path, "metric"
-or "variable" for what is neither listed by Keras nor an optimizer's.
+or "variable" for one that Keras does not list and no optimizer has.
 """
 
 from typing import Any
@@ -12,28 +12,28 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasched.training.encoding import Arrays
-from kerasched.training.held import COMPILED
-from kerasched.training.held import held_by
-from kerasched.training.held import training_optimizers
-from kerasched.training.host import copy_of
+from kerasched.resuming.encoding import Arrays
+from kerasched.resuming.variable_names import SCRATCH
 from kerasched.training.leaves import build_optimizer
-from kerasched.training.named import SCRATCH
+from kerasched.training.model_contents import COMPILED
+from kerasched.training.model_contents import contents_of
+from kerasched.training.model_contents import training_optimizers
+from kerasched.training.variables import copy_of
 
 MODEL, METRIC, VARIABLE = "model", "metric", "variable"
 # Whose variables an optimizer is built on.
 ON = (MODEL, VARIABLE)
 
-# What the names of arrays begin with.
+# The prefixes of array names.
 OWNERS = (f"{MODEL}:", COMPILED, f"{METRIC}:", f"{VARIABLE}:")
 
 Named = dict[str, Any]
-# For each optimizer the names of the variables that it is built on, None if it is not.
+# For each optimizer the names of the variables that it is built on, None if unbuilt.
 BuiltOn = dict[str, list[str] | None]
 
 
 def arrays_of(model: keras.Model) -> Arrays:
-    """Return copies of what a model and all that it holds have now."""
+    """Return copies of all variables of a model and its contents."""
     return {
         name: _copy(variable)
         for named in _owned(model).values()
@@ -42,31 +42,30 @@ def arrays_of(model: keras.Model) -> Arrays:
 
 
 def built_on(model: keras.Model) -> BuiltOn:
-    """Return what each optimizer of a model is built on, by its owner's name."""
+    """Return the names of the variables that each optimizer is built on."""
     owned = _owned(model)
     names = {id(v): name for owner in ON for name, v in owned[owner].items()}
     return {
         _owner_of(path): _names_of(optimizer, names)
-        for path, optimizer in held_by(model).optimizers.items()
+        for path, optimizer in contents_of(model).optimizers.items()
     }
 
 
 def set_arrays(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> None:
-    """Give a model and all that it holds what `arrays_of` returned.
+    """Assign what `arrays_of` returned to a model and its contents.
 
-    Variables are known by their names. Where an owner has others, as those of a model
-    that is made a second time in a process, they are known by their places. An
-    optimizer that is not built is built as it was then. Metrics are set as far as they
-    are there, as a metric may be built by its first batch.
+    Variables are matched by name. If the names of an owner differ, as those of a model
+    that is created a second time in a process, they are matched by order. Optimizers
+    that were built are built. Metrics that do not exist are skipped, as the first batch
+    may build them.
 
     Args:
         model: the model.
         arrays: what `arrays_of` returned.
-        built: what `built_on` returned then; None if that is not known.
+        built: what `built_on` returned; None if it is not known.
 
     Raises:
-        ValueError: the variables are not the same ones, which is found before any is
-            assigned.
+        ValueError: the variables do not match. None is assigned then.
     """
     _build(model, arrays, built)
     owned, pairs = _owned(model), []
@@ -88,8 +87,8 @@ def set_arrays(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> Non
 
 
 def _owned(model: keras.Model) -> dict[str, Named]:
-    """Return the variables by owners and names."""
-    held = held_by(model)
+    """Return the variables by owner and name."""
+    held = contents_of(model)
     owned = {MODEL: _by_path(MODEL, model.variables)}
     for path, optimizer in held.optimizers.items():
         variables = optimizer.variables
@@ -108,11 +107,11 @@ def _owned(model: keras.Model) -> dict[str, Named]:
 
 
 def _idle(model: keras.Model) -> list[str]:
-    """Return the owners' names of optimizers that do not train a model.
+    """Return the owners of optimizers that do not train a model.
 
-    A file of an earlier version has only that of `compile`.
+    Files of earlier versions have only the optimizer of `compile`.
     """
-    idle = set(held_by(model).optimizers) - {COMPILED, *training_optimizers(model)}
+    idle = set(contents_of(model).optimizers) - {COMPILED, *training_optimizers(model)}
     return [_owner_of(path) for path in idle]
 
 
@@ -136,7 +135,7 @@ def _owner(name: str) -> str:
 
 
 def _renamed(owner: str, named: Named, arrays: Arrays) -> dict[str, str]:
-    """Return the names that an owner's variables have now, by those of then."""
+    """Return an owner's variable names in the model, by their names in the file."""
     then = [name for name in arrays if _owner(name) == owner]
     others = set(then) != set(named) and len(then) == len(named)
     now = named if others and owner != METRIC else then
@@ -144,9 +143,9 @@ def _renamed(owner: str, named: Named, arrays: Arrays) -> dict[str, str]:
 
 
 def _names_of(optimizer: Any, names: dict[int, str]) -> list[str] | None:
-    """Return the names of what an optimizer is built on, "" for what is not held.
+    """Return the names of the variables that an optimizer is built on, "" if unknown.
 
-    Keras has no public name for these variables.
+    Keras has no public attribute with these variables.
     """
     if not optimizer.built:
         return None
@@ -154,7 +153,7 @@ def _names_of(optimizer: Any, names: dict[int, str]) -> list[str] | None:
 
 
 def _build(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> None:
-    """Build the optimizers that were built then."""
+    """Build the optimizers that were built when the file was written."""
     if built is None:
         build_optimizer(model)
         return
@@ -162,7 +161,7 @@ def _build(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> None:
     for owner in ON:
         for then, now in _renamed(owner, owned[owner], arrays).items():
             variables[then] = owned[owner].get(now)
-    for path, optimizer in held_by(model).optimizers.items():
+    for path, optimizer in contents_of(model).optimizers.items():
         names = built.get(_owner_of(path))
         if optimizer.built or names is None:
             continue
@@ -179,9 +178,9 @@ def _build(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> None:
 
 
 def _compare(named: Named, values: Arrays, never_built: bool) -> None:
-    """Raise where an owner has other variables than then.
+    """Raise if an owner's variables differ from those in the file.
 
-    An optimizer that was never built, and so never used, may be built now.
+    An optimizer that was not built, and so never used, may be built now.
     """
     for name in [*values, *named]:
         now, then = _kind(named.get(name)), _kind(values.get(name))
@@ -194,7 +193,7 @@ def _compare(named: Named, values: Arrays, never_built: bool) -> None:
 
 def _copy(variable: Any) -> np.ndarray:
     value = copy_of(variable)
-    # A step on JAX makes an int32 of the uint32 that a seed is.
+    # A step on JAX converts the uint32 of a seed to int32.
     return value.astype(variable.dtype) if value.dtype.kind in "iu" else value
 
 

@@ -1,0 +1,73 @@
+"""Base classes of the callbacks: what belongs to a call of `fit`, and to a model."""
+
+import copy
+import weakref
+from typing import Any
+from typing import ClassVar
+from typing import Self
+
+import keras
+
+from kerasched.training.fit_call import FitCall
+from kerasched.training.fit_call import fit_call_of
+from kerasched.training.fit_call import record_fit_calls
+
+
+class FitCallback(keras.callbacks.Callback):
+    """A callback that knows the call of `fit` and the list of callbacks it is in.
+
+    Attributes:
+        PER_FIT: the attributes that belong to one call of `fit`, with their values
+            outside of it. They are reset when the call ends, so that a callback keeps
+            neither data nor variables alive, and are left out of pickles.
+    """
+
+    PER_FIT: ClassVar[dict[str, Any]] = {}
+    _list_reference: Any = None
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        """Record calls of `fit` from now on, also where this is unpickled."""
+        record_fit_calls()
+        callback = super().__new__(cls)
+        callback._forget_fit()
+        return callback
+
+    @property
+    def callback_list(self) -> keras.callbacks.CallbackList | None:
+        """The list through which this callback was called last, None outside of it."""
+        return None if self._list_reference is None else self._list_reference()
+
+    def set_callback_list(self, callback_list: keras.callbacks.CallbackList) -> None:
+        """Receive the list of callbacks, before its `on_train_begin` is called."""
+        self._list_reference = weakref.ref(callback_list)
+
+    def _enter_fit(self) -> FitCall:
+        """Return the call of `fit` that begins; its end resets what belongs to it."""
+        call = fit_call_of(self.model)
+        call.on_end(self._forget_fit)
+        return call
+
+    def _forget_fit(self) -> None:
+        """Reset the attributes that belong to a call of `fit`."""
+        vars(self).update(copy.deepcopy(self.PER_FIT))
+        self._list_reference = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), **self.PER_FIT, "_list_reference": None}
+
+
+class ModelCallback(FitCallback):
+    """A callback with a state that belongs to one model: `reset` is for another one."""
+
+    _of_model: Any = None
+
+    def reset(self) -> None:
+        """Forget what was seen."""
+        raise NotImplementedError
+
+    def set_model(self, model: keras.Model) -> None:
+        """Keras's hook."""
+        super().set_model(model)
+        if self._of_model not in (None, model):
+            self.reset()
+        self._of_model = model
