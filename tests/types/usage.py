@@ -19,7 +19,8 @@ from kerasched.callbacks import WeightAveraging
 
 cosine = CosineDecay(0.1, decay_steps=1000, end_learning_rate=0.01)
 schedule = Warmup(cosine, 100, 0.001, "cosine")
-combined = 0.5 * schedule + cosine.shift(10).clip(high=0.05)
+# Not `0.5 * schedule`: Keras has no types, so its base class passes for a float there.
+combined = schedule * 0.5 + cosine.shift(10).clip(high=0.05)
 cycle = OneCycle(0.1, 1000, shape="linear")
 rates = combined.evaluate([0, 1, 2])
 momentum = cycle.momentum(low=0.85, high=0.95)
