@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -272,3 +273,8 @@ def run_json(code, backend=BACKEND, arguments=()):
     """Run a program in a fresh process and return the JSON of its last line."""
     done = run_python(code, backend, arguments)
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def whole(message):
+    """Return a pattern for `pytest.raises` that matches a message and nothing more."""
+    return f"^{re.escape(message)}$"

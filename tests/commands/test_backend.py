@@ -1,12 +1,11 @@
 """The choice of a backend, and the import of Keras without log noise."""
 
-import importlib.util
 import os
-import re
 from pathlib import Path
 
 import pytest
 from support import run_python
+from support import whole
 
 from kerasched.commands.backend import any_backend
 from kerasched.commands.backend import choose_backend
@@ -21,25 +20,11 @@ def _folder_of_its_own(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def installed(monkeypatch):
-    """Make every module seem installed, except those in the returned set."""
-    missing = set()
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name in missing else name
-    )
-    return missing
-
-
-@pytest.fixture
 def keras_home(tmp_path, monkeypatch, installed):
     """Return an empty folder as KERAS_HOME, with KERAS_BACKEND not set."""
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     return tmp_path
-
-
-def whole(message):
-    return f"^{re.escape(message)}$"
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])

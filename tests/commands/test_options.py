@@ -1,14 +1,13 @@
 """The checks of output files before anything is loaded."""
 
 import errno
-import importlib.util
 import os
-import re
 import socket
 import tempfile
 from pathlib import Path
 
 import pytest
+from support import whole
 
 from kerasched.cli import main
 from kerasched.commands.demo import check_files as check
@@ -24,22 +23,8 @@ def _folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def installed(monkeypatch):
-    """Make every module seem installed, except those in the returned set."""
-    missing = set()
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name in missing else name
-    )
-    return missing
-
-
 def check_files(save=GOOD_SAVE, plot=None):
     check(save, plot)
-
-
-def whole(message):
-    return f"^{re.escape(message)}$"
 
 
 def listing():

@@ -2,11 +2,11 @@
 
 import errno
 import os
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support import whole
 
 from kerasched.demo.table import Table
 from kerasched.demo.table import built_in_table
@@ -23,10 +23,6 @@ GOOD = "a,b,kind\n1,2.5,no\n-3,4e1,yes\n0,0.5,no\n"
 @pytest.fixture(autouse=True)
 def _folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def whole(message):
-    return f"^{re.escape(message)}$"
 
 
 def read(content, target="kind"):
