@@ -21,7 +21,7 @@ def modules(monkeypatch):
     """Return what imports a module of the benchmarks."""
     monkeypatch.syspath_prepend(str(FOLDER))
     yield importlib.import_module
-    for name in ("resnet", "ratios", "floors", "timing"):
+    for name in {path.stem for path in FOLDER.glob("*.py")}:
         sys.modules.pop(name, None)
 
 
@@ -167,3 +167,17 @@ def test_a_table_of_speeds_is_written_after_the_line_that_names_its_file():
     text = f"before\n{begin}old\n<!-- speed: end -->\nafter"
     found = re.search(tables["SPEEDS"], text, re.DOTALL)
     assert (found[2], found[0][-18:]) == ("a/b.json", "<!-- speed: end -->"[-18:])
+
+
+@pytest.mark.parametrize(
+    ("after", "fell"),
+    [
+        ([2.1, 2.2, 2.0, 2.3, 2.1, 2.2], False),
+        ([1.9, 2.2, 1.8, 2.1, 1.9, 2.0], False),
+        ([1.5, 1.6, 1.4, 1.7, 1.5, 1.6], True),
+    ],
+)
+def test_a_commit_has_fallen_if_it_is_slower_in_all_turns(modules, after, fell):
+    before = [2.1, 2.2, 2.0, 2.3, 2.1, 2.2]
+    found = modules("bench_commits").compared({"before": before, "after": after})
+    assert found["fell"] is fell

@@ -5,10 +5,11 @@ breaks one line of the code. Its first line names the test, or the file of tests
 must then fail. The sources are copied to an empty folder, patched there, compiled again
 if they are C++, and the test is run on the copy.
 
-`--sample N` runs N of the patches, drawn by a hash of `--seed` and the patch's name:
-the same seed draws the same patches. `--first-tier` leaves out the cases marked `slow`,
-as `python -m tests` does. `--tiers` runs no patch: it counts the patches whose test is
-in the first tier.
+The cases of the first tier run first, and those marked `slow` only if none of them
+fails; the last line counts the mutants that died in the first tier. `--first-tier`
+leaves out the slow ones, as `python -m tests` does. `--sample N` runs N of the patches,
+drawn by a hash of `--seed` and the patch's name: the same seed draws the same patches.
+`--tiers` runs no patch: it counts the patches whose test is in the first tier.
 """
 
 import argparse
@@ -34,6 +35,8 @@ from tests.building import ROOT
 from tests.building import build
 
 FOLDER = Path(__file__).parent
+FIRST, THOROUGH = "first tier", "thorough tier"
+MARKS = {FIRST: "not slow", THOROUGH: "slow"}
 
 
 def main() -> int:
@@ -58,9 +61,11 @@ def main() -> int:
         with fork.Pool(os.cpu_count(), maxtasksperchild=1) as pool:
             work = pool.imap(judged, chosen, chunksize=1)
             # A mutant that crashed never answers.
-            pairs = [(patch, work.next(timeout=600)) for patch in chosen]
-            survivors = [patch.stem for patch, died in pairs if not died]
+            pairs = [(patch, work.next(timeout=900)) for patch in chosen]
+            survivors = [patch.stem for patch, tier in pairs if not tier]
     print(f"{len(chosen) - len(survivors)} mutants died, {len(survivors)} survived")
+    of_first = sum(tier == FIRST for _, tier in pairs)
+    print(f"died in the first tier: {of_first} of {len(chosen)}")
     for name in survivors:
         print(f"survived: {name}")
     return 1 if survivors else 0
@@ -114,7 +119,7 @@ def count_tiers(patches: list[Path]) -> int:
     for patch, test in tests.items():
         tier = tier_of(test, marks.slow)
         counts[tier] += 1
-        if tier != "first tier":
+        if tier != FIRST:
             print(f"{tier}: {patch.stem}: {test}")
     print(", ".join(f"{tier}: {count}" for tier, count in counts.items()))
     return 1 if counts["missing"] else 0
@@ -126,16 +131,15 @@ def tier_of(test: str, slow: Mapping[str, bool]) -> str:
     cases = {slow[name] for name in slow if name == test or name.startswith(inside)}
     names = {
         frozenset(): "missing",
-        frozenset({False}): "first tier",
-        frozenset({True}): "thorough tier",
+        frozenset({False}): FIRST,
+        frozenset({True}): THOROUGH,
     }
-    return names.get(frozenset(cases), "first tier in part")
+    return names.get(frozenset(cases), f"{FIRST} in part")
 
 
-def judge(patch: Path, extension: Path, first_tier: bool) -> bool:
-    """Return whether a patch makes its test fail, and print which."""
+def judge(patch: Path, extension: Path, first_tier: bool) -> str:
+    """Print and return the tier whose cases of the test fail; "" if none does."""
     test = test_of(patch)
-    marks = ["-m", "not slow"] if first_tier else []
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "copy")
         for name in ("kerasched", "csrc"):
@@ -145,15 +149,17 @@ def judge(patch: Path, extension: Path, first_tier: bool) -> bool:
         if "+++ b/csrc/" in patch.read_text(encoding="utf-8"):
             extension = build(copy / "build", copy / "extension", copy / "csrc")
         shutil.copytree(extension, copy, dirs_exist_ok=True)
-        output = Path(folder, "output")
-        died = run(test, marks, copy, output) == pytest.ExitCode.TESTS_FAILED
-        print(f"{'died    ' if died else 'SURVIVED'} {patch.stem}: {test}", flush=True)
-        if not died:
+        for tier in [FIRST] if first_tier else MARKS:
+            output = Path(folder, tier)
+            if run(test, MARKS[tier], copy, output) == pytest.ExitCode.TESTS_FAILED:
+                print(f"died in the {tier}: {patch.stem}: {test}", flush=True)
+                return tier
             print(output.read_text(encoding="utf-8")[-2000:], flush=True)
-    return died
+    print(f"SURVIVED: {patch.stem}: {test}", flush=True)
+    return ""
 
 
-def run(test: str, marks: list[str], copy: Path, output: Path) -> int:
+def run(test: str, marks: str, copy: Path, output: Path) -> int:
     """Run one test of this tree on the sources in `copy`, in this very process."""
     os.chdir(ROOT)
     os.environ.update(
@@ -162,7 +168,7 @@ def run(test: str, marks: list[str], copy: Path, output: Path) -> int:
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(copy))
     with output.open("w", encoding="utf-8") as file, redirected(file.fileno()):
-        options = ["-q", "-x", "-p", "no:cacheprovider", *marks]
+        options = ["-q", "-x", "-p", "no:cacheprovider", "-m", marks]
         return pytest.main([*options, str(ROOT / test)])
 
 
