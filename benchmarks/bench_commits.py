@@ -1,8 +1,8 @@
 """Times two commits of the package: python benchmarks/bench_commits.py BEFORE [AFTER].
 
 Each is installed into a folder of its own. Their processes take turns, and each turn
-times Keras's SGD beside the package's. Writes a table in Markdown and a JSON file;
-fails if the gain over Keras of a row has fallen.
+times Keras's SGD beside the package's. Writes a table in Markdown and a JSON file
+at every row; fails if the gain over Keras of a row has fallen.
 """
 
 import argparse
@@ -53,23 +53,23 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         commits = {"before": full(asked.before), "after": full(asked.after)}
         places = {n: install(c, Path(folder, n)) for n, c in commits.items()}
-        rows = [
-            timed(case, places, asked.turns, asked.rounds)
-            for case in cases(installed(asked.backend), asked.option)
-        ]
-    result = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "commits": commits,
-        "machine": machine(),
-        "versions": versions(),
-        "turns": asked.turns,
-        "rounds": asked.rounds,
-        "notes": [NOTE],
-        "rows": [row for group in rows for row in group],
-    }
-    asked.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(markdown(result["rows"]))
-    return 1 if any(row["fell"] for row in result["rows"]) else 0
+        rows: list[dict[str, Any]] = []
+        result = {
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "commits": commits,
+            "machine": machine(),
+            "versions": versions(),
+            "turns": asked.turns,
+            "rounds": asked.rounds,
+            "notes": [NOTE],
+            "rows": rows,
+        }
+        for case in cases(installed(asked.backend), asked.option):
+            rows += timed(case, places, asked.turns, asked.rounds)
+            text = json.dumps(result, indent=1) + "\n"
+            asked.output.write_text(text, encoding="utf-8")
+    print(markdown(rows))
+    return 1 if any(row["fell"] for row in rows) else 0
 
 
 def full(commit: str) -> str:
