@@ -38,7 +38,20 @@ MODES = {
     "graph": {"jit_compile": False},
     "xla": {"jit_compile": True},
 }
-each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+# The first tier compiles for XLA only what has the most, and what clips.
+each_mode_and_option = pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        pytest.param(
+            MODES[mode],
+            OPTIONS[name],
+            id=f"{mode}-{name}",
+            marks=[pytest.mark.slow] * (mode == "xla" and name in ("none", "momentum")),
+        )
+        for mode in MODES
+        for name in OPTIONS
+    ],
+)
 
 
 def network(optimizer, mode):
@@ -64,8 +77,7 @@ def addresses(variables):
     return [at(v.value) for v in variables if len(v.shape)]
 
 
-@each_mode
-@each_option
+@each_mode_and_option
 def test_variables_keep_their_memory_from_the_second_step_on(options, mode):
     model = network(SGD(0.01, **options, fused=True), mode)
     variables = [*model.trainable_variables, *model.optimizer.variables]
@@ -77,8 +89,7 @@ def test_variables_keep_their_memory_from_the_second_step_on(options, mode):
     assert kept[1] == kept[2] == kept[3]
 
 
-@each_mode
-@each_option
+@each_mode_and_option
 def test_results_are_those_of_keras(options, mode):
     models = [
         network(SGD(0.01, **options, fused=True), mode),
@@ -264,7 +275,17 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("options", ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(
+            options,
+            id=name,
+            marks=[pytest.mark.slow] * (name in ("clipvalue", "clipnorm")),
+        )
+        for name, options in ROWS.items()
+    ],
+)
 def test_a_sparse_gradient_that_keras_leaves_sparse_goes_keras_s_way(options):
     ours = of_words(SGD(0.1, **options), MODES["xla"])
     theirs = of_words(keras.optimizers.SGD(0.1, **options), MODES["xla"])

@@ -29,10 +29,11 @@ POLICIES = {"mixed_float16": 5e-3, "mixed_bfloat16": 3e-2}
 
 # With scratch the kernel runs too: it alone is the same with fewer variables, and
 # test_equality.py has it with every option.
-BY_KERNEL = pytest.param(True, marks=[pytest.mark.slow] * (BACKEND != "torch"))
+BY_KERNEL = pytest.param(True, marks=pytest.mark.slow)
+WAYS = ["auto", *([True] if BACKEND == "torch" else ["scratch"])]
 
 
-@pytest.fixture(params=["auto", BY_KERNEL, *["scratch"] * (BACKEND != "torch")])
+@pytest.fixture(params=[*WAYS, *[BY_KERNEL] * (BACKEND != "torch")])
 def fused(request, monkeypatch):
     """Return how to run: as a small model does, by the kernel, also with scratch.
 
@@ -48,7 +49,19 @@ def test_fit_gives_the_weights_of_keras(fused, of_keras):
     assert_same(fitted(ours), of_keras(lambda: fitted(theirs)), **FLOAT32)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+# The first tier has each policy and each way to run once.
+MIXED = [
+    pytest.param(
+        way,
+        policy,
+        marks=[pytest.mark.slow] * (BACKEND != "torch" and (way == "auto") == half),
+    )
+    for way in WAYS
+    for policy, half in zip(POLICIES, (True, False), strict=True)
+]
+
+
+@pytest.mark.parametrize(("fused", "policy"), MIXED, indirect=["fused"])
 def test_a_mixed_policy_gives_the_weights_of_keras(fused, policy, of_keras):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

@@ -24,6 +24,7 @@ OPTIONS = {
     "every variable": {"use_ema": True, "gradient_accumulation_steps": 4},
 }
 each_option = pytest.mark.parametrize("name", OPTIONS)
+FIRST = {("every variable", "to keras"), ("plain", "from keras")}
 
 
 SIZES = ["as it is", *["scratch"] * (BACKEND == "jax")]
@@ -97,8 +98,15 @@ def test_a_partial_sum_is_saved_and_a_whole_one_is_not():
     assert all(partial[str(place)].any() for place in places[-2:])
 
 
-@each_option
-@pytest.mark.parametrize("way", ["to keras", "from keras"])
+# The first tier has each way once.
+WAYS = [
+    pytest.param(name, way, marks=[pytest.mark.slow] * ((name, way) not in FIRST))
+    for name in OPTIONS
+    for way in ("to keras", "from keras")
+]
+
+
+@pytest.mark.parametrize(("name", "way"), WAYS)
 def test_the_other_class_goes_on_from_a_file(name, way, tmp_path):
     first, second = pair(name)[:: 1 if way == "to keras" else -1]
     made = stepped(compiled(first))

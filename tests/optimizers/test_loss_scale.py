@@ -110,6 +110,7 @@ def constrained(optimizer):
     return fitted(optimizer, constraint=keras.constraints.MaxNorm(0.5))
 
 
+@pytest.mark.parametrize("fused", WAYS[-1:], indirect=True)
 def test_a_constraint_holds(fused, of_keras):
     ours, theirs = pair(fused, 2.0**10)
     kept = of_keras(lambda: constrained(theirs))

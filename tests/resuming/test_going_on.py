@@ -84,7 +84,8 @@ def test_a_run_that_dies_and_goes_on_ends_with_the_same_bits(
     kind, whole, died, tmp_path
 ):
     shutil.copytree(died(kind), tmp_path, dirs_exist_ok=True)
-    crash(kind, tmp_path, 5)
+    if kind == "arrays":
+        crash(kind, tmp_path, 5)
     (tmp_path / "epoch-000006.part").write_bytes(b"begun")  # A write that was cut off.
     with warnings.catch_warnings():
         warnings.filterwarnings("error", ".*BackupAndRestore")
@@ -163,11 +164,14 @@ def _variables(arrays):
 
 
 # The long run alone leaves out what is saved in the same way as the kernel.
-ITEMS = [
+ITEMS = ["array kernel", "array iteration", "generator keras"]
+ITEMS += [
     pytest.param(f"array {name}", marks=pytest.mark.slow) for name in ("bias", "gamma")
 ]
-ITEMS += ["array kernel", "array moving_mean", "array seed_generator_state"]
-ITEMS += ["array iteration", "array momentum", "generator keras"]
+ITEMS += [
+    pytest.param(f"array {name}", marks=[pytest.mark.slow] * (BACKEND == "tensorflow"))
+    for name in ("moving_mean", "seed_generator_state", "momentum")
+]
 ITEMS += [f"generator {BACKEND}"] * (BACKEND != "jax")
 ITEMS += ["data"]
 OF_PYTHON = ["generator python", "generator numpy", "record", "callback History"]
