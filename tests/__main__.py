@@ -9,7 +9,8 @@ fails if any test fails, if a backend collects no test, or if fewer than two bac
 were there.
 
 `--thorough` adds the tests marked `slow` on each backend, every mutant and both
-sanitizers, and ends with a table; `--write` puts that table into docs/testing.md.
+sanitizers, and ends with a table. `--part NAME` (repeatable) chooses parts by the names
+in that table, such as "tests, jax"; `--write` puts the rows into docs/testing.md.
 """
 
 import argparse
@@ -28,10 +29,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
     parser.add_argument("--backend", action="append", choices=BACKENDS)
     parser.add_argument("--thorough", action="store_true")
+    parser.add_argument("--part", action="append", metavar="NAME")
     parser.add_argument("--write", action="store_true")
     options, pytest_options = parser.parse_known_args()
-    if options.write and (options.backend or pytest_options or not options.thorough):
-        parser.error("--write needs --thorough and a whole run, without other options")
+    if (options.write or options.part) and not options.thorough:
+        parser.error("--part and --write need --thorough")
+    if options.write and pytest_options:
+        parser.error("--write records whole parts: give no option of pytest")
     installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
     wanted = options.backend or installed
     missing = [name for name in wanted if name not in installed]
@@ -49,7 +53,11 @@ def main() -> int:
         def tests_on(name: str) -> Counter[str]:
             return processes.run(jobs(name), bool(pytest_options))[name]
 
-        return thorough.run_all(wanted, tests_on, options.write)
+        works = thorough.parts(wanted, tests_on)
+        if unknown := set(options.part or ()) - set(works):
+            parser.error(f"no such part: {sorted(unknown)}. Choose from {list(works)}")
+        chosen = {name: works[name] for name in options.part or works}
+        return thorough.run_all(chosen, options.write)
     # TensorFlow's take the longest: the short ones fill the gaps at the end.
     every = [job for name in reversed(wanted) for job in jobs(name)]
     results = processes.run(every, bool(pytest_options))

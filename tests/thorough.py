@@ -9,16 +9,16 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "testing.md"
 BEGIN, END = "<!-- thorough: written by tests/thorough.py -->", "<!-- thorough: end -->"
 NAMES = ("passed", "failed", "skipped")
-HEAD = (
-    "| part | passed | failed | skipped | minutes |\n| --- | --- | --- | --- | --- |\n"
-)
+COLUMNS = ("part", *NAMES, "minutes", "date", "commit")
 # The closing lines of the parts, and which of the counts each number is.
 CLOSING = {
     r"^(\d+) mutants died, (\d+) survived$": ("passed", "failed"),
@@ -28,34 +28,53 @@ CLOSING = {
 
 @dataclass(frozen=True)
 class Row:
-    """What a part of the run gave."""
+    """What a part of the run gave, when and of which commit."""
 
     part: str
     counts: Counter[str]
     seconds: float
+    date: str = ""
+    commit: str = ""
 
     def cells(self) -> list[str]:
         numbers = [str(self.counts[name]) for name in NAMES]
-        return [self.part, *numbers, f"{self.seconds / 60:.1f}"]
+        minutes = f"{self.seconds / 60:.1f}"
+        return [self.part, *numbers, minutes, self.date, self.commit]
+
+    @classmethod
+    def of_cells(cls, cells: list[str]) -> "Row":
+        part, *numbers, minutes, date, commit = cells
+        counts = Counter(dict(zip(NAMES, map(int, numbers), strict=True)))
+        return cls(part, counts, float(minutes) * 60, date, commit)
 
 
-def run_all(
-    backends: list[str], tests_on: Callable[[str], Counter[str]], write: bool
-) -> int:
-    """Run every part, print the table, and return the exit code."""
-    rows = [timed(f"tests, {name}", lambda n=name: tests_on(n)) for name in backends]
-    for backend in ("jax", "tensorflow"):
-        if backend in backends:
-            part = f"mutants, {backend}"
-            rows.append(timed(part, lambda b=backend: command("tests.mutants", b)))
-    for sanitizer in ("address", "thread"):
-        part = f"sanitizer, {sanitizer}"
-        rows.append(
-            timed(part, lambda s=sanitizer: command("tests.sanitizers", "jax", s))
-        )
+def parts(
+    backends: list[str], tests_on: Callable[[str], Counter[str]]
+) -> dict[str, Callable[[], Counter[str]]]:
+    """Return what runs each part, by its name, in the order of the table."""
+    found: dict[str, Callable[[], Counter[str]]] = {}
+    for name in backends:
+        found[f"tests, {name}"] = partial(tests_on, name)
+    for name in ("jax", "tensorflow"):
+        if name in backends:
+            found[f"mutants, {name}"] = partial(command, "tests.mutants", name)
+    for name in ("address", "thread"):
+        run = partial(command, "tests.sanitizers", "jax", name)
+        found[f"sanitizer, {name}"] = run
+    return found
+
+
+def run_all(works: Mapping[str, Callable[[], Counter[str]]], write: bool) -> int:
+    """Run some parts, print the table, and return the exit code.
+
+    With `write` each part's row goes into the page as soon as the part has ended.
+    """
+    rows = []
+    for part, work in works.items():
+        rows.append(timed(part, work))
+        if write:
+            write_table(rows[-1:])
     print(aligned(rows))
-    if write:
-        write_table(rows)
     return 0 if all(passed(row.counts) for row in rows) else 1
 
 
@@ -63,7 +82,8 @@ def timed(part: str, work: Callable[[], Counter[str]]) -> Row:
     print(f"=== thorough: {part}", flush=True)
     start = time.monotonic()
     counts = work()
-    row = Row(part, counts, time.monotonic() - start)
+    today = datetime.date.today().isoformat()
+    row = Row(part, counts, time.monotonic() - start, today, commit())
     print(f"{part}: {line(counts)} in {row.seconds / 60:.1f} min", flush=True)
     return row
 
@@ -117,7 +137,7 @@ def total(rows: list[Row]) -> Row:
 
 def aligned(rows: list[Row]) -> str:
     """Return the table for a terminal, in columns of one width each."""
-    cells = [["part", *NAMES, "minutes"], *(r.cells() for r in [*rows, total(rows)])]
+    cells = [list(COLUMNS), *(r.cells() for r in [*rows, total(rows)])]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
     for part, *numbers in cells:
@@ -126,18 +146,29 @@ def aligned(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def markdown(rows: list[Row], date: str, commit: str, machine: str) -> str:
-    """Return the table for the page, with where and when it was made."""
-    lines = [f"| {' | '.join(row.cells())} |" for row in [*rows, total(rows)]]
-    return f"{date}, commit {commit}, {machine}:\n\n{HEAD}" + "\n".join(lines)
+def markdown(rows: list[Row], machine: str) -> str:
+    """Return the table for the page, with the machine that made it."""
+    cells = [list(COLUMNS), ["---"] * len(COLUMNS)]
+    cells += [row.cells() for row in [*rows, total(rows)]]
+    return f"{machine}:\n\n" + "\n".join(
+        f"| {' | '.join(c)} |".replace("  ", " ") for c in cells
+    )
+
+
+def read_table(text: str) -> list[Row]:
+    """Return the rows of a table as `markdown` writes it, without their total."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
+    return [Row.of_cells(each) for each in cells[2:-1]]
 
 
 def write_table(rows: list[Row]) -> None:
-    """Put the table into the page, in the place of the one before."""
+    """Put rows into the table of the page, each in the place of its part's last one."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    made = markdown(rows, datetime.date.today().isoformat(), commit(), machine())
+    table, _, after = rest.partition(END)
+    known = {row.part: row for row in [*read_table(table), *rows]}
+    made = markdown([known[part] for part in known], machine())
     PAGE.write_text(f"{before}{BEGIN}\n\n{made}\n\n{END}{after}", encoding="utf-8")
 
 
