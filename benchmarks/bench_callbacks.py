@@ -1,6 +1,6 @@
-"""Times what callbacks cost: python benchmarks/bench_callbacks.py.
+"""Measures the overhead of callbacks: python benchmarks/bench_callbacks.py.
 
-Writes a table in Markdown to the standard output and all numbers to a JSON file.
+Prints a Markdown table and writes all numbers to a JSON file.
 """
 
 import argparse

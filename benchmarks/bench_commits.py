@@ -1,8 +1,8 @@
-"""Times two commits of the package: python benchmarks/bench_commits.py BEFORE [AFTER].
+"""Compares the speed of two commits: python benchmarks/bench_commits.py BEFORE [AFTER].
 
-Each is installed into a folder of its own. Their processes take turns, and each turn
-times Keras's SGD beside the package's. Writes a table in Markdown and a JSON file
-at every row; fails if the gain over Keras of a row has fallen.
+Installs each commit into its own folder. Their processes take turns, and each turn
+times keras.optimizers.SGD and kerasched.SGD. Writes a JSON file after every row, and a
+Markdown table at the end. Fails if the speedup over Keras fell in any row.
 """
 
 import argparse
@@ -90,7 +90,7 @@ def install(commit: str, place: Path) -> Path:
 
 
 def cases(backends: list[str], option: str) -> list[dict[str, Any]]:
-    """Return what to call in the processes of each backend: an update, and `fit`."""
+    """Return the calls to time on each backend: one update, and `fit`."""
     update = {"option": option, "tensors": "resnet"}
     found = []
     for backend in backends:
@@ -106,7 +106,7 @@ def cases(backends: list[str], option: str) -> list[dict[str, Any]]:
 def timed(
     case: dict[str, Any], places: dict[str, Path], turns: int, rounds: int
 ) -> list[dict[str, Any]]:
-    """Return the rows of a case: one for each way to compile that it times."""
+    """Return the rows of a case, one for each way to compile."""
     backend, module = case["backend"], case["module"]
     given = {k: v for k, v in case.items() if k not in ("backend", "module")}
     given["rounds"] = rounds
@@ -125,7 +125,7 @@ def timed(
 
 
 def compared(gains: dict[str, list[float]]) -> dict[str, Any]:
-    """Return the gains of two commits in the same turns, and whether they fell."""
+    """Return the speedups of two commits in the same turns, and whether they fell."""
     before, after = ratios.interval(gains["before"]), ratios.interval(gains["after"])
     pairs = zip(gains["before"], gains["after"], strict=True)
     change = ratios.interval([b / a for a, b in pairs])

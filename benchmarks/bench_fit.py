@@ -1,7 +1,7 @@
 """Times whole training steps inside `fit`: python benchmarks/bench_fit.py.
 
-Keras's SGD and ours take turns, a `fit` each. The peak of resident memory is that of a
-process for each. Writes a table in Markdown and a JSON file; fails if a floor was
+Keras's SGD and kerasched's take turns, one `fit` each. Peak memory is measured in a
+separate process for each. Writes a Markdown table and a JSON file. Fails if a floor is
 missed.
 """
 
@@ -22,22 +22,22 @@ from children import installed  # noqa: E402
 from report import recorded  # noqa: E402
 
 MODELS = ("mlp", "embedding", "deep", "tiny", "convolution")
-# What is timed where nothing is named: all models plainly, the first with options too.
+# The default cases: every model with momentum, and the first with these options too.
 OPTIONS = ("accumulation", "global_clipnorm", "all with ema", *SCALED)
-# By backend the ways to compile, and what else the environment says.
+# The ways to compile on each backend, with the environment variables they need.
 WAYS = {
     "tensorflow": {"graph": (False, {}), "xla": (True, {})},
     "jax": {"jit": (True, {})},
     "torch": {"eager": (False, {})},
 }
-# glibc then keeps what XLA frees, in one arena, so that no page is faulted in again.
+# glibc keeps freed memory in one arena, so that XLA's buffers cause no page faults.
 TUNED = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "17179869184",
 }
 WAYS["jax"]["jit, tuned"] = (True, TUNED)
-# Steps of a `fit`: about a second for the large ones.
+# The steps of one `fit`. The large models take about a second.
 STEPS = {"mlp": 24, "embedding": 24, "deep": 100, "tiny": 400, "convolution": 100}
 NOTES = [
     "Seconds of a step inside fit, at a batch of 8: an epoch's, without what fit does "
@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def timed(case: dict[str, str], rounds: int, steps: int | None) -> dict[str, Any]:
-    """Return the row of a case, with each side's peak of memory."""
+    """Return the row of a case, with the peak memory of each side."""
     print(", ".join(case.values()), file=sys.stderr, flush=True)
     backend, model = case["backend"], case["model"]
     jit, environment = WAYS[backend][case["way"]]

@@ -1,6 +1,6 @@
 """Times what importing the package adds to Keras: python benchmarks/bench_import.py.
 
-Writes the seconds of the processor to a JSON file, and fails if the floor was missed.
+Writes the processor time to a JSON file. Fails if the floor is missed.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from timing import summary  # noqa: E402
 
 
 def seconds() -> float:
-    """Return the seconds that the import takes the processor, in a fresh process."""
+    """Return the processor time of the import in a new process, in seconds."""
     import time
 
     import keras  # noqa: F401

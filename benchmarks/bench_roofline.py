@@ -1,7 +1,7 @@
-"""Times the kernel, called directly, beside a loop written by hand.
+"""Compares the kernel, called directly, with a hand-written loop.
 
-python benchmarks/bench_roofline.py compiles that loop, and says how many bytes a second
-each moves, and how many the machine moves at all.
+python benchmarks/bench_roofline.py compiles that loop. It reports the memory bandwidth
+that each reaches, and the bandwidth of the machine.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def measured(loop: Any, tensors: str, threads: int, rounds: int) -> dict[str, Any]:
-    """Return the row of a set of tensors: the kernel, the loop, the bandwidth."""
+    """Return the row of a set of tensors: kernel, loop and bandwidth."""
     weights, gradients = starts(tensors)
     velocities = [np.zeros_like(w) for w in weights]
     flat = [np.concatenate([a.ravel() for a in x]) for x in (weights, gradients)]
@@ -91,7 +91,7 @@ def measured(loop: Any, tensors: str, threads: int, rounds: int) -> dict[str, An
 def direct(
     weights: list[Any], gradients: list[Any], velocities: list[Any]
 ) -> Callable[[], Any]:
-    """Return the kernel's own entry on these arrays, bound to where they are."""
+    """Return a call of the kernel bound to the addresses of these arrays."""
     lists = (weights, velocities)
     places = [[array.ctypes.data for array in arrays] for arrays in lists]
     update = native.Update(
@@ -108,7 +108,7 @@ def direct(
 
 
 def compiled() -> Any:
-    """Compile roofline.cc in an empty folder and return the module."""
+    """Compile roofline.cc in a temporary folder and return the module."""
     folder = Path(tempfile.mkdtemp())
     target = folder / f"roofline{sysconfig.get_config_var('EXT_SUFFIX')}"
     includes = subprocess.run(

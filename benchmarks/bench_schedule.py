@@ -1,7 +1,7 @@
 """Times the evaluation of every schedule: python benchmarks/bench_schedule.py.
 
-Writes tables in Markdown to the standard output and all numbers to a JSON file; fails
-if a floor was missed.
+Prints Markdown tables and writes all numbers to a JSON file. Fails if a floor is
+missed.
 """
 
 import argparse
@@ -37,7 +37,7 @@ NOTES = [
     "torch's schedulers are stepped in Python for a part of the steps, and their "
     "seconds multiplied by torch_scaled_by.",
 ]
-# What each backend measures in a process of its own.
+# What each backend measures, in its own process.
 PROGRAMS = {
     "graph": ("tensorflow", "from ops import graph_table; rows = graph_table()"),
     "fusions": ("jax", "from ops import fusion_table; rows = fusion_table()"),
@@ -110,7 +110,7 @@ def evaluations(steps: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def on_backends(steps: int, rounds: int) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of each program whose backend is installed."""
+    """Return the rows of each installed backend's program."""
     tables = {}
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("backends", total=len(PROGRAMS))

@@ -1,7 +1,7 @@
 """Times one update of the optimizer alone: python benchmarks/bench_update.py.
 
-All that stand in one row take turns in one process. Writes a table in Markdown to the
-standard output and all numbers to a JSON file; fails if a floor was missed.
+All optimizers of a row take turns in one process. Prints a Markdown table and writes
+all numbers to a JSON file. Fails if a floor is missed.
 """
 
 import argparse

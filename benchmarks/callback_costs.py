@@ -1,4 +1,4 @@
-"""What callbacks cost on the backend of this process."""
+"""Measures the overhead of callbacks on the backend of this process."""
 
 import statistics
 import tempfile
@@ -23,7 +23,7 @@ SCHEDULE = CosineDecay(0.01, 10**6)
 
 
 def mlp(layers: int, width: int, rate: Any) -> keras.Model:
-    """Return a network of some layers, compiled as Keras does it by itself."""
+    """Return a small network, compiled with Keras's defaults."""
     model = keras.Sequential([keras.layers.Input((width,))])
     for _ in range(layers):
         model.add(keras.layers.Dense(width, activation="relu"))
@@ -33,7 +33,7 @@ def mlp(layers: int, width: int, rate: Any) -> keras.Model:
 
 
 def recompile(rounds: int) -> dict[str, Any]:
-    """Return the seconds of a step, and of one after the schedule was changed."""
+    """Return the seconds of a step, and of the first step after `set_schedule`."""
     model, data = mlp(41, 16, SCHEDULE), np.ones((8, 16), "float32")
     steps, changed = [], []
     model.train_on_batch(data, data)
@@ -49,7 +49,7 @@ def recompile(rounds: int) -> dict[str, Any]:
 
 
 def in_fit(rounds: int, batches: int = 1000) -> dict[str, Any]:
-    """Return the ratio of an epoch with all callbacks to one without, in turn."""
+    """Return the time of an epoch with all callbacks over that of one without."""
     model = mlp(3, 256, SCHEDULE)
     data = np.ones((32 * batches, 256), "float32")
 
@@ -67,7 +67,7 @@ def in_fit(rounds: int, batches: int = 1000) -> dict[str, Any]:
 
 
 def _together(folder: str) -> list[Any]:
-    """Return all callbacks that may stand together over a whole training."""
+    """Return the callbacks that can be used together in one `fit`."""
     return [
         BackupAndRestore(Path(folder) / "run"),
         WeightAveraging(0),
@@ -77,7 +77,7 @@ def _together(folder: str) -> list[Any]:
 
 
 def hooks(calls: int) -> list[dict[str, Any]]:
-    """Return the microseconds of a batch's hooks, for each callback alone."""
+    """Return the microseconds that the batch hooks of each callback take."""
     number = Constant(0.01)
     sets = {
         "LearningRateLogger(every=10)": (SCHEDULE, lambda: LearningRateLogger(10)),

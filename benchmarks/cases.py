@@ -1,4 +1,4 @@
-"""The options that the benchmarks turn on, by name."""
+"""The optimizer options that the benchmarks use, by name."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ CASES: dict[str, dict[str, Any]] = {
     "accumulation": {"gradient_accumulation_steps": 4},
     "loss scale": {"loss_scale_factor": 128.0},
 }
-# Cases in which all others can do the same.
+# Cases that every other optimizer supports.
 PLAIN = ("no momentum", "momentum", "nesterov")
-# With a LossScaleOptimizer around, which bench_fit alone has.
+# Cases with a LossScaleOptimizer; only bench_fit.py runs them.
 SCALED = {"dynamic loss scale": {}}
 
 
 def repeats(option: str, tensors: str) -> int:
-    """Return the steps that are timed together.
+    """Return the number of steps in one measurement.
 
     An update with its micro-batches; and ten of tensors so small that the clock and the
     caches that others have emptied would count for as much as the step.
@@ -38,5 +38,5 @@ def repeats(option: str, tensors: str) -> int:
 
 
 def arguments(option: str) -> dict[str, Any]:
-    """Return the arguments of keras.optimizers.SGD, and of ours, for a case."""
+    """Return the arguments of both SGD classes for a case."""
     return {"learning_rate": 0.01, "momentum": 0.9, **{**CASES, **SCALED}[option]}

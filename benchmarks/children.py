@@ -1,4 +1,4 @@
-"""Runs a part of a benchmark in a process of its own, on a backend."""
+"""Runs part of a benchmark in a child process on a given backend."""
 
 import importlib.util
 import json
@@ -19,7 +19,7 @@ print(json.dumps(found))
 
 
 def installed(wanted: list[str] | None) -> list[str]:
-    """Return the backends that were asked for, or all that are installed."""
+    """Return the installed backends among `wanted`, or all of them."""
     return [b for b in wanted or BACKENDS if importlib.util.find_spec(b)]
 
 
@@ -30,7 +30,7 @@ def call(
     given: dict[str, Any],
     environment: dict[str, str] | None = None,
 ) -> Any:
-    """Return what a function of a module beside this file returns, by way of JSON."""
+    """Call a function of a sibling module in a child process; return its result."""
     code = CODE.format(
         folder=str(FOLDER), module=module, function=function, given=given
     )

@@ -1,4 +1,4 @@
-"""Trains models with Keras's SGD and with ours inside `fit`, on one backend."""
+"""Times `fit` with keras.optimizers.SGD and kerasched.SGD, on one backend."""
 
 import operator
 import resource
@@ -25,7 +25,7 @@ import kerasched
 def rows(
     model: str, option: str, jit: bool, way: str, rounds: int, steps: int
 ) -> list[dict[str, Any]]:
-    """Return the row of one model and option: seconds of a step inside `fit`."""
+    """Return the row of one model and option: seconds per step inside `fit`."""
     makers = {name: partial(_fitted, model, name, option, jit, steps) for name in SIDES}
     made = twice(makers, lambda each: each[1]())
     for pair in made.values():
@@ -41,7 +41,7 @@ def rows(
 
 
 def peak(model: str, option: str, jit: bool, steps: int, side: str) -> int:
-    """Return the most resident memory of a process that does nothing else, in bytes."""
+    """Return the peak resident memory of this process after two fits, in bytes."""
     _, function = _fitted(model, side, option, jit, steps)
     function()
     function()
@@ -50,7 +50,7 @@ def peak(model: str, option: str, jit: bool, steps: int, side: str) -> int:
 
 
 class _Epoch(keras.callbacks.Callback):
-    """Takes the time of an epoch, without what `fit` does before and after it."""
+    """Times an epoch without the setup and the cleanup of `fit`."""
 
     seconds = 0.0
 
@@ -64,7 +64,7 @@ class _Epoch(keras.callbacks.Callback):
 def _fitted(
     model: str, side: str, option: str, jit: bool, steps: int
 ) -> tuple[Any, Callable[[], float]]:
-    """Return a model and what trains it and returns the seconds of the epoch."""
+    """Return a model, and a function that trains it for one timed epoch."""
     made = build(model, _optimizer(side, option), jit)
     given = _fed(*data(made, steps))
 
@@ -77,10 +77,10 @@ def _fitted(
 
 
 def _fed(inputs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Return what to give to `fit`.
+    """Return the data arguments of `fit`.
 
-    TensorFlow's pipeline of data that tunes itself, as that of arrays does, lets the
-    end of `fit` wait for its threads, for up to three seconds.
+    On TensorFlow an autotuned tf.data pipeline, which Keras makes of arrays, delays the
+    end of `fit` by up to three seconds. This one is not autotuned.
     """
     if keras.backend.backend() != "tensorflow":
         return {"x": inputs, "y": labels, "batch_size": BATCH}
@@ -93,19 +93,20 @@ def _fed(inputs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 
 class Surviving(keras.optimizers.SGD):
-    """Keras's own SGD, able to survive a second `fit` with a moving average on JAX.
+    """keras.optimizers.SGD with a fix for a second `fit` with `use_ema` on JAX.
 
-    Keras gives the weight and its average the same array, which is then donated twice.
+    Keras assigns the same array to the weight and its average, and then donates it
+    twice.
     """
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
-        """Put the averages in the weights' place, and keep an array of their own."""
+        """Replace the weights by their averages, and copy the averages."""
         super().finalize_variable_values(var_list)
         for average in self._model_variables_moving_average if self.use_ema else ():
             average.assign(keras.ops.copy(average.value))
 
 
-# On torch a subclass would lose what Keras makes faster there.
+# On torch Keras has a faster update for its own classes, but not for a subclass.
 KERAS_SGD = Surviving if keras.backend.backend() == "jax" else keras.optimizers.SGD
 SIDES = {
     "keras": (KERAS_SGD, keras.optimizers.LossScaleOptimizer),
@@ -120,7 +121,7 @@ def _optimizer(side: str, option: str) -> Any:
 
 
 def _agree(found: dict[str, list[np.ndarray]]) -> None:
-    """Check that both sides have the same weights after their first `fit`."""
+    """Check that both sides end their first `fit` with the same weights."""
     for ours, theirs in zip(found["ours"], found["keras"], strict=True):
         if not np.allclose(ours, theirs, rtol=1e-3, atol=1e-4):
             apart = np.abs(ours - theirs).max()

@@ -1,10 +1,10 @@
-"""What the benchmarks must show: the least ratios of another's time to ours."""
+"""The floors of the benchmarks: the lowest accepted ratios of a peer's time to ours."""
 
 from typing import Any
 
 from ratios import PAIRS
 
-# Nothing may be slower than Keras's own, in any case.
+# The floor of every other ratio to Keras's time.
 EVERYWHERE = 0.97
 
 # (benchmark, backend, way, model or tensors, option, peer): ratio
@@ -40,28 +40,28 @@ FLOORS = {
     ("fit", "jax", "jit, tuned", "mlp", "global_clipnorm", "keras"): 1.05,
     ("fit", "jax", "jit, tuned", "mlp", "all with ema", "keras"): 1.2,
     ("fit", "jax", "jit, tuned", "embedding", "momentum", "keras"): 1.05,
-    # The hand-written loop may take as little as 1 / 1.10 of the kernel's time.
+    # The kernel may take at most 1.10 times as long as the hand-written loop.
     ("roofline", "direct", "threads", "resnet", "momentum", "loop"): 1 / 1.10,
 }
 KEY = ("benchmark", "backend", "way", "model", "option")
-# The most that our peak of resident memory may be, in parts of Keras's.
+# The highest accepted ratio of our peak memory to Keras's.
 MEMORY = 1.1
-# The most that `evaluate` of a million steps may take, in times of one numpy.cos of
-# them. One cosine is the least that a schedule needs; a tree needs one for each of its.
+# The highest accepted time of `evaluate` for a million steps, in units of one numpy.cos
+# of the same array. A cosine schedule needs one, and a composed one several.
 COSINES = 6.0
 MILLION = 1_000_000
-# The most that importing the package may add to importing Keras, in the best process.
+# The most that `import kerasched` may add to `import keras`, in the best process.
 IMPORT_SECONDS = 0.1
 
 
 def floor(row: dict[str, Any], peer: str) -> float | None:
-    """Return the floor of a row against a peer, None where nothing is promised."""
+    """Return the floor of a row against a peer, or None if there is none."""
     everywhere = EVERYWHERE if peer == "keras" else None
     return FLOORS.get((*(row[key] for key in KEY), peer), everywhere)
 
 
 def verdict(ratio: dict[str, float], least: float | None) -> str:
-    """Return what a ratio's interval says of its floor."""
+    """Compare the interval of a ratio with its floor."""
     if least is None:
         return ""
     if ratio["pairs"] < PAIRS:
@@ -72,7 +72,7 @@ def verdict(ratio: dict[str, float], least: float | None) -> str:
 
 
 def judged(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with the floor and the verdict in each of its ratios."""
+    """Add the floor and the verdict to each ratio of a row, and return the row."""
     for peer, ratio in row["ratios"].items():
         ratio["floor"] = floor(row, peer)
         ratio["verdict"] = verdict(ratio, ratio["floor"])
@@ -80,9 +80,9 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def missed(rows: list[dict[str, Any]]) -> list[str]:
-    """Return a line for each floor that a row's whole interval lies below.
+    """Return a line for each missed floor: the whole interval lies below it.
 
-    And one for each row whose peak of memory, where it was taken, is above the most.
+    Add one for each row whose peak memory, if it was measured, is too high.
     """
     slow = [
         f"{case(row)}: {peer} / ours "
@@ -101,10 +101,10 @@ def missed(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def slow_schedules(result: dict[str, Any]) -> list[str]:
-    """Return a line for each schedule that takes too many cosines, in its best round.
+    """Return a line for each schedule that is too slow even in its best round.
 
-    Other work on the machine can only slow a round down. Fewer than a million steps
-    tell of what a call costs, and are not judged.
+    Other load can only slow a round down. With fewer than a million steps the overhead
+    of a call dominates, so that such results are not judged.
     """
     if result["steps"] < MILLION:
         return []
@@ -120,18 +120,18 @@ def slow_schedules(result: dict[str, Any]) -> list[str]:
 
 
 def case(row: dict[str, Any]) -> str:
-    """Return what a row is of, in words."""
+    """Return the case of a row as text."""
     return ", ".join(row[key] for key in KEY)
 
 
 def of_memory(row: dict[str, Any]) -> float:
-    """Return our peak of memory in parts of Keras's, 0 where it was not taken."""
+    """Return the ratio of our peak memory to Keras's, or 0 if not measured."""
     peak = row.get("peak_bytes")
     return peak["ours"] / peak["keras"] if peak else 0.0
 
 
 def lost(rows: list[dict[str, Any]]) -> list[str]:
-    """Return a line for each peer that was surely faster than ours."""
+    """Return a line for each peer that is faster than ours beyond the noise."""
     return [
         f"{case(row)}: {peer} takes {ratio['median']:.2f} "
         f"of our time ({ratio['low']:.2f} to {ratio['high']:.2f})"

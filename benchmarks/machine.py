@@ -1,4 +1,4 @@
-"""Describes where a benchmark was run: the machine and the versions."""
+"""Describes the machine and the versions of a benchmark run."""
 
 import importlib.metadata
 import os
@@ -9,7 +9,7 @@ import numpy as np
 from children import call
 from children import installed
 
-# The first that is installed counts: TensorFlow comes under several names.
+# The first installed name counts: TensorFlow has several distributions.
 DISTRIBUTIONS = {
     "kerasched": ("kerasched",),
     "keras": ("keras",),
@@ -31,14 +31,14 @@ def machine() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Return the processor's name. It runs in a child, as it imports the package."""
+    """Return the processor's name. Runs in a child, since it imports the package."""
     from kerasched.kernels.processor import processor_name
 
     return processor_name()
 
 
 def versions() -> dict[str, str | None]:
-    """Return the version of Python and of each package, None for one not installed."""
+    """Return the versions of Python and of each package; None if not installed."""
     found = {name: _version(names) for name, names in DISTRIBUTIONS.items()}
     return {"python": platform.python_version(), **found}
 

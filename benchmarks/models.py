@@ -1,4 +1,4 @@
-"""The models that bench_fit trains, each with a batch of numbers to train on."""
+"""The models that bench_fit.py trains, with random training data."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ CLASSES = 10
 
 
 def mlp(width: int = 4096) -> Any:
-    """Return two wide layers: 21 million weights with the width of 4096."""
+    """Return two wide dense layers: 21 million weights at a width of 4096."""
     return keras.Sequential(
         [
             keras.Input((width // 4,)),
@@ -22,7 +22,7 @@ def mlp(width: int = 4096) -> Any:
 
 
 def embedding() -> Any:
-    """Return a table of 300,000 words, 19 million weights, and a small head."""
+    """Return an embedding of 300,000 words, 19 million weights, and a small head."""
     return keras.Sequential(
         [
             keras.Input((32,), dtype="int32"),
@@ -35,19 +35,19 @@ def embedding() -> Any:
 
 
 def deep() -> Any:
-    """Return 81 narrow layers: 162 tensors, a third of a million weights."""
+    """Return 81 narrow dense layers: 162 tensors, a third of a million weights."""
     layers = [keras.layers.Dense(64, activation="relu") for _ in range(80)]
     return keras.Sequential([keras.Input((64,)), *layers, keras.layers.Dense(CLASSES)])
 
 
 def tiny() -> Any:
-    """Return three layers of 5,000 weights."""
+    """Return three dense layers with 5,000 weights in all."""
     layers = [keras.layers.Dense(48, activation="relu") for _ in range(2)]
     return keras.Sequential([keras.Input((40,)), *layers, keras.layers.Dense(CLASSES)])
 
 
 def convolution() -> Any:
-    """Return three convolutions of images of 32 by 32."""
+    """Return three convolutions on images of 32 by 32 pixels."""
     layers = [
         keras.layers.Conv2D(n, 3, strides=2, activation="relu") for n in (16, 32, 64)
     ]
@@ -66,7 +66,7 @@ MODELS = {
 
 
 def build(name: str, optimizer: Any, jit: bool) -> Any:
-    """Return a compiled model that starts from the same weights each time."""
+    """Return a compiled model with the same initial weights each time."""
     keras.utils.set_random_seed(3)
     model = MODELS[name]()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -75,7 +75,7 @@ def build(name: str, optimizer: Any, jit: bool) -> Any:
 
 
 def data(model: Any, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and labels of some batches."""
+    """Return inputs and labels for a number of batches."""
     generator = np.random.default_rng(4)
     shape = (BATCH * steps, *model.input_shape[1:])
     labels = generator.integers(0, CLASSES, BATCH * steps)

@@ -1,4 +1,4 @@
-"""How much longer one takes than another, with an interval, and what was promised."""
+"""Measures ratios of times in interleaved runs, with their confidence intervals."""
 
 import math
 import statistics
@@ -9,7 +9,7 @@ from typing import Any
 
 from timing import summary
 
-PAIRS = 15  # The fewest whose interval counts.
+PAIRS = 15  # A verdict needs at least this many pairs.
 
 
 def stopwatch(function: Callable[[], Any]) -> float:
@@ -24,9 +24,9 @@ def taking_turns(
     rounds: int,
     clock: Callable[[Callable[[], Any]], float] = stopwatch,
 ) -> dict[str, list[float]]:
-    """Return the seconds of each function in every round, after two that do not count.
+    """Return the seconds of each function in every round, after two warmup rounds.
 
-    The order turns round from one round to the next, so that none is always first.
+    The order alternates from round to round, so that none is always first.
     """
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for number in range(-2, rounds):
@@ -39,7 +39,7 @@ def taking_turns(
 
 
 def row(case: dict[str, Any], seconds: dict[str, list[float]]) -> dict[str, Any]:
-    """Return what a case says of its seconds: a summary each, and ratios to ours."""
+    """Return a result row: the case, a summary of the seconds, and ratios to ours."""
     ratios = {
         name: interval([t / o for t, o in zip(times, seconds["ours"], strict=True)])
         for name, times in seconds.items()
@@ -53,8 +53,8 @@ def interval(ratios: list[float]) -> dict[str, float]:
     """Return the median of paired ratios and the 95 % interval of the median.
 
     The ends are order statistics: the k-th lowest and highest, k the largest for which
-    as many coin tosses fall below k with a chance of at most 2.5 %. They assume nothing
-    of how times are distributed. With fewer than 6 pairs they are the extremes.
+    at most k heads in as many coin tosses have a probability of at most 2.5 %. They
+    assume no distribution of the times. With fewer than 6 pairs they are the extremes.
     """
     ordered, count = sorted(ratios), len(ratios)
     k = max(1, _rank(count))

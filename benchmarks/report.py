@@ -1,4 +1,4 @@
-"""What a benchmark of the optimizer prints, and the file that it keeps."""
+"""Prints the results of the optimizer's benchmarks and writes them to files."""
 
 import datetime
 import json
@@ -19,7 +19,7 @@ HEAD = "| backend | way | model | option | peer | peer ms | our ms | ratio | flo
 
 
 def kernel() -> dict[str, Any]:
-    """Return what the compiled kernel says of itself."""
+    """Return the instruction set and the number of threads of the kernel."""
     from kerasched.kernels import native
 
     if native.missing:
@@ -35,19 +35,19 @@ def recorded(
     output: Path,
     add: bool = False,
 ) -> dict[str, Any]:
-    """Judge rows, print them, and return the whole of the result.
+    """Judge rows against their floors, print them, and return the result.
 
     Args:
         name: the benchmark.
-        rows: what it measures, as it is measured. The file is written at each row, so
-            that a failure costs that row alone.
-        rounds: how often each was timed.
-        notes: what a reader of the file should know.
-        output: the file.
-        add: whether to keep the rows that the file has of other cases.
+        rows: an iterator that measures one row at a time. The file is written after
+            each, so that a failure loses that row alone.
+        rounds: the number of measurements of each optimizer.
+        notes: remarks for readers of the file.
+        output: the path of the file.
+        add: whether to keep the file's rows of other cases.
 
     Raises:
-        SystemExit: the rows to keep are of another machine, or of other versions.
+        SystemExit: the kept rows come from another machine or other versions.
     """
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     where = {
@@ -73,7 +73,7 @@ def recorded(
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """Return a result's rows as a table, and below it where we are slower."""
+    """Return the rows as a Markdown table, followed by missed floors and losses."""
     lines = [HEAD, "| --- " * (HEAD.count("|") - 1) + "|"]
     for row in result["rows"]:
         lines += [line(row, peer) for peer in row["ratios"]]
@@ -84,7 +84,7 @@ def markdown(result: dict[str, Any]) -> str:
 
 
 def line(row: dict[str, Any], peer: str) -> str:
-    """Return one line of the table: a case against one peer."""
+    """Return one line of the table: one case against one peer."""
     ratio = row["ratios"][peer]
     least = "" if ratio["floor"] is None else f"{ratio['floor']:.2f} {ratio['verdict']}"
     cells = [row[key] for key in KEY[1:]]

@@ -1,6 +1,7 @@
-"""The shapes of ResNet-50's trained tensors: He et al., 2015, arXiv:1512.03385."""
+"""The trainable tensors of ResNet-50: He et al., 2015, arXiv:1512.03385."""
 
-# Blocks and inner width of each of the four groups; a block gives four times the width.
+# The number of blocks and their inner width, for each of the four groups. A block's
+# output is four times as wide.
 GROUPS = ((3, 64), (4, 128), (6, 256), (3, 512))
 CLASSES = 1000
 

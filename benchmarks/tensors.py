@@ -1,4 +1,4 @@
-"""The tensors that are updated, and the check that all who are timed agree."""
+"""The tensors to update, and the check that all optimizers give the same result."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ TENSORS: dict[str, list[tuple[int, ...]]] = {
 
 
 def arrays(name: str, seed: int, scale: float = 1.0) -> list[np.ndarray]:
-    """Return float32 arrays of a set's shapes, normally distributed."""
+    """Return normally distributed float32 arrays with the shapes of a set."""
     generator = np.random.default_rng(seed)
     return [
         scale * generator.standard_normal(shape, dtype="float32")
@@ -22,12 +22,12 @@ def arrays(name: str, seed: int, scale: float = 1.0) -> list[np.ndarray]:
 
 
 def starts(name: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return weights and gradients, these small, as they are in training."""
+    """Return weights, and gradients as small as in training."""
     return arrays(name, 1), arrays(name, 2, 0.01)
 
 
 def agree(name: str, found: dict[str, list[Any]]) -> None:
-    """Check that the weights of all equal those of Keras, and that they have moved.
+    """Check that all weights equal those of Keras, and that they have changed.
 
     A dozen updates of 1e-4 may differ by the rounding of weights of a few units.
     """

@@ -1,4 +1,4 @@
-"""Times functions turn and turn about, so that other work on the machine hits all."""
+"""Times functions in turns, so that other load on the machine affects all alike."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ from typing import Any
 def interleaved(
     functions: Mapping[str, Callable[[], Any]], rounds: int
 ) -> dict[str, dict[str, float]]:
-    """Return median, minimum and maximum of the seconds that each function takes.
+    """Return the median, minimum and maximum time of each function, in seconds.
 
     Each is called once before, which does not count, and then once in every round.
     """
@@ -26,5 +26,5 @@ def interleaved(
 
 
 def summary(times: list[float]) -> dict[str, float]:
-    """Return median, minimum and maximum of some times."""
+    """Return the median, minimum and maximum of a list of times."""
     return {"median": statistics.median(times), "min": min(times), "max": max(times)}

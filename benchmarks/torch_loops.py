@@ -1,4 +1,4 @@
-"""Times torch's schedulers, which are stepped in Python, and our ports of them."""
+"""Times torch's schedulers and their ports in kerasched."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from timing import interleaved
 
 from kerasched.compat import torch as ports
 
-# Steps of torch are timed for this part of ours, and the time is scaled to all.
+# torch's schedulers run this fraction of the steps; their time is scaled up.
 PART = 10
 
 
 def loops(steps: int, rounds: int) -> list[dict[str, Any]]:
-    """Return the seconds that three schedulers of torch, and ours, take for `steps`."""
+    """Return the seconds for `steps` rates: three torch schedulers, and their ports."""
     taken = max(1, steps // PART)
     parameters: dict[str, dict[str, Any]] = {
         "StepLR": {"step_size": 30, "gamma": 0.99},
@@ -49,7 +49,7 @@ def _row(
 
 
 def _stepped(name: str, parameters: dict[str, Any], steps: int) -> None:
-    """Make a scheduler of torch and step it."""
+    """Create a torch scheduler and step it."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     if name == "OneCycleLR":
         parameters = {**parameters, "cycle_momentum": False}

@@ -1,7 +1,7 @@
-"""Makes all that is timed twice, so that none has the better place in memory.
+"""Creates each optimizer twice, so that memory placement favours none of them.
 
-Of programs that are the same, the one that was made first of all was 8 % faster with
-161 small tensors, and the others a little by their order: memory gets more scattered.
+With 161 small tensors, the first of several identical programs was 8 % faster than the
+others, since memory becomes more fragmented later.
 """
 
 import itertools
@@ -13,19 +13,19 @@ from typing import TypeVar
 Made = TypeVar("Made")
 
 NOTE = (
-    "Each is made twice, in both orders, after one that is not timed, and the two take "
-    "turns: what is made sooner has a better place in memory."
+    "Each optimizer is created twice, in both orders, after one that is not timed: "
+    "what is created earlier has a better place in memory."
 )
 
 
 def twice(
     makers: Mapping[str, Callable[[], Made]], use: Callable[[Made], Any]
 ) -> dict[str, list[Made]]:
-    """Return two of each: the first made in the order given, the second in reverse.
+    """Return two objects of each maker: one in the given order, one in reverse.
 
     Args:
-        makers: what makes each.
-        use: called with one of the first kind that is made before all and not returned.
+        makers: a function for each name that creates an object.
+        use: called with an extra object of the first maker, created before all others.
     """
     use(next(iter(makers.values()))())
     first = {name: make() for name, make in makers.items()}
@@ -34,6 +34,6 @@ def twice(
 
 
 def in_turn(functions: list[Callable[[], Any]]) -> Callable[[], Any]:
-    """Return a function that calls one of some, the next at each call."""
+    """Return a function that calls the next of `functions` at each call."""
     following = itertools.cycle(functions)
     return lambda: next(following)()

@@ -1,4 +1,4 @@
-"""Updates on JAX: Keras's, ours, and optax's."""
+"""Times one update on JAX: Keras, kerasched and optax."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +17,7 @@ from updating import both
 
 
 def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
-    """Return the row of a compiled step with donated state."""
+    """Return the row of a compiled step with donated arguments."""
     makers = both(_keras, option, tensors)
     if option in PLAIN:
         makers["optax"] = partial(_optax, option, tensors)
@@ -55,7 +55,7 @@ def _optax(option: str, tensors: str) -> Updated:
 def _compiled(
     step: Callable[..., Any], state_of: Callable[[Any], Any], tensors: str
 ) -> Updated:
-    """Return weights and state that are given to a step and taken back from it."""
+    """Return an update that passes weights and state through a compiled step."""
     starting, given = starts(tensors)
     gradients = [jax.numpy.array(g) for g in given]
     weights = [jax.numpy.array(w) for w in starting]

@@ -1,4 +1,4 @@
-"""Updates on TensorFlow: Keras's, ours, and TensorFlow's own operation."""
+"""Times one update on TensorFlow: Keras, kerasched and TensorFlow's operation."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +17,7 @@ from updating import both
 
 
 def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
-    """Return a row for graph mode, one for XLA, and one without a tf.function.
+    """Return a row for graph mode, for XLA, and for eager execution.
 
     That one for plain updates alone: Keras takes seconds for ten others.
     """
@@ -27,7 +27,7 @@ def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
 
 def _row(option: str, tensors: str, rounds: int, way: str) -> dict[str, Any]:
     _, gradients = starts(tensors)
-    # Read from variables in the step: as arguments they would be half of its time.
+    # The step reads them from variables: as arguments they would take half its time.
     sources = [tf.Variable(g, trainable=False) for g in gradients]
     makers = both(_keras, option, tensors, sources, way)
     if option in ("momentum", "nesterov") and way == "graph":
@@ -76,7 +76,7 @@ def _repeated(step: Callable[[], Any], weights: list[Any]) -> Updated:
 
 
 def first_call(rounds: int) -> dict[str, Any]:
-    """Return the row of the first call: cosine with warmup, decay, 161 variables."""
+    """Return the row of a first call: cosine with warmup, decay, 161 variables."""
     case = {"backend": "tensorflow", "way": "graph", "model": "small"}
     functions = {name: make() for name, make in both(_first).items()}
     times = ratios.taking_turns(functions, rounds)

@@ -1,4 +1,4 @@
-"""Updates on torch: Keras's, ours, and those of torch.optim.SGD."""
+"""Times one update on torch: Keras, kerasched and torch.optim.SGD."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,8 +21,8 @@ def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
     """Return the row of `apply`."""
     makers = both(_keras, option, tensors)
     for name, way in WAYS.items() if option in PLAIN else ():
-        # With Nesterov's momentum foreach adds to the gradients: they would have to be
-        # made anew for every step.
+        # With Nesterov momentum `foreach` overwrites the gradients, so that each step
+        # would need new ones.
         if not (option == "nesterov" and "foreach" in way):
             makers[name] = partial(_torch, option, tensors, way)
     case = {"backend": "torch", "way": "eager", "model": tensors, "option": option}

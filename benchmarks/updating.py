@@ -1,4 +1,4 @@
-"""Times several who do the same updates, on any backend."""
+"""Times several optimizers on the same updates, on any backend."""
 
 import dataclasses
 from collections.abc import Callable
@@ -20,11 +20,11 @@ CHECKED = 8  # Steps after which all must agree; their roundings add up.
 
 @dataclasses.dataclass
 class Updated:
-    """Weights that are updated.
+    """An optimizer with its weights.
 
     Attributes:
-        run: does as many steps as it is told, and waits for them.
-        weights: returns the weights as they are.
+        run: runs a number of steps and waits for their end.
+        weights: returns the current weights.
     """
 
     run: Callable[[int], None]
@@ -32,7 +32,7 @@ class Updated:
 
 
 def repeated(step: Callable[[], Any]) -> Callable[[int], None]:
-    """Return what does a step as often as it is told."""
+    """Return a function that calls `step` a given number of times."""
 
     def run(times: int) -> None:
         for _ in range(times):
@@ -42,11 +42,11 @@ def repeated(step: Callable[[], Any]) -> Callable[[int], None]:
 
 
 def both(make: Callable[..., Any], *arguments: Any) -> dict[str, Callable[[], Any]]:
-    """Return by name what makes something of Keras's class, and of ours.
+    """Return `make` bound to each of the two SGD classes, by name.
 
     Args:
-        make: called with a class of optimizers, and then the arguments.
-        arguments: what else it is called with.
+        make: called with a class and `arguments`.
+        arguments: the remaining arguments.
     """
     classes = {"keras": keras.optimizers.SGD, "ours": kerasched.SGD}
     return {name: partial(make, cls, *arguments) for name, cls in classes.items()}
@@ -55,12 +55,12 @@ def both(make: Callable[..., Any], *arguments: Any) -> dict[str, Callable[[], An
 def row(
     case: dict[str, str], makers: Mapping[str, Callable[[], Updated]], rounds: int
 ) -> dict[str, Any]:
-    """Return the row of a case, once all who take part agree.
+    """Check that all optimizers give the same weights, and return the row of a case.
 
     Args:
-        case: the backend, way, model, which is a set of tensors, and option.
-        makers: what makes each who takes part; "keras" and "ours" among them.
-        rounds: how often each is timed.
+        case: the backend, way, model (a set of tensors) and option.
+        makers: a function that creates each optimizer, among them "keras" and "ours".
+        rounds: the number of measurements of each.
     """
     times = repeats(case["option"], case["model"])
     made = twice(makers, lambda each: each.run(1))
