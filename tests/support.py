@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -41,6 +42,8 @@ from kerasched import Triangular
 from kerasched import Warmup
 from kerasched import WarmupStableDecay
 
+# The sources of the package that is imported: a mutant changes a copy.
+PACKAGE = Path(kerasched.__file__).parent
 BACKENDS = ("tensorflow", "jax", "torch")
 INSTALLED = tuple(name for name in BACKENDS if importlib.util.find_spec(name))
 BACKEND = keras.backend.backend()

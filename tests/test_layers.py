@@ -1,13 +1,12 @@
 """Imports point down only, and each foreign package is imported in its own place."""
 
 import ast
-from pathlib import Path
 
 import pytest
+from support import PACKAGE
 
 pytestmark = pytest.mark.host
 
-PACKAGE = Path(__file__).parents[1] / "kerasched"
 
 # What each part may import of the others. A change here is a change of the design.
 MAY_IMPORT = {

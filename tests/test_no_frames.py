@@ -1,11 +1,10 @@
 """No function of the package examines the frames of its callers."""
 
 import re
-from pathlib import Path
 
 import pytest
+from support import PACKAGE
 
-PACKAGE = Path(__file__).parents[1] / "kerasched"
 READS_FRAMES = re.compile(
     r"currentframe|_getframe|_current_frames|\bf_back\b|\bf_locals\b|tb_frame"
     r"|inspect\.(?:stack|trace|getouterframes)\b|traceback\.(?:extract|walk)_stack\b"

@@ -13,6 +13,7 @@ import types
 from pathlib import Path
 
 import pytest
+from support import PACKAGE
 from support import run_json
 from support import run_python
 
@@ -82,7 +83,7 @@ def test_the_top_level_takes_all_that_the_schedules_make_public():
 
 def test_type_checkers_see_the_same_names():
     # They take `X as X` for public, and know nothing of a list that is computed.
-    text = (ROOT / "kerasched/schedules/__init__.py").read_text("utf-8")
+    text = (PACKAGE / "schedules/__init__.py").read_text("utf-8")
     lines = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
     aliases = [alias for node in lines for alias in node.names]
     assert all(alias.asname == alias.name for alias in aliases)
@@ -91,7 +92,7 @@ def test_type_checkers_see_the_same_names():
 
 def test_the_imports_are_those_of_the_registry():
     names = runpy.run_path(str(ROOT / "docs" / "names.py"))
-    text = (ROOT / "kerasched/schedules/__init__.py").read_text("utf-8")
+    text = (PACKAGE / "schedules/__init__.py").read_text("utf-8")
     assert names["with_imports"](text) == text, "run: python docs/generate.py"
 
 
