@@ -8,7 +8,6 @@ from kerasched.callbacks import arguments as check
 from kerasched.callbacks.base import ModelCallback
 from kerasched.callbacks.best_weights import BestWeights
 from kerasched.callbacks.monitor import check_monitor
-from kerasched.callbacks.monitor import direction_if_known
 from kerasched.callbacks.monitor import direction_of
 from kerasched.callbacks.plateau_rule import INCREASE
 from kerasched.callbacks.plateau_rule import PlateauRule
@@ -30,15 +29,16 @@ class ReduceOnPlateau(ModelCallback):
     the rate of each optimizer is changed.
 
     The counters are kept from one `fit` to the next and reset for another model, or by
-    `reset`. Optimizer and schedule are checked before the first epoch.
+    `reset`. Optimizer, schedule and metric are checked before the first epoch; the
+    metric after it where Keras builds metrics in the first batch, as on TensorFlow.
 
     Args:
         monitor: name of the metric in the logs.
         factor: the factor of a reduction, above 0 and below 1.
         patience: epochs without improvement after which the rate is reduced. 0 is as 1.
         verbose: 1 to print each change.
-        mode: "min" or "max", whether low or high values are good; "auto" to
-            infer it from the metric, after the first epoch if Keras builds it then.
+        mode: "min" or "max", whether low or high values are good; "auto" for what
+            Keras's own callbacks infer. Where they cannot tell, an error asks for it.
         min_delta: absolute difference that counts as an improvement.
         cooldown: epochs after a reduction until epochs without improvement count again.
             As in Keras the last of them counts, so that 0 and 1 are the same.
@@ -67,7 +67,7 @@ class ReduceOnPlateau(ModelCallback):
     Raises:
         TypeError: an argument is of the wrong kind.
         ValueError: an argument has a wrong value; when `fit` begins, the model trains
-            with several optimizers of its own.
+            with several optimizers of its own, or will not log the metric.
     """
 
     def __init__(
@@ -159,12 +159,13 @@ class ReduceOnPlateau(ModelCallback):
         """Keras's hook."""
         logs = logs or {}
         if self.monitor not in logs:
+            check_monitor(self, self.monitor, has_trained=True)
             listed = ", ".join(logs) or "nothing"
             text = f"finds no {self.monitor!r} in the logs of an epoch, but {listed}"
             self._warn_once(f"{text}. It looks again after each epoch")
             return
         if not self._decided:
-            self._decide(direction_of(self, self.monitor))
+            self._decide(direction_of(self, self.monitor, has_trained=True))
         if epoch >= self.start_from_epoch:
             self.observe(float(logs[self.monitor]), epoch)
 
@@ -185,7 +186,7 @@ class ReduceOnPlateau(ModelCallback):
 
     def _begin(self) -> None:
         if self.mode == "auto":
-            self._decide(direction_if_known(self, self.monitor))
+            self._decide(direction_of(self, self.monitor, has_trained=False))
         self._prepare()
 
     def _decide(self, direction: str | None) -> None:

@@ -276,31 +276,6 @@ def test_a_model_that_is_built_by_its_first_batch_can_be_reduced():
     assert float(keras.ops.convert_to_numpy(optimizer.learning_rate)) == 0.125
 
 
-def test_a_metric_of_unknown_direction_is_told_before_the_first_epoch():
-    def distance(y_true, y_pred):
-        return keras.ops.mean(y_pred - y_true, axis=-1)
-
-    model = with_metrics(distance)
-    text = (
-        "Argument `mode` of ReduceOnPlateau must be 'min' or 'max', as the direction "
-        "of 'distance' is not known. Received: mode='auto'"
-    )
-    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-        fit(model, 1, callbacks=[ReduceOnPlateau("distance")])
-    assert int(model.optimizer.iterations) == 0
-
-
-def test_a_metric_that_will_never_be_there_is_told_before_the_first_epoch():
-    model = with_metrics("mean_absolute_error")
-    text = (
-        "Argument `monitor` of ReduceOnPlateau must be one of loss, mean_absolute_error"
-        ", val_loss, val_mean_absolute_error. Received: monitor='val_mae'"
-    )
-    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-        fit(model, 1, callbacks=[ReduceOnPlateau("val_mae", mode="min")])
-    assert int(model.optimizer.iterations) == 0
-
-
 @pytest.mark.parametrize("first", [True, False])
 def test_a_metric_of_another_callback_may_come_or_not(first):
     model, metric = compiled(sgd(0.5)), Metric([1.0] * 3)
