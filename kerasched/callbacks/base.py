@@ -1,6 +1,7 @@
 """Base classes of the callbacks: what belongs to a call of `fit`, and to a model."""
 
 import copy
+import warnings
 import weakref
 from typing import Any
 from typing import ClassVar
@@ -8,6 +9,7 @@ from typing import Self
 
 import keras
 
+from kerasched.errors import message
 from kerasched.training.fit_call import FitCall
 from kerasched.training.fit_call import fit_call_of
 from kerasched.training.fit_call import record_fit_calls
@@ -29,6 +31,7 @@ class FitCallback(keras.callbacks.Callback):
         """Record calls of `fit` from now on, also where this is unpickled."""
         record_fit_calls()
         callback = super().__new__(cls)
+        callback._warned = set()
         callback._forget_fit()
         return callback
 
@@ -41,6 +44,10 @@ class FitCallback(keras.callbacks.Callback):
         """Receive the list of callbacks, before its `on_train_begin` is called."""
         self._list_reference = weakref.ref(callback_list)
 
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Keras's hook."""
+        self._forget_fit()
+
     def _enter_fit(self) -> FitCall:
         """Return the call of `fit` that begins; its end resets what belongs to it."""
         call = fit_call_of(self.model)
@@ -51,6 +58,12 @@ class FitCallback(keras.callbacks.Callback):
         """Reset the attributes that belong to a call of `fit`."""
         vars(self).update(copy.deepcopy(self.PER_FIT))
         self._list_reference = None
+
+    def _warn_once(self, text: str, kind: str = "") -> None:
+        """Warn in the name of this callback, unless it gave a warning of this kind."""
+        if kind not in self._warned:
+            self._warned.add(kind)
+            warnings.warn(f"{type(self).__name__} {text}.", stacklevel=3)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), **self.PER_FIT, "_list_reference": None}
@@ -64,6 +77,18 @@ class ModelCallback(FitCallback):
     def reset(self) -> None:
         """Forget what was seen."""
         raise NotImplementedError
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the state as JSON-native values."""
+        raise NotImplementedError
+
+    def _check_state(self, state: Any) -> None:
+        """Raise ValueError unless a state has the names of `get_state`."""
+        names = self.get_state()
+        if not isinstance(state, dict) or set(state) != set(names):
+            owner = f"{type(self).__name__}.set_state"
+            what = f"a dict with {', '.join(names)}"
+            raise ValueError(message(owner, "state", what, state))
 
     def set_model(self, model: keras.Model) -> None:
         """Keras's hook."""

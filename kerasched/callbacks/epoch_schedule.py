@@ -10,6 +10,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.callbacks.base import FitCallback
 from kerasched.callbacks.rate_writer import RateWriter
+from kerasched.callbacks.rate_writer import rate_variables
 from kerasched.callbacks.reduce_on_plateau import ReduceOnPlateau
 from kerasched.errors import Optional
 from kerasched.errors import message
@@ -17,8 +18,6 @@ from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import check_of
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.epochs import StepsPerEpoch
-from kerasched.training.leaves import variable_of
-from kerasched.training.model_contents import training_leaves
 
 OWNER = "EpochSchedule"
 
@@ -124,10 +123,6 @@ class EpochSchedule(FitCallback):
                 self._writer.write_prepared(self._values[index])
                 self.rate = rate
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Keras's hook."""
-        self._forget_fit()
-
     def _look_ahead(self, batch: int) -> None:
         """Compute the rates of a batch and of the following ones.
 
@@ -176,18 +171,13 @@ def _whole(steps: Any) -> Any:
 
 
 def _rate_variables(model: keras.Model) -> list[Any]:
-    """Return the rate variables of a model, or raise where a rate is a schedule."""
-    variables = []
-    for optimizer in training_leaves(model, OWNER):
-        variables.append(variable_of(optimizer, "learning_rate"))
-        if variables[-1] is None:
-            what = "one whose learning rate is a number"
-            fix = (
-                "Leave this callback out and give the schedule to the optimizer: "
-                "PerEpoch(schedule, steps_per_epoch), or for a smooth curve the "
-                "class's from_epochs"
-            )
-            raise ValueError(message(OWNER, "optimizer", what, optimizer.name, fix))
+    """Return the rate variables of a model, or raise if it has none."""
+    fix = (
+        "Leave this callback out and give the schedule to the optimizer: "
+        "PerEpoch(schedule, steps_per_epoch), or for a smooth curve the class's "
+        "from_epochs"
+    )
+    variables = rate_variables(model, OWNER, fix)
     if not variables:
         what = "one with weights, without which a MultiOptimizer has no optimizers"
         fix = "Call it on data or give it an Input before fit"

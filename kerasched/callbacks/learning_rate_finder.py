@@ -7,19 +7,21 @@ from typing import Any
 import keras
 
 from kerasched.callbacks.base import FitCallback
+from kerasched.callbacks.rate_writer import rate_variables
 from kerasched.errors import Choice
 from kerasched.errors import Flag
-from kerasched.errors import message
 from kerasched.finder import LearningRateSweep
 from kerasched.finder import find_learning_rate
 from kerasched.finder.arguments import SWEEP
 from kerasched.finder.arguments import checked
 from kerasched.finder.suggestions import RULES
-from kerasched.training.leaves import variable_of
-from kerasched.training.model_contents import training_leaves
 from kerasched.training.set_schedule import set_schedule
 
 OWNER = "LearningRateFinder"
+FIX = (
+    "Call find_learning_rate before and give the schedule the rate that it suggests, "
+    "or pass update=False"
+)
 
 
 class LearningRateFinder(FitCallback):
@@ -79,7 +81,7 @@ class LearningRateFinder(FitCallback):
         """Keras's hook: do the sweep, and set the rate that it suggests."""
         model = self.model
         if self.update:
-            _refuse_schedules(model)
+            rate_variables(model, OWNER, FIX)  # Raises if a rate is a schedule.
         self.result = find_learning_rate(**{**self._arguments, "model": model})
         if self.update:
             self._set(model, self.result)
@@ -98,14 +100,3 @@ class LearningRateFinder(FitCallback):
 
 def _comes_later(callback: Any) -> bool:
     return not isinstance(callback, LearningRateFinder)
-
-
-def _refuse_schedules(model: keras.Model) -> None:
-    for optimizer in training_leaves(model, OWNER):
-        if variable_of(optimizer, "learning_rate") is None:
-            what = "one whose learning rate is a number"
-            fix = (
-                "Call find_learning_rate before and give the schedule the rate that it "
-                "suggests, or pass update=False"
-            )
-            raise ValueError(message(OWNER, "optimizer", what, optimizer.name, fix))

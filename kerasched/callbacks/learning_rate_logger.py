@@ -1,6 +1,5 @@
 """The learning rate in the logs, for everything that shows logs."""
 
-import warnings
 from typing import Any
 from typing import ClassVar
 
@@ -54,7 +53,7 @@ class LearningRateLogger(FitCallback):
     def __init__(self, every: int | None = None) -> None:
         super().__init__()
         self.every = Optional(POSITIVE_COUNT)(OWNER, "every", every)
-        self._group, self._until, self._warned = 1, 0, False
+        self._group, self._until = 1, 0
         self._last: int | None = None
         self._stands_alone = False
 
@@ -101,10 +100,6 @@ class LearningRateLogger(FitCallback):
         if logs is not None:
             logs.update({one.name: one.last() for one in scheduled_in(self.model)})
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Keras's hook."""
-        self._forget_fit()
-
     def begin_epoch(self) -> None:
         """Read the values that the rates of the epoch's batches are computed from."""
         self._shown, self._columns, self._until = [], {}, 0
@@ -112,7 +107,10 @@ class LearningRateLogger(FitCallback):
         self._last = steps - 1 if steps else None
         for one in scheduled_in(self.model) if self.every else ():
             if not (one.on_host or steps):
-                self._warn_once(one)
+                self._warn_once(
+                    f"shows {one.name} for epochs only: its schedule is computed on "
+                    "the device, and how many batches an epoch has is not known"
+                )
                 continue
             one.start()
             ends = [] if one.on_host else self._ends(0, steps + self._group - 1)
@@ -156,15 +154,6 @@ class LearningRateLogger(FitCallback):
         The last group of an epoch may be shorter.
         """
         return ends if self._last is None else np.minimum(ends, self._last)
-
-    def _warn_once(self, one: Scheduled) -> None:
-        if not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"{OWNER} shows {one.name} for epochs only: its schedule is computed "
-                "on the device, and how many batches an epoch has is not known.",
-                stacklevel=2,
-            )
 
 
 class _AfterAllOthers(keras.callbacks.Callback):

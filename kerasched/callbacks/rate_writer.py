@@ -1,4 +1,4 @@
-"""Fast assignment of numbers to variables.
+"""Fast assignment of numbers to the variables of learning rates.
 
 A Keras variable converts and checks what is assigned, which takes ten times as long as
 writing one number. Here many numbers are converted at once, and TensorFlow and torch
@@ -12,6 +12,25 @@ from typing import Any
 
 import keras
 import numpy as np
+
+from kerasched.errors import message
+from kerasched.training.leaves import variable_of
+from kerasched.training.model_contents import training_leaves
+
+
+def rate_variables(model: keras.Model, owner: str, fix: str) -> list[Any]:
+    """Return the variables of a model's learning rates.
+
+    Raises:
+        ValueError: a rate is a schedule.
+    """
+    variables = []
+    for optimizer in training_leaves(model, owner):
+        variables.append(variable_of(optimizer, "learning_rate"))
+        if variables[-1] is None:
+            what = "one whose learning rate is a number"
+            raise ValueError(message(owner, "optimizer", what, optimizer.name, fix))
+    return variables
 
 
 class RateWriter:

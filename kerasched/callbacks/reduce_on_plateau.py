@@ -1,7 +1,6 @@
 """Reduce the learning rate when a metric stops improving, with schedules too."""
 
 import math
-import warnings
 from typing import Any
 
 from kerasched.callbacks import arguments as check
@@ -104,7 +103,6 @@ class ReduceOnPlateau(ModelCallback):
         if self.max_lr is not None and self.max_lr < self.min_lr:
             what = f"at least `min_lr`, which is {self.min_lr!r}"
             raise ValueError(message(OWNER, "max_lr", what, max_lr))
-        self._warned: set[str] = set()
         self.reset()
 
     def reset(self) -> None:
@@ -126,9 +124,7 @@ class ReduceOnPlateau(ModelCallback):
         Raises:
             ValueError: the state has another form.
         """
-        if not isinstance(state, dict) or set(state) != set(self.get_state()):
-            what = f"a dict with {', '.join(self.get_state())}"
-            raise ValueError(message(f"{OWNER}.set_state", "state", what, state))
+        self._check_state(state)
         self.reset()
         state = dict(state)
         self._bases, self._levels = state.pop("bases"), state.pop("levels")
@@ -151,10 +147,6 @@ class ReduceOnPlateau(ModelCallback):
         check_monitor(self, self.monitor)
         self._begin()
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Keras's hook."""
-        self._forget_fit()
-
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
         logs = logs or {}
@@ -162,7 +154,7 @@ class ReduceOnPlateau(ModelCallback):
             check_monitor(self, self.monitor, has_trained=True)
             listed = ", ".join(logs) or "nothing"
             text = f"finds no {self.monitor!r} in the logs of an epoch, but {listed}"
-            self._warn_once(f"{text}. It looks again after each epoch")
+            self._warn_once(f"{text}. It looks again after each epoch", "missing")
             return
         if not self._decided:
             self._decide(direction_of(self, self.monitor, has_trained=True))
@@ -177,7 +169,8 @@ class ReduceOnPlateau(ModelCallback):
         if self.relative_delta and best is not None and best < 0.0:
             self._warn_once(
                 f"compares a negative {self.monitor!r} by a fraction of it, so that "
-                "even a value that is a little worse is better. Use min_delta"
+                "even a value that is a little worse is better. Use min_delta",
+                "negative",
             )
         if self.restore_best_weights and best != before:
             self._best.take(self.model)
@@ -212,7 +205,8 @@ class ReduceOnPlateau(ModelCallback):
         ]
         back = self.restore_best_weights and action != INCREASE
         if back and not self._best.restore(self.model):
-            self._warn_once("has no best weights to restore since it was restarted")
+            text = "has no best weights to restore since it was restarted"
+            self._warn_once(text, "restarted")
         if self._reset_is_due(action, levels, new):
             waits = {"cooldown": self._state["cooldown"]}
             new, self._state = list(self._bases), {**self.rule.start(), **waits}
@@ -269,9 +263,3 @@ class ReduceOnPlateau(ModelCallback):
             accumulation_size=self.accumulation_size,
             on_nan=self.on_nan,
         )
-
-    def _warn_once(self, text: str) -> None:
-        """Warn, once for each text."""
-        if text not in self._warned:
-            self._warned.add(text)
-            warnings.warn(f"{OWNER} {text}.", stacklevel=3)

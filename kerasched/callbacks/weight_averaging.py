@@ -1,6 +1,5 @@
 """The average of the weights of several epochs: SWA, or exponential."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -88,7 +87,7 @@ class WeightAveraging(ModelCallback):
             setattr(self, name, AVERAGING[name](OWNER, name, value))
         self.data = data
         self._window = range(0)
-        self._validates, self._warned = False, False
+        self._validates = False
         self.reset()
 
     def reset(self) -> None:
@@ -115,9 +114,7 @@ class WeightAveraging(ModelCallback):
         Raises:
             ValueError: the state has another form.
         """
-        if not isinstance(state, dict) or set(state) != {"count"}:
-            what = "a dict with count"
-            raise ValueError(message(f"{OWNER}.set_state", "state", what, state))
+        self._check_state(state)
         self._averaged.average.count = int(state["count"])
         self._expect_restored()
 
@@ -173,13 +170,13 @@ class WeightAveraging(ModelCallback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
-        self._forget_fit()
+        super().on_train_end(logs)
         if self.assign_at_end and self.count:
             self._averaged.swap_in(self.model)
             self._averaged.keep_swapped()
             self._finished = True
         elif not self.count:
-            self._warn(
+            self._warn_once(
                 f"has averaged nothing: of the epochs that were trained none is at or "
                 f"after {self._window.start}, counted from 0"
             )
@@ -217,7 +214,7 @@ class WeightAveraging(ModelCallback):
         if not self.count:
             self._check(model)  # The first batch may have built the model.
         if not self._averaged.take(model):
-            self._warn(f"leaves out epoch {epoch}, whose weights are not finite")
+            self._warn_once(f"leaves out epoch {epoch}, whose weights are not finite")
 
     def _end_validation(self) -> None:
         if self._validates:
@@ -254,8 +251,3 @@ class WeightAveraging(ModelCallback):
     def _expect_restored(self) -> None:
         """Keep the restored average for the next model or fit."""
         self._of_model, self._finished = None, False
-
-    def _warn(self, text: str) -> None:
-        if not self._warned:
-            self._warned = True
-            warnings.warn(f"{OWNER} {text}.", stacklevel=3)
