@@ -9,6 +9,7 @@ import math
 import numbers
 import reprlib
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from typing import Protocol
@@ -235,6 +236,13 @@ class Items:
             self.check(owner, f"{argument}[{index}]", item)
             for index, item in enumerate(value)
         )
+
+
+def checked(
+    owner: str, checks: Mapping[str, Check], arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments that have a check, as the values to keep."""
+    return {name: check(owner, name, arguments[name]) for name, check in checks.items()}
 
 
 def strictly_increasing(owner: str, argument: str, values: Iterable[Any]) -> None:

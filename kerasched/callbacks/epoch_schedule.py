@@ -84,13 +84,7 @@ class EpochSchedule(FitCallback):
             batch: the batch within the epoch, from 0.
             batches: how many batches the epoch has, None for `steps_per_epoch`.
         """
-        steps = self.steps_per_epoch or 1
-        within = 0.0 if self.steps_per_epoch is None else batch / (batches or steps)
-        if isinstance(self.schedule, LearningRateSchedule):
-            value = self._scheduled(epoch * steps + int(_whole(within * steps)))
-        else:
-            value = self.schedule(epoch + within if self.steps_per_epoch else epoch)
-        return check_of(Rate)(OWNER, "schedule", value)
+        return self._rates_of(epoch, np.array([batch]), batches)[0]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: check optimizer and callbacks."""
@@ -129,27 +123,29 @@ class EpochSchedule(FitCallback):
         A function, or a schedule of another library, is called for each batch.
         """
         batches = (self.params or {}).get("steps")
-        self._first = batch
-        if isinstance(self.schedule, Schedule):
-            end = min(batch + BLOCK, max(batches or batch + BLOCK, batch + 1))
-            self._rates = self._block(np.arange(batch, end), batches)
-        else:
-            self._rates = [self.rate_at(self._epoch, batch, batches)]
+        block = BLOCK if isinstance(self.schedule, Schedule) else 1
+        end = min(batch + block, max(batches or batch + block, batch + 1))
+        numbers = np.arange(batch, end)
+        self._first, self._rates = batch, self._rates_of(self._epoch, numbers, batches)
         self._values = self._writer.prepared(self._rates)
 
-    def _block(self, numbers: Any, batches: int | None) -> list[float]:
-        """Return the rates of some batches, as `rate_at` gives them."""
-        steps = self.steps_per_epoch
-        wholes = _whole(numbers / (batches or steps) * steps).astype("int64")
-        rates = self.schedule.evaluate(self._epoch * steps + wholes)
-        for extreme in (np.min(rates), np.max(rates)):  # NaN is both.
-            check_of(Rate)(OWNER, "schedule", extreme)
-        return rates.tolist()
-
-    def _scheduled(self, step: int) -> float:
-        if isinstance(self.schedule, Schedule):
-            return float(self.schedule.evaluate(step))
-        return float(keras.ops.convert_to_numpy(self.schedule(step)))
+    def _rates_of(self, epoch: int, numbers: Any, batches: int | None) -> list[float]:
+        """Return the rates of some batches of an epoch, given by their numbers."""
+        schedule, steps = self.schedule, self.steps_per_epoch
+        part = numbers / (batches or steps) if steps else 0 * numbers
+        # Rounded down, allowing for a rounding error just below an integer.
+        whole = epoch * (steps or 1) + np.floor(part * (steps or 1) + 1e-6)
+        check = check_of(Rate)
+        if isinstance(schedule, Schedule):
+            rates = schedule.evaluate(whole.astype("int64"))
+            for extreme in (np.min(rates), np.max(rates)):  # NaN is both.
+                check(OWNER, "schedule", extreme)
+            return rates.tolist()
+        if isinstance(schedule, LearningRateSchedule):
+            rates = [schedule(int(step)) for step in whole]
+        else:
+            rates = [schedule(epoch + fraction) for fraction in part.tolist()]
+        return [check(OWNER, "schedule", rate) for rate in rates]
 
     def _refuse_a_plateau(self) -> None:
         plateaus = (ReduceOnPlateau, keras.callbacks.ReduceLROnPlateau)
@@ -163,11 +159,6 @@ class EpochSchedule(FitCallback):
                 )
                 name = type(other).__name__
                 raise ValueError(message(OWNER, "callbacks", what, name, fix))
-
-
-def _whole(steps: Any) -> Any:
-    """Round down, allowing for a rounding error just below an integer."""
-    return np.floor(steps + 1e-6)
 
 
 def _rate_variables(model: keras.Model) -> list[Any]:

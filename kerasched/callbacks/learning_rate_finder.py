@@ -12,8 +12,7 @@ from kerasched.errors import Choice
 from kerasched.errors import Flag
 from kerasched.finder import LearningRateSweep
 from kerasched.finder import find_learning_rate
-from kerasched.finder.arguments import SWEEP
-from kerasched.finder.arguments import checked
+from kerasched.finder.arguments import checked_sweep
 from kerasched.finder.suggestions import RULES
 from kerasched.training.set_schedule import set_schedule
 
@@ -69,7 +68,7 @@ class LearningRateFinder(FitCallback):
         call = inspect.signature(find_learning_rate).bind(None, x, y, **options)
         call.apply_defaults()
         self._arguments = dict(call.arguments)
-        checked(OWNER, **{name: self._arguments[name] for name in SWEEP})
+        checked_sweep(OWNER, self._arguments)
 
     def set_callback_list(self, callback_list: keras.callbacks.CallbackList) -> None:
         """Move to the front, before any other callback reads the rate."""

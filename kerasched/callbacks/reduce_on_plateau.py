@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from kerasched.callbacks import arguments as check
+from kerasched.callbacks.arguments import PLATEAU
 from kerasched.callbacks.base import ModelCallback
 from kerasched.callbacks.best_weights import BestWeights
 from kerasched.callbacks.monitor import check_monitor
@@ -11,6 +11,7 @@ from kerasched.callbacks.monitor import direction_of
 from kerasched.callbacks.plateau_rule import INCREASE
 from kerasched.callbacks.plateau_rule import PlateauRule
 from kerasched.callbacks.plateau_rule import moved
+from kerasched.errors import checked
 from kerasched.errors import message
 from kerasched.training.levels import Level
 from kerasched.training.levels import levels_of
@@ -95,11 +96,7 @@ class ReduceOnPlateau(ModelCallback):
         restore_best_weights: bool = False,
     ) -> None:
         super().__init__()
-        given = {
-            name: value for name, value in locals().items() if name in check.PLATEAU
-        }
-        for name, value in given.items():
-            setattr(self, name, check.PLATEAU[name](OWNER, name, value))
+        vars(self).update(checked(OWNER, PLATEAU, locals()))
         if self.max_lr is not None and self.max_lr < self.min_lr:
             what = f"at least `min_lr`, which is {self.min_lr!r}"
             raise ValueError(message(OWNER, "max_lr", what, max_lr))

@@ -13,6 +13,7 @@ from kerasched.callbacks.arguments import window_of
 from kerasched.callbacks.averaged_model import AveragedModel
 from kerasched.callbacks.base import ModelCallback
 from kerasched.callbacks.statistics import normalizations
+from kerasched.errors import checked
 from kerasched.errors import message
 from kerasched.training.leaves import leaves_of
 from kerasched.training.model_contents import training_optimizers
@@ -82,9 +83,7 @@ class WeightAveraging(ModelCallback):
         assign_at_end: bool = True,
     ) -> None:
         super().__init__()
-        given = {name: value for name, value in locals().items() if name in AVERAGING}
-        for name, value in given.items():
-            setattr(self, name, AVERAGING[name](OWNER, name, value))
+        vars(self).update(checked(OWNER, AVERAGING, locals()))
         self.data = data
         self._window = range(0)
         self._validates = False

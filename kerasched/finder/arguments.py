@@ -1,5 +1,6 @@
 """Checks of the arguments of a sweep."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from kerasched.errors import Check
@@ -8,6 +9,7 @@ from kerasched.errors import Flag
 from kerasched.errors import Integer
 from kerasched.errors import Number
 from kerasched.errors import Optional
+from kerasched.errors import checked
 from kerasched.errors import message
 
 POSITIVE = Number("a positive finite number", minimum=0.0, exclusive=True)
@@ -25,11 +27,9 @@ SWEEP: dict[str, Check] = {
 }
 
 
-def checked(owner: str, **arguments: Any) -> dict[str, Any]:
+def checked_sweep(owner: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a sweep as plain values, or raise."""
-    values = {
-        name: SWEEP[name](owner, name, value) for name, value in arguments.items()
-    }
+    values = checked(owner, SWEEP, arguments)
     if values["max_lr"] <= values["min_lr"]:
         what = f"above min_lr={values['min_lr']!r}"
         raise ValueError(message(owner, "max_lr", what, arguments["max_lr"]))

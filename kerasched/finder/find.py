@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from kerasched.errors import message
-from kerasched.finder.arguments import checked
+from kerasched.finder.arguments import checked_sweep
 from kerasched.finder.batches import Batches
 from kerasched.finder.result import LearningRateSweep
 from kerasched.finder.sweep import RateAssigner
@@ -96,18 +96,7 @@ def find_learning_rate(
             train_step returns no loss; or it trains with several optimizers of its
             own, or with one that is not built.
     """
-    values = checked(
-        OWNER,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        min_lr=min_lr,
-        max_lr=max_lr,
-        steps=steps,
-        mode=mode,
-        smoothing=smoothing,
-        divergence=divergence,
-        verbose=verbose,
-    )
+    values = checked_sweep(OWNER, locals())
     training_optimizer(compiled(model, OWNER), OWNER)
     batches = Batches(x, y, values["batch_size"], sample_weight, values["shuffle"])
     rates = rates_between(
