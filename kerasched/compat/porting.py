@@ -114,10 +114,10 @@ class InvalidArgumentError(Exception):
         self.kind = kind
 
 
-def refuse_unused(fix: str, **given: Any) -> None:
-    """Refuse each argument that is not None, as it has no effect."""
+def refuse_unused(fix: str, default: Any = None, /, **given: Any) -> None:
+    """Refuse each argument that is not its default, as it has no effect."""
     for name, value in given.items():
-        if value is not None:
+        if value != default:
             what = "left out here, where it has no effect"
             raise InvalidArgumentError(name, what, value, fix)
 

@@ -168,7 +168,8 @@ class Cyclic:
         if scale_fn is None:
             self._check_mode(mode, gamma, scale_mode, high < low)
             return Triangular(low, high, up, down, mode, gamma)
-        self._check_function(mode, gamma)
+        refuse_unused("scale_fn replaces it", "triangular", mode=mode)
+        refuse_unused("scale_fn replaces it", 1.0, **{self.gamma: gamma})
         if high < low:
             what = f"at least `{self.low}`, which is {low}, with a `scale_fn`"
             raise InvalidArgumentError(self.high, what, high)
@@ -182,19 +183,9 @@ class Cyclic:
         self, mode: str, gamma: float, scale_mode: str, falls: bool
     ) -> None:
         """Raise ValueError for arguments that do not suit a wave without scale_fn."""
-        given_mode = None if scale_mode == "cycle" else scale_mode
-        refuse_unused("It belongs to scale_fn", scale_mode=given_mode)
-        given_gamma = None if gamma == 1.0 else gamma
+        refuse_unused("It belongs to scale_fn", "cycle", scale_mode=scale_mode)
         if mode != "exp_range":
-            fix = 'It belongs to mode="exp_range"'
-            refuse_unused(fix, **{self.gamma: given_gamma})
+            refuse_unused('It belongs to mode="exp_range"', 1.0, **{self.gamma: gamma})
         elif gamma > 1.0 and falls:
             what = f"at most 1 where `{self.high}` is below `{self.low}`"
             raise InvalidArgumentError(self.gamma, what, gamma)
-
-    def _check_function(self, mode: str, gamma: float) -> None:
-        """Raise ValueError for arguments that a scale_fn replaces."""
-        given_mode = None if mode == "triangular" else mode
-        given_gamma = None if gamma == 1.0 else gamma
-        given = {"mode": given_mode, self.gamma: given_gamma}
-        refuse_unused("scale_fn replaces it", **given)

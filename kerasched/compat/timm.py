@@ -111,14 +111,10 @@ def _refuse_unused(sched: str, given: dict[str, Any]) -> None:
         raise InvalidArgumentError("sched", what, sched, PLATEAU)
     used = UNITS | look_up("sched", sched, USED)
     for name, value in given.items():
-        default = DEFAULTS[name]
-        same = value == default
-        if name == "decay_milestones":
-            same = tuple(value) == default
-        if name not in used and not same:
+        if name not in used:
             fix = f"The schedule {sched!r} does not use it"
             fix = OUR_NOISE if name.startswith("noise") else fix
-            refuse_unused(fix, **{name: value})
+            refuse_unused(fix, DEFAULTS[name], **{name: value})
 
 
 def _steps(given: dict[str, Any], name: str, unit: int, least: int) -> int:

@@ -191,8 +191,8 @@ def get_wsd_schedule(
     stable = _stable_steps(before, num_training_steps, num_stable_steps)
     rise = look_up("warmup_type", warmup_type, RISES)
     fall = look_up("decay_type", decay_type, FALLS)
-    if decay_type != "cosine" and num_cycles != 0.5:
-        refuse_unused('It belongs to decay_type="cosine"', num_cycles=num_cycles)
+    if decay_type != "cosine":
+        refuse_unused('It belongs to decay_type="cosine"', 0.5, num_cycles=num_cycles)
     rest = Constant(low)
     if num_decay_steps:
         curve = fall(lr, num_decay_steps, low, num_cycles)

@@ -8,6 +8,7 @@ step, operators, lengths in epochs, and a new end for a run under way.
 import dataclasses
 import json
 import math
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 from typing import Self
@@ -268,6 +269,12 @@ def value_of(schedule: LearningRateSchedule, step: Any, xp: Any) -> Any:
 def constant_after_of(schedule: LearningRateSchedule) -> int | None:
     """Return `constant_after` of a nested schedule, None for another library's."""
     return getattr(schedule, "constant_after", None)
+
+
+def all_constant_after(schedules: Iterable[LearningRateSchedule]) -> int | None:
+    """Return the step from which none of the schedules changes, None for never."""
+    ends = [constant_after_of(schedule) for schedule in schedules]
+    return None if None in ends else max(ends)
 
 
 def _is_external(value: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched.schedules.base import Schedule
-from kerasched.schedules.base import constant_after_of
+from kerasched.schedules.base import all_constant_after
 from kerasched.schedules.base import value_of
 from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.bounds import bounds_of
@@ -35,8 +35,7 @@ class _Combination(Schedule):
 
     @property
     def constant_after(self) -> int | None:
-        ends = [constant_after_of(schedule) for schedule in self.schedules]
-        return None if None in ends else max(ends)
+        return all_constant_after(self.schedules)
 
     def _extended(self, total: int, step: int) -> Schedule:
         move = stretch(self, total, step)

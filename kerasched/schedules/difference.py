@@ -10,7 +10,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 from kerasched.errors import MAX_STEP
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
-from kerasched.schedules.base import constant_after_of
+from kerasched.schedules.base import all_constant_after
 from kerasched.schedules.base import value_of
 from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.bounds import bounds_of
@@ -75,19 +75,12 @@ class Difference(Schedule):
 
     @property
     def constant_after(self) -> int | None:
-        ends = [constant_after_of(child) for child in self.children]
-        return None if None in ends else max(ends)
+        return all_constant_after(self.children)
 
     def _extended(self, total: int, step: int) -> Schedule:
         move = stretch(self, total, step)
-        parts = {
-            name: extend_part(part, move(end_of(part)), step)
-            for name, part in (
-                ("schedule", self.schedule),
-                ("subtracted", self.subtracted),
-            )
-        }
-        return dataclasses.replace(self, **parts)
+        whole, less = (extend_part(p, move(end_of(p)), step) for p in self.children)
+        return dataclasses.replace(self, schedule=whole, subtracted=less)
 
     @property
     def _difference(self) -> Bounds:

@@ -108,17 +108,14 @@ class HostMath:
     @staticmethod
     def find_row(table: Sequence[int], x: Any) -> Any:
         """Return the last row of an increasing table whose number is at or below x."""
-        return np.searchsorted(table, x, side="right") - 1
+        return HostMath.searchsorted(table, x) - 1
 
     @staticmethod
     def row_number(row: Any) -> Any:
         """Return the number of a row, from 0."""
         return row
 
-    @staticmethod
-    def look_up(column: Sequence[float], row: Any, x: Any) -> Any:
-        """Return the value of a column in a row; integers get the dtype of x."""
-        return np.asarray(column)[row]
+    look_up = take
 
     @staticmethod
     def to_steps(step: Any) -> np.ndarray:
