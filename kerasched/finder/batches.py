@@ -1,6 +1,7 @@
 """An endless iterator over batches of data, which is restored afterwards."""
 
 import itertools
+import operator
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
@@ -48,17 +49,14 @@ class Batches:
         self.form: type | None = tuple
         self.parts = 0
         if isinstance(x, keras.utils.PyDataset) or _is_iterable(x):
-            arguments = {
-                "y": y,
-                "batch_size": batch_size,
-                "sample_weight": sample_weight,
-            }
-            _refuse_besides_a_dataset(arguments)
+            _refuse_besides_a_dataset(
+                y=y, batch_size=batch_size, sample_weight=sample_weight
+            )
             self._is_loaded = keras.backend.backend() == "torch"
             self._epoch = self._of_dataset(x)
         else:
             self._is_loaded = False
-            self._epoch = self._of_arrays((x, y, sample_weight), batch_size or 32)
+            self._epoch = self._of_arrays(x, (y, sample_weight), batch_size or 32)
 
     def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
         first = None
@@ -89,12 +87,10 @@ class Batches:
         if isinstance(batch, dict) or not (parts or in_a_tuple):
             self.form = None
 
-    def _of_arrays(self, data: Any, batch_size: int) -> Callable[[], Iterator[Any]]:
-        x, *others = data
-        arrays = keras.tree.map_structure(_array, (x,))
-        arrays += keras.tree.map_structure(
-            lambda value: None if value is None else _array(value), tuple(others)
-        )
+    def _of_arrays(
+        self, x: Any, others: tuple[Any, ...], batch_size: int
+    ) -> Callable[[], Iterator[Any]]:
+        arrays = (keras.tree.map_structure(_array, x), *_map(_array, others))
         lengths = {
             len(array) for array in keras.tree.flatten(arrays) if array is not None
         }
@@ -109,10 +105,7 @@ class Batches:
             order = self._order(length)
             for start in range(0, length, batch_size):
                 rows = order[start : start + batch_size]
-                batch = keras.tree.map_structure(
-                    lambda array, rows=rows: None if array is None else array[rows],
-                    arrays,
-                )
+                batch = _map(operator.itemgetter(rows), arrays)
                 yield keras.utils.pack_x_y_sample_weight(*batch)
 
         return epoch
@@ -157,11 +150,18 @@ def _read_only_once(x: Any) -> TypeError:
     return TypeError(message(OWNER, "x", what, x, fix))
 
 
-def _refuse_besides_a_dataset(arguments: dict[str, Any]) -> None:
+def _refuse_besides_a_dataset(**arguments: Any) -> None:
     for name, value in arguments.items():
         if value is not None:
             what = "None beside a dataset, whose batches have it"
             raise ValueError(message(OWNER, name, what, value))
+
+
+def _map(function: Callable[[Any], Any], structure: Any) -> Any:
+    """Return a structure with a function applied to all items except None."""
+    return keras.tree.map_structure(
+        lambda item: None if item is None else function(item), structure
+    )
 
 
 def _array(value: Any) -> Any:
@@ -184,7 +184,5 @@ def _unpacked(batch: Any) -> tuple[Any, Any, Any]:
     batch = tuple(batch) if isinstance(batch, list) else batch
     own = hasattr(keras.tree.flatten(batch)[0], "numpy")
     if not (own and keras.backend.backend() == "tensorflow"):
-        batch = keras.tree.map_structure(
-            lambda value: None if value is None else _in_memory(value), batch
-        )
+        batch = _map(_in_memory, batch)
     return keras.utils.unpack_x_y_sample_weight(batch)
