@@ -19,21 +19,8 @@ REDUCE, INCREASE = "reduce", "increase"
 class PlateauRule:
     """When to reduce a rate, and when to increase it.
 
-    Args:
-        mode: "min" or "max", whether low or high values are better.
-        patience: bad values in a row after which to reduce, and good ones in a row
-            after which to increase. 0 counts as 1.
-        min_delta: absolute difference that a value must be better by.
-        relative_delta: fraction of the best value that it must be better by besides.
-        cooldown: values after a reduction until bad ones count again, that value
-            included; 0 and 1 are the same.
-        increases: whether good values lead to an increase.
-        increase_cooldown: the same as `cooldown`, after an increase.
-        watch_in_cooldown: whether a value during a cooldown may become the best one.
-        window: number of last values whose mean is compared.
-        accumulation_size: number of values whose mean counts as one.
-        on_nan: what to do at a NaN or an infinitely bad value: "count" it as a bad
-            one, "reduce" at once, or "ignore" it.
+    The arguments are those of ReduceOnPlateau, with values in the place of epochs.
+    `increases` tells whether good values in a row lead to an increase.
     """
 
     mode: str = "min"

@@ -51,7 +51,6 @@ class StepMath:
 
     @staticmethod
     def relu(x: Any) -> Any:
-        """Return integers, with negative ones replaced by 0."""
         return ops.relu(x)
 
     @staticmethod
@@ -70,7 +69,6 @@ class StepMath:
 
     @staticmethod
     def largest() -> float:
-        """Return the largest finite number."""
         return float(np.finfo(_real_dtype()).max)
 
     @staticmethod
@@ -94,7 +92,6 @@ class StepMath:
 
     @staticmethod
     def searchsorted(boundaries: Sequence[int], step: Any) -> Any:
-        """Return how many of the increasing boundaries are at or below each step."""
         table = _table(boundaries, keras.backend.standardize_dtype(step.dtype))
         if len(step.shape) == 0:
             # TensorFlow's searchsorted rejects a scalar, as Keras before 3.12 does in
@@ -105,12 +102,10 @@ class StepMath:
 
     @staticmethod
     def take(column: Sequence[float], index: Any, x: Any) -> Any:
-        """Return the items of a column at indices; integers get the dtype of x."""
         return ops.take(_table(column, _dtype_of(column, x)), index, axis=0)
 
     @staticmethod
     def int32(x: Any) -> Any:
-        """Return integers as int32, whose products wrap around."""
         return ops.cast(x, "int32")
 
     @staticmethod
@@ -138,7 +133,6 @@ class StepMath:
 
     @staticmethod
     def row_number(row: Any) -> Any:
-        """Return the number of a row, from 0."""
         return ops.sum(ops.cast(row, "int32"), axis=-1) - 1
 
     @staticmethod
