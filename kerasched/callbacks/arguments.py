@@ -84,7 +84,8 @@ def window_of(
         every: epochs from one selected epoch to the next.
         epochs: how many epochs there are.
     """
-    first = min(_index_of(start, epochs), epochs - 1) if _is_fraction(start) else start
+    is_fraction = isinstance(start, float)
+    first = min(_index_of(start, epochs), epochs - 1) if is_fraction else start
     end = epochs if until is None else _index_of(until, epochs)
     if first >= epochs:
         what = f"below the number of epochs, which is {epochs}"
@@ -95,12 +96,8 @@ def window_of(
     return range(first, end, every)
 
 
-def _is_fraction(epoch: int | float) -> bool:
-    return isinstance(epoch, float)
-
-
 def _index_of(epoch: int | float, epochs: int) -> int:
-    if not _is_fraction(epoch):
-        return int(epoch)
+    if not isinstance(epoch, float):
+        return epoch
     # Rounding may put a whole product slightly above the integer.
     return math.ceil(epoch * epochs - 1e-9)

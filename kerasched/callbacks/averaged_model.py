@@ -60,13 +60,8 @@ class RunningAverage:
 
 def widened(array: Any) -> np.ndarray:
     """Return a copy in float32, or in the array's own type if that is wider."""
-    kind = np.result_type(array.dtype.name if _is_plain(array) else "f4", "f4")
-    return np.array(array, kind)
-
-
-def _is_plain(array: Any) -> bool:
-    """Return whether the type is one of NumPy's own, unlike bfloat16."""
-    return array.dtype.kind == "f"
+    is_plain = array.dtype.kind == "f"  # One of NumPy's own types, unlike bfloat16.
+    return np.array(array, np.result_type(array.dtype.name if is_plain else "f4", "f4"))
 
 
 class AveragedModel:

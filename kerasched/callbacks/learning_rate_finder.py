@@ -74,7 +74,10 @@ class LearningRateFinder(FitCallback):
         """Move to the front, before any other callback reads the rate."""
         super().set_callback_list(callback_list)
         # Another list, as Keras may be iterating over this one.
-        callback_list.callbacks = sorted(callback_list.callbacks, key=_comes_later)
+        callback_list.callbacks = sorted(
+            callback_list.callbacks,
+            key=lambda callback: not isinstance(callback, LearningRateFinder),
+        )
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: do the sweep, and set the rate that it suggests."""
@@ -95,7 +98,3 @@ class LearningRateFinder(FitCallback):
             f"none after {len(result.rates)} steps.",
             stacklevel=3,
         )
-
-
-def _comes_later(callback: Any) -> bool:
-    return not isinstance(callback, LearningRateFinder)

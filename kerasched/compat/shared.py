@@ -24,6 +24,7 @@ from kerasched.schedules import PiecewiseConstant
 from kerasched.schedules import PiecewiseInterpolation
 from kerasched.schedules import Schedule
 from kerasched.schedules import Triangular
+from kerasched.schedules.progress import power
 
 SHAPES = {"cos": "cosine", "linear": "linear"}
 MODES = {mode: mode for mode in ("triangular", "triangular2", "exp_range")}
@@ -93,14 +94,6 @@ def multi_step(
         what = "so small that the rate stays finite"
         raise InvalidArgumentError(factor_name, what, factor)
     return PiecewiseConstant(boundaries, rates)
-
-
-def power(factor: float, count: int) -> float:
-    """Return factor**count, infinite where Python raises OverflowError."""
-    try:
-        return factor**count
-    except OverflowError:
-        return math.inf
 
 
 def one_cycle(

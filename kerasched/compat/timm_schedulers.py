@@ -15,7 +15,6 @@ from kerasched.compat.porting import port
 from kerasched.compat.porting import refuse_unused
 from kerasched.compat.shared import hold_then
 from kerasched.compat.shared import multi_step
-from kerasched.compat.shared import power
 from kerasched.compat.shared import warmup_then
 from kerasched.errors import LARGEST
 from kerasched.errors import MAX_STEP
@@ -34,6 +33,7 @@ from kerasched.schedules import TanhDecay
 from kerasched.schedules.arguments import Part
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
+from kerasched.schedules.progress import power
 from kerasched.schedules.ratios import simplest
 
 

@@ -30,7 +30,6 @@ from kerasched.compat.shared import chain
 from kerasched.compat.shared import cosine_annealing
 from kerasched.compat.shared import multi_step
 from kerasched.compat.shared import one_cycle
-from kerasched.compat.shared import power
 from kerasched.errors import LARGEST
 from kerasched.errors import MAX_STEP
 from kerasched.schedules import Constant
@@ -49,6 +48,7 @@ from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Share
 from kerasched.schedules.arguments import Steps
+from kerasched.schedules.progress import power
 
 MultiplicativeLR = multiplicative(
     "torch.MultiplicativeLR", "torch.LambdaLR", "torch.ExponentialLR"

@@ -26,14 +26,14 @@ def arguments(cls: type[Schedule]) -> tuple[Argument, ...]:
     """Return the arguments of a class in their order, except `name`."""
     meanings = _meanings(inspect.getdoc(cls) or "")
     return tuple(
-        Argument(field.name, _default(field), meanings.get(field.name, ""))
+        Argument(
+            field.name,
+            "" if field.default is dataclasses.MISSING else repr(field.default),
+            meanings.get(field.name, ""),
+        )
         for field in dataclasses.fields(cls)
         if field.name != "name"
     )
-
-
-def _default(field: dataclasses.Field) -> str:
-    return "" if field.default is dataclasses.MISSING else repr(field.default)
 
 
 def _meanings(docstring: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.bounds import bounds_at
 from kerasched.schedules.extend import replace_rest
+from kerasched.schedules.progress import half_wave
 from kerasched.schedules.registry import register
 from kerasched.schedules.step_math import FEW
 
@@ -120,10 +121,7 @@ class PiecewiseInterpolation(Schedule):
 
     def _curve(self, fraction: Any, xp: Any) -> Any:
         """Return the fraction of the height at a fraction of the length."""
-        if self.shape == "linear":
-            return fraction
-        half = xp.sin(0.5 * math.pi * fraction)
-        return half * half
+        return fraction if self.shape == "linear" else half_wave(fraction, xp)
 
     def _line(self, index: int) -> "_Line":
         """Return the line between two points, counted from the lower of them."""

@@ -1,7 +1,6 @@
 """Rates that change at given steps."""
 
 import dataclasses
-import math
 from typing import Any
 
 from kerasched.errors import LARGEST
@@ -13,6 +12,7 @@ from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.bounds import bounds_at
 from kerasched.schedules.extend import move_boundaries
 from kerasched.schedules.extend import stretch
+from kerasched.schedules.progress import power
 from kerasched.schedules.recipe import Recipe
 from kerasched.schedules.registry import register
 
@@ -86,11 +86,8 @@ class MultiStepDecay(Recipe):
 
     def _rate(self, passed: int) -> float:
         """Return the rate after some milestones, which must be finite in float32."""
-        try:
-            rate = self.initial_learning_rate * self.decay_rate**passed
-        except OverflowError:
-            rate = math.inf
-        if rate > LARGEST:
+        rate = self.initial_learning_rate * power(self.decay_rate, passed)
+        if not rate <= LARGEST:
             what = f"such that no rate is above {LARGEST}"
             raise self._invalid("decay_rate", what)
         return rate

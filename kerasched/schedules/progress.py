@@ -42,12 +42,11 @@ class Progress:
 
     def cosine(self) -> "Progress":
         """Return the progress on half a cosine wave, (1 - cos(pi * done)) / 2."""
-
-        def wave(fraction: Any) -> Any:
-            half = self.xp.sin(0.5 * math.pi * fraction)
-            return half * half
-
-        return Progress(self.xp, lambda: wave(self.done), lambda: wave(self.left))
+        return Progress(
+            self.xp,
+            lambda: half_wave(self.done, self.xp),
+            lambda: half_wave(self.left, self.xp),
+        )
 
     def power(self, exponent: float) -> "Progress":
         """Return the progress on a power curve, done**exponent."""
@@ -92,12 +91,26 @@ def linear_progress(step: Any, total: int, xp: Any) -> Progress:
     )
 
 
+def half_wave(fraction: Any, xp: Any) -> Any:
+    """Return (1 - cos(pi * fraction)) / 2, which keeps its accuracy near 0."""
+    half = xp.sin(0.5 * math.pi * fraction)
+    return half * half
+
+
 def growth(rate: float, factor: float, count: Any, xp: Any, length: int = 1) -> Any:
     """Return rate * factor**(count / length), limited to finite values."""
     powers = xp.geometric(factor, count, length)
     if factor > 1.0:
         powers = xp.minimum(powers, 0.5 * xp.largest() / max(rate, 1.0))
     return rate * powers
+
+
+def power(factor: float, count: int) -> float:
+    """Return factor**count, infinite where Python raises OverflowError."""
+    try:
+        return factor**count
+    except OverflowError:
+        return math.inf
 
 
 def _sum(number: float, term: Any) -> Any:

@@ -1,6 +1,5 @@
 """A schedule that is repeated in cycles."""
 
-import math
 from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
@@ -20,6 +19,7 @@ from kerasched.schedules.cycles import Position
 from kerasched.schedules.decay import Decay
 from kerasched.schedules.polynomial import LinearDecay
 from kerasched.schedules.progress import growth
+from kerasched.schedules.progress import power
 from kerasched.schedules.registry import register
 
 
@@ -64,7 +64,8 @@ class Repeat(Schedule):
         multiplier = ("multiplier", self.multiplier)
         cycles = Cycles("Repeat", self.steps, multiplier, self.cycle_limit)
         object.__setattr__(self, "_cycles", cycles)
-        object.__setattr__(self, "_last_factor", self._factor_of_last_cycle())
+        last_factor = power(self.decay_rate, (self.cycle_limit or 1) - 1)
+        object.__setattr__(self, "_last_factor", last_factor)
 
     def value(self, step: Any, xp: Any) -> Any:
         if self.constant_after is None or self.multiplier == 1.0:
@@ -92,13 +93,6 @@ class Repeat(Schedule):
     def _stretches(self) -> bool:
         schedule = self.schedule
         return isinstance(schedule, Decay) and schedule.decay_steps == self.steps
-
-    def _factor_of_last_cycle(self) -> float:
-        """Return the factor of the last cycle, infinite if it overflows."""
-        power = (self.cycle_limit or 1) - 1
-        if power * math.log(self.decay_rate) > 700.0:
-            return math.inf
-        return self.decay_rate**power
 
     def _inside(self, step: Any, xp: Any) -> Any:
         position = self._cycles.locate(step, xp)
