@@ -121,10 +121,7 @@ class Table:
 
     keys: Any
     values: Any
-
-    @property
-    def requirement(self) -> str:
-        return "a dict"
+    requirement: str = "a dict"
 
     def __call__(self, owner: str, argument: str, value: Any) -> dict[Any, Any]:
         if not isinstance(value, Mapping):
