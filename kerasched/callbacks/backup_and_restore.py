@@ -26,9 +26,10 @@ from kerasched.training.fit_call import FitCall
 from kerasched.training.fit_call import fit_call_of
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import parts
-from kerasched.training.leaves import variable_of
+from kerasched.training.leaves import step_count
 from kerasched.training.model_contents import COMPILED
 from kerasched.training.model_contents import training_optimizers
+from kerasched.training.set_schedule import with_weights
 
 OWNER = "BackupAndRestore"
 FORMAT = 1
@@ -123,10 +124,7 @@ class BackupAndRestore(FitCallback):
 
     def _resume(self) -> None:
         """Restore the model, and take the places in the list."""
-        if not self.model.built:
-            fix = "Call it on data or give it an Input before fit"
-            what = "a model with weights"
-            raise ValueError(message(OWNER, "model", what, self.model, fix))
+        with_weights(self.model, OWNER)
         self._fit, self._begun = self._enter_fit(), False
         self._state = RunState(self._fit, self._join_list())
         self._saved, self.record = self._last_intact_file(), []
@@ -258,10 +256,7 @@ class BackupAndRestore(FitCallback):
         most = epoch * steps if list(every) == [COMPILED] else math.inf
         counting = [pair for one in every.values() for pair in _counting(one)]
         for optimizer, skips in counting:
-            variable = variable_of(optimizer, "iteration") if optimizer.built else None
-            count = 0
-            if variable is not None:
-                count = int(keras.ops.convert_to_numpy(variable.value))
+            count = step_count(optimizer)
             expected = epoch * steps
             may_differ = expected > 0 and (skips or most > expected)
             if count != expected and not (may_differ and 0 < count < most):

@@ -15,6 +15,7 @@ import numpy as np
 from kerasched.resuming.encoding import Arrays
 from kerasched.resuming.variable_names import SCRATCH
 from kerasched.training.leaves import build_optimizer
+from kerasched.training.leaves import trained_by
 from kerasched.training.model_contents import COMPILED
 from kerasched.training.model_contents import contents_of
 from kerasched.training.model_contents import training_optimizers
@@ -143,13 +144,9 @@ def _renamed(owner: str, named: Named, arrays: Arrays) -> dict[str, str]:
 
 
 def _names_of(optimizer: Any, names: dict[int, str]) -> list[str] | None:
-    """Return the names of the variables that an optimizer is built on, "" if unknown.
-
-    Keras has no public attribute with these variables.
-    """
-    if not optimizer.built:
-        return None
-    return [names.get(id(v), "") for v in optimizer._trainable_variables]
+    """Return the names of what an optimizer is built on, "" for an unknown one."""
+    variables = trained_by(optimizer)
+    return None if variables is None else [names.get(id(v), "") for v in variables]
 
 
 def _build(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> None:

@@ -20,7 +20,7 @@ from kerasched.errors import message
 from kerasched.training.leaves import leaves
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import parts
-from kerasched.training.leaves import variable_of
+from kerasched.training.leaves import step_count
 
 COMPILED = "optimizer"
 
@@ -146,8 +146,7 @@ def _is_unused_default(name: str, optimizer: Any) -> bool:
     (leaf, *others) = leaves(optimizer)
     if others or not isinstance(leaf, keras.optimizers.RMSprop):
         return False
-    count = variable_of(leaf, "iteration")
-    return int(keras.ops.convert_to_numpy(count.value)) == 0 and _is_default(leaf)
+    return step_count(leaf) == 0 and _is_default(leaf)
 
 
 def _is_default(optimizer: Any) -> bool:
