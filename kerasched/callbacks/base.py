@@ -11,6 +11,7 @@ import keras
 from kerasched.training.fit_call import FitCall
 from kerasched.training.fit_call import fit_call_of
 from kerasched.training.fit_call import record_fit_calls
+from kerasched.training.processes import processes_of
 
 
 class FitCallback(keras.callbacks.Callback):
@@ -40,6 +41,11 @@ class FitCallback(keras.callbacks.Callback):
     def set_callback_list(self, callback_list: keras.callbacks.CallbackList) -> None:
         """Receive the list of callbacks, before its `on_train_begin` is called."""
         self._list_reference = weakref.ref(callback_list)
+
+    def _mean(self, value: float) -> float:
+        """Return the mean of a number over the processes that train the model."""
+        in_fit = fit_call_of(self.model).is_seen
+        return processes_of(self.model, in_fit).mean(value)
 
     def _enter_fit(self) -> FitCall:
         """Return the call of `fit` that begins; its end resets what belongs to it."""

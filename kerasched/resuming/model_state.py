@@ -7,6 +7,7 @@ The name of a variable begins with its owner: "model", "optimizer" for the one t
 or "variable" for one that Keras does not list and no optimizer has.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -19,7 +20,9 @@ from kerasched.training.leaves import trained_by
 from kerasched.training.model_contents import COMPILED
 from kerasched.training.model_contents import contents_of
 from kerasched.training.model_contents import training_optimizers
+from kerasched.training.variables import assign
 from kerasched.training.variables import copy_of
+from kerasched.training.variables import in_parts
 
 MODEL, METRIC, VARIABLE = "model", "metric", "variable"
 # Whose variables an optimizer is built on.
@@ -35,11 +38,14 @@ BuiltOn = dict[str, list[str] | None]
 
 def arrays_of(model: keras.Model) -> Arrays:
     """Return copies of all variables of a model and its contents."""
-    return {
-        name: _copy(variable)
-        for named in _owned(model).values()
-        for name, variable in named.items()
-    }
+    return {name: _copy(variable) for name, variable in _every(model)}
+
+
+def help_to_copy(model: keras.Model) -> None:
+    """Send what `arrays_of` in another process needs of variables in parts."""
+    for _, variable in _every(model):
+        if in_parts(variable):
+            _copy(variable)
 
 
 def built_on(model: keras.Model) -> BuiltOn:
@@ -84,7 +90,12 @@ def set_arrays(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> Non
             if _kind(values.get(name)) == _kind(variable)
         ]
     for variable, value in pairs:
-        variable.assign(value)
+        assign(variable, value)
+
+
+def _every(model: keras.Model) -> Iterator[tuple[str, Any]]:
+    for named in _owned(model).values():
+        yield from named.items()
 
 
 def _owned(model: keras.Model) -> dict[str, Named]:

@@ -163,9 +163,7 @@ class _StateTarget:
         self._whose = path or "the optimizer of the model"
         self._fix = "Build it as it was" if path else "Compile it as it was"
         self._weights = model.weights
-        self._trainable = (
-            trained_by(optimizer) if path else model.trainable_variables
-        )
+        self._trainable = trained_by(optimizer) if path else model.trainable_variables
         self._named = named_variables(optimizer, self._weights)
         self._new: list[str] = []
 

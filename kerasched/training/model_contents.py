@@ -87,7 +87,7 @@ def training_optimizers(model: Any) -> dict[str, Any]:
     Keras's own step applies `model.optimizer` only. A custom step may apply any of the
     model's optimizers, except an unused RMSprop that `compile` created by default.
     """
-    if not _has_own_step(model):
+    if not has_own_step(model):
         optimizer = getattr(model, COMPILED, None)
         return {} if optimizer is None else {COMPILED: optimizer}
     every = contents_of(model).optimizers
@@ -131,7 +131,8 @@ def training_leaves(model: Any, owner: str) -> list[Any]:
     return leaves_of(model, optimizer)
 
 
-def _has_own_step(model: Any) -> bool:
+def has_own_step(model: Any) -> bool:
+    """Return whether a model overrides the step that Keras makes for it."""
     cls, base = type(model), keras.Model
     return any(
         getattr(cls, name) is not getattr(base, name) or name in vars(model)
