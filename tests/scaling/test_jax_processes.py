@@ -97,7 +97,7 @@ def test_the_others_name_the_process_that_died(two):
     survivor, dead = two.ended
     assert dead.code != 0
     assert survivor.code != 0
-    assert "task:1" in survivor.output
+    assert "Task 1 heartbeat timeout" in survivor.output
     assert "did not end" not in survivor.output
 
 

@@ -95,7 +95,8 @@ def train(numbers, folder, also=(), epochs=EPOCHS, rank=0, **options):
     plateau = ReduceOnPlateau("loss", patience=1, factor=0.5, min_delta=10.0)
     averaging = WeightAveraging(2)
     callbacks = [logger, plateau, averaging, draws, backup, *also]
-    model.fit(Parts(numbers), epochs=epochs, verbose=0, callbacks=callbacks)
+    options = {"epochs": epochs, "verbose": 0, "callbacks": callbacks}
+    model.fit(Parts(numbers), shuffle=False, **options)
     arrays = [*model.variables, *model.optimizer.variables]
     return {
         "values": [whole(variable) for variable in arrays],
