@@ -32,7 +32,7 @@ def alone(model):
     return model
 
 
-def train(numbers, wrapped, callbacks=(), crash=None, **options):
+def train(numbers, wrapped, callbacks=(), crash=None, epochs=EPOCHS, **options):
     """Train on some parts of the data, and return model and values.
 
     Args:
@@ -40,17 +40,18 @@ def train(numbers, wrapped, callbacks=(), crash=None, **options):
         wrapped: DistributedDataParallel, or a function that stands in for it.
         callbacks: the callbacks to call.
         crash: the epoch in which the loop raises, None for none.
+        epochs: how many epochs there are.
         options: those of the optimizer.
     """
     model, data = make_model(dropout=0.0, **options), Parts(numbers)
-    listed = keras.callbacks.CallbackList(callbacks, model=model, epochs=EPOCHS)
+    listed = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs)
     listed.on_train_begin()
     backups = [one for one in callbacks if isinstance(one, BackupAndRestore)]
     first = len(backups[0].record) if backups else 0
     for _ in range(first):
         data.on_epoch_end()
     step = wrapped(model)
-    for epoch in range(first, EPOCHS):
+    for epoch in range(first, epochs):
         listed.on_epoch_begin(epoch)
         losses = []
         for index in range(len(data)):

@@ -36,7 +36,7 @@ def wrapped(model):
 def options():
     """Train with each of the optimizer's options."""
     return {
-        name: train(OWN, wrapped, **options)["values"]
+        name: train(OWN, wrapped, epochs=1, **options)["values"]
         for name, options in OPTIONS.items()
     }
 
@@ -59,7 +59,7 @@ def plain():
         warnings.simplefilter("always")
         for _ in range(2):
             make_model().fit(Parts(OWN), verbose=0)
-    return [str(one.message) for one in caught]
+    return [str(w.message) for w in caught if "torch.distributed" in str(w.message)]
 
 
 distributed.init_process_group(
