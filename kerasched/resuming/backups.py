@@ -177,7 +177,7 @@ class Backups:
         if not self._part:
             return Backup(state, arrays, True), []
         missing = [rank for rank, (_, _, has) in enumerate(reports) if not has]
-        if missing:
+        if own is None or missing:
             return Backup(state, arrays, False), missing
         return Backup({**state, **own[0]}, {**arrays, **own[1]}, True), []
 
