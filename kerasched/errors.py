@@ -54,6 +54,13 @@ def message(
     return f"{text}. {fix}" if fix else text
 
 
+def explained(error: OSError, text: str) -> OSError:
+    """Return an error of the same class, with a text that says what failed."""
+    same = type(error)(text)
+    same.errno = error.errno
+    return same
+
+
 def scalar(value: Any) -> Any:
     """Return a scalar array, tensor or variable as a Python number.
 

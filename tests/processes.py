@@ -24,6 +24,7 @@ NOTHING_COLLECTED = 5  # The exit code of pytest.
 LONGEST = (
     "optimizers/test_equality.py",
     "optimizers/test_behaviour.py",
+    "scaling/test_jax_processes.py",
     "optimizers/test_loss_scale.py",
     "resuming/test_going_on.py",
     "kernels/test_tensorflow.py",
@@ -48,6 +49,7 @@ LONGEST = (
     "benchmarks/test_bench_sgd.py",
     "benchmarks/test_bench_callbacks.py",
     "resuming/test_kills.py",
+    "scaling/test_torch_ddp.py",
     "training/test_resume.py",
     "training/test_unfreezing.py",
     "finder/test_sweep.py",

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "callbacks": {"finder", "resuming", "training", "schedules", "kernels", "errors"},
     "finder": {"resuming", "training", "schedules", "plotting", "errors"},
     "resuming": {"training", "errors"},
-    "training": {"schedules", "errors"},
+    "training": {"schedules", "kernels", "errors"},
     "compat": {"schedules", "errors"},
     "schedules": {"errors"},
     "optimizers": {"training", "schedules", "kernels", "errors"},

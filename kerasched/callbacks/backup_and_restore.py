@@ -15,23 +15,24 @@ from kerasched.callbacks.base import FitCallback
 from kerasched.callbacks.scheduled import scheduled_in
 from kerasched.errors import Choice
 from kerasched.errors import Flag
+from kerasched.errors import explained
 from kerasched.errors import message
-from kerasched.resuming.encoding import Arrays
+from kerasched.resuming.backups import OWNER
+from kerasched.resuming.backups import Backup
+from kerasched.resuming.backups import Backups
 from kerasched.resuming.folder_lock import FolderHeldError
 from kerasched.resuming.folder_lock import FolderLock
-from kerasched.resuming.run_file import RunFiles
-from kerasched.resuming.run_file import read
 from kerasched.resuming.run_state import RunState
+from kerasched.resuming.same_program import check_same_program
 from kerasched.training.fit_call import FitCall
 from kerasched.training.fit_call import fit_call_of
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import parts
-from kerasched.training.leaves import variable_of
+from kerasched.training.leaves import step_count
 from kerasched.training.model_contents import COMPILED
 from kerasched.training.model_contents import training_optimizers
-
-OWNER = "BackupAndRestore"
-FORMAT = 1
+from kerasched.training.processes import processes_of
+from kerasched.training.set_schedule import with_weights
 
 
 class BackupAndRestore(FitCallback):
@@ -62,6 +63,10 @@ class BackupAndRestore(FitCallback):
     A folder belongs to one run at a time: a second run, also in another process, raises
     before its first epoch. Files of a killed run do not block the folder.
 
+    Processes that train one model together may share a folder, or have one each. All of
+    them must have this callback. They begin at the last epoch that all have saved; with
+    another number of processes the data and the random generators begin anew.
+
     Args:
         backup_dir: a folder for the files of this one run.
         save_freq: "epoch", as in Keras. `fit` cannot resume within an epoch, so that a
@@ -83,7 +88,7 @@ class BackupAndRestore(FitCallback):
         OSError: files in the folder cannot be written or read.
     """
 
-    PER_FIT: ClassVar = {"_fit": None, "_state": None, "_saved": None}
+    PER_FIT: ClassVar = dict.fromkeys(("_fit", "_state", "_saved", "_backups"))
 
     def __init__(
         self,
@@ -107,31 +112,33 @@ class BackupAndRestore(FitCallback):
         self.delete_checkpoint = Flag()(OWNER, "delete_checkpoint", delete_checkpoint)
         self.check_data = Flag()(OWNER, "check_data", check_data)
         self.record: list[dict[str, Any]] = []
-        self._files = RunFiles(backup_dir, 2 if double_checkpoint else 1)
         self._lock: FolderLock | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: lock the folder, restore the model, join the list."""
+        fit = fit_call_of(with_weights(self.model, OWNER))
+        processes = processes_of(self.model, fit.is_seen)
+        backups = Backups(self.backup_dir, 1 + self.double_checkpoint, processes)
         # Nothing changes before the lock is held: another fit may use this callback.
-        lock = self._locked_folder(fit_call_of(self.model))
+        with processes.together():
+            check_same_program(OWNER, self.model, processes)
+            lock = self._locked_folder(fit, backups)
         try:
-            self._resume()
+            with processes.together():
+                self._resume(backups)
         except BaseException:
             lock.release()
             raise
         self._lock = lock
 
-    def _resume(self) -> None:
+    def _resume(self, backups: Backups) -> None:
         """Restore the model, and take the places in the list."""
-        if not self.model.built:
-            fix = "Call it on data or give it an Input before fit"
-            what = "a model with weights"
-            raise ValueError(message(OWNER, "model", what, self.model, fix))
         self._fit, self._begun = self._enter_fit(), False
         self._state = RunState(self._fit, self._join_list())
-        self._saved, self.record = self._last_intact_file(), []
+        self._backups, self.record = backups, []
+        self._saved = backups.newest()
         if self._saved is not None:
-            self._restore(*self._saved)
+            self._restore(self._saved)
         else:
             self._compare_counts(self._fit.first_epoch())
         for reason in self._state.inexact_reasons() if self.check_data else ():
@@ -143,46 +150,56 @@ class BackupAndRestore(FitCallback):
             return
         self._begun = True
         self._fit.has_begun()
-        if self._saved is None:
-            self._state.begin()
-            return
-        for name in self._state.set_callbacks(*self._saved):
-            text = f"has the state of a callback {name} which is not there now"
-            warnings.warn(f"{OWNER} {text}.", stacklevel=3)
-        self._state.set_data(*self._saved)
+        with self._backups.processes.together():
+            self._begin_with(self._saved)
         self._saved = None
+
+    def _begin_with(self, saved: Backup | None) -> None:
+        """Restore callbacks and data, or note where the data begin."""
+        if saved is not None:
+            for name in self._state.set_callbacks(saved.state, saved.arrays):
+                text = f"has the state of a callback {name} which is not there now"
+                warnings.warn(f"{OWNER} {text}.", stacklevel=4)
+        if saved is not None and saved.is_whole:
+            self._state.set_data(saved.state, saved.arrays)
+        else:
+            self._state.begin()
 
     def end_epoch(self, epoch: int, logs: dict[str, Any] | None) -> None:
         """Save the run after all other callbacks have processed an epoch."""
         values = {name: np.asarray(v).tolist() for name, v in (logs or {}).items()}
         rates = {one.name: one.last() for one in scheduled_in(self.model)}
         self.record.append({"epoch": epoch, "logs": values, "rates": rates})
-        state, arrays = self._state.get()
-        about = {"format": FORMAT, "epoch": epoch + 1, "record": self.record}
-        try:
-            self._files.write(epoch + 1, {**state, **about}, arrays)
-        except OSError as error:
-            raise _explained(
-                error,
-                f"cannot save epoch {epoch} in {self.backup_dir}",
-                "The backups of earlier epochs are whole: the same command goes on "
-                "from there",
-            ) from error
+        with self._backups.processes.together():
+            try:
+                self._backups.save(epoch + 1, self._state, self.record)
+            except OSError as error:
+                raise _explained(
+                    error,
+                    f"cannot save epoch {epoch} in {self.backup_dir}",
+                    "The backups of earlier epochs are whole: the same command goes "
+                    "on from there",
+                ) from error
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
         if self.delete_checkpoint:
-            self._files.delete()
+            self._backups.delete()
         if self._lock is not None:
             self._lock.release(delete_folder=self.delete_checkpoint)
             self._lock = None
         self._forget_fit()
 
-    def _locked_folder(self, fit: FitCall) -> FolderLock:
-        """Lock the folder until the training ends, also by an exception."""
+    def _locked_folder(self, fit: FitCall, backups: Backups) -> FolderLock:
+        """Lock the folder until the training ends, also by an exception.
+
+        Of the processes of one run that share it, only the writer locks it.
+        """
         lock = FolderLock(self.backup_dir)
         try:
-            lock.acquire()
+            backups.find_writer()
+            if backups.writes:
+                lock.acquire()
         except FolderHeldError as error:
             raise RuntimeError(
                 f"{OWNER} cannot use {self.backup_dir}: another run, {error}, saves "
@@ -215,26 +232,9 @@ class BackupAndRestore(FitCallback):
         listed.callbacks = [_First(self), *others, _Last(self)]
         return [other for other in others if other is not self]
 
-    def _last_intact_file(self) -> tuple[dict[str, Any], Arrays] | None:
-        for path in self._files.all():
-            try:
-                state, arrays = read(path)
-            except OSError as error:
-                # An earlier epoch would delete a file that may become readable.
-                fix = "Make it readable, or remove it to go on from the one before"
-                raise _explained(error, f"cannot read {path}", fix) from error
-            except ValueError as error:
-                text = f"{OWNER} goes on from an earlier epoch. {error}"
-                warnings.warn(text, stacklevel=4)
-                continue
-            if state["format"] != FORMAT:
-                what = "a folder of a run that this version of kerasched has begun"
-                raise ValueError(message(OWNER, "backup_dir", what, str(path)))
-            return state, arrays
-        return None
-
-    def _restore(self, state: dict[str, Any], arrays: Arrays) -> None:
+    def _restore(self, saved: Backup) -> None:
         """Restore the model, and set the epoch to begin at."""
+        state, arrays, is_whole = saved
         self._state.set_model(state, arrays)
         self.record = list(state["record"])
         # A run that a callback has stopped has no epochs left.
@@ -244,7 +244,8 @@ class BackupAndRestore(FitCallback):
         if first >= epochs:
             # `on_train_end` is next, and some callback may come before `_First`.
             self._state.set_callbacks(state, arrays)
-        if self.check_data and self._state.has_other_data(state):
+        check_data = self.check_data and is_whole
+        if check_data and self._state.has_other_data(state):
             text = "finds other data in fit than those with which the run began"
             warnings.warn(f"{OWNER} {text}, and goes on with them.", stacklevel=4)
 
@@ -258,10 +259,7 @@ class BackupAndRestore(FitCallback):
         most = epoch * steps if list(every) == [COMPILED] else math.inf
         counting = [pair for one in every.values() for pair in _counting(one)]
         for optimizer, skips in counting:
-            variable = variable_of(optimizer, "iteration") if optimizer.built else None
-            count = 0
-            if variable is not None:
-                count = int(keras.ops.convert_to_numpy(variable.value))
+            count = step_count(optimizer)
             expected = epoch * steps
             may_differ = expected > 0 and (skips or most > expected)
             if count != expected and not (may_differ and 0 < count < most):
@@ -277,9 +275,7 @@ class BackupAndRestore(FitCallback):
 
 def _explained(error: OSError, what: str, fix: str) -> OSError:
     """Return an error of the same class that says what failed and how to fix it."""
-    explained = type(error)(f"{OWNER} {what}: {error.strerror or error}. {fix}.")
-    explained.errno = error.errno
-    return explained
+    return explained(error, f"{OWNER} {what}: {error.strerror or error}. {fix}.")
 
 
 def _counting(optimizer: Any, skips: bool = False) -> Iterator[tuple[Any, bool]]:

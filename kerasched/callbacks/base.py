@@ -13,6 +13,7 @@ from kerasched.errors import message
 from kerasched.training.fit_call import FitCall
 from kerasched.training.fit_call import fit_call_of
 from kerasched.training.fit_call import record_fit_calls
+from kerasched.training.processes import processes_of
 
 
 class FitCallback(keras.callbacks.Callback):
@@ -47,6 +48,11 @@ class FitCallback(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
         self._forget_fit()
+
+    def _mean(self, value: float) -> float:
+        """Return the mean of a number over the processes that train the model."""
+        in_fit = fit_call_of(self.model).is_seen
+        return processes_of(self.model, in_fit).mean(value)
 
     def _enter_fit(self) -> FitCall:
         """Return the call of `fit` that begins; its end resets what belongs to it."""

@@ -156,7 +156,7 @@ class ReduceOnPlateau(ModelCallback):
         if not self._decided:
             self._decide(direction_of(self, self.monitor, has_trained=True))
         if epoch >= self.start_from_epoch:
-            self.observe(float(logs[self.monitor]), epoch)
+            self.observe(self._mean(float(logs[self.monitor])), epoch)
 
     def observe(self, value: float, epoch: int) -> None:
         """Process a value of the metric, and change the rate if the rule says so."""

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from kerasched.schedules.piecewise import PiecewiseConstant
+from kerasched.training.leaves import step_count
 from kerasched.training.leaves import variable_of
 from kerasched.training.model_contents import training_leaves
 
@@ -57,7 +58,7 @@ class RateAssigner:
 
     def _replace_schedule(self, optimizer: Any) -> None:
         count = variable_of(optimizer, "iteration")
-        first = int(keras.ops.convert_to_numpy(count.value))
+        first = step_count(optimizer)
         starts = [first + step * self.batches for step in range(1, len(self._rates))]
         if getattr(optimizer, "schedule_counts_updates", False):
             starts = [start // _accumulation_steps(optimizer) for start in starts]

@@ -22,6 +22,7 @@ from kerasched.optimizers.repeated_step import RepeatedStep
 from kerasched.optimizers.repeated_step import same_variables
 from kerasched.optimizers.step_builder import StepBuilder
 from kerasched.optimizers.values import hold_values
+from kerasched.training.fit_call import record_fit_calls
 
 
 class FusedUpdate(StepBuilder):
@@ -37,6 +38,8 @@ class FusedUpdate(StepBuilder):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         scratch.install()
+        if keras.backend.backend() == "torch":
+            record_fit_calls()  # It warns of processes that train models of their own.
 
     @property
     def loss_scale_factor(self) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasched.training.variables import assign
 from kerasched.training.variables import copy_of
 
 
@@ -77,7 +78,7 @@ def _new_bits(state: dict[str, Any]) -> np.random.Generator:
 
 
 def _put_seed(generator: keras.random.SeedGenerator, state: Any) -> None:
-    generator.state.assign(np.array(state, generator.state.dtype))
+    assign(generator.state, np.array(state, generator.state.dtype))
 
 
 @functools.cache

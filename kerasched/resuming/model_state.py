@@ -7,6 +7,7 @@ The name of a variable begins with its owner: "model", "optimizer" for the one t
 or "variable" for one that Keras does not list and no optimizer has.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -15,10 +16,13 @@ import numpy as np
 from kerasched.resuming.encoding import Arrays
 from kerasched.resuming.variable_names import SCRATCH
 from kerasched.training.leaves import build_optimizer
+from kerasched.training.leaves import trained_by
 from kerasched.training.model_contents import COMPILED
 from kerasched.training.model_contents import contents_of
 from kerasched.training.model_contents import training_optimizers
+from kerasched.training.variables import assign
 from kerasched.training.variables import copy_of
+from kerasched.training.variables import in_parts
 
 MODEL, METRIC, VARIABLE = "model", "metric", "variable"
 # Whose variables an optimizer is built on.
@@ -34,11 +38,14 @@ BuiltOn = dict[str, list[str] | None]
 
 def arrays_of(model: keras.Model) -> Arrays:
     """Return copies of all variables of a model and its contents."""
-    return {
-        name: _copy(variable)
-        for named in _owned(model).values()
-        for name, variable in named.items()
-    }
+    return {name: _copy(variable) for name, variable in _every(model)}
+
+
+def help_to_copy(model: keras.Model) -> None:
+    """Send what `arrays_of` in another process needs of variables in parts."""
+    for _, variable in _every(model):
+        if in_parts(variable):
+            _copy(variable)
 
 
 def built_on(model: keras.Model) -> BuiltOn:
@@ -83,7 +90,12 @@ def set_arrays(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> Non
             if _kind(values.get(name)) == _kind(variable)
         ]
     for variable, value in pairs:
-        variable.assign(value)
+        assign(variable, value)
+
+
+def _every(model: keras.Model) -> Iterator[tuple[str, Any]]:
+    for named in _owned(model).values():
+        yield from named.items()
 
 
 def _owned(model: keras.Model) -> dict[str, Named]:
@@ -143,13 +155,9 @@ def _renamed(owner: str, named: Named, arrays: Arrays) -> dict[str, str]:
 
 
 def _names_of(optimizer: Any, names: dict[int, str]) -> list[str] | None:
-    """Return the names of the variables that an optimizer is built on, "" if unknown.
-
-    Keras has no public attribute with these variables.
-    """
-    if not optimizer.built:
-        return None
-    return [names.get(id(v), "") for v in optimizer._trainable_variables]
+    """Return the names of what an optimizer is built on, "" for an unknown one."""
+    variables = trained_by(optimizer)
+    return None if variables is None else [names.get(id(v), "") for v in variables]
 
 
 def _build(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> None:

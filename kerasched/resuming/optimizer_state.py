@@ -21,13 +21,15 @@ from kerasched.resuming.variable_names import is_rate
 from kerasched.resuming.variable_names import named_variables
 from kerasched.training.leaves import build_optimizer
 from kerasched.training.leaves import leaves
-from kerasched.training.leaves import variable_of
+from kerasched.training.leaves import step_count
+from kerasched.training.leaves import trained_by
 from kerasched.training.model_contents import COMPILED
 from kerasched.training.model_contents import contents_of
 from kerasched.training.model_contents import training_optimizer
 from kerasched.training.model_contents import training_optimizers
 from kerasched.training.restored import restored_on_error
 from kerasched.training.set_schedule import compiled
+from kerasched.training.set_schedule import with_weights
 from kerasched.training.variables import copy_of
 
 
@@ -66,7 +68,7 @@ def load_training_state(
     """
     owner = "load_training_state"
     strict = Flag()(owner, "strict", strict)
-    used = training_optimizers(_with_weights(model, owner))
+    used = training_optimizers(with_weights(compiled(model, owner), owner))
     # A custom loop may apply optimizers that the model's own step does not.
     own = {
         name: optimizer
@@ -112,7 +114,7 @@ def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -
     """
     owner = "copy_optimizer_state"
     strict = Flag()(owner, "strict", strict)
-    _with_weights(model, owner)
+    with_weights(compiled(model, owner), owner)
     if not isinstance(source, keras.optimizers.Optimizer):
         raise TypeError(
             message(owner, "source", "a keras.optimizers.Optimizer", source)
@@ -125,33 +127,22 @@ def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -
     target.assign(target.filled(values, strict))
 
 
-def _with_weights(model: Any, owner: str) -> Any:
-    """Return a model that is compiled and built, or raise."""
-    if not compiled(model, owner).built:
-        fix = "Call it on data or give it an Input before"
-        raise ValueError(message(owner, "model", "a model with weights", model, fix))
-    return model
-
-
 def _successor_of(source: Any, model: Any, owner: str) -> Any:
     """Return the built optimizer for the variables that another one has trained."""
     build_optimizer(model)
-    trained = _trained_by(source)
+    trained = trained_by(source)
     for optimizer in training_optimizers(model).values():
-        if optimizer is not source and _trained_by(optimizer) == trained:
+        if optimizer is not source and _are_same(trained_by(optimizer), trained):
             return optimizer
     fix = "Build the new one before, on the variables that `source` was built on"
     path, optimizer = training_optimizer(model, owner, fix)
     if not optimizer.built:
-        optimizer.build(source._trainable_variables)
+        optimizer.build(trained)
     return optimizer
 
 
-def _trained_by(optimizer: Any) -> list[int] | None:
-    """Return what identifies the variables that an optimizer is built on."""
-    if not optimizer.built:
-        return None
-    return [id(variable) for variable in optimizer._trainable_variables]
+def _are_same(variables: list[Any] | None, others: list[Any]) -> bool:
+    return variables is not None and list(map(id, variables)) == list(map(id, others))
 
 
 class _StateTarget:
@@ -172,9 +163,7 @@ class _StateTarget:
         self._whose = path or "the optimizer of the model"
         self._fix = "Build it as it was" if path else "Compile it as it was"
         self._weights = model.weights
-        self._trainable = (
-            optimizer._trainable_variables if path else model.trainable_variables
-        )
+        self._trainable = trained_by(optimizer) if path else model.trainable_variables
         self._named = named_variables(optimizer, self._weights)
         self._new: list[str] = []
 
@@ -230,8 +219,7 @@ class _StateTarget:
     def _initial_values(self) -> dict[str, Any]:
         """Return the initial values of the variables without saved state."""
         optimizer = self._optimizer
-        counts = [variable_of(leaf, "iteration") for leaf in leaves(optimizer)]
-        if not self._new or not any(int(c) for c in counts if c is not None):
+        if not self._new or not any(map(step_count, leaves(optimizer))):
             return {}  # They have these values.
         try:
             fresh = type(optimizer).from_config(optimizer.get_config())

@@ -3,6 +3,8 @@
 A file is an uncompressed zip archive with `state.json` and one member per array. Zip
 has a checksum of each member, so that a truncated or modified file is detected. A file
 is written under a temporary name, synced to the disk, and then renamed.
+
+Where several processes train a model, each adds a file with its own part.
 """
 
 import contextlib
@@ -18,8 +20,13 @@ import numpy as np
 from kerasched.resuming.encoding import Arrays
 
 STATE = "state.json"
-NAME = re.compile(r"epoch-(\d+)\.run")
+NAME = re.compile(r"epoch-(\d+)(\.process-\d+-of-\d+)?\.run")
 UNFINISHED = ".part"
+
+
+def part_of(rank: int, count: int) -> str:
+    """Return what the name of a process's own file has after the epoch."""
+    return f".process-{rank}-of-{count}"
 
 
 class RunFiles:
@@ -34,20 +41,34 @@ class RunFiles:
         self.folder, self.keep = Path(folder), keep
 
     def all(self) -> list[Path]:
-        """Return the files, the newest first."""
-        found = self.folder.iterdir() if self.folder.is_dir() else ()
-        named = [path for path in found if NAME.fullmatch(path.name)]
-        return sorted(named, key=_epoch, reverse=True)
+        """Return the files, the newest first, without those of single processes."""
+        return [self.path(epoch) for epoch in self.epochs()]
 
-    def write(self, epoch: int, state: dict[str, Any], arrays: Arrays) -> None:
-        """Write a file after `epoch` epochs, and remove old ones.
+    def epochs(self, part: str = "") -> list[int]:
+        """Return the numbers of epochs of which there is a file, the highest first."""
+        named = [NAME.fullmatch(path.name) for path in self._every()]
+        return sorted((int(n[1]) for n in named if (n[2] or "") == part), reverse=True)
+
+    def path(self, epoch: int, part: str = "") -> Path:
+        """Return the path of a file.
+
+        Args:
+            epoch: the number of finished epochs.
+            part: empty, or what `part_of` returns for the file of one process.
+        """
+        return self.folder / f"epoch-{epoch:06d}{part}.run"
+
+    def write(
+        self, epoch: int, state: dict[str, Any], arrays: Arrays, part: str = ""
+    ) -> None:
+        """Write a file after `epoch` epochs.
 
         Raises:
             OSError: the file cannot be written. Earlier files stay, and no partial
                 file is left.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"epoch-{epoch:06d}.run"
+        path = self.path(epoch, part)
         unfinished = path.with_suffix(UNFINISHED)
         try:
             with unfinished.open("wb") as file:
@@ -60,13 +81,23 @@ class RunFiles:
                 unfinished.unlink()  # The disk may be full.
             raise
         _sync_folder(self.folder)
-        for old in [other for other in self.all() if other != path][self.keep - 1 :]:
-            old.unlink()
+
+    def remove_old(self, epoch: int) -> None:
+        """Keep the files of an epoch and of the newest others, and remove the rest."""
+        others = [other for other in self.epochs() if other != epoch]
+        kept = {epoch, *others[: self.keep - 1]}
+        for path in self._every():
+            if int(NAME.fullmatch(path.name)[1]) not in kept:
+                path.unlink()
 
     def delete(self) -> None:
-        """Remove the files, but not the folder, which contains the lock."""
-        for path in [*self.all(), *self.folder.glob(f"epoch-*{UNFINISHED}")]:
+        """Remove all files, but not the folder, which contains the lock."""
+        for path in [*self._every(), *self.folder.glob(f"*{UNFINISHED}")]:
             path.unlink()
+
+    def _every(self) -> list[Path]:
+        found = self.folder.iterdir() if self.folder.is_dir() else ()
+        return [path for path in found if NAME.fullmatch(path.name)]
 
 
 def write(file: Any, state: dict[str, Any], arrays: Arrays) -> None:
@@ -123,10 +154,6 @@ def _dtype(name: str) -> np.dtype:
     import ml_dtypes  # Keras needs it too: bfloat16 and others, by their names.
 
     return np.dtype(getattr(ml_dtypes, name, name))
-
-
-def _epoch(path: Path) -> int:
-    return int(NAME.fullmatch(path.name)[1])
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,6 +14,7 @@ from kerasched.resuming.encoding import Arrays
 from kerasched.resuming.model_state import OWNERS
 from kerasched.resuming.model_state import arrays_of
 from kerasched.resuming.model_state import built_on
+from kerasched.resuming.model_state import help_to_copy
 from kerasched.resuming.model_state import set_arrays
 from kerasched.resuming.random_states import random_states
 from kerasched.resuming.random_states import set_random_states
@@ -50,24 +51,40 @@ class RunState:
             self._fit.open_data()
         self._start = self._position()
 
-    def get(self) -> tuple[dict[str, Any], Arrays]:
-        """Return the state after an epoch: JSON values, and arrays by name."""
+    def of_process(self) -> tuple[dict[str, Any], Arrays]:
+        """Return the part of the state after an epoch that each process has of its own.
+
+        Data and generators, as JSON values and arrays by name.
+        """
         self._since_start += 1
         here, arrays = self._position()
         if self._fit.at_start_of_data():
             self._start, self._since_start = (here, dict(arrays)), 0
         start, start_arrays = self._start
-        arrays.update(arrays_of(self._model))
         arrays.update({f"{START}{name}": a for name, a in start_arrays.items()})
         return {
             **here,
             "start": start,
             "since_start": self._since_start,
+            "fingerprints": [data.fingerprint for data in self._data],
+        }, arrays
+
+    def of_model(self) -> tuple[dict[str, Any], Arrays]:
+        """Return the part of the state that is the same in all processes.
+
+        Model and callbacks, as JSON values and arrays by name.
+        """
+        arrays = arrays_of(self._model)
+        return {
             "built_on": built_on(self._model),
             "stopped": bool(self._model.stop_training),
             "callbacks": states_of(self._callbacks, arrays),
-            "fingerprints": [data.fingerprint for data in self._data],
         }, arrays
+
+    def help_to_save(self) -> tuple[dict[str, Any], Arrays]:
+        """Do the part in another process's `of_model`, and return nothing to save."""
+        help_to_copy(self._model)
+        return {}, {}
 
     def set_model(self, state: dict[str, Any], arrays: Arrays) -> None:
         """Restore the variables.

@@ -17,6 +17,7 @@ from typing import Self
 import keras
 import numpy as np
 
+from kerasched.errors import explained
 from kerasched.errors import message
 from kerasched.resuming.trained_weights import trained_weights
 from kerasched.resuming.variable_names import SCRATCH
@@ -80,9 +81,7 @@ class Saved:
                 pass
         except OSError as error:
             text = f"{self._owner} cannot read {self._path}: {error.strerror}."
-            explained = type(error)(text)
-            explained.errno = error.errno
-            raise explained from error
+            raise explained(error, text) from error
         self.weights_file = self._path
         if self._path.suffix == ".keras":
             self._unpack()

@@ -20,12 +20,14 @@ from typing import Any
 
 import keras
 
+from kerasched.training.processes import trains_alone
 from kerasched.training.trainer_hooks import wrap_method
 
 # Those that `fit` passes its iterator to, by the backend and version of Keras.
 TAKE_ITERATOR = ("_symbolic_build", "_maybe_symbolic_build")
 
 _thread = threading.local()
+_warned = False
 
 
 class FitCall:
@@ -145,6 +147,7 @@ def _fit(method: Any, model: Any, *arguments: Any, **options: Any) -> Any:
     except TypeError:  # Wrong arguments, for which `fit` raises.
         return method(model, *arguments, **options)
     bound.apply_defaults()
+    _warn_of_replicas(model)
     call = FitCall(model, dict(bound.arguments))
     _calls().append(call)
     try:
@@ -152,6 +155,20 @@ def _fit(method: Any, model: Any, *arguments: Any, **options: Any) -> Any:
     finally:
         _calls().remove(call)
         call.end()
+
+
+def _warn_of_replicas(model: Any) -> None:
+    """Warn once where each process of torch.distributed trains a model of its own."""
+    global _warned
+    if not _warned and trains_alone(model):
+        _warned = True
+        warnings.warn(
+            "fit trains a replica of its own in each process of torch.distributed, and "
+            "the replicas drift apart: Keras's fit does not average gradients over "
+            "processes. Train with DistributedDataParallel in your own loop, as "
+            "docs/resuming.md shows, or do not initialize the process group.",
+            stacklevel=5,
+        )
 
 
 def _note_iterator(method: Any, model: Any, *arguments: Any, **options: Any) -> Any:

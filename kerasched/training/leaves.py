@@ -62,10 +62,24 @@ def _is_undecided(optimizer: Any) -> bool:
     return any(map(_is_undecided, parts(optimizer)))
 
 
+def trained_by(optimizer: Any) -> list[Any] | None:
+    """Return the variables that an optimizer is built on, None if it is not built.
+
+    Keras has no public attribute with them.
+    """
+    return list(optimizer._trainable_variables) if optimizer.built else None
+
+
 def variable_of(optimizer: Any, name: str) -> Any:
     """Return a plain optimizer's own variable by name, None if there is none."""
     named = (v for v in optimizer.variables if v.name == name)
     return next(named, None)
+
+
+def step_count(optimizer: Any) -> int:
+    """Return the number of steps that a plain optimizer has done, 0 if none."""
+    count = variable_of(optimizer, "iteration") if optimizer.built else None
+    return 0 if count is None else int(keras.ops.convert_to_numpy(count.value))
 
 
 def rate_of(optimizer: Any) -> Any:

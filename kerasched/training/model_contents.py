@@ -20,7 +20,7 @@ from kerasched.errors import message
 from kerasched.training.leaves import leaves
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import parts
-from kerasched.training.leaves import variable_of
+from kerasched.training.leaves import step_count
 
 COMPILED = "optimizer"
 
@@ -87,7 +87,7 @@ def training_optimizers(model: Any) -> dict[str, Any]:
     Keras's own step applies `model.optimizer` only. A custom step may apply any of the
     model's optimizers, except an unused RMSprop that `compile` created by default.
     """
-    if not _has_own_step(model):
+    if not has_own_step(model):
         optimizer = getattr(model, COMPILED, None)
         return {} if optimizer is None else {COMPILED: optimizer}
     every = contents_of(model).optimizers
@@ -131,7 +131,8 @@ def training_leaves(model: Any, owner: str) -> list[Any]:
     return leaves_of(model, optimizer)
 
 
-def _has_own_step(model: Any) -> bool:
+def has_own_step(model: Any) -> bool:
+    """Return whether a model overrides the step that Keras makes for it."""
     cls, base = type(model), keras.Model
     return any(
         getattr(cls, name) is not getattr(base, name) or name in vars(model)
@@ -146,8 +147,7 @@ def _is_unused_default(name: str, optimizer: Any) -> bool:
     (leaf, *others) = leaves(optimizer)
     if others or not isinstance(leaf, keras.optimizers.RMSprop):
         return False
-    count = variable_of(leaf, "iteration")
-    return int(keras.ops.convert_to_numpy(count.value)) == 0 and _is_default(leaf)
+    return step_count(leaf) == 0 and _is_default(leaf)
 
 
 def _is_default(optimizer: Any) -> bool:

@@ -77,6 +77,14 @@ def compiled(model: Any, owner: str) -> Any:
     return model
 
 
+def with_weights(model: Any, owner: str) -> Any:
+    """Return a model that is built, or raise in the name of `owner`."""
+    if not model.built:
+        fix = "Call it on data or give it an Input before"
+        raise ValueError(message(owner, "model", "a model with weights", model, fix))
+    return model
+
+
 def _meant(model: keras.Model, schedule: Any) -> list[tuple[Any, Any]]:
     """Return the optimizers to change, with the rate given for each."""
     if not isinstance(schedule, dict):
@@ -90,11 +98,10 @@ def _meant(model: keras.Model, schedule: Any) -> list[tuple[Any, Any]]:
 
 def _leaves(model: keras.Model, optimizer: Any) -> list[Any]:
     found = leaves_of(model, optimizer)
+    if not found and optimizer is model.optimizer:
+        with_weights(model, OWNER)
     if not found:
-        fix = "Call it on data or give it an Input before"
-        what = "a model with weights"
-        if optimizer is not model.optimizer:
-            what, fix = "one whose MultiOptimizer is built", "Build it before"
+        what, fix = "one whose MultiOptimizer is built", "Build it before"
         raise ValueError(message(OWNER, "model", what, model, fix))
     return found
 

@@ -8,8 +8,26 @@ import numpy as np
 
 
 def copy_of(variable: Any) -> np.ndarray:
-    """Return a variable's value as an array that shares no memory with it."""
-    return np.array(keras.ops.convert_to_numpy(variable.value))
+    """Return a variable's value as an array that shares no memory with it.
+
+    If its parts are on several processes, all of them must call.
+    """
+    value = variable.value
+    if in_parts(variable):
+        return _jax_processes().whole(value)
+    return np.array(keras.ops.convert_to_numpy(value))
+
+
+def assign(variable: Any, array: Any) -> None:
+    """Assign an array that is the same in all processes."""
+    if _is_everywhere(variable.value):
+        array = _jax_processes().placed_like(variable.value, array)
+    variable.assign(array)
+
+
+def in_parts(variable: Any) -> bool:
+    """Return whether no process has all of a variable's value."""
+    return _is_everywhere(variable.value) and not variable.value.is_fully_replicated
 
 
 def read(variables: Sequence[Any]) -> list[np.ndarray]:
@@ -22,7 +40,7 @@ def write(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
     for variable, value in zip(variables, values, strict=True):
         # TensorFlow converts no array to another type by itself.
         dtype = str(keras.backend.standardize_dtype(variable.dtype))
-        variable.assign(keras.ops.cast(keras.ops.convert_to_tensor(value), dtype))
+        assign(variable, keras.ops.cast(keras.ops.convert_to_tensor(value), dtype))
 
 
 class Snapshot:
@@ -39,4 +57,15 @@ class Snapshot:
     def restore(self) -> None:
         """Assign the values that the variables had."""
         for variable, value in zip(self._variables, self._values, strict=True):
-            variable.assign(value)
+            assign(variable, value)
+
+
+def _is_everywhere(value: Any) -> bool:
+    """Return whether an array of JAX is on devices of other processes too."""
+    return not getattr(value, "is_fully_addressable", True)
+
+
+def _jax_processes() -> Any:
+    from kerasched.kernels import jax_processes
+
+    return jax_processes

@@ -1,0 +1,81 @@
+"""A loop of torch's over the data of several processes, as Keras's guide shows it."""
+
+import random
+
+import keras
+import numpy as np
+
+from kerasched.callbacks import BackupAndRestore
+from kerasched.callbacks import LearningRateLogger
+from scaling.training import Draws
+from scaling.training import Parts
+from scaling.training import make_model
+
+EPOCHS = 3
+OPTIONS = {
+    "plain": {},
+    "nesterov": {"nesterov": True},
+    "clipnorm": {"clipnorm": 0.1},
+    "global_clipnorm": {"global_clipnorm": 0.1},
+    "use_ema": {"use_ema": True, "ema_overwrite_frequency": 5},
+    "accumulation": {"gradient_accumulation_steps": 2},
+    "weight_decay": {"weight_decay": 0.01},
+}
+
+
+class CrashError(Exception):
+    pass
+
+
+def alone(model):
+    """Stand in for DistributedDataParallel in one process."""
+    return model
+
+
+def train(numbers, wrapped, callbacks=(), crash=None, epochs=EPOCHS, **options):
+    """Train on some parts of the data, and return model and values.
+
+    Args:
+        numbers: the parts of the data.
+        wrapped: DistributedDataParallel, or a function that stands in for it.
+        callbacks: the callbacks to call.
+        crash: the epoch in which the loop raises, None for none.
+        epochs: how many epochs there are.
+        options: those of the optimizer.
+    """
+    model, data = make_model(dropout=0.0, **options), Parts(numbers)
+    listed = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs)
+    listed.on_train_begin()
+    backups = [one for one in callbacks if isinstance(one, BackupAndRestore)]
+    first = len(backups[0].record) if backups else 0
+    for _ in range(first):
+        data.on_epoch_end()
+    step = wrapped(model)
+    for epoch in range(first, epochs):
+        listed.on_epoch_begin(epoch)
+        losses = []
+        for index in range(len(data)):
+            x, y = map(keras.ops.convert_to_tensor, data[index])
+            loss = keras.ops.mean(keras.ops.square(step(x, training=True) - y))
+            model.zero_grad()
+            loss.backward()
+            gradients = [v.value.grad for v in model.trainable_variables]
+            model.optimizer.apply(gradients, model.trainable_variables)
+            losses.append(loss.item())
+            if epoch == crash:
+                raise CrashError
+        data.on_epoch_end()
+        listed.on_epoch_end(epoch, {"loss": float(np.mean(losses))})
+    listed.on_train_end()
+    variables = [*model.variables, *model.optimizer.variables]
+    values = [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
+    return {"values": values}
+
+
+def train_and_save(numbers, folder, wrapped, rank=0, crash=None):
+    """Train with callbacks, and return what came out."""
+    random.seed(rank)
+    backup, draws = BackupAndRestore(folder, delete_checkpoint=False), Draws()
+    callbacks = [LearningRateLogger(), draws, backup]
+    trained = train(numbers, wrapped, callbacks, crash)
+    return {**trained, "record": backup.record, "drawn": draws.drawn}

@@ -1,0 +1,71 @@
+"""A model in DistributedDataParallel trains as in one process with the whole batch."""
+
+import pickle
+import re
+
+import keras
+import numpy as np
+import pytest
+from conftest import BACKEND
+
+from scaling.launch import check
+from scaling.launch import run
+from scaling.own_loop import EPOCHS
+from scaling.own_loop import OPTIONS
+from scaling.own_loop import alone
+from scaling.own_loop import train
+from scaling.training import PARTS
+
+pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="for torch alone")
+
+# The mean of a batch is rounded otherwise than that of the means of its parts.
+ROUNDING = 2e-7
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """What came out in two processes, by way and rank."""
+    folder = tmp_path_factory.mktemp("torch")
+    ways = ("options", "whole", "resumed", "plain")
+    check(run("torch_training.py", 2, folder, *ways, backend="torch"))
+    files = {path.stem: path for path in folder.glob("*.pickle")}
+    found = {name: pickle.loads(path.read_bytes()) for name, path in files.items()}
+    return {**found, "files": sorted(p.name for p in (folder / "shared").iterdir())}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_two_processes_equal_one_with_the_whole_batch(name, results):
+    one = train(range(PARTS), alone, epochs=1, **OPTIONS[name])["values"]
+    for two in (results["options-0"][name], results["options-1"][name]):
+        for ours, theirs in zip(one, two, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=ROUNDING, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_loop_that_crashed_goes_on_exactly(rank, results):
+    whole, resumed = results[f"whole-{rank}"], results[f"resumed-{rank}"]
+    for before, after in zip(whole["values"], resumed["values"], strict=True):
+        np.testing.assert_array_equal(before, after)
+    # The logs before the crash are those of process 0, and later ones its own.
+    expected = results["whole-0"]["record"][: EPOCHS - 1] + whole["record"][-1:]
+    assert resumed["record"] == expected
+    assert resumed["drawn"] == {EPOCHS - 1: whole["drawn"][EPOCHS - 1]}
+
+
+def test_process_0_writes_the_model_and_each_its_own_part(results):
+    ends = ("process-0-of-2.run", "process-1-of-2.run", "run")
+    names = [f"epoch-00000{n}.{end}" for n in (EPOCHS - 1, EPOCHS) for end in ends]
+    assert results["files"] == names
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_fit_without_ddp_warns_once(rank, results):
+    (text,) = results[f"plain-{rank}"]
+    assert re.match("fit trains a replica of its own in each process of torch", text)
+
+
+def test_no_warning_in_one_process(recwarn):
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+    assert not [one for one in recwarn if "replica" in str(one.message)]
