@@ -1,0 +1,62 @@
+"""The scripts of docs/scaling.md run."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import BACKEND
+
+from scaling.launch import free_port
+
+PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
+BLOCK = re.compile(r'^```python title="(\S+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+SCRIPTS = dict(BLOCK.findall(PAGE.read_text(encoding="utf-8")))
+ON = {
+    "scale_jax.py": ("jax", 1),
+    "scale_jax_processes.py": ("jax", 2),
+    "scale_tensorflow.py": ("tensorflow", 1),
+    "scale_torch.py": ("torch", 2),
+}
+
+
+def test_each_script_is_run():
+    assert list(SCRIPTS) == [*ON, "stop.py"]
+
+
+@pytest.mark.parametrize("name", ON)
+def test_a_script_runs_to_its_end(name, tmp_path):
+    backend, count = ON[name]
+    if backend != BACKEND:
+        pytest.skip(f"for {backend} alone")
+    path = tmp_path / name
+    path.write_text(SCRIPTS[name] + "\nprint('finished')\n", encoding="utf-8")
+    port = str(free_port())
+    environment = {
+        **{k: v for k, v in os.environ.items() if k != "XLA_FLAGS"},
+        "COORDINATOR": f"127.0.0.1:{port}",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+        "WORLD_SIZE": str(count),
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(path)],
+            cwd=tmp_path,
+            env={**environment, "RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(count)
+    ]
+    try:
+        outputs = [process.communicate(timeout=300)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    for process, output in zip(processes, outputs, strict=True):
+        assert process.returncode == 0, output
+        assert output.endswith("finished\n")
