@@ -28,7 +28,7 @@ def native() -> Pybind11Extension:
     jaxlib = None if WINDOWS else find_spec("jaxlib")
     sources, flags = set(glob("csrc/*.cc")), list(FLAGS)
     if jaxlib is None:
-        sources.remove(os.path.join("csrc", "xla_handler.cc"))
+        sources -= set(glob("csrc/xla_*.cc"))
     else:  # System headers, whose warnings the compiler ignores.
         headers = os.path.join(os.path.dirname(jaxlib.origin), "include")
         flags += ["-DKERASCHED_XLA=1", "-isystem", headers]

@@ -202,6 +202,11 @@ PYBIND11_MODULE(_native, module) {
     return py::capsule(reinterpret_cast<void*>(kerasched::SgdHandler),
                        "xla._CUSTOM_CALL_TARGET");
   });
+  module.attr("ffi_statistics_target") = kerasched::kStatisticsTarget;
+  module.def("ffi_statistics_handler", [] {
+    return py::capsule(reinterpret_cast<void*>(kerasched::GradientStatisticsHandler),
+                       "xla._CUSTOM_CALL_TARGET");
+  });
   module.def("register_in_tensorflow", [](const std::string& library) {
     return std::string(kerasched::RegisterInTensorFlow(library.c_str()));
   });

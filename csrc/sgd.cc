@@ -5,65 +5,11 @@
 #include <cstddef>
 #include <utility>
 
-#include "dispatch.h"
-#include "partition.h"
-#include "sgd_loop.h"
+#include "gradient_statistics.h"
+#include "step.h"
 
 namespace kerasched {
 namespace {
-
-template <typename T>
-Range<T> RangeOf(const Tensor& t, const Chunk& chunk) {
-  const Range<T> all = {static_cast<T*>(t.weight),   static_cast<const T*>(t.gradient),
-                        static_cast<T*>(t.velocity), static_cast<T*>(t.sum),
-                        static_cast<T*>(t.average),  t.size};
-  return all.Part(chunk.start, chunk.count);
-}
-
-// Calls function(range) with the chunk's range in the type of its tensor.
-template <typename Function>
-auto DispatchType(const Tensor& tensor, const Chunk& chunk, Function function) {
-  switch (tensor.type) {
-    case ScalarType::kFloat64:
-      return function(RangeOf<double>(tensor, chunk));
-    case ScalarType::kBFloat16:
-      return function(RangeOf<BFloat16>(tensor, chunk));
-    default:
-      return function(RangeOf<float>(tensor, chunk));
-  }
-}
-
-void SetAverage(const Options& options, std::int64_t updates, Plan& plan) {
-  if (!options.use_ema) return;
-  plan.averages = true;
-  plan.average_momentum = updates == 0 ? 0.0 : options.ema_momentum;
-  const std::int64_t frequency = options.ema_overwrite_frequency;
-  plan.overwrites = frequency > 0 && (updates + 1) % frequency == 0;
-}
-
-// Returns the plan for all tensors, without clipping by a norm.
-Plan PlanOf(const Options& options, const Scalars& scalars) {
-  Plan plan;
-  const std::int64_t steps =
-      std::max<std::int64_t>(options.gradient_accumulation_steps, 1);
-  if (options.momentum) {
-    plan.momentum_kind = options.nesterov ? Momentum::kNesterov : Momentum::kPlain;
-  }
-  plan.learning_rate = scalars.learning_rate;
-  plan.momentum = scalars.momentum;
-  plan.decays = options.weight_decay;
-  plan.decay = scalars.weight_decay;
-  plan.decay_rate = options.independent_weight_decay ? 1.0 : scalars.learning_rate;
-  plan.accumulates = steps > 1;
-  plan.steps = static_cast<double>(steps);
-  plan.updates = (scalars.iterations + 1) % steps == 0;
-  plan.unscales = options.unscales;
-  plan.loss_scale = scalars.loss_scale;
-  plan.clamps = options.clipvalue > 0;
-  plan.bound = options.clipvalue;
-  SetAverage(options, scalars.iterations / steps, plan);
-  return plan;
-}
 
 // How a gradient is multiplied and divided to clip its norm.
 struct Clipping {
@@ -89,65 +35,14 @@ Clipping ClipOneTo(double clip, double squares) {
   return {true, true, clip, static_cast<double>(divisor)};
 }
 
-// One step, as the functions below share it.
-struct Step {
-  const Options& options;
-  const std::vector<Tensor>& tensors;
-  const Loops& loops;
-  Pool pool;
-  Plan plan;
-  std::vector<Chunk> chunks;
-
-  const Tensor& TensorOf(const Chunk& chunk) const {
-    return tensors[static_cast<std::size_t>(chunk.tensor)];
-  }
-};
-
-// Returns function(range) for each chunk.
-template <typename Result, typename Function>
-std::vector<Result> MapChunks(const Step& step, Function function) {
-  std::vector<Result> results(step.chunks.size());
-  ForEach(step.pool, static_cast<std::int64_t>(results.size()), [&](std::int64_t i) {
-    const Chunk& chunk = step.chunks[static_cast<std::size_t>(i)];
-    results[static_cast<std::size_t>(i)] =
-        DispatchType(step.TensorOf(chunk), chunk, function);
-  });
-  return results;
-}
-
-// Returns the sum of squares of each chunk, or nothing if no norm is clipped.
-std::vector<double> SquaresOfChunks(const Step& step) {
-  const bool clips = step.options.clipnorm > 0 || step.options.global_clipnorm > 0;
-  if (!step.plan.updates || !clips) return {};
-  return MapChunks<double>(
-      step, [&](auto range) { return step.loops.Squares(step.plan, range); });
-}
-
-// Returns whether all gradients are finite. They are if the sums of their squares are
-// finite; the square of a large finite value may overflow.
-bool AllFinite(const Step& step, const std::vector<double>& squares) {
-  const auto finite = [](double sum) { return std::isfinite(sum); };
-  if (!squares.empty() && std::all_of(squares.begin(), squares.end(), finite)) {
-    return true;
-  }
-  // Not bool: its vector packs several into a byte, which threads would share.
-  const std::vector<char> found = MapChunks<char>(
-      step, [&](auto range) { return static_cast<char>(step.loops.Finite(range)); });
-  return std::all_of(found.begin(), found.end(), [](char one) { return one != 0; });
-}
-
-// Returns how each tensor's gradient is clipped, from the sums of squares of the
-// chunks.
+// Returns how each tensor's gradient is clipped, from its sum of squares.
 std::vector<Clipping> ClippingOf(const Step& step,
-                                 const std::vector<double>& of_chunks) {
-  if (of_chunks.empty()) return {};
+                                 const std::vector<double>& of_tensors) {
   const Options& options = step.options;
-  std::vector<double> of_tensors(step.tensors.size());
+  const bool clips = options.clipnorm > 0 || options.global_clipnorm > 0;
+  if (!step.plan.updates || !clips) return {};
   double of_all = 0;
-  for (std::size_t i = 0; i < of_chunks.size(); ++i) {
-    of_tensors[static_cast<std::size_t>(step.chunks[i].tensor)] += of_chunks[i];
-    of_all += of_chunks[i];
-  }
+  for (const double squares : of_tensors) of_all += squares;
   std::vector<Clipping> result;
   result.reserve(of_tensors.size());
   for (std::size_t i = 0; i < of_tensors.size(); ++i) {
@@ -196,45 +91,13 @@ void UpdateChunks(const Step& step, const std::vector<Clipping>& clipping) {
   });
 }
 
-Status CheckOptions(const Options& options) {
-  const int clips =
-      (options.clipvalue > 0) + (options.clipnorm > 0) + (options.global_clipnorm > 0);
-  if (clips > 1) {
-    return {"Only one of `clipvalue`, `clipnorm` and `global_clipnorm` can be set"};
-  }
-  if (options.gradient_accumulation_steps < 0) {
-    return {"Argument `gradient_accumulation_steps` must not be negative. Received: " +
-            std::to_string(options.gradient_accumulation_steps)};
-  }
-  return {};
-}
-
-// Called only for errors: to build a name takes longer than to update a small tensor.
-std::string NameOf(const char* what, std::size_t place) {
-  return std::string("The ") + what + " of tensor " + std::to_string(place);
-}
-
 Status CheckTensor(const Options& options, const Tensor& t, std::size_t place) {
-  if (t.size < 0) return {NameOf("size", place) + " must not be negative"};
-  if (t.size == 0) return {};
-  const struct {
-    const char* name;
-    const void* data;
-    bool needed;
-  } arrays[] = {{"weight", t.weight, true},
-                {"gradient", t.gradient, true},
-                {"velocity", t.velocity, options.momentum},
-                {"sum", t.sum, options.gradient_accumulation_steps > 1},
-                {"average", t.average, options.use_ema}};
-  const auto width = static_cast<std::uintptr_t>(BytesOf(t.type));
-  for (const auto& array : arrays) {
-    if (!array.needed) continue;
-    if (array.data == nullptr) return {NameOf(array.name, place) + " is missing"};
-    if (reinterpret_cast<std::uintptr_t>(array.data) % width != 0) {
-      return {NameOf(array.name, place) + " must be aligned for " + NameOf(t.type)};
-    }
-  }
-  return {};
+  return CheckArrays(t, place,
+                     {{"weight", t.weight, true},
+                      {"gradient", t.gradient, true},
+                      {"velocity", t.velocity, options.momentum},
+                      {"sum", t.sum, options.gradient_accumulation_steps > 1},
+                      {"average", t.average, options.use_ema}});
 }
 
 Status Overlap() { return {"Arrays of an update must not share memory"}; }
@@ -274,33 +137,18 @@ Status WrittenBytes::CheckGradients(const std::vector<Tensor>& tensors) const {
 }
 
 Status Update(const Options& options, const Scalars& scalars,
-              const std::vector<Tensor>& tensors, const Pool& pool) {
-  Status status = CheckOptions(options);
+              const std::vector<Tensor>& tensors, const Pool& pool,
+              const GradientStatistics* given) {
+  Status status;
   for (std::size_t i = 0; status.ok() && i < tensors.size(); ++i) {
     status = CheckTensor(options, tensors[i], i);
   }
   if (!status.ok()) return status;
-  const Loops* loops = ChooseLoops(&status.error);
-  if (loops == nullptr) return status;
-  const std::int64_t threads = ThreadLimit(pool.threads, &status.error);
-  if (threads == 0) return status;
-
-  std::vector<std::int64_t> sizes;
-  std::int64_t total = 0;
-  for (const Tensor& t : tensors) {
-    sizes.push_back(t.size);
-    total += t.size;
-  }
-  const bool alone = total < kParallelElements;
-  const Step step = {options,
-                     tensors,
-                     *loops,
-                     {pool.schedule, alone ? 1 : threads},
-                     PlanOf(options, scalars),
-                     Partition(sizes)};
-  const std::vector<double> squares = SquaresOfChunks(step);
-  status.skipped = options.skips_nonfinite && !AllFinite(step, squares);
-  if (!status.skipped) UpdateChunks(step, ClippingOf(step, squares));
+  const auto step = MakeStep(options, scalars, tensors, pool, status);
+  if (!step) return status;
+  const GradientStatistics statistics = given ? *given : StatisticsOf(*step);
+  status.skipped = options.skips_nonfinite && !statistics.finite;
+  if (!status.skipped) UpdateChunks(*step, ClippingOf(*step, statistics.squares));
   return status;
 }
 

@@ -60,6 +60,8 @@ struct Tensor {
   void* average;
 };
 
+struct GradientStatistics;
+
 // The memory that updates of the same tensors write, sorted, so that each step only
 // compares its gradients with it.
 class WrittenBytes {
@@ -78,8 +80,12 @@ class WrittenBytes {
 // Runs one step on all tensors, in place; the gradients are only read. If an argument
 // is wrong, or the options skip the step, nothing is written and the status says so.
 // Thread-safe on tensors that do not overlap.
+//
+// `statistics` is null to read the gradients first where the options need that. It is
+// given if these tensors are shards: the statistics of all shards together.
 Status Update(const Options& options, const Scalars& scalars,
-              const std::vector<Tensor>& tensors, const Pool& pool);
+              const std::vector<Tensor>& tensors, const Pool& pool,
+              const GradientStatistics* statistics = nullptr);
 
 // Returns the name of the instruction set that an update uses; an empty text, and the
 // reason in `error`, if KERASCHED_ISA names none that this processor supports.

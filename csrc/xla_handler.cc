@@ -1,10 +1,10 @@
 #include "xla_handler.h"
 
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
-#include <functional>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,40 +12,9 @@
 #include <dlfcn.h>
 #endif
 
-#include "parallel.h"
+#include "gradient_statistics.h"
 #include "sgd.h"
-
-namespace ffi = xla::ffi;
-
-namespace kerasched {
-
-// A handler's argument that gives the thread pool of the calling XLA.
-struct XlaThreads {};
-
-}  // namespace kerasched
-
-// Decodes the threads as a Pool.
-//
-// XLA inserted a function in the middle of its table without a new version: the table
-// of TensorFlow 2.18 is shorter, and has another function in the place of the one that
-// returns the number of threads. If the table is shorter than the compiled one, or
-// there is no pool, the threads of this process are used.
-template <>
-struct xla::ffi::CtxDecoding<kerasched::XlaThreads> {
-  using Type = kerasched::Pool;
-
-  static std::optional<Type> Decode(const XLA_FFI_Api* api,
-                                    XLA_FFI_ExecutionContext* context,
-                                    DiagnosticEngine& diagnostic) {
-    if (api->struct_size < XLA_FFI_Api_STRUCT_SIZE) return kerasched::PrivatePool();
-    const auto pool = CtxDecoding<ThreadPool>::Decode(api, context, diagnostic);
-    if (!pool || pool->num_threads() < 1) return kerasched::PrivatePool();
-    return kerasched::Pool{[pool = *pool](std::function<void()> task) mutable {
-                             pool.Schedule(std::move(task));
-                           },
-                           pool->num_threads()};
-  }
-};
+#include "xla_buffers.h"
 
 namespace kerasched {
 namespace {
@@ -59,52 +28,6 @@ enum OperandIndex : std::size_t {
   kIterations,
   kFirstArray
 };
-
-ffi::Error InvalidArgument(const std::string& what) {
-  return ffi::Error::InvalidArgument("kerasched_sgd: " + what);
-}
-
-bool ReadReal(const ffi::AnyBuffer& buffer, double& value) {
-  if (buffer.element_count() != 1) return false;
-  if (buffer.element_type() == ffi::F32) {
-    value = static_cast<double>(*static_cast<const float*>(buffer.untyped_data()));
-    return true;
-  }
-  if (buffer.element_type() == ffi::F64) {
-    value = *static_cast<const double*>(buffer.untyped_data());
-    return true;
-  }
-  return false;
-}
-
-bool ReadInteger(const ffi::AnyBuffer& buffer, std::int64_t& value) {
-  if (buffer.element_count() != 1) return false;
-  if (buffer.element_type() == ffi::S32) {
-    value = *static_cast<const std::int32_t*>(buffer.untyped_data());
-    return true;
-  }
-  if (buffer.element_type() == ffi::S64) {
-    value = *static_cast<const std::int64_t*>(buffer.untyped_data());
-    return true;
-  }
-  return false;
-}
-
-bool ReadType(ffi::DataType type, ScalarType& result) {
-  switch (type) {
-    case ffi::F32:
-      result = ScalarType::kFloat32;
-      return true;
-    case ffi::F64:
-      result = ScalarType::kFloat64;
-      return true;
-    case ffi::BF16:
-      result = ScalarType::kBFloat16;
-      return true;
-    default:
-      return false;
-  }
-}
 
 // Reads the operands of a call. Where XLA did not alias a result to its operand, the
 // operand is copied first, so that the update is always in place.
@@ -124,7 +47,9 @@ class Operands {
   Status Read(ffi::Span<const std::int64_t> decays, Scalars& scalars,
               std::vector<Tensor>& tensors) {
     const std::size_t count = decays.size();
-    if (arguments_.size() != kFirstArray + count * (fields_.size() + 1) ||
+    const std::size_t arguments = kFirstArray + count * (fields_.size() + 1);
+    has_statistics_ = arguments_.size() == arguments + 1;
+    if ((arguments_.size() != arguments && !has_statistics_) ||
         results_.size() != count * fields_.size() + (reports_applied_ ? 1 : 0)) {
       return {"the number of operands or results does not match the options"};
     }
@@ -149,6 +74,15 @@ class Operands {
     return {};
   }
 
+  // Reads the statistics of all shards, if they are an operand.
+  Status ReadOptionalStatistics(std::size_t count,
+                                std::optional<GradientStatistics>& result) const {
+    if (!has_statistics_) return {};
+    result.emplace();
+    if (ReadStatistics(Argument(arguments_.size() - 1), count, *result)) return {};
+    return {"the statistics of the gradients have a wrong type or size"};
+  }
+
   // Writes whether the step was applied, if that is a result.
   void ReportApplied(bool applied) const {
     if (reports_applied_) *static_cast<bool*>(Last().untyped_data()) = applied;
@@ -164,44 +98,32 @@ class Operands {
   }
 
   Status ReadTensor(std::size_t i, std::size_t count, Tensor& tensor) {
-    const ffi::AnyBuffer first = Argument(kFirstArray + i);
-    if (!ReadType(first.element_type(), tensor.type)) {
-      return {"weights must be float32, float64 or bfloat16"};
-    }
-    tensor.size = static_cast<std::int64_t>(first.element_count());
+    const std::size_t last = kFirstArray + fields_.size() * count + i;
+    const ffi::AnyBuffer gradient = Argument(last);
+    const Status status = ReadGradient(gradient, tensor);
+    if (!status.ok()) return status;
     for (std::size_t field = 0; field < fields_.size(); ++field) {
       const std::size_t place = field * count + i;
       const ffi::AnyBuffer in = Argument(kFirstArray + place);
       const ffi::AnyBuffer out = *results_.get<ffi::AnyBuffer>(place).value();
-      if (!SameTypeAndSize(in, first) || !SameTypeAndSize(out, first))
+      if (!SameTypeAndSize(in, gradient) || !SameTypeAndSize(out, gradient)) {
         return Mismatch();
+      }
       if (in.untyped_data() != out.untyped_data() && in.size_bytes() > 0) {
         std::memcpy(out.untyped_data(), in.untyped_data(), in.size_bytes());
       }
       tensor.*fields_[field] = out.untyped_data();
     }
-    const ffi::AnyBuffer gradient = Argument(kFirstArray + fields_.size() * count + i);
-    if (!SameTypeAndSize(gradient, first)) return Mismatch();
-    tensor.gradient = gradient.untyped_data();
     return {};
-  }
-
-  static Status Mismatch() {
-    return {"arrays of a weight must have its type and size"};
-  }
-
-  static bool SameTypeAndSize(const ffi::AnyBuffer& a, const ffi::AnyBuffer& b) {
-    return a.element_type() == b.element_type() &&
-           a.element_count() == b.element_count();
   }
 
   ffi::RemainingArgs arguments_;
   ffi::RemainingRets results_;
   std::vector<void* Tensor::*> fields_;
   const bool reports_applied_;
+  bool has_statistics_ = false;
 };
 
-// No exception may cross the interface; only running out of memory could throw one.
 ffi::Error Sgd(const Pool& pool, bool momentum, bool nesterov, bool weight_decay,
                bool independent_weight_decay, double clipvalue, double clipnorm,
                double global_clipnorm, bool use_ema, double ema_momentum,
@@ -222,18 +144,20 @@ ffi::Error Sgd(const Pool& pool, bool momentum, bool nesterov, bool weight_decay
                            gradient_accumulation_steps,
                            unscales,
                            skips_nonfinite};
-  try {
+  return ErrorOf(kSgdTarget, [&]() -> Status {
     Scalars scalars;
     std::vector<Tensor> tensors;
     Operands operands(options, arguments, results);
     Status status = operands.Read(decays, scalars, tensors);
-    if (status.ok()) status = Update(options, scalars, tensors, pool);
+    if (!status.ok()) return status;
+    std::optional<GradientStatistics> statistics;
+    status = operands.ReadOptionalStatistics(tensors.size(), statistics);
+    if (!status.ok()) return status;
+    status =
+        Update(options, scalars, tensors, pool, statistics ? &*statistics : nullptr);
     if (status.ok()) operands.ReportApplied(!status.skipped);
-    return status.ok() ? ffi::Error::Success() : InvalidArgument(status.error);
-  } catch (...) {
-    return ffi::Error(ffi::ErrorCode::kResourceExhausted,
-                      "kerasched_sgd: out of memory");
-  }
+    return status;
+  });
 }
 
 // Both numbers in one atomic value, so that they belong to the same call.

@@ -16,9 +16,23 @@ namespace kerasched {
 // the weights, velocities, sums and averages, each aliased to its operand; then, if the
 // options skip steps, a pred: whether this one was applied.
 // Attributes: the options, and `decays`, one 0 or 1 for each weight.
+//
+// If the arrays are shards, there is one operand more: the results of the handler below
+// for all shards, added up.
 XLA_FFI_DECLARE_HANDLER_SYMBOL(SgdHandler);
 
 constexpr char kSgdTarget[] = "kerasched_sgd";
+
+// The handler under the name kStatisticsTarget, for any update rule. It reads the
+// gradients of shards before an update.
+//
+// Operands: loss_scale, iterations, then all sums if gradients are accumulated, and the
+// gradients. Result: a vector of float32 or float64 with the sum of squares of each
+// gradient (0 if no norm is clipped), and at last 0, or 1 if a gradient is not finite.
+// Attributes: the options that it uses.
+XLA_FFI_DECLARE_HANDLER_SYMBOL(GradientStatisticsHandler);
+
+constexpr char kStatisticsTarget[] = "kerasched_gradient_statistics";
 
 // The version of XLA's interface that this is compiled for, as (major, minor).
 constexpr int kFfiMajor = XLA_FFI_API_MAJOR;

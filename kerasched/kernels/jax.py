@@ -1,24 +1,24 @@
 """The update in JAX: the compiled kernel on a CPU, plain XLA on any other device.
 
-One program contains both, and XLA keeps the one for the device it compiles for. It is
-partitioned like an elementwise operation, so that sharded weights stay sharded.
+One program contains both, and JAX keeps the one for the device it compiles for. Sharded
+weights stay sharded: jax_sharding.py partitions the kernel, and XLA the operations.
 """
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental.custom_partitioning import custom_partitioning
-from jax.sharding import NamedSharding
-from jax.sharding import PartitionSpec
 
+from kerasched.kernels import jax_calls
 from kerasched.kernels import jax_scratch
-from kerasched.kernels import native
+from kerasched.kernels import jax_sharding
 from kerasched.kernels import reference
 from kerasched.kernels import self_test
+from kerasched.kernels.jax_calls import SCALARS
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
@@ -26,7 +26,6 @@ from kerasched.kernels.options import Step
 
 # How many elements are split off at once: more compile for longer.
 CHUNK = 16
-SCALARS = 5  # Operands before the arrays; csrc/xla_handler.h lists them.
 
 
 def update(step: Step) -> Any:
@@ -62,8 +61,7 @@ def compute(
         jnp.asarray(scalars.loss_scale, real),
         jnp.asarray(scalars.iterations),
     ]
-    kinds = tuple((value.shape, str(value.dtype)) for value in arrays.weights)
-    program = _program(options, decays, kinds)
+    program = _program(options, decays, tuple(x.ndim for x in arrays.weights))
     results = program(*numbers, *flat, *gradients)
     applied = results[len(flat)] if options.skips_nonfinite else True
     return arrays.like(results[: len(flat)]), applied
@@ -89,9 +87,6 @@ def unsupported(step: Step) -> str:
     pairs = zip(step.gradients, step.variables.weights, strict=True)
     if any(tuple(g.shape) != tuple(w.shape) for g, w in pairs):
         return "a gradient is of another shape than its weight"
-    reads_all_first = step.options.clips_norm or step.options.skips_nonfinite
-    if reads_all_first and jax.device_count() > 1:
-        return "a norm or a check needs the gradients of several devices"
     return ""
 
 
@@ -102,8 +97,7 @@ def unavailable() -> str:
 
 
 def _register() -> str:
-    target, handler = native.ffi_target(), native.ffi_handler()
-    jax.ffi.register_ffi_target(target, handler, platform="cpu")
+    jax_calls.register()
     return ""
 
 
@@ -121,76 +115,19 @@ def _run_self_test(
 
 @functools.lru_cache(maxsize=64)
 def _program(
-    options: Options, decays: tuple[bool, ...], kinds: tuple[tuple[Any, str], ...]
-) -> Any:
-    """Return the update of weights of these shapes and types.
+    options: Options, decays: tuple[bool, ...], ranks: tuple[int, ...]
+) -> Callable[..., tuple[Any, ...]]:
+    """Return the update of weights of these ranks.
 
     Its operands are the scalars, the arrays that it changes, and the gradients.
     """
-    count = len(kinds)
-    groups = 1 + options.momentum + options.use_ema + options.accumulates
+    kernel = jax_sharding.partitioned(options, decays, ranks)
+    plain = functools.partial(_plain, options, decays)
 
-    def body(*operands: Any) -> tuple[Any, ...]:
-        return jax.lax.platform_dependent(
-            *operands,
-            cpu=functools.partial(_call, options, decays, groups),
-            default=functools.partial(_plain, options, decays),
-        )
+    def program(*operands: Any) -> tuple[Any, ...]:
+        return jax.lax.platform_dependent(*operands, cpu=kernel, default=plain)
 
-    def partition(mesh: Any, operands: Any, results: Any) -> Any:
-        del results
-        arrays = tuple(x.sharding for x in operands[SCALARS : SCALARS + count])
-        scalar = (NamedSharding(mesh, PartitionSpec()),)
-        made = arrays * groups + scalar * options.skips_nonfinite
-        return mesh, body, made, scalar * SCALARS + arrays * (groups + 1)
-
-    def shardings(mesh: Any, operands: Any, results: Any) -> Any:
-        del results
-        arrays = tuple(x.sharding for x in operands[SCALARS : SCALARS + count])
-        scalar = (NamedSharding(mesh, PartitionSpec()),)
-        return arrays * groups + scalar * options.skips_nonfinite
-
-    partitioned = custom_partitioning(body)
-    partitioned.def_partition(
-        partition=partition,
-        infer_sharding_from_operands=shardings,
-        sharding_rule=_sharding_rule(kinds, groups, options.skips_nonfinite),
-    )
-    return jax.jit(partitioned, inline=True)
-
-
-def _sharding_rule(
-    kinds: tuple[tuple[Any, str], ...], groups: int, skips_nonfinite: bool
-) -> str:
-    """Return the rule by which all arrays of one weight have the same sharding."""
-    factors = [
-        " ".join(f"w{i}d{axis}" for axis in range(len(shape)))
-        for i, (shape, _) in enumerate(kinds)
-    ]
-    operands = [""] * SCALARS + factors * (groups + 1)
-    results = factors * groups + [""] * skips_nonfinite
-    return f"{', '.join(operands)} -> {', '.join(results)}"
-
-
-def _call(
-    options: Options, decays: tuple[bool, ...], groups: int, *operands: Any
-) -> tuple[Any, ...]:
-    changed = operands[SCALARS : SCALARS + groups * len(decays)]
-    applied = [jax.ShapeDtypeStruct((), bool)] * options.skips_nonfinite
-    call = jax.ffi.ffi_call(
-        native.ffi_target(),
-        [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in changed] + applied,
-        input_output_aliases={SCALARS + i: i for i in range(len(changed))},
-    )
-    return tuple(call(*operands, **_attributes(options, decays)))
-
-
-def _attributes(options: Options, decays: tuple[bool, ...]) -> dict[str, Any]:
-    numpy_type = {bool: np.bool_, float: np.float64, int: np.int64}
-    given = {
-        name: numpy_type[type(value)](value) for name, value in vars(options).items()
-    }
-    return {**given, "decays": np.array(decays, np.int64)}
+    return jax.jit(program, inline=True)
 
 
 def _plain(

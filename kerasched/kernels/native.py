@@ -224,13 +224,21 @@ def offered_ffi_version() -> tuple[int, int] | None:
 
 
 def ffi_target() -> str:
-    """Return the name under which the handler is registered."""
+    """Return the name under which the handler of the update is registered."""
     return _extension().ffi_target
 
 
-def ffi_handler() -> Any:
-    """Return the handler for XLA, as a capsule that JAX registers."""
-    return _extension().ffi_handler()
+def ffi_statistics_target() -> str:
+    """Return the name of the handler that only reads the gradients of shards."""
+    return _extension().ffi_statistics_target
+
+
+def ffi_handlers() -> dict[str, Any]:
+    """Return both handlers for XLA by name, as capsules that JAX registers."""
+    return {
+        ffi_target(): _extension().ffi_handler(),
+        ffi_statistics_target(): _extension().ffi_statistics_handler(),
+    }
 
 
 def register_in_tensorflow(library: str) -> str:

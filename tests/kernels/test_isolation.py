@@ -25,7 +25,7 @@ import kerasched.kernels.tested as tested
 def crash(*arguments):
     ctypes.string_at(0)
 
-native.ffi_handler = native.register_in_tensorflow = native.Update = crash
+native.ffi_handlers = native.register_in_tensorflow = native.Update = crash
 tested.TESTED = {}
 """
 

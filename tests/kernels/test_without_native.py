@@ -48,7 +48,7 @@ print(json.dumps({
         error(native.instruction_set),
         error(native.threads),
         error(native.ffi_target),
-        error(native.ffi_handler),
+        error(native.ffi_handlers),
         error(native.register_in_tensorflow, "library"),
     ],
 }))

@@ -1,0 +1,117 @@
+"""The kernel on sharded arrays: each device updates its shards of the weights.
+
+The slots of a weight have its sharding. Its gradient is brought to that sharding where
+the update begins. In the sharding rule the gradient has factors of its own: with those
+of its weight, the sharding that it has in the backward pass would become that of the
+results, each of which would then be gathered.
+
+Norms, and the check that all gradients are finite, need whole gradients. A first pass
+reads each shard, and one sum over all devices turns its results into those of the whole
+gradients.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.experimental.custom_partitioning import custom_partitioning
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec
+
+from kerasched.kernels import jax_calls
+from kerasched.kernels.jax_calls import SCALARS
+from kerasched.kernels.options import Options
+
+
+def partitioned(
+    options: Options, decays: tuple[bool, ...], ranks: tuple[int, ...]
+) -> Callable[..., tuple[Any, ...]]:
+    """Return the kernel's update of weights of these ranks, as XLA partitions it.
+
+    Its operands and results are those of `jax_calls.update`.
+    """
+    count, groups = len(decays), jax_calls.groups(options)
+
+    def update(*operands: Any) -> tuple[Any, ...]:
+        return jax_calls.update(options, decays, *operands)
+
+    reads_first = options.clips_norm or options.skips_nonfinite
+
+    def shardings(mesh: Any, operands: Any) -> tuple[Any, list[Any]]:
+        """Return the sharding of a scalar, and that of each weight."""
+        weights = operands[SCALARS : SCALARS + count]
+        return NamedSharding(mesh, PartitionSpec()), [x.sharding for x in weights]
+
+    def of_results(mesh: Any, operands: Any, results: Any) -> tuple[Any, ...]:
+        del results
+        scalar, weights = shardings(mesh, operands)
+        return (*weights * groups, *[scalar] * options.skips_nonfinite)
+
+    def partition(mesh: Any, operands: Any, results: Any) -> Any:
+        scalar, weights = shardings(mesh, operands)
+        axes = [_axes(sharding.spec) for sharding in weights]
+        on_shards: Callable[..., tuple[Any, ...]] = update
+        if reads_first and any(axes):
+            on_shards = functools.partial(_update_shards, options, decays, axes)
+        given = (*[scalar] * SCALARS, *weights * (groups + 1))
+        return mesh, on_shards, of_results(mesh, operands, results), given
+
+    program = custom_partitioning(update)
+    program.def_partition(
+        partition=partition,
+        infer_sharding_from_operands=of_results,
+        sharding_rule=_sharding_rule(ranks, groups, options.skips_nonfinite),
+    )
+    return lambda *operands: tuple(program(*operands))
+
+
+def _sharding_rule(ranks: tuple[int, ...], groups: int, skips_nonfinite: bool) -> str:
+    """Return the rule by which all arrays but the gradient of a weight agree."""
+
+    def factors(name: str) -> list[str]:
+        return [
+            " ".join(f"{name}{i}d{axis}" for axis in range(rank))
+            for i, rank in enumerate(ranks)
+        ]
+
+    weights = factors("w")
+    operands = [""] * SCALARS + weights * groups + factors("g")
+    results = weights * groups + [""] * skips_nonfinite
+    return f"{', '.join(operands)} -> {', '.join(results)}"
+
+
+def _axes(spec: Any) -> frozenset[str]:
+    """Return the axes of the mesh over which an array is sharded."""
+    entries = [e if isinstance(e, tuple) else (e,) for e in spec if e is not None]
+    return frozenset(axis for entry in entries for axis in entry)
+
+
+def _update_shards(
+    options: Options,
+    decays: tuple[bool, ...],
+    axes: list[frozenset[str]],
+    *operands: Any,
+) -> tuple[Any, ...]:
+    """Update the shards of one device, by the statistics of whole gradients.
+
+    Args:
+        options: the options of the update.
+        decays: for each weight whether weight decay applies to it.
+        axes: for each weight the axes over which it is sharded.
+        operands: those of the update, on this device.
+    """
+    every = sorted(frozenset().union(*axes))
+    first = {axis: jax.lax.axis_index(axis) == 0 for axis in every}
+    # Over the other axes, devices hold copies of the same shard. One of them counts.
+    counts = [
+        functools.reduce(
+            jnp.logical_and, (first[a] for a in every if a not in own), jnp.array(True)
+        )
+        for own in axes
+    ]
+    of_shards = jax_calls.statistics(options, len(decays), *operands)
+    counted = jnp.where(jnp.stack([*counts, jnp.array(True)]), of_shards, 0)
+    statistics = jax.lax.psum(counted, tuple(every))
+    return jax_calls.update(options, decays, *operands, statistics=statistics)

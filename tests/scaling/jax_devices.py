@@ -1,0 +1,216 @@
+"""A small model on several virtual devices of JAX: its layouts, options and steps.
+
+It needs XLA_FLAGS=--xla_force_host_platform_device_count=8, set before JAX starts.
+"""
+
+import math
+import re
+
+import jax
+import keras
+import numpy as np
+
+import kerasched
+
+COLLECTIVES = (
+    "all-gather",
+    "all-reduce",
+    "collective-permute",
+    "all-to-all",
+    "reduce-scatter",
+)
+ROWS = {"kernel": ("model", None)}
+COLUMNS = {"kernel": (None, "model"), "bias": ("model",)}
+# The first layer by columns, the second by rows, the third as copies.
+MIXED = {"first/kernel": (None, "model"), "first/bias": ("model",)}
+MIXED["second/kernel"] = ("model", None)
+GRID = {"kernel": ("batch", "model"), "bias": ("model",)}
+# By name the shape of the mesh, whose axes are "batch" and "model", and the axes of the
+# variables whose paths contain a text; None for a copy of all on each device.
+LAYOUTS = {
+    "data over 2": ((2,), None),
+    "data over 4": ((4,), None),
+    "data over 8": ((8,), None),
+    "rows over 4": ((1, 4), ROWS),
+    "columns over 4": ((1, 4), COLUMNS),
+    "rows and data over 4": ((4,), {"kernel": ("batch", None)}),
+    "grid of 2 x 2": ((2, 2), GRID),
+    "data over 2, columns over 4": ((2, 4), COLUMNS),
+    "data over 2, mixed over 2": ((2, 2), MIXED),
+}
+ONE_DEVICE = "one device"
+
+RATE = kerasched.CosineDecay(0.05, 40, 0.01)
+MOMENTUM = kerasched.LinearDecay(0.5, 40, 0.9)
+DECAY = kerasched.CosineDecay(0.02, 40)
+ACCUMULATION = {"gradient_accumulation_steps": 4}
+AVERAGE = {"use_ema": True, "ema_momentum": 0.9}
+# Names that are no arguments of SGD are read by `optimizer_of` and `model_of`.
+OPTIONS = {
+    "plain": {},
+    "momentum": {"momentum": 0.9},
+    "nesterov": {"momentum": 0.9, "nesterov": True},
+    "decay": {"momentum": 0.9, "weight_decay": 0.01},
+    "independent decay": {"weight_decay": 1e-3, "independent_weight_decay": True},
+    "excluded from decay": {"weight_decay": 0.01, "exclude": ["bias"]},
+    "clipvalue": {"momentum": 0.9, "clipvalue": 0.01},
+    "clipnorm": {"momentum": 0.9, "clipnorm": 0.05},
+    "global_clipnorm": {"momentum": 0.9, "global_clipnorm": 0.1},
+    "average": {"momentum": 0.9, **AVERAGE},
+    "average overwrites": {"ema_overwrite_frequency": 3, **AVERAGE},
+    "accumulation": {"momentum": 0.9, **ACCUMULATION},
+    "loss scale": {"momentum": 0.9, "loss_scale_factor": 64.0},
+    "dynamic loss scale": {"momentum": 0.9, "dynamic": 64.0},
+    "schedule of the rate": {"momentum": 0.9, "learning_rate": RATE},
+    "schedule of the momentum": {"momentum": MOMENTUM},
+    "schedule of the decay": {"momentum": 0.9, "weight_decay": DECAY},
+    "everything": {
+        "learning_rate": RATE,
+        "momentum": 0.9,
+        "nesterov": True,
+        "weight_decay": 0.01,
+        "exclude": ["bias"],
+        "global_clipnorm": 0.1,
+        "dynamic": 64.0,
+        **AVERAGE,
+        **ACCUMULATION,
+    },
+    "bfloat16": {"momentum": 0.9, "clipnorm": 0.05, "policy": "mixed_bfloat16"},
+    "float16": {"momentum": 0.9, "dynamic": 1024.0, "policy": "mixed_float16"},
+}
+# What Keras's SGD lacks, and the option whose collectives are compared instead.
+NOT_IN_KERAS = {
+    "independent decay": "decay",
+    "schedule of the momentum": "momentum",
+    "schedule of the decay": "decay",
+}
+
+
+def distribution_of(layout):
+    """Return the distribution of a layout, None for one device."""
+    if layout == ONE_DEVICE:
+        return None
+    shape, axes = LAYOUTS[layout]
+    devices = keras.distribution.list_devices("cpu")[: math.prod(shape)]
+    names = ["batch", "model"][: len(shape)]
+    mesh = keras.distribution.DeviceMesh(shape, names, devices)
+    if axes is None:
+        return keras.distribution.DataParallel(device_mesh=mesh)
+    layouts = keras.distribution.LayoutMap(mesh)
+    for path, names in axes.items():
+        layouts[f".*{path}"] = names
+    return keras.distribution.ModelParallel(layout_map=layouts, batch_dim_name="batch")
+
+
+def optimizer_of(cls, option):
+    """Return an optimizer with an option; the kernel insists where it is ours."""
+    ours = cls is kerasched.SGD
+    given = {"learning_rate": 0.05, **OPTIONS[option]}
+    dynamic, exclude, _ = (given.pop(k, None) for k in ("dynamic", "exclude", "policy"))
+    optimizer = cls(**given, fused=True) if ours else cls(**given)
+    if exclude:
+        optimizer.exclude_from_weight_decay(var_names=exclude)
+    if not dynamic:
+        return optimizer
+    package = kerasched if ours else keras.optimizers
+    return package.LossScaleOptimizer(optimizer, initial_scale=dynamic)
+
+
+def model_of(cls, option):
+    """Return a compiled model under the distribution that is set, always the same."""
+    keras.utils.set_random_seed(0)
+    policy = OPTIONS[option].get("policy", "float32")
+    layers = [keras.Input((16,))]
+    for name, units, activation in (
+        ("first", 32, "tanh"),
+        ("second", 16, "tanh"),
+        ("third", 8, None),
+    ):
+        layers.append(keras.layers.Dense(units, activation, name=name, dtype=policy))
+    model = keras.Sequential(layers)
+    model.compile(optimizer_of(cls, option), "mse", auto_scale_loss=False)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def data(steps):
+    """Return inputs and targets of some steps: one batch of 8 for each."""
+    random = np.random.default_rng(1)
+    x = random.standard_normal((steps, 8, 16)).astype("float32")
+    return x, random.standard_normal((steps, 8, 8)).astype("float32")
+
+
+def on_devices(array):
+    """Return a batch as the distribution that is set places it."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return array
+    layout = distribution.get_data_layout(array.shape)
+    return keras.distribution.distribute_tensor(array, layout)
+
+
+class CompiledStep:
+    """The train step of a model, compiled as Keras compiles it, with its state.
+
+    Args:
+        model: a compiled model, whose variables are left alone.
+    """
+
+    def __init__(self, model):
+        groups = (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
+        self.state = tuple([jax.numpy.copy(v.value) for v in g] for g in groups)
+        shardings = tuple([v.value.sharding for v in g] for g in groups)
+        alone = keras.distribution.distribution() is None
+        step = jax.jit(
+            model.train_step,
+            donate_argnums=0,
+            out_shardings=None if alone else (None, shardings),
+        )
+        x, y = (on_devices(array[0]) for array in data(1))
+        self.program = step.lower(self.state, (x, y, None)).compile()
+
+    def run(self, x, y):
+        """Run one step on a batch."""
+        batch = (on_devices(x), on_devices(y), None)
+        _, self.state = self.program(self.state, batch)
+
+    def values(self):
+        """Return the weights and the optimizer's variables as NumPy arrays."""
+        weights, _, variables, _ = self.state
+        return [np.asarray(value) for value in [*weights, *variables]]
+
+    def text(self):
+        """Return the compiled program."""
+        return self.program.as_text()
+
+
+def step_of(cls, option, layout):
+    """Return the compiled step of a model with an option on a layout."""
+    keras.distribution.set_distribution(distribution_of(layout))
+    try:
+        return CompiledStep(model_of(cls, option))
+    finally:
+        keras.distribution.set_distribution(None)
+
+
+def run(step, layout, steps):
+    """Run steps and return the weights and the optimizer's variables."""
+    keras.distribution.set_distribution(distribution_of(layout))
+    try:
+        for x, y in zip(*data(steps), strict=True):
+            step.run(x, y)
+        return step.values()
+    finally:
+        keras.distribution.set_distribution(None)
+
+
+def collectives(text):
+    """Return how often each collective operation occurs in a compiled program."""
+    return {
+        name: len(re.findall(rf" {name}(?:-start)?\(", text)) for name in COLLECTIVES
+    }
