@@ -24,6 +24,7 @@ from kerasched.training.model_contents import training_optimizer
 from kerasched.training.restored import restored_after
 from kerasched.training.restored import uninterrupted
 from kerasched.training.set_schedule import compiled
+from kerasched.training.strategy import strategy_scope
 
 OWNER = "find_learning_rate"
 
@@ -103,7 +104,7 @@ def find_learning_rate(
         values["min_lr"], values["max_lr"], values["steps"], values["mode"]
     )
     average = Smoothing(values["smoothing"], values["divergence"])
-    with _random_states_restored(batches):
+    with strategy_scope(model), _random_states_restored(batches):
         stream = iter(batches)
         _build(model, next(stream)[0])
         with_weights = class_weight is not None and batches.parts == 2

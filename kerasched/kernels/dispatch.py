@@ -4,6 +4,7 @@ import functools
 import importlib
 import os
 import warnings
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -70,7 +71,7 @@ def select(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
         elements = sum(map(scratch.elements, step.variables.weights))
         accumulates = step.options.accumulates
         on_tensorflow = accumulates and backend == "tensorflow"
-        under_xla = on_tensorflow and _module(backend).under_xla()
+        under_xla = on_tensorflow and _graph().under_xla()
         reason = too_small(backend, elements, accumulates, under_xla)
     return (None, reason) if reason else (_module(backend), "")
 
@@ -80,15 +81,39 @@ def path_of(module: ModuleType) -> str:
     return "operations" if module.__name__ in OPERATIONS.values() else "kernel"
 
 
-def has_replicas() -> bool:
-    """Return whether a tf.distribute strategy of several replicas is in use."""
+def under_strategy() -> bool:
+    """Return whether a tf.distribute strategy is in use."""
     on_tensorflow = keras.backend.backend() == "tensorflow"
-    return on_tensorflow and _strategy().has_replicas()
+    return on_tensorflow and bool(_strategy().in_use())
 
 
-def decay_in_replicas(weights: list[Any], rate: Any, weight_decay: float) -> None:
-    """Apply weight decay in all replicas of TensorFlow, as Keras does."""
-    _strategy().decay_in_replicas(weights, rate, weight_decay)
+def left_to_keras(step: Step) -> bool:
+    """Return whether Keras updates the replicas of a tf.distribute strategy.
+
+    Asked of a step that Keras supports and `select` has no module for. In all other
+    steps each replica updates its own variables.
+    """
+    return bool(_strategy().left_to_keras(step))
+
+
+def summed(gradients: list[Any]) -> list[Any]:
+    """Return the sums of the gradients over the replicas of a tf.distribute strategy.
+
+    Each replica calls this, outside of any conditional.
+    """
+    sums: list[Any] = _strategy().summed(gradients)
+    return sums
+
+
+def agreeing(gradients: list[Any]) -> list[Any]:
+    """Return gradients that are finite in all replicas of a strategy, or in none."""
+    agreed: list[Any] = _strategy().agreeing(gradients)
+    return agreed
+
+
+def run(update: Callable[[Step], Any], step: Step) -> Any:
+    """Run an update of a step, in the replica of this thread if there are several."""
+    return _strategy().run(update, step) if under_strategy() else update(step)
 
 
 def torch_program(step: Step) -> Any:
@@ -185,6 +210,10 @@ def _unsupported(backend: str, step: Step) -> str:
 def _operations_of(backend: str) -> ModuleType | None:
     name = OPERATIONS.get(backend)
     return None if name is None else importlib.import_module(name)
+
+
+def _graph() -> ModuleType:
+    return importlib.import_module("kerasched.kernels.tensorflow_graph")
 
 
 def _strategy() -> ModuleType:

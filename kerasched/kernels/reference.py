@@ -48,19 +48,19 @@ def assign(step: Step, compute: Callable[..., tuple[Arrays, Any]]) -> Any:
     return applied
 
 
-def average(step: Step, weights: list[Any], averages: list[Any]) -> None:
+def average(step: Step) -> None:
     """Update the averages of weights that have no gradient; all are variables."""
-    variables = Arrays(weights, [], [], averages)
+    variables = step.variables
     values = variables.like([ops.convert_to_tensor(v) for v in variables.flat()])
     new = _averaged(step.options, step.scalars, values)
     for variable, value in zip(variables.flat(), new.flat(), strict=True):
         variable.assign(value)
 
 
-def clear_sums(step: Step, sums: list[Any]) -> None:
+def clear_sums(step: Step) -> None:
     """Clear the sums of weights that have no gradient, if this step updates."""
     updates = _updates(step.options, step.scalars)
-    for total in sums:
+    for total in step.variables.sums:
         value = ops.convert_to_tensor(total)
         total.assign(ops.where(updates, ops.zeros_like(value), value))
 

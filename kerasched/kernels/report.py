@@ -31,6 +31,8 @@ def report() -> dict[str, str]:
         "reason": reason or _thresholds(backend),
         "extension": native.missing or "installed",
     }
+    if backend == "tensorflow":
+        lines["tf.distribute"] = _in_replicas(reason)
     if not native.missing:
         lines |= {
             "XLA interface": _interface(backend),
@@ -62,6 +64,16 @@ def _thresholds(backend: str) -> str:
     if backend in dispatch.OPERATIONS:
         rule += "; without XLA, TensorFlow's operations run plain updates of small ones"
     return rule
+
+
+def _in_replicas(reason: str) -> str:
+    """Return what updates the replicas of a tf.distribute strategy."""
+    operations = "the same update in TensorFlow's operations"
+    if reason:
+        return f"in each replica {operations}"
+    return (
+        f"in each replica the kernel, for models of the same sizes; else {operations}"
+    )
 
 
 def _interface(backend: str) -> str:

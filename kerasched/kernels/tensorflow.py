@@ -11,13 +11,15 @@ import tensorflow as tf
 from kerasched.kernels import scratch
 from kerasched.kernels import self_test
 from kerasched.kernels import tensorflow_program
+from kerasched.kernels import tensorflow_strategy
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
-
-# Operations whose result is an argument of a program, or the value of a variable.
-INPUT_OPERATIONS = ("Placeholder", "ReadVariableOp")
+from kerasched.kernels.tensorflow_graph import is_computed_here
+from kerasched.kernels.tensorflow_graph import under_xla
+from kerasched.kernels.tensorflow_variables import components_of
+from kerasched.kernels.tensorflow_variables import resource_of
 
 
 def update(step: Step) -> Any:
@@ -55,16 +57,14 @@ def writer(held: Any) -> Callable[[tf.Tensor], Any]:
 
 def unsupported(step: Step) -> str:
     """Return why the kernel cannot run a step, or an empty text."""
-    if tf.distribute.has_strategy():
-        return "a tf.distribute strategy is in use"
-    taken = (tf.Tensor, tf.IndexedSlices) if _may_densify(step.options) else tf.Tensor
+    taken = (tf.Tensor, tf.IndexedSlices) if _may_densify(step) else tf.Tensor
     if not all(isinstance(g, taken) for g in step.gradients):
         return "a gradient is sparse"
     pairs = zip(step.gradients, step.variables.weights, strict=True)
     if not all(g.shape.is_compatible_with(w.shape) for g, w in pairs):
         return "a gradient is of another shape than its weight"
-    variables = [resource_of(v) for v in step.variables.flat()]
-    if any("CPU" not in v.device.upper() for v in variables if v.device):
+    devices = [c.device for v in step.variables.flat() for c in components_of(v)]
+    if any("CPU" not in device.upper() for device in devices if device):
         return "a variable is not on the CPU"
     return ""
 
@@ -75,28 +75,6 @@ def unavailable() -> str:
     return self_test.xla_failure(
         "TensorFlow", tensorflow_program.register, _run_self_test
     )
-
-
-def under_xla() -> bool:
-    """Return whether XLA compiles the graph that is traced now.
-
-    TensorFlow has no public function for this. If the private one moves, Keras updates
-    models with sparse gradients, and tests/kernels/test_tensorflow.py fails.
-    """
-    if tf.executing_eagerly():
-        return False
-    try:
-        from tensorflow.python.ops import control_flow_util
-
-        graph = tf.compat.v1.get_default_graph()
-        return control_flow_util.GraphOrParentsInXlaContext(graph)
-    except (ImportError, AttributeError):
-        return False
-
-
-def resource_of(variable: Any) -> tf.Variable:
-    """Return TensorFlow's variable in a Keras variable, or the variable itself."""
-    return variable if isinstance(variable, tf.Variable) else variable.value
 
 
 def _run_self_test(
@@ -135,14 +113,18 @@ def _dense(step: Step) -> list[tf.Tensor]:
     return [tf.ensure_shape(tf.convert_to_tensor(g), w.shape) for g, w in pairs]
 
 
-def _may_densify(options: Options) -> bool:
+def _may_densify(step: Step) -> bool:
     """Return whether sparse gradients may be made dense, as Keras makes them.
 
     Keras does so where there is a momentum: every row moves by its velocity. Without
     one it changes only the rows that the gradient has. It clips gradients, and checks
     that they are finite, before it adds up rows that occur twice, so that neither may
     be done here. Outside of XLA the order of these operations shows in the last bits.
+    Replicas of a strategy clip their gradients before they are summed and made dense.
     """
+    if tensorflow_strategy.in_use():
+        return tensorflow_strategy.densifies(step)
+    options = step.options
     by_row = options.clips or options.skips_nonfinite
     return options.momentum and not by_row and under_xla()
 
@@ -156,7 +138,7 @@ def _write_to_scratch(step: Step, gradients: list[tf.Tensor]) -> None:
     weights = step.variables.weights
     if not under_xla() or not scratch.pays(weights):
         return
-    if not all(map(_is_computed_here, step.gradients)):
+    if not all(map(is_computed_here, step.gradients)):
         return
     keys = [("scratch", id(resource_of(weight))) for weight in weights]
     pairs = zip(keys, gradients, strict=True)
@@ -184,12 +166,3 @@ def _in_another_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     """
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function, *arguments).result()
-
-
-def _is_computed_here(gradient: Any) -> bool:
-    """Return whether the graph that is traced now computes a gradient."""
-    sparse = isinstance(gradient, tf.IndexedSlices)
-    tensor = gradient.values if sparse else gradient
-    while tf.is_symbolic_tensor(tensor) and tensor.op.type == "Identity":
-        tensor = tensor.op.inputs[0]
-    return tf.is_symbolic_tensor(tensor) and tensor.op.type not in INPUT_OPERATIONS

@@ -12,6 +12,7 @@ from kerasched.optimizers.sgd import SGD
 from kerasched.optimizers.sgd import KerasSGD
 from kerasched.training.model_contents import COMPILED
 from kerasched.training.model_contents import training_optimizers
+from kerasched.training.strategy import strategy_scope
 
 # Where Keras keeps the arguments of `exclude_from_weight_decay`; no config has them.
 _EXCLUDED = (
@@ -54,7 +55,8 @@ def accelerate(model_or_optimizer: Any, *, back: bool = False) -> Any:
             message("accelerate", "model_or_optimizer", what, model_or_optimizer)
         )
     _refuse_own_optimizers(model)
-    model.optimizer = _converted(optimizer, back)
+    with strategy_scope(model):
+        model.optimizer = _converted(optimizer, back)
     _register_for_saving(model, model.optimizer)
     if model.train_function is not None:
         model.make_train_function(force=True)  # The old one uses the old optimizer.

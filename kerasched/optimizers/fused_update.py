@@ -5,6 +5,7 @@ parts of keras.optimizers.Optimizer; tests/optimizers/test_internals.py fails if
 change.
 """
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -14,6 +15,7 @@ import keras
 
 from kerasched.kernels import dispatch
 from kerasched.kernels import reference
+from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Step
 from kerasched.kernels.scope import in_stateless_scope
 from kerasched.optimizers import scratch
@@ -162,15 +164,6 @@ class FusedUpdate(StepBuilder):
             return self._learning_rate(self.iterations)
         return super()._get_current_learning_rate()
 
-    def _apply_weight_decay(self, variables: list[Any]) -> None:
-        if not self.weight_decay or not dispatch.has_replicas():
-            super()._apply_weight_decay(variables)
-            return
-        # Keras computes the rate in a thread that does not know the state of this step.
-        rate = self._get_current_learning_rate()
-        decaying = [v for v in variables if self._decays(v)]
-        dispatch.decay_in_replicas(decaying, rate, self.weight_decay)
-
     def _backend_apply_gradients(self, grads: Any, trainable_variables: Any) -> None:
         # Keras computes the rate again for every variable that decays.
         state = self._step_state
@@ -187,16 +180,9 @@ class FusedUpdate(StepBuilder):
         if kernel is None and self._keras_supports(step):
             self._step_cache.path = ("keras", reason)
             if loss_scale is not None:
-                gradients = [g / loss_scale for g in gradients]
+                gradients = [keras.ops.divide(g, loss_scale) for g in gradients]
             super()._backend_apply_gradients(gradients, weights)
             return
-        if kernel is None and dispatch.has_replicas():
-            # Only Keras's own update sums the gradients of all replicas.
-            raise NotImplementedError(
-                f"{self.name} takes no schedule as momentum or weight decay, and no "
-                "independent_weight_decay, under a tf.distribute strategy of several "
-                "replicas. Give a number, or train on JAX with keras.distribution"
-            )
         path = dispatch.path_of(kernel) if kernel else "reference"
         self._step_cache.path = (path, reason)
         self._run(kernel or reference, step)
@@ -209,20 +195,49 @@ class FusedUpdate(StepBuilder):
         """Return whether Keras's own update can run this step, as fast as ours."""
         if self._needs_reference():
             return False
+        if dispatch.under_strategy():
+            return dispatch.left_to_keras(step)
         # On JAX Keras computes the whole update at every micro-batch.
         return not (step.options.accumulates and keras.backend.backend() == "jax")
 
     def _run(self, module: ModuleType, step: Step) -> Any:
         """Run a step, and return whether it was applied."""
+        if dispatch.under_strategy():
+            step = self._summed(step)
         # XLA runs a program that also computes the gradients in the background anyway.
         if not (self._step_state.computes_gradients or step.scratch):
             step = dispatch.in_background(step)
-        applied = module.update(step)
+        applied = dispatch.run(module.update, step)
         if step.scratch:
             places = map(self._get_variable_index, step.variables.weights)
             for place, array in zip(places, step.scratch, strict=True):
                 self._step_state.scratch[place] = array
         return applied
+
+    def _summed(self, step: Step) -> Step:
+        """Return a step with the gradients of all replicas of a strategy.
+
+        As in Keras each replica clips its own gradients before they are summed. Sums of
+        micro-batches are clipped when they are complete.
+        """
+        if step.options.clips and not step.options.accumulates:
+            step = self._clipped(step)
+        return dataclasses.replace(step, gradients=dispatch.summed(step.gradients))
+
+    def _clipped(self, step: Step) -> Step:
+        """Return a step whose gradients are divided by the loss scale and clipped."""
+        options, gradients = step.options, step.gradients
+        if options.unscales:
+            scale = step.scalars.loss_scale
+            gradients = [keras.ops.divide(g, scale) for g in gradients]
+        clipped = self._clip_gradients(gradients)
+        if options.skips_nonfinite:  # An infinity would be hidden.
+            ends = [keras.ops.all(keras.ops.isfinite(g)) for g in gradients]
+            finite = keras.ops.all(keras.ops.stack(ends))
+            clipped = [keras.ops.where(finite, g, float("nan")) for g in clipped]
+        done = {"clipvalue": 0.0, "clipnorm": 0.0, "global_clipnorm": 0.0}
+        options = dataclasses.replace(options, unscales=False, **done)
+        return dataclasses.replace(step, options=options, gradients=clipped)
 
     def _repeat(self, repeated: RepeatedStep, grads: Any, variables: Any) -> bool:
         """Run a step if the last one can be repeated; return whether it was run."""
@@ -254,7 +269,8 @@ class FusedUpdate(StepBuilder):
             return
         idle = self._idle(step, self._model_variables_moving_average)
         if idle:
-            reference.average(step, [w for w, _ in idle], [a for _, a in idle])
+            arrays = Arrays([w for w, _ in idle], averages=[a for _, a in idle])
+            self._run_idle(reference.average, step, arrays)
 
     def _clear_idle_sums(self, step: Step) -> None:
         """Clear the sums of weights without a gradient after an update, as Keras does.
@@ -265,7 +281,14 @@ class FusedUpdate(StepBuilder):
             return
         idle = self._idle(step, self._accumulated_gradients)
         if idle:
-            reference.clear_sums(step, [total for _, total in idle])
+            arrays = Arrays([w for w, _ in idle], sums=[total for _, total in idle])
+            self._run_idle(reference.clear_sums, step, arrays)
+
+    def _run_idle(
+        self, update: Callable[[Step], None], step: Step, arrays: Arrays
+    ) -> None:
+        """Run an update of weights that have no gradient in a step."""
+        dispatch.run(update, Step(step.options, step.scalars, [], arrays, ()))
 
     def _idle(self, step: Step, slots: list[Any]) -> list[tuple[Any, Any]]:
         """Return the weights without a gradient, each with its slot if it has one."""

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasched.kernels import dispatch
 from kerasched.optimizers.fused_update import FusedUpdate
 from kerasched.optimizers.scratch import accepts_scratch
 from kerasched.optimizers.values import hold_values
@@ -60,9 +61,12 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
                 self.build(trainable_variables)
         apply_if_finite = self._prepare_apply_if_finite(grads, trainable_variables)
         if apply_if_finite is None:
+            if dispatch.under_strategy():
+                grads = dispatch.agreeing(list(grads))
             super().apply(grads, trainable_variables)
             return
-        scale, count = self.dynamic_scale.value, self.step_counter.value
+        scale = ops.convert_to_tensor(self.dynamic_scale)
+        count = ops.convert_to_tensor(self.step_counter)
         finite = apply_if_finite()
         grows = ops.equal(count, self.dynamic_growth_steps - 1)
         counts = ops.logical_and(finite, ops.logical_not(grows))

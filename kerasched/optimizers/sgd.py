@@ -57,10 +57,9 @@ class SGD(FusedUpdate, KerasSGD):
     Raises:
         ValueError: an argument is out of its range, or a schedule holds a PerUpdate
             together with `gradient_accumulation_steps`.
-        RuntimeError: at the first step, where `fused` is True and cannot be had.
-        NotImplementedError: at the first step, under a tf.distribute strategy of
-            several replicas with a schedule as momentum or weight decay, or with
-            `independent_weight_decay`.
+        RuntimeError: at the first step, where `fused` is True and cannot be had, or
+            where XLA compiles the step under a tf.distribute strategy of several
+            replicas.
     """
 
     def __init__(

@@ -20,6 +20,7 @@ from kerasched.training.leaves import trained_by
 from kerasched.training.model_contents import COMPILED
 from kerasched.training.model_contents import contents_of
 from kerasched.training.model_contents import training_optimizers
+from kerasched.training.strategy import strategy_scope
 from kerasched.training.variables import assign
 from kerasched.training.variables import copy_of
 from kerasched.training.variables import in_parts
@@ -182,7 +183,8 @@ def _build(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> None:
                 f"The variables that {path} was built on are not held by the model. "
                 f"Call {path}.build(variables) before fit."
             )
-        optimizer.build(known)
+        with strategy_scope(model):
+            optimizer.build(known)
 
 
 def _compare(named: Named, values: Arrays, never_built: bool) -> None:

@@ -30,6 +30,7 @@ from kerasched.training.model_contents import training_optimizers
 from kerasched.training.restored import restored_on_error
 from kerasched.training.set_schedule import compiled
 from kerasched.training.set_schedule import with_weights
+from kerasched.training.strategy import strategy_scope
 from kerasched.training.variables import copy_of
 
 
@@ -75,7 +76,8 @@ def load_training_state(
         for name, optimizer in contents_of(model).optimizers.items()
         if name != COMPILED and (name in used or optimizer.built)
     }
-    with Saved(path, owner) as saved, restored_on_error(model if own else None):
+    restoring = restored_on_error(model if own else None)
+    with strategy_scope(model), Saved(path, owner) as saved, restoring:
         restored = []
         if COMPILED in used:
             build_optimizer(model)
@@ -121,10 +123,11 @@ def copy_optimizer_state(source: Any, model: keras.Model, strict: bool = True) -
         )
     if not source.built:
         raise ValueError(message(owner, "source", "an optimizer that was used", source))
-    optimizer = _successor_of(source, model, owner)
-    target = _StateTarget(owner, "source", model, optimizer)
-    values = state_for(source, optimizer, model.weights)
-    target.assign(target.filled(values, strict))
+    with strategy_scope(model):
+        optimizer = _successor_of(source, model, owner)
+        target = _StateTarget(owner, "source", model, optimizer)
+        values = state_for(source, optimizer, model.weights)
+        target.assign(target.filled(values, strict))
 
 
 def _successor_of(source: Any, model: Any, owner: str) -> Any:

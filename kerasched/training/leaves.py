@@ -9,6 +9,8 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasched.training.strategy import strategy_scope
+
 
 def parts(optimizer: Any) -> list[Any]:
     """Return the optimizers directly inside a wrapper, none for a plain optimizer."""
@@ -33,7 +35,8 @@ def build_optimizer(self: keras.Model) -> None:
     step the gradients are made, is what builds it.
     """
     if self.optimizer is not None and not self.optimizer.built:
-        self.optimizer.build(self.trainable_variables)
+        with strategy_scope(self):
+            self.optimizer.build(self.trainable_variables)
 
 
 def leaves_of(model: keras.Model, optimizer: Any = None) -> list[Any]:
@@ -79,7 +82,7 @@ def variable_of(optimizer: Any, name: str) -> Any:
 def step_count(optimizer: Any) -> int:
     """Return the number of steps that a plain optimizer has done, 0 if none."""
     count = variable_of(optimizer, "iteration") if optimizer.built else None
-    return 0 if count is None else int(keras.ops.convert_to_numpy(count.value))
+    return 0 if count is None else int(keras.ops.convert_to_numpy(count))
 
 
 def rate_of(optimizer: Any) -> Any:

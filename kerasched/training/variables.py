@@ -12,10 +12,10 @@ def copy_of(variable: Any) -> np.ndarray:
 
     If its parts are on several processes, all of them must call.
     """
-    value = variable.value
     if in_parts(variable):
-        return _jax_processes().whole(value)
-    return np.array(keras.ops.convert_to_numpy(value))
+        return _jax_processes().whole(variable.value)
+    # The value of a variable under a strategy of TensorFlow is no array.
+    return np.array(keras.ops.convert_to_numpy(variable))
 
 
 def assign(variable: Any, array: Any) -> None:

@@ -82,3 +82,13 @@ def test_a_missing_extension_is_shown_without_a_warning(info, monkeypatch):
 def test_an_invalid_environment_variable_is_shown(info, monkeypatch):
     monkeypatch.setenv("KERASCHED_NUM_THREADS", "many")
     assert "must be a positive integer" in info()["threads"]
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's strategies")
+@pytest.mark.skipif(bool(native.missing), reason="the extension is not installed")
+def test_what_updates_the_replicas_of_a_strategy_is_shown(info, monkeypatch):
+    small = "the same update in TensorFlow's operations"
+    kernel = "in each replica the kernel, for models of the same sizes; else "
+    assert info()["tf.distribute"] == kernel + small
+    monkeypatch.setenv("KERASCHED_FUSED", "0")
+    assert info()["tf.distribute"] == f"in each replica {small}"

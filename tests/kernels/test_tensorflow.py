@@ -393,49 +393,16 @@ def test_a_gradient_from_outside_of_the_function_is_taken(small_threshold):
     assert weight.numpy().tolist() == [[0.5] * 3] * 2
 
 
-def test_under_a_strategy_keras_does_the_update():
+def test_a_strategy_of_one_device_keeps_the_kernel():
     import tensorflow as tf
 
     with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
-        model = network(SGD(0.01, momentum=0.9), MODES["graph"])
+        model = network(SGD(0.01, momentum=0.9, fused=True), MODES["graph"])
         model.fit(*data(), verbose=0)
-    reason = "a tf.distribute strategy is in use"
-    assert model.optimizer._step_cache.path == ("keras", reason)
-
-
-REPLICAS = """
-import json, keras, numpy as np, tensorflow as tf
-from kerasched import SGD, LinearDecay
-(cpu,) = tf.config.list_physical_devices("CPU")
-two = [tf.config.LogicalDeviceConfiguration()] * 2
-tf.config.set_logical_device_configuration(cpu, two)
-x = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
-data = tf.data.Dataset.from_tensor_slices((x, x[:, :1])).batch(8)
-found = []
-for make in (
-    lambda: keras.optimizers.SGD(0.1, momentum=0.5),
-    lambda: SGD(0.1, momentum=0.5),
-    lambda: SGD(0.1, momentum=LinearDecay(0.5, 4)),
-    lambda: SGD(0.1, weight_decay=0.1, independent_weight_decay=True),
-):
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        keras.utils.set_random_seed(0)
-        layers = [keras.layers.Input((4,)), keras.layers.Dense(1)]
-        model = keras.Sequential(layers)
-        model.compile(make(), "mse", jit_compile=False)
-    try:
-        model.fit(data, verbose=0)
-        found.append(model.get_weights()[0].tolist())
-    except NotImplementedError as error:
-        found.append("several replicas" in str(error))
-print(json.dumps(found))
-"""
-
-
-def test_over_replicas_gradients_are_summed_or_it_is_refused():
-    keras_s, plain, *refused = run_json(REPLICAS)
-    np.testing.assert_allclose(plain, keras_s, rtol=1e-6)
-    assert refused == [True, True]
+    alone = network(SGD(0.01, momentum=0.9, fused=True), MODES["graph"])
+    alone.fit(*data(), verbose=0)
+    assert model.optimizer._step_cache.path == ("kernel", "")
+    assert all(map(np.array_equal, model.get_weights(), alone.get_weights()))
 
 
 def test_a_refusal_of_tensorflow_is_a_reason_not_an_error(monkeypatch):
