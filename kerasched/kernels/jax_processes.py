@@ -20,6 +20,14 @@ def count() -> int:
     return jax.process_count()
 
 
+def devices() -> str:
+    """Return the number and the platform of JAX's devices, as text."""
+    text = f"{jax.device_count()} {jax.default_backend()}"
+    if count() > 1:
+        text += f", {jax.local_device_count()} of them in process {rank()} of {count()}"
+    return text
+
+
 def train_together(values: Any) -> bool:
     """Return whether some array is on devices of all processes, of which are several.
 

@@ -1,5 +1,6 @@
 """The report of `kerasched info`: what runs updates here, and why."""
 
+import importlib
 import os
 import platform
 from collections.abc import Callable
@@ -12,6 +13,26 @@ from kerasched.kernels import native
 from kerasched.kernels import tested
 from kerasched.kernels.processor import processor_name
 
+# The module of each backend that knows its devices and processes.
+DEVICES = {
+    "jax": "kerasched.kernels.jax_processes",
+    "tensorflow": "kerasched.kernels.tensorflow_strategy",
+    "torch": "kerasched.kernels.torch_processes",
+}
+# What runs on several devices, if the kernel can run at all: docs/scaling.md.
+SEVERAL = {
+    "jax": "keras.distribution: the kernel on each shard of the weights on a CPU, "
+    "plain XLA on other devices",
+    "tensorflow": "MirroredStrategy: in each replica the kernel, for models of the "
+    "same sizes; else the same update in TensorFlow's operations",
+    "torch": "DistributedDataParallel: the kernel in each process",
+}
+WITHOUT = {
+    "jax": "keras.distribution: Keras's own operations on each shard of the weights",
+    "tensorflow": "MirroredStrategy: in each replica the same update in TensorFlow's "
+    "operations",
+    "torch": "DistributedDataParallel: Keras's own operations in each process",
+}
 VARIABLES = ("KERASCHED_FUSED", "KERASCHED_ISA", "KERASCHED_NUM_THREADS")
 
 
@@ -27,12 +48,12 @@ def report() -> dict[str, str]:
         "framework": _framework(backend),
         "Python": f"{platform.python_version()} (NumPy {np.__version__})",
         "processor": f"{processor_name()}, {os.cpu_count()} cores",
+        "devices": _devices(backend),
         "update": "Keras's own operations" if reason else "the compiled kernel",
         "reason": reason or _thresholds(backend),
+        "several devices": (WITHOUT if reason else SEVERAL).get(backend, "not known"),
         "extension": native.missing or "installed",
     }
-    if backend == "tensorflow":
-        lines["tf.distribute"] = _in_replicas(reason)
     if not native.missing:
         lines |= {
             "XLA interface": _interface(backend),
@@ -66,14 +87,13 @@ def _thresholds(backend: str) -> str:
     return rule
 
 
-def _in_replicas(reason: str) -> str:
-    """Return what updates the replicas of a tf.distribute strategy."""
-    operations = "the same update in TensorFlow's operations"
-    if reason:
-        return f"in each replica {operations}"
-    return (
-        f"in each replica the kernel, for models of the same sizes; else {operations}"
-    )
+def _devices(backend: str) -> str:
+    """Return the devices, the processes and the distribution that is set."""
+    if backend not in DEVICES:
+        return "not known"
+    text = str(importlib.import_module(DEVICES[backend]).devices())
+    distribution = keras.distribution.distribution()
+    return f"{text}; {type(distribution).__name__}" if distribution else text
 
 
 def _interface(backend: str) -> str:

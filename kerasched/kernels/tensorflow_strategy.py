@@ -26,6 +26,19 @@ def in_use() -> bool:
     return bool(tf.distribute.has_strategy())
 
 
+def devices() -> str:
+    """Return the number and the type of TensorFlow's logical devices, as text."""
+    types = [device.device_type for device in tf.config.list_logical_devices()]
+    counts = {name: types.count(name) for name in sorted(set(types))}
+    text = ", ".join(f"{count} {name.lower()}" for name, count in counts.items())
+    if not in_use():
+        return text
+    strategy = tf.distribute.get_strategy()
+    replicas = strategy.num_replicas_in_sync
+    plural = "s" * (replicas > 1)
+    return f"{text}; {type(strategy).__name__} of {replicas} replica{plural}"
+
+
 def left_to_keras(step: Step) -> bool:
     """Return whether Keras's own update runs a step that it supports.
 

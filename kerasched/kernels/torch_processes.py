@@ -1,5 +1,6 @@
 """Exchanges between the processes of torch.distributed."""
 
+import torch
 from torch import distributed
 
 
@@ -13,6 +14,13 @@ def count() -> int:
     if not (distributed.is_available() and distributed.is_initialized()):
         return 1
     return distributed.get_world_size()
+
+
+def devices() -> str:
+    """Return the number and the type of torch's devices, as text."""
+    found = torch.cuda.device_count()
+    text = f"{found} cuda" if found else "1 cpu"
+    return f"{text}, process {rank()} of {count()}" if count() > 1 else text
 
 
 def gather(content: bytes) -> list[bytes]:

@@ -6,6 +6,7 @@ import platform
 import keras
 import numpy as np
 import pytest
+from support import run_json
 
 import kerasched
 from kerasched.cli import main
@@ -84,11 +85,41 @@ def test_an_invalid_environment_variable_is_shown(info, monkeypatch):
     assert "must be a positive integer" in info()["threads"]
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's strategies")
+# In one process, without a distribution or a strategy.
+ALONE = {"jax": "1 cpu", "tensorflow": "1 cpu", "torch": "1 cpu"}
+
+
 @pytest.mark.skipif(bool(native.missing), reason="the extension is not installed")
-def test_what_updates_the_replicas_of_a_strategy_is_shown(info, monkeypatch):
-    small = "the same update in TensorFlow's operations"
-    kernel = "in each replica the kernel, for models of the same sizes; else "
-    assert info()["tf.distribute"] == kernel + small
+def test_devices_and_what_runs_on_several_are_shown(info, monkeypatch):
+    found = info()
+    assert found["devices"] == ALONE[BACKEND]
+    assert "the kernel" in found["several devices"]
     monkeypatch.setenv("KERASCHED_FUSED", "0")
-    assert info()["tf.distribute"] == f"in each replica {small}"
+    assert "the kernel" not in info()["several devices"]
+
+
+def test_a_distribution_is_shown(info, monkeypatch):
+    class DataParallel:
+        pass
+
+    monkeypatch.setattr(keras.distribution, "distribution", DataParallel)
+    assert info()["devices"] == f"{ALONE[BACKEND]}; DataParallel"
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a strategy of TensorFlow")
+def test_a_strategy_is_shown(info):
+    import tensorflow as tf
+
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        assert info()["devices"] == "1 cpu; MirroredStrategy of 1 replica"
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="flags of XLA")
+def test_virtual_devices_are_counted(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
+    code = """
+import json
+from kerasched.kernels.report import report
+print(json.dumps(report()))
+"""
+    assert run_json(code)["devices"] == "4 cpu"
