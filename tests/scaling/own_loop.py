@@ -12,15 +12,6 @@ from scaling.training import Parts
 from scaling.training import make_model
 
 EPOCHS = 3
-OPTIONS = {
-    "plain": {},
-    "nesterov": {"nesterov": True},
-    "clipnorm": {"clipnorm": 0.1},
-    "global_clipnorm": {"global_clipnorm": 0.1},
-    "use_ema": {"use_ema": True, "ema_overwrite_frequency": 5},
-    "accumulation": {"gradient_accumulation_steps": 2},
-    "weight_decay": {"weight_decay": 0.01},
-}
 
 
 class CrashError(Exception):

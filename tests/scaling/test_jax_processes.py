@@ -13,6 +13,7 @@ from scaling.launch import run
 from scaling.training import EPOCHS
 from scaling.training import PARTS
 from scaling.training import train
+from scaling.training import train_with_each_option
 
 pytestmark = pytest.mark.skipif(BACKEND != "jax", reason="for JAX alone")
 
@@ -34,7 +35,8 @@ class Run:
 
     def start(self, *ways):
         program = "jax_training.py"
-        return run(program, self.count, self.folder, *ways, backend="jax")
+        options = {"backend": "jax", "timeout": 120.0 * self.count}
+        return run(program, self.count, self.folder, *ways, **options)
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +132,24 @@ def test_rates_are_found_and_set_as_in_one_process(two):
     assert first["losses"] == second["losses"]
     for ours, theirs in zip(first["values"], second["values"], strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.slow
+def test_each_option_equals_one_process(tmp_path):
+    two = Run(tmp_path, 2)
+    check(two.start("options"))
+    one = train_with_each_option(range(PARTS))
+    for result in two("options"):
+        for name, values in one.items():
+            assert_close({"values": result[name]}, {"values": values}, ["values"])
+
+
+@pytest.mark.slow
+def test_the_others_end_if_the_coordinator_dies(tmp_path):
+    dead, survivor = Run(tmp_path, 2).start("coordinator_killed")
+    assert dead.code != 0
+    assert survivor.code != 0
+    assert "did not end" not in survivor.output
 
 
 @pytest.mark.slow

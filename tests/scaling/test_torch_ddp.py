@@ -11,26 +11,34 @@ from conftest import BACKEND
 from scaling.launch import check
 from scaling.launch import run
 from scaling.own_loop import EPOCHS
-from scaling.own_loop import OPTIONS
 from scaling.own_loop import alone
 from scaling.own_loop import train
+from scaling.training import OPTIONS
 from scaling.training import PARTS
+from scaling.training import Parts
+from scaling.training import make_model
 
 pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="for torch alone")
 
 # The mean of a batch is rounded otherwise than that of the means of its parts.
 ROUNDING = 2e-7
+ENDS = ("process-0-of-2.run", "process-1-of-2.run", "run")
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     """What came out in two processes, by way and rank."""
     folder = tmp_path_factory.mktemp("torch")
-    ways = ("options", "whole", "resumed", "plain")
+    ways = ("options", "whole", "resumed", "plateau", "fit", "plain")
     check(run("torch_training.py", 2, folder, *ways, backend="torch"))
     files = {path.stem: path for path in folder.glob("*.pickle")}
     found = {name: pickle.loads(path.read_bytes()) for name, path in files.items()}
-    return {**found, "files": sorted(p.name for p in (folder / "shared").iterdir())}
+    written = {name: (folder / name).iterdir() for name in ("shared", "fit")}
+    found |= {
+        f"written by {name}": sorted(path.name for path in paths)
+        for name, paths in written.items()
+    }
+    return found
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -53,15 +61,29 @@ def test_a_loop_that_crashed_goes_on_exactly(rank, results):
 
 
 def test_process_0_writes_the_model_and_each_its_own_part(results):
-    ends = ("process-0-of-2.run", "process-1-of-2.run", "run")
-    names = [f"epoch-00000{n}.{end}" for n in (EPOCHS - 1, EPOCHS) for end in ends]
-    assert results["files"] == names
+    names = [f"epoch-00000{n}.{end}" for n in (EPOCHS - 1, EPOCHS) for end in ENDS]
+    assert results["written by shared"] == names
 
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_fit_without_ddp_warns_once(rank, results):
     (text,) = results[f"plain-{rank}"]
     assert re.match("fit trains a replica of its own in each process of torch", text)
+
+
+def test_the_plateau_is_that_of_the_means(results):
+    first, second = results["plateau-0"], results["plateau-1"]
+    assert first == second
+    assert first["levels"] == [1.0]
+
+
+def test_fit_with_a_train_step_that_calls_ddp_equals_one_process(results):
+    one = make_model(dropout=0.0)
+    one.fit(Parts(range(PARTS)), shuffle=False, verbose=0)
+    for weights in (results["fit-0"], results["fit-1"]):
+        for ours, theirs in zip(weights, one.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=ROUNDING, atol=ROUNDING)
+    assert results["written by fit"] == [f"epoch-000001.{end}" for end in ENDS]
 
 
 def test_no_warning_in_one_process(recwarn):

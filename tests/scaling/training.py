@@ -16,6 +16,16 @@ from kerasched.callbacks import ReduceOnPlateau
 from kerasched.callbacks import WeightAveraging
 
 PARTS, ROWS, BATCH, EPOCHS = 4, 24, 4, 5
+# Options of the optimizer, each with a momentum.
+OPTIONS = {
+    "plain": {},
+    "nesterov": {"nesterov": True},
+    "clipnorm": {"clipnorm": 0.1},
+    "global_clipnorm": {"global_clipnorm": 0.1},
+    "use_ema": {"use_ema": True, "ema_overwrite_frequency": 5},
+    "accumulation": {"gradient_accumulation_steps": 2},
+    "weight_decay": {"weight_decay": 0.01},
+}
 
 
 class Part:
@@ -72,7 +82,7 @@ class Draws(keras.callbacks.Callback):
         self.drawn[epoch] = random.random()
 
 
-def make_model(peak=0.05, dropout=0.2, **options):
+def make_model(peak=0.05, dropout=0.2, cls=keras.Sequential, **options):
     keras.utils.set_random_seed(4)
     layers = [
         keras.layers.Input((8,)),
@@ -80,7 +90,7 @@ def make_model(peak=0.05, dropout=0.2, **options):
         keras.layers.Dropout(dropout, seed=3),
         keras.layers.Dense(1, name="narrow"),
     ]
-    model = keras.Sequential(layers)
+    model = cls(layers)
     schedule = kerasched.Warmup(kerasched.CosineDecay(peak, 40), 4)
     model.compile(kerasched.SGD(schedule, momentum=0.9, **options), "mse")
     return model
@@ -105,6 +115,16 @@ def train(numbers, folder, also=(), epochs=EPOCHS, rank=0, **options):
         "drawn": draws.drawn,
         "plateau": plateau.get_state(),
     }
+
+
+def train_with_each_option(numbers):
+    """Return the values after an epoch with each of the optimizer's options."""
+    values = {}
+    for name, options in OPTIONS.items():
+        model = make_model(**options)
+        model.fit(Parts(numbers), shuffle=False, verbose=0)
+        values[name] = [whole(v) for v in model.variables + model.optimizer.variables]
+    return values
 
 
 def whole(variable):

@@ -32,6 +32,7 @@ from scaling.training import PARTS  # noqa: E402
 from scaling.training import Parts  # noqa: E402
 from scaling.training import make_model  # noqa: E402
 from scaling.training import train  # noqa: E402
+from scaling.training import train_with_each_option  # noqa: E402
 
 EACH = PARTS // COUNT
 OWN = range(RANK * EACH, (RANK + 1) * EACH)
@@ -74,6 +75,10 @@ def whole():
 def killed():
     """Kill process 1 in the fourth epoch."""
     return train(OWN, FOLDER / "shared", [Crash(3, killed=1)], rank=RANK)
+
+
+def coordinator_killed():
+    return train(OWN, FOLDER / "shared", [Crash(1, killed=0)], rank=RANK)
 
 
 def resumed():
@@ -127,6 +132,11 @@ def rates():
     model.fit(data, epochs=2, shuffle=False, verbose=0, callbacks=[callback])
     values = [np.array(w) for w in model.get_weights()]
     return {"losses": found.losses, "values": values}
+
+
+def options():
+    """Train with each of the optimizer's options."""
+    return train_with_each_option(OWN)
 
 
 def parts():

@@ -10,23 +10,44 @@ import sys
 import warnings
 from pathlib import Path
 
+import keras
+import numpy as np
 import torch
 from torch import distributed
+
+from kerasched.callbacks import BackupAndRestore
+from kerasched.callbacks import ReduceOnPlateau
 
 RANK, COUNT, PORT = map(int, sys.argv[1:4])
 FOLDER, WAYS = Path(sys.argv[4]), sys.argv[5:]
 
 from scaling.own_loop import EPOCHS  # noqa: E402
-from scaling.own_loop import OPTIONS  # noqa: E402
 from scaling.own_loop import CrashError  # noqa: E402
 from scaling.own_loop import train  # noqa: E402
 from scaling.own_loop import train_and_save  # noqa: E402
+from scaling.training import OPTIONS  # noqa: E402
 from scaling.training import PARTS  # noqa: E402
 from scaling.training import Parts  # noqa: E402
 from scaling.training import make_model  # noqa: E402
 
 EACH = PARTS // COUNT
 OWN = range(RANK * EACH, (RANK + 1) * EACH)
+
+
+class InDDP(keras.Sequential):
+    """A model whose train_step calls the wrapper that a list holds."""
+
+    ddp = []  # Of the class, as an attribute of a layer would be a part of it.
+
+    def train_step(self, data):
+        x, y = data
+        loss = self.compute_loss(y=y, y_pred=self.ddp[-1](x, training=True))
+        self.zero_grad()
+        loss.backward()
+        gradients = [v.value.grad for v in self.trainable_variables]
+        with torch.no_grad():
+            self.optimizer.apply(gradients, self.trainable_variables)
+        return {"loss": loss.detach()}
 
 
 def wrapped(model):
@@ -51,6 +72,26 @@ def resumed():
         train_and_save(OWN, FOLDER / "shared", wrapped, rank=RANK, crash=EPOCHS - 1)
     gc.collect()  # The folder is unlocked when the list of callbacks is dropped.
     return train_and_save(OWN, FOLDER / "shared", wrapped, rank=RANK)
+
+
+def plateau():
+    """Observe other losses in each process: only their means get better."""
+    model = make_model()
+    callback = ReduceOnPlateau("loss", patience=1, factor=0.5)
+    listed = keras.callbacks.CallbackList([callback], model=model, epochs=2)
+    listed.on_train_begin()
+    for epoch, loss in enumerate([(1.0, 2.0), (2.0, 0.5)]):
+        listed.on_epoch_end(epoch, {"loss": loss[RANK]})
+    return callback.get_state()
+
+
+def fit():
+    """Call fit of a model whose train_step calls DistributedDataParallel."""
+    model = make_model(dropout=0.0, cls=InDDP)
+    model.ddp.append(wrapped(model))
+    backup = BackupAndRestore(FOLDER / "fit", delete_checkpoint=False)
+    model.fit(Parts(OWN), shuffle=False, verbose=0, callbacks=[backup])
+    return [np.array(weight) for weight in model.get_weights()]
 
 
 def plain():
