@@ -43,7 +43,7 @@ class Run:
 def two(tmp_path_factory):
     """Two processes: all that they do before process 1 is killed, and afterwards."""
     two = Run(tmp_path_factory.mktemp("jax"), 2)
-    ways = ("whole", "apart", "different", "full", "parts", "rates")
+    ways = ("whole", "apart", "different", "full", "parts", "rates", "not_a_number")
     two.ended = two.start(*ways, "killed")
     for way in ways:
         assert all((two.folder / f"{way}-{r}.pickle").exists() for r in (0, 1)), (
@@ -125,6 +125,11 @@ def test_a_full_disk_of_one_process_ends_all(two):
     assert second.startswith("OSError: BackupAndRestore cannot save epoch 1")
     assert "No space left on device" in first
     assert RunFiles(two.folder / "full").epochs(".process-1-of-2") == [1]
+
+
+def test_nan_is_assigned_as_any_number(two):
+    for array in two("not_a_number"):
+        assert np.isnan(array).all()
 
 
 def test_rates_are_found_and_set_as_in_one_process(two):

@@ -29,7 +29,7 @@ ENDS = ("process-0-of-2.run", "process-1-of-2.run", "run")
 def results(tmp_path_factory):
     """What came out in two processes, by way and rank."""
     folder = tmp_path_factory.mktemp("torch")
-    ways = ("options", "whole", "resumed", "plateau", "fit", "plain")
+    ways = ("plain", "options", "whole", "resumed", "plateau", "fit")
     check(run("torch_training.py", 2, folder, *ways, backend="torch"))
     files = {path.stem: path for path in folder.glob("*.pickle")}
     found = {name: pickle.loads(path.read_bytes()) for name, path in files.items()}

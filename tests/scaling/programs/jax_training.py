@@ -28,6 +28,8 @@ import numpy as np  # noqa: E402
 
 import kerasched  # noqa: E402
 from kerasched.callbacks import EpochSchedule  # noqa: E402
+from kerasched.training.variables import assign  # noqa: E402
+from kerasched.training.variables import copy_of  # noqa: E402
 from scaling.training import PARTS  # noqa: E402
 from scaling.training import Parts  # noqa: E402
 from scaling.training import make_model  # noqa: E402
@@ -98,6 +100,13 @@ def different():
     except ValueError as error:
         return str(error)
     raise AssertionError("it began")
+
+
+def not_a_number():
+    """Assign NaN, as to weights that have diverged."""
+    variable = make_model().trainable_variables[0]
+    assign(variable, np.full(variable.shape, np.nan, "float32"))
+    return copy_of(variable)
 
 
 def full():
