@@ -30,6 +30,7 @@ import kerasched  # noqa: E402
 from kerasched.callbacks import EpochSchedule  # noqa: E402
 from kerasched.training.variables import assign  # noqa: E402
 from kerasched.training.variables import copy_of  # noqa: E402
+from kerasched.training.variables import in_parts  # noqa: E402
 from scaling.training import PARTS  # noqa: E402
 from scaling.training import Parts  # noqa: E402
 from scaling.training import make_model  # noqa: E402
@@ -157,14 +158,15 @@ def parts():
     devices = keras.distribution.list_devices()
     mesh = keras.distribution.DeviceMesh(shape, ("batch", "model"), devices)
     layouts = keras.distribution.LayoutMap(mesh)
-    layouts["wide/kernel"] = (None, "model")
-    layouts["wide/bias"] = ("model",)
+    layouts[".*wide/kernel"] = (None, "model")
+    layouts[".*wide/bias"] = ("model",)
     distribution = keras.distribution.ModelParallel(
         layout_map=layouts, auto_shard_dataset=False
     )
     each = PARTS // shape[0]
     numbers = range(RANK // 2 * each, (RANK // 2 + 1) * each)
     with distribution.scope():
+        assert in_parts(make_model().trainable_variables[0])
         return crash_and_go_on(FOLDER / "parts", numbers)
 
 
