@@ -34,7 +34,8 @@ def update(step: Step) -> Any:
     Returns:
         Whether it was applied: True, or a tensor where the options may skip it.
     """
-    gradients = jax_scratch.receive(step.gradients, step.scratch)
+    gradients = jax_sharding.like_weights(step.gradients, step.variables.weights)
+    gradients = jax_scratch.receive(gradients, step.scratch)
     return reference.assign(dataclasses.replace(step, gradients=gradients), compute)
 
 
@@ -62,7 +63,7 @@ def compute(
         jnp.asarray(scalars.iterations),
     ]
     program = _program(options, decays, tuple(x.ndim for x in arrays.weights))
-    results = program(*numbers, *flat, *gradients)
+    results = list(program(*numbers, *flat, *gradients))
     applied = results[len(flat)] if options.skips_nonfinite else True
     return arrays.like(results[: len(flat)]), applied
 

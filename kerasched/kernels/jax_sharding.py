@@ -1,9 +1,11 @@
 """The kernel on sharded arrays: each device updates its shards of the weights.
 
-The slots of a weight have its sharding. Its gradient is brought to that sharding where
-the update begins. In the sharding rule the gradient has factors of its own: with those
-of its weight, the sharding that it has in the backward pass would become that of the
-results, each of which would then be gathered.
+The slots of a weight have its sharding, and so has its gradient. A distribution says
+which it is, so that the backward pass computes the gradient in it, as for Keras's own
+operations. Without a distribution, the gradient is brought to that sharding where the
+update begins: in the sharding rule it has factors of its own. With those of its weight,
+the sharding that it has in the backward pass would become that of the results, each of
+which would then be gathered.
 
 Norms, and the check that all gradients are finite, need whole gradients. A first pass
 reads each shard, and one sum over all devices turns its results into those of the whole
@@ -16,6 +18,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import keras
 from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec
@@ -65,6 +68,26 @@ def partitioned(
         sharding_rule=_sharding_rule(ranks, groups, options.skips_nonfinite),
     )
     return lambda *operands: tuple(program(*operands))
+
+
+def like_weights(gradients: list[Any], weights: list[Any]) -> list[Any]:
+    """Return the gradients with the shardings of their weights, under a distribution.
+
+    Args:
+        gradients: one array for each weight.
+        weights: Keras variables.
+    """
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return gradients
+
+    def place(gradient: Any, weight: Any) -> Any:
+        layout = distribution.get_variable_layout(weight)
+        if layout is None:
+            return gradient
+        return keras.distribution.distribute_tensor(gradient, layout)
+
+    return list(map(place, gradients, weights))
 
 
 def _sharding_rule(ranks: tuple[int, ...], groups: int, skips_nonfinite: bool) -> str:

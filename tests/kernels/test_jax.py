@@ -177,6 +177,8 @@ def test_on_a_gpu_the_step_is_plain_xla():
     }
     assert "kerasched_sgd" in texts["cpu"]
     assert "kerasched_sgd" not in texts["cuda"]
+    # XLA partitions these operations itself.
+    assert "CustomSPMDPartitioning" not in texts["cuda"]
 
 
 SHARDED = """

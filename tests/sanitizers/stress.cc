@@ -17,6 +17,7 @@
 #include <unistd.h>
 #endif
 
+#include "gradient_statistics.h"
 #include "sgd.h"
 
 namespace {
@@ -121,6 +122,26 @@ void EveryOptionWithTails(const std::vector<std::int64_t>& sizes) {
       for (const std::int64_t iterations : {0, 1}) {
         Run(options, model, iterations, PrivatePool());
       }
+    }
+  }
+}
+
+// The first pass reads gradients and sums alone; an update that is given its results
+// does what it does without them.
+void StatisticsFirst() {
+  const Scalars scalars = {0.1, 0.9, 0.01, 8, 1};
+  for (const ScalarType type : kTypes) {
+    for (const Options& options : AllOptions()) {
+      const Model one(type, {1, 65, 4097}), other(type, {1, 65, 4097});
+      Run(options, one, 1, PrivatePool());
+      std::vector<Tensor> read = other.tensors();
+      for (Tensor& t : read) t.weight = t.velocity = t.average = nullptr;
+      GradientStatistics statistics;
+      Status status = ReadGradients(options, scalars, read, PrivatePool(), statistics);
+      Check(status.ok() && statistics.finite, "gradients are read");
+      status = Update(options, scalars, other.tensors(), PrivatePool(), &statistics);
+      Check(status.ok() && !status.skipped, "an update is done");
+      Check(one.Written() == other.Written(), "given statistics change nothing");
     }
   }
 }
@@ -245,6 +266,7 @@ int main(int count, char** words) {
   for (const char* name : {"baseline", ""}) {  // Empty for the best there is.
     setenv("KERASCHED_ISA", name, 1);
     EveryOptionWithTails({0, 1, 31, 65, 1023, 1025, 4097});
+    StatisticsFirst();
     SameOnAnyThreads();
   }
   ManyCallersAtOnce();

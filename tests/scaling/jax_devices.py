@@ -165,7 +165,7 @@ class CompiledStep:
         )
         self.state = tuple([jax.numpy.copy(v.value) for v in g] for g in groups)
         shardings = tuple([v.value.sharding for v in g] for g in groups)
-        alone = keras.distribution.distribution() is None
+        alone = all(len(s.device_set) == 1 for g in shardings for s in g)
         step = jax.jit(
             model.train_step,
             donate_argnums=0,
@@ -189,11 +189,22 @@ class CompiledStep:
         return self.program.as_text()
 
 
-def step_of(cls, option, layout):
-    """Return the compiled step of a model with an option on a layout."""
+def step_of(cls, option, layout, by_hand=False):
+    """Return the compiled step of a model with an option on a layout.
+
+    Args:
+        cls: the class of the optimizer, ours or Keras's.
+        option: a name in OPTIONS.
+        layout: a name in LAYOUTS, or ONE_DEVICE.
+        by_hand: whether the step is compiled without a distribution, as by a user who
+            places the arrays.
+    """
     keras.distribution.set_distribution(distribution_of(layout))
     try:
-        return CompiledStep(model_of(cls, option))
+        model = model_of(cls, option)
+        if by_hand:
+            keras.distribution.set_distribution(None)
+        return CompiledStep(model)
     finally:
         keras.distribution.set_distribution(None)
 
@@ -214,3 +225,14 @@ def collectives(text):
     return {
         name: len(re.findall(rf" {name}(?:-start)?\(", text)) for name in COLLECTIVES
     }
+
+
+def bytes_exchanged(text):
+    """Return the bytes of the results of all collectives of one device."""
+    names = "|".join(COLLECTIVES)
+    results = re.findall(rf" = (.*?) (?:{names})(?:-start)?\(", text)
+    arrays = re.findall(r"[a-z]+(\d+)\[([\d,]*)\]", " ".join(results))
+    return sum(
+        int(bits) // 8 * math.prod(int(size) for size in shape.split(",") if size)
+        for bits, shape in arrays
+    )

@@ -15,6 +15,7 @@ import kerasched
 from scaling.jax_devices import NOT_IN_KERAS
 from scaling.jax_devices import ONE_DEVICE
 from scaling.jax_devices import OPTIONS
+from scaling.jax_devices import bytes_exchanged
 from scaling.jax_devices import collectives
 from scaling.jax_devices import data
 from scaling.jax_devices import distribution_of
@@ -39,10 +40,35 @@ def options(layout, steps, names=tuple(OPTIONS)):
     return report
 
 
+def by_hand(layout):
+    """Return the collectives of steps without a distribution: ours, then Keras's."""
+    classes = (kerasched.SGD, keras.optimizers.SGD)
+    steps = (step_of(cls, "momentum", layout, by_hand=True) for cls in classes)
+    return [collectives(step.text()) for step in steps]
+
+
 @functools.cache
 def keras_collectives(option, layout):
     """Return the collectives of the step of Keras's SGD with an option."""
     return collectives(step_of(keras.optimizers.SGD, option, layout).text())
+
+
+def exchanged(layout, names):
+    """Return for each option what the steps exchange: counts and bytes of results."""
+
+    def found(cls, option):
+        text = step_of(cls, option, layout).text()
+        return {**collectives(text), "bytes": bytes_exchanged(text)}
+
+    return [
+        {
+            "layout": layout,
+            "option": option,
+            "ours": found(kerasched.SGD, option),
+            "keras": found(keras.optimizers.SGD, option),
+        }
+        for option in names
+    ]
 
 
 def calls(text):
