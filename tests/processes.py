@@ -22,6 +22,7 @@ NOTHING_COLLECTED = 5  # The exit code of pytest.
 
 # The longest files come first, and so into different parts.
 LONGEST = (
+    "scaling/test_jax_devices.py",
     "optimizers/test_equality.py",
     "optimizers/test_behaviour.py",
     "scaling/test_jax_processes.py",

@@ -164,6 +164,7 @@ def scratch_pays(weights: list[Any], fused: bool | str) -> bool:
     """
     if keras.backend.backend() != "jax" or disabled(fused) or unavailable("jax"):
         return False
+    # On several devices it gains nothing: docs/kernel.md has the times.
     alone = keras.distribution.distribution() is None
     return alone and _module("jax").on_cpu() and scratch.pays(weights)
 

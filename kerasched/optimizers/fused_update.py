@@ -5,7 +5,6 @@ parts of keras.optimizers.Optimizer; tests/optimizers/test_internals.py fails if
 change.
 """
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -18,6 +17,7 @@ from kerasched.kernels import reference
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Step
 from kerasched.kernels.scope import in_stateless_scope
+from kerasched.optimizers import replicas
 from kerasched.optimizers import scratch
 from kerasched.optimizers.arguments import is_schedule
 from kerasched.optimizers.repeated_step import RepeatedStep
@@ -203,7 +203,7 @@ class FusedUpdate(StepBuilder):
     def _run(self, module: ModuleType, step: Step) -> Any:
         """Run a step, and return whether it was applied."""
         if dispatch.under_strategy():
-            step = self._summed(step)
+            step = replicas.summed(step, self._clip_gradients)
         # XLA runs a program that also computes the gradients in the background anyway.
         if not (self._step_state.computes_gradients or step.scratch):
             step = dispatch.in_background(step)
@@ -213,31 +213,6 @@ class FusedUpdate(StepBuilder):
             for place, array in zip(places, step.scratch, strict=True):
                 self._step_state.scratch[place] = array
         return applied
-
-    def _summed(self, step: Step) -> Step:
-        """Return a step with the gradients of all replicas of a strategy.
-
-        As in Keras each replica clips its own gradients before they are summed. Sums of
-        micro-batches are clipped when they are complete.
-        """
-        if step.options.clips and not step.options.accumulates:
-            step = self._clipped(step)
-        return dataclasses.replace(step, gradients=dispatch.summed(step.gradients))
-
-    def _clipped(self, step: Step) -> Step:
-        """Return a step whose gradients are divided by the loss scale and clipped."""
-        options, gradients = step.options, step.gradients
-        if options.unscales:
-            scale = step.scalars.loss_scale
-            gradients = [keras.ops.divide(g, scale) for g in gradients]
-        clipped = self._clip_gradients(gradients)
-        if options.skips_nonfinite:  # An infinity would be hidden.
-            ends = [keras.ops.all(keras.ops.isfinite(g)) for g in gradients]
-            finite = keras.ops.all(keras.ops.stack(ends))
-            clipped = [keras.ops.where(finite, g, float("nan")) for g in clipped]
-        done = {"clipvalue": 0.0, "clipnorm": 0.0, "global_clipnorm": 0.0}
-        options = dataclasses.replace(options, unscales=False, **done)
-        return dataclasses.replace(step, options=options, gradients=clipped)
 
     def _repeat(self, repeated: RepeatedStep, grads: Any, variables: Any) -> bool:
         """Run a step if the last one can be repeated; return whether it was run."""
