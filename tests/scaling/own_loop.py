@@ -47,9 +47,10 @@ def train(numbers, wrapped, callbacks=(), crash=None, epochs=EPOCHS, **options):
         losses = []
         for index in range(len(data)):
             x, y = map(keras.ops.convert_to_tensor, data[index])
-            loss = keras.ops.mean(keras.ops.square(step(x, training=True) - y))
+            outputs = keras.ops.cast(step(x, training=True), "float32")
+            loss = keras.ops.mean(keras.ops.square(outputs - y))
             model.zero_grad()
-            loss.backward()
+            model.optimizer.scale_loss(loss).backward()
             gradients = [v.value.grad for v in model.trainable_variables]
             model.optimizer.apply(gradients, model.trainable_variables)
             losses.append(loss.item())

@@ -25,7 +25,11 @@ OPTIONS = {
     "use_ema": {"use_ema": True, "ema_overwrite_frequency": 5},
     "accumulation": {"gradient_accumulation_steps": 2},
     "weight_decay": {"weight_decay": 0.01},
+    "mixed_bfloat16": {"policy": "mixed_bfloat16"},
+    "mixed_float16": {"policy": "mixed_float16"},
 }
+# Sums over the processes are rounded in another order, in half precision too.
+ROUNDING = {"mixed_bfloat16": 1e-2, "mixed_float16": 2e-3}
 
 
 class Part:
@@ -82,17 +86,22 @@ class Draws(keras.callbacks.Callback):
         self.drawn[epoch] = random.random()
 
 
-def make_model(peak=0.05, dropout=0.2, cls=keras.Sequential, **options):
+def make_model(
+    peak=0.05, dropout=0.2, cls=keras.Sequential, policy="float32", **options
+):
     keras.utils.set_random_seed(4)
     layers = [
         keras.layers.Input((8,)),
-        keras.layers.Dense(16, activation="relu", name="wide"),
-        keras.layers.Dropout(dropout, seed=3),
-        keras.layers.Dense(1, name="narrow"),
+        keras.layers.Dense(16, activation="relu", name="wide", dtype=policy),
+        keras.layers.Dropout(dropout, seed=3, dtype=policy),
+        keras.layers.Dense(1, name="narrow", dtype=policy),
     ]
     model = cls(layers)
     schedule = kerasched.Warmup(kerasched.CosineDecay(peak, 40), 4)
-    model.compile(kerasched.SGD(schedule, momentum=0.9, **options), "mse")
+    optimizer = kerasched.SGD(schedule, momentum=0.9, **options)
+    if policy == "mixed_float16":
+        optimizer = kerasched.LossScaleOptimizer(optimizer, 2.0**10)
+    model.compile(optimizer, "mse")
     return model
 
 
