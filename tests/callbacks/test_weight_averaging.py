@@ -74,8 +74,20 @@ def assert_close(weights, expected, ulps=4):
         np.testing.assert_allclose(weight, one, rtol=0, atol=ulps * 2**-23)
 
 
-@pytest.mark.parametrize("wrapper", WRAPPERS)
-@pytest.mark.parametrize("first", [True, False])
+# On TensorFlow, which compiles for the longest, each place and wrapper has one case.
+ENDS = [
+    pytest.param(
+        first,
+        wrapper,
+        marks=[pytest.mark.slow]
+        * (BACKEND == "tensorflow" and first == (wrapper == "multi")),
+    )
+    for first in (True, False)
+    for wrapper in WRAPPERS
+]
+
+
+@pytest.mark.parametrize(("first", "wrapper"), ENDS)
 def test_a_model_ends_with_the_mean_of_its_last_epochs(first, wrapper):
     weights, averaging = Weights(), WeightAveraging(0.5)
     callbacks = [averaging, weights] if first else [weights, averaging]

@@ -91,6 +91,7 @@ def test_a_kernel_that_crashes_is_a_warning_and_a_trained_model(
     assert "SIGSEGV" in verdict.read_text(encoding="utf-8")
 
 
+@pytest.mark.host
 def test_an_untested_version_that_works_is_found_to_work(untested):
     assert isolation.crash(BACKEND) == ""
 

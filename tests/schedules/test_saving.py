@@ -208,6 +208,7 @@ def test_this_version_has_its_golden_file():
     assert set(facts["schedules"]) == set(names), "python tests/data/make_golden.py"
 
 
+@pytest.mark.host
 def test_loading_without_importing_kerasched_says_what_is_missing(tmp_path):
     trained(StepDecay(0.1, 5)).save(tmp_path / "model.keras")
     code = "import sys, keras; keras.saving.load_model(sys.argv[1])"
