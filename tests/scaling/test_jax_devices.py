@@ -133,7 +133,7 @@ def test_every_option_on_every_layout(layout):
         option: found
         for option, found in report.items()
         if more_than_keras(found["ours"], found["keras"])
-        or not found["distance"] <= 10 * CLOSE.get(option, FLOAT32_CLOSE)
+        or not found["distance"] <= 5 * CLOSE.get(option, FLOAT32_CLOSE / 5)
     }
     assert list(report) == list(OPTIONS)
     assert wrong == {}
