@@ -181,3 +181,9 @@ def test_a_commit_has_fallen_if_it_is_slower_in_all_turns(modules, after, fell):
     before = [2.1, 2.2, 2.0, 2.3, 2.1, 2.2]
     found = modules("bench_commits").compared({"before": before, "after": after})
     assert found["fell"] is fell
+
+
+def test_the_page_has_the_measured_costs_of_an_update(modules):
+    text = (FOLDER / "results" / "scaling.json").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    assert modules("bench_scaling").markdown(json.loads(text)["rows"]) in page

@@ -2,14 +2,18 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 from conftest import BACKEND
 
 from scaling.launch import free_port
+from scaling.training import Parts
+from scaling.training import make_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 BLOCK = re.compile(r'^```python title="(\S+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -60,3 +64,34 @@ def test_a_script_runs_to_its_end(name, tmp_path):
     for process, output in zip(processes, outputs, strict=True):
         assert process.returncode == 0, output
         assert output.endswith("finished\n")
+
+
+@pytest.mark.host
+def test_a_run_that_stops_on_a_signal_goes_on(tmp_path):
+    namespace = {"upload": lambda folder: uploads.append(sorted(folder.iterdir()))}
+    uploads = []
+    exec(SCRIPTS["stop.py"], namespace)
+
+    class Terminated(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                signal.raise_signal(signal.SIGTERM)
+
+    def run(*callbacks):
+        model = make_model()
+        backup = namespace["Uploading"](tmp_path, delete_checkpoint=False)
+        stop = namespace["StopOnSignal"]()
+        callbacks = [stop, backup, *callbacks]
+        model.fit(Parts([0]), epochs=3, shuffle=False, verbose=0, callbacks=callbacks)
+        return backup
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            run(Terminated())
+        assert ended.value.code == 143
+        assert [one["epoch"] for one in run().record] == [0, 1, 2]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(uploads) == 3
+    assert all(uploads)
