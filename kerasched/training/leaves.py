@@ -80,8 +80,11 @@ def variable_of(optimizer: Any, name: str) -> Any:
 
 
 def step_count(optimizer: Any) -> int:
-    """Return the number of steps that a plain optimizer has done, 0 if none."""
-    count = variable_of(optimizer, "iteration") if optimizer.built else None
+    """Return the number of steps that a plain optimizer has done, 0 if none.
+
+    An optimizer counts from its creation on, whether or not it is built.
+    """
+    count = variable_of(optimizer, "iteration")
     return 0 if count is None else int(keras.ops.convert_to_numpy(count))
 
 
