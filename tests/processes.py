@@ -12,6 +12,7 @@ import tempfile
 import threading
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,42 +21,59 @@ ROOT = Path(__file__).parents[1]
 PARTS = 5  # More of them would spend their time on loading the framework.
 NOTHING_COLLECTED = 5  # The exit code of pytest.
 
-# The longest files come first, and so into different parts.
-LONGEST = (
-    "scaling/test_jax_devices.py",
-    "optimizers/test_equality.py",
-    "optimizers/test_behaviour.py",
-    "scaling/test_jax_processes.py",
-    "optimizers/test_loss_scale.py",
-    "resuming/test_going_on.py",
-    "kernels/test_tensorflow.py",
-    "schedules/test_exactness.py",
-    "optimizers/test_files.py",
-    "schedules/test_training.py",
-    "callbacks/test_weight_averaging.py",
-    "keras_suite/test_suite.py",
-    "callbacks/test_backup_and_restore.py",
-    "schedules/test_properties.py",
-    "demo/test_command.py",
-    "finder/test_untouched.py",
-    "optimizers/test_accelerate.py",
-    "callbacks/test_own_optimizers.py",
-    "callbacks/test_pickles.py",
-    "schedules/test_saving.py",
-    "kernels/test_isolation.py",
-    "test_keras_problems.py",
-    "test_layerwise.py",
-    "optimizers/test_threads.py",
-    "callbacks/test_monitor.py",
-    "benchmarks/test_bench_sgd.py",
-    "benchmarks/test_bench_callbacks.py",
-    "resuming/test_kills.py",
-    "scaling/test_torch_ddp.py",
-    "training/test_resume.py",
-    "training/test_unfreezing.py",
-    "finder/test_sweep.py",
-    "callbacks/test_averaged_statistics.py",
-)
+# About how many seconds the longest files take on TensorFlow and on JAX, for which the
+# parts are made equally long; torch takes about as long as JAX. Others take OTHERS.
+SECONDS = {
+    "optimizers/test_loss_scale.py": (30, 7),
+    "optimizers/test_files.py": (29, 12),
+    "kernels/test_tensorflow.py": (27, 1),
+    "optimizers/test_behaviour.py": (26, 18),
+    "callbacks/test_weight_averaging.py": (25, 11),
+    "scaling/test_jax_processes.py": (1, 23),
+    "keras_suite/test_suite.py": (8, 21),
+    "scaling/test_mirrored_training.py": (20, 1),
+    "test_keras_problems.py": (13, 19),
+    "optimizers/test_equality.py": (19, 14),
+    "resuming/test_going_on.py": (19, 15),
+    "schedules/test_properties.py": (1, 19),
+    "schedules/test_saving.py": (16, 18),
+    "callbacks/test_pickles.py": (18, 7),
+    "demo/test_command.py": (5, 18),
+    "scaling/test_jax_devices.py": (1, 17),
+    "benchmarks/test_bench_sgd.py": (1, 17),
+    "callbacks/test_reduce_on_plateau.py": (17, 5),
+    "schedules/test_training.py": (16, 6),
+    "scaling/test_mirrored_strategy.py": (16, 1),
+    "finder/test_untouched.py": (9, 15),
+    "schedules/test_exactness.py": (9, 15),
+    "callbacks/test_backup_and_restore.py": (14, 11),
+    "training/test_set_schedule.py": (12, 3),
+    "training/test_unfreezing.py": (11, 8),
+    "kernels/test_isolation.py": (8, 11),
+    "optimizers/test_accelerate.py": (11, 4),
+    "optimizers/test_scratch.py": (1, 10),
+    "resuming/test_kills.py": (1, 10),
+    "callbacks/test_monitor.py": (9, 2),
+    "callbacks/test_own_optimizers.py": (9, 5),
+    "scaling/test_page.py": (7, 8),
+    "training/test_resume.py": (8, 4),
+    "demo/test_pipeline.py": (5, 8),
+    "callbacks/test_learning_rate_logger.py": (7, 2),
+    "finder/test_as_in_fit.py": (7, 2),
+    "test_readme.py": (7, 4),
+    "kernels/test_native_options.py": (1, 7),
+    "commands/test_schedules.py": (1, 7),
+    "test_layerwise.py": (4, 7),
+    "test_package.py": (4, 6),
+    "callbacks/test_one_run_per_folder.py": (1, 6),
+    "optimizers/test_threads.py": (6, 1),
+    "schedules/test_config.py": (6, 2),
+    "training/test_random_states.py": (5, 1),
+    "kernels/test_without_native.py": (5, 4),
+    "kernels/test_jax.py": (1, 5),
+    "finder/test_sweep.py": (1, 4),
+}
+OTHERS = 1.0
 PROGRESS = re.compile(r"^\S+\s+\[\s*\d+%\]$")
 MEMORY = re.compile(r"^most memory held: (\d+) MB$")
 
@@ -76,26 +94,29 @@ class Job:
 
 def jobs(backend: str, options: list[str]) -> list[Job]:
     """Return the parts of all tests on a backend."""
+    column = 0 if backend == "tensorflow" else 1
+    folder = ROOT / "tests"
+    seconds = dict.fromkeys(sorted(folder.rglob("test_*.py")), OTHERS)
+    seconds |= {folder / name: times[column] for name, times in SECONDS.items()}
     return [
         Job(backend, number, files, tuple(options))
-        for number, files in enumerate(parts(test_files()), 1)
+        for number, files in enumerate(parts(seconds), 1)
     ]
 
 
-def test_files() -> list[Path]:
-    """Return all files of tests, the longest ones first."""
-    folder = ROOT / "tests"
-    longest = [folder / name for name in LONGEST]
-    others = set(folder.rglob("test_*.py")) - set(longest)
-    return [*longest, *sorted(others)]
+def parts(seconds: Mapping[Path, float]) -> list[tuple[Path, ...]]:
+    """Return the files in PARTS parts that take about the same time.
 
-
-def parts(files: list[Path]) -> list[tuple[Path, ...]]:
-    """Return the files dealt out like cards, there and back."""
+    Args:
+        seconds: about how long each file takes.
+    """
     dealt: list[list[Path]] = [[] for _ in range(PARTS)]
-    for place, file in enumerate(files):
-        turn, number = divmod(place, PARTS)
-        dealt[number if turn % 2 == 0 else -1 - number].append(file)
+    totals = [0.0] * PARTS
+    # The longest files first, each to the part that is the shortest so far.
+    for file in sorted(seconds, key=seconds.__getitem__, reverse=True):
+        place = totals.index(min(totals))
+        dealt[place].append(file)
+        totals[place] += seconds[file]
     return [tuple(part) for part in dealt]
 
 

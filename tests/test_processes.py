@@ -11,8 +11,9 @@ pytestmark = pytest.mark.host
 FOLDER = Path(__file__).parent
 
 
-def test_each_file_is_in_one_part():
-    files = [file for part in processes.parts(processes.test_files()) for file in part]
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_each_file_is_in_one_part(backend):
+    files = [file for job in processes.jobs(backend, []) for file in job.files]
     assert len(files) == len(set(files))
     assert set(files) == set(FOLDER.rglob("test_*.py"))
 
@@ -21,10 +22,10 @@ def test_pytest_takes_no_other_file_for_tests():
     assert not list(FOLDER.rglob("*_test.py"))
 
 
-def test_the_first_files_are_in_different_parts():
-    numbered = [Path(str(number)) for number in range(12)]
-    dealt = [[int(str(file)) for file in part] for part in processes.parts(numbered)]
-    assert dealt == [[0, 9, 10], [1, 8, 11], [2, 7], [3, 6], [4, 5]]
+def test_parts_take_about_the_same_time():
+    seconds = {Path(str(n)): float(n) for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)}
+    dealt = [[int(str(file)) for file in part] for part in processes.parts(seconds)]
+    assert dealt == [[10, 1], [9, 2], [8, 3], [7, 4], [6, 5]]
 
 
 def job(file, *options):

@@ -91,6 +91,7 @@ def update(modules, monkeypatch, tmp_path):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.host
 def test_rows_are_added_to_those_of_other_cases(update):
     given = ("--tensors", "tiny", "--options")

@@ -76,6 +76,7 @@ class Stop(keras.callbacks.Callback):
         raise KeyboardInterrupt
 
 
+@pytest.mark.host
 @each
 def test_a_callback_is_pickled_after_an_error(name, tmp_path):
     callback = MADE[name](tmp_path)
@@ -92,6 +93,7 @@ class Look(keras.callbacks.Callback):
         self.lists = [weakref.ref(o) for o in gc.get_objects() if type(o) is kind]
 
 
+@pytest.mark.host
 @each
 def test_a_callback_keeps_neither_data_nor_callbacks_of_a_fit(name, tmp_path):
     callback, look, data = MADE[name](tmp_path), Look(), X.view(Array)
@@ -104,6 +106,7 @@ def test_a_callback_keeps_neither_data_nor_callbacks_of_a_fit(name, tmp_path):
     assert all(one() is None for one in look.lists)
 
 
+@pytest.mark.host
 @each
 def test_what_belongs_to_a_fit_is_let_go_of(name, tmp_path):
     callback = MADE[name](tmp_path)

@@ -40,6 +40,7 @@ def failures(cases):
 
 
 # What is collected does not depend on the backend.
+@pytest.mark.slow
 @pytest.mark.host
 def test_all_cases_of_keras_are_collected(cases, keras_cases):
     assert set(cases) == keras_cases

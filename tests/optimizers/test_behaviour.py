@@ -33,7 +33,11 @@ BY_KERNEL = pytest.param(True, marks=pytest.mark.slow)
 WAYS = ["auto", *([True] if BACKEND == "torch" else ["scratch"])]
 
 
-@pytest.fixture(params=[*WAYS, *[BY_KERNEL] * (BACKEND != "torch")])
+# On JAX Keras's own update runs small models: there the kernel is what is tested.
+BY_KERAS = pytest.param("auto", marks=[pytest.mark.slow] * (BACKEND == "jax"))
+
+
+@pytest.fixture(params=[BY_KERAS, *WAYS[1:], *[BY_KERNEL] * (BACKEND != "torch")])
 def fused(request, monkeypatch):
     """Return how to run: as a small model does, by the kernel, also with scratch.
 

@@ -51,7 +51,11 @@ needs_kernel = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=WAYS)
+# With scratch the kernel runs too.
+BY_KERNEL = pytest.param(True, marks=[pytest.mark.slow] * (BACKEND != "torch"))
+
+
+@pytest.fixture(params=["auto", BY_KERNEL, *WAYS[2:]])
 def fused(request, monkeypatch):
     """Return how to run: as a small model does, by the kernel, also with scratch."""
     if request.param != "auto" and native.missing:

@@ -125,7 +125,9 @@ def test_results_are_float32_tensors_of_the_backend():
         assert keras.backend.standardize_dtype(value.dtype) == "float32"
 
 
-@pytest.mark.parametrize("floatx", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "floatx", [pytest.param("float16", marks=pytest.mark.slow), "bfloat16"]
+)
 def test_results_are_float32_under_a_half_floatx(floatx):
     steps = np.array([5, 2**24 + 1])
     before = keras.config.floatx()

@@ -253,6 +253,7 @@ def test_the_first_cycle_is_the_schedule_that_is_repeated(entry, examples):
     check_all(examples, law, schedules(entry), st.integers(1, 2**20))
 
 
+@pytest.mark.slow
 @for_every_schedule
 def test_every_argument_is_drawn_in_many_ways(entry):
     seen = {}
