@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PARTS = 5  # More of them would spend their time on loading the framework.
+# More parts would spend their time on loading the framework. TensorFlow needs most, as
+# what it has compiled stays in memory as long as the process lives.
+PARTS = {"tensorflow": 5, "jax": 4, "torch": 4}
 NOTHING_COLLECTED = 5  # The exit code of pytest.
 
 # About how many seconds the longest files take on TensorFlow and on JAX, for which the
@@ -89,7 +91,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        return f"{self.backend} {self.number}/{PARTS}"
+        return f"{self.backend} {self.number}/{PARTS[self.backend]}"
 
 
 def jobs(backend: str, options: list[str]) -> list[Job]:
@@ -100,18 +102,19 @@ def jobs(backend: str, options: list[str]) -> list[Job]:
     seconds |= {folder / name: times[column] for name, times in SECONDS.items()}
     return [
         Job(backend, number, files, tuple(options))
-        for number, files in enumerate(parts(seconds), 1)
+        for number, files in enumerate(parts(seconds, PARTS[backend]), 1)
     ]
 
 
-def parts(seconds: Mapping[Path, float]) -> list[tuple[Path, ...]]:
-    """Return the files in PARTS parts that take about the same time.
+def parts(seconds: Mapping[Path, float], count: int) -> list[tuple[Path, ...]]:
+    """Return the files in parts that take about the same time.
 
     Args:
         seconds: about how long each file takes.
+        count: the number of parts.
     """
-    dealt: list[list[Path]] = [[] for _ in range(PARTS)]
-    totals = [0.0] * PARTS
+    dealt: list[list[Path]] = [[] for _ in range(count)]
+    totals = [0.0] * count
     # The longest files first, each to the part that is the shortest so far.
     for file in sorted(seconds, key=seconds.__getitem__, reverse=True):
         place = totals.index(min(totals))

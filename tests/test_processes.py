@@ -24,7 +24,7 @@ def test_pytest_takes_no_other_file_for_tests():
 
 def test_parts_take_about_the_same_time():
     seconds = {Path(str(n)): float(n) for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)}
-    dealt = [[int(str(file)) for file in part] for part in processes.parts(seconds)]
+    dealt = [[int(str(file)) for file in part] for part in processes.parts(seconds, 5)]
     assert dealt == [[10, 1], [9, 2], [8, 3], [7, 4], [6, 5]]
 
 

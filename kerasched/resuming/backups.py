@@ -99,6 +99,8 @@ class Backups:
         self.processes.wait()  # The backups before are needed until all have this one.
         if self.writes:
             self._files.remove_old(epoch)
+        # Otherwise the removal could find a file of another process's next epoch.
+        self.processes.wait()
 
     def newest(self) -> Backup | None:
         """Return the newest backup that all processes can use, None if there is none.

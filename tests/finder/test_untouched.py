@@ -47,9 +47,13 @@ OPTIMIZERS = {
 
 
 # The others hold rates, slots and optimizers in the same ways, each or together.
-# TensorFlow, which compiles for the longest, has three of them.
-FOLLOWED = ["function", "multi", "fused, schedule"]
-FOLLOWED += ["accumulation", "loss scale"] * (BACKEND != "tensorflow")
+# The backends share them.
+SHARED = {
+    "tensorflow": ["function", "multi", "fused, schedule"],
+    "jax": ["accumulation", "loss scale", "fused, schedule"],
+    "torch": ["function", "accumulation", "loss scale", "multi", "fused, schedule"],
+}
+FOLLOWED = SHARED[BACKEND]
 CASES = [(name, 1) for name in FOLLOWED] + [("sgd", 0), ("fused", 0)]
 CASES += [
     pytest.param(name, 1, marks=pytest.mark.slow)

@@ -3,11 +3,13 @@
 import contextlib
 import re
 import shutil
+import time
 
 import numpy as np
 import pytest
 
 from kerasched.resuming.backups import Backups
+from kerasched.resuming.run_file import RunFiles
 from kerasched.training.processes import OtherProcessError
 from kerasched.training.processes import Processes
 from scaling.group import Group
@@ -77,6 +79,19 @@ def test_the_lowest_rank_in_a_folder_writes_and_all_read(names, writers, tmp_pat
     # Two epochs are kept: of each the model's part in each folder, and those of ranks.
     files = [path for name in set(names) for path in (tmp_path / name).iterdir()]
     assert len(files) == 2 * (len(set(names)) + len(names))
+
+
+def test_no_process_goes_on_while_old_backups_are_removed(tmp_path, monkeypatch):
+    remove = RunFiles.remove_old
+
+    def slowly(files, epoch):
+        time.sleep(0.1)
+        remove(files, epoch)
+
+    monkeypatch.setattr(RunFiles, "remove_old", slowly)
+    folders = [tmp_path] * 3
+    saved(folders, [1, 2, 3])
+    assert all(backup.is_whole for backup in newest(folders))
 
 
 @pytest.mark.parametrize("lost", ["epoch-000003.run", "*3.process-1-*"])
