@@ -446,7 +446,6 @@ def text_run(text_folder):
     return call(command, text_folder)
 
 
-@pytest.mark.slow
 @pytest.mark.host
 def test_class_names_are_printed_without_markup(text_run):
     text = " ".join(text_run.stdout.split())
