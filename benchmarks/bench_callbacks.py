@@ -4,9 +4,7 @@ Prints a Markdown table and writes all numbers to a JSON file.
 """
 
 import argparse
-import datetime
 import importlib.util
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,8 @@ FOLDER = Path(__file__).resolve().parent
 PATHS = [str(FOLDER), str(FOLDER.parent / "tests")]
 sys.path[:0] = PATHS
 
-from machine import machine  # noqa: E402
-from machine import versions  # noqa: E402
+from machine import described  # noqa: E402
+from machine import write  # noqa: E402
 from support import run_json  # noqa: E402
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -43,16 +41,12 @@ def main() -> None:
     options = parser.parse_args()
     installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
     size = (options.rounds, options.calls)
-    result = {
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "versions": versions(),
-        "rounds": options.rounds,
-        "calls": options.calls,
-        "backends": {name: run_json(PROGRAM, name, size) for name in installed},
-    }
-    text = json.dumps(result, indent=1) + "\n"
-    options.output.write_text(text, encoding="utf-8")
+    result = described(
+        rounds=options.rounds,
+        calls=options.calls,
+        backends={name: run_json(PROGRAM, name, size) for name in installed},
+    )
+    write(result, options.output)
     print(markdown(result["backends"]))
 
 

@@ -7,8 +7,6 @@ grows with each layout.
 """
 
 import argparse
-import datetime
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,8 @@ FOLDER = Path(__file__).resolve().parent
 PATHS = [str(FOLDER), str(FOLDER.parent / "tests")]
 sys.path[:0] = PATHS
 
-from machine import machine  # noqa: E402
-from machine import versions  # noqa: E402
+from machine import described  # noqa: E402
+from machine import write  # noqa: E402
 from support import run_json  # noqa: E402
 
 LAYOUTS = (
@@ -71,20 +69,16 @@ def main() -> None:
     output = FOLDER / "results" / "collectives.json"
     parser.add_argument("--output", type=Path, default=output)
     options = parser.parse_args()
-    result: dict[str, Any] = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": machine(),
-        "versions": versions(),
-        "notes": [
+    result = described(
+        notes=[
             "bytes: the results of all collectives of one device in a step",
             "the model has 16, 32, 16 and 8 units, and a batch of 8",
         ],
-        "rows": [],
-    }
+        rows=[],
+    )
     for layout in track(options.layouts, "layouts", console=Console(stderr=True)):
         result["rows"] += run_json(PROGRAM, "jax", (layout, *options.options))
-        text = json.dumps(result, indent=1) + "\n"
-        options.output.write_text(text, encoding="utf-8")
+        write(result, options.output)
     print(markdown(result["rows"]))
 
 

@@ -6,8 +6,6 @@ Markdown table at the end. Fails if the speedup over Keras fell in any row.
 """
 
 import argparse
-import datetime
-import json
 import subprocess
 import sys
 import tempfile
@@ -25,8 +23,8 @@ from bench_fit import WAYS  # noqa: E402
 from children import BACKENDS  # noqa: E402
 from children import call  # noqa: E402
 from children import installed  # noqa: E402
-from machine import machine  # noqa: E402
-from machine import versions  # noqa: E402
+from machine import described  # noqa: E402
+from machine import write  # noqa: E402
 
 NOTE = (
     "before and after: Keras's seconds over the package's at each commit. change: "
@@ -54,20 +52,16 @@ def main() -> int:
         commits = {"before": full(asked.before), "after": full(asked.after)}
         places = {n: install(c, Path(folder, n)) for n, c in commits.items()}
         rows: list[dict[str, Any]] = []
-        result = {
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "commits": commits,
-            "machine": machine(),
-            "versions": versions(),
-            "turns": asked.turns,
-            "rounds": asked.rounds,
-            "notes": [NOTE],
-            "rows": rows,
-        }
+        result = described(
+            commits=commits,
+            turns=asked.turns,
+            rounds=asked.rounds,
+            notes=[NOTE],
+            rows=rows,
+        )
         for case in cases(installed(asked.backend), asked.option):
             rows += timed(case, places, asked.turns, asked.rounds)
-            text = json.dumps(result, indent=1) + "\n"
-            asked.output.write_text(text, encoding="utf-8")
+            write(result, asked.output)
     print(markdown(rows))
     return 1 if any(row["fell"] for row in rows) else 0
 

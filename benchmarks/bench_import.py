@@ -4,11 +4,8 @@ Writes the processor time to a JSON file. Fails if the floor is missed.
 """
 
 import argparse
-import datetime
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import track
@@ -19,8 +16,8 @@ sys.path.insert(0, str(FOLDER))
 from children import call  # noqa: E402
 from children import installed  # noqa: E402
 from floors import IMPORT_SECONDS  # noqa: E402
-from machine import machine  # noqa: E402
-from machine import versions  # noqa: E402
+from machine import described  # noqa: E402
+from machine import write  # noqa: E402
 from timing import summary  # noqa: E402
 
 
@@ -49,14 +46,11 @@ def main() -> int:
     for _ in track(range(options.rounds), "import", console=Console(stderr=True)):
         for backend in backends:
             times[backend].append(call(backend, "bench_import", "seconds", {}))
-    result: dict[str, Any] = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": machine(),
-        "versions": versions(),
-        "rounds": options.rounds,
-        "processor_seconds": {name: summary(found) for name, found in times.items()},
-    }
-    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    result = described(
+        rounds=options.rounds,
+        processor_seconds={name: summary(found) for name, found in times.items()},
+    )
+    write(result, options.output)
     missed = False
     for name, found in result["processor_seconds"].items():
         print("{}: {median:.3f} s ({min:.3f} to {max:.3f})".format(name, **found))

@@ -7,8 +7,6 @@ writes a JSON file.
 """
 
 import argparse
-import datetime
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,8 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
 from children import call  # noqa: E402
-from machine import machine  # noqa: E402
-from machine import versions  # noqa: E402
+from machine import described  # noqa: E402
+from machine import write  # noqa: E402
 
 DEVICES = (1, 2, 4, 8)
 CASES = [
@@ -46,14 +44,11 @@ def main() -> int:
             given = {"layout": layout, "option": option, "rounds": asked.rounds}
             row = call("jax", "scaling", "row", given, {"XLA_FLAGS": flags})
             rows.append(with_prediction(row, rows))
-    result = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": machine(),
-        "versions": versions(),
-        "rounds": asked.rounds,
-        "rows": rows,
-    }
-    asked.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    result = described(
+        rounds=asked.rounds,
+        rows=rows,
+    )
+    write(result, asked.output)
     print(markdown(rows))
     return 0
 

@@ -5,9 +5,7 @@ missed.
 """
 
 import argparse
-import datetime
 import importlib.util
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,8 @@ sys.path[:0] = PATHS
 
 from floors import MILLION  # noqa: E402
 from floors import slow_schedules  # noqa: E402
-from machine import machine  # noqa: E402
-from machine import versions  # noqa: E402
+from machine import described  # noqa: E402
+from machine import write  # noqa: E402
 from support import run_json  # noqa: E402
 from timing import interleaved  # noqa: E402
 
@@ -64,20 +62,17 @@ def main() -> int:
     )
     parser.add_argument("--note", action="append", default=[], help="kept in the file")
     options = parser.parse_args()
-    result = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": machine(),
-        "versions": versions(),
-        "threads": 1,
-        "notes": [*NOTES, *options.note],
-        "steps": options.steps,
-        "rounds": options.rounds,
-        "left_out": LEFT_OUT,
-        "evaluate": evaluations(options.steps, options.rounds),
-    }
+    result = described(
+        threads=1,
+        notes=[*NOTES, *options.note],
+        steps=options.steps,
+        rounds=options.rounds,
+        left_out=LEFT_OUT,
+        evaluate=evaluations(options.steps, options.rounds),
+    )
     if not options.backend_less:
         result |= on_backends(options.steps, options.rounds)
-    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write(result, options.output)
     print(markdown(result))
     missed = slow_schedules(result)
     print(*missed, sep="\n", end="\n" * bool(missed), file=sys.stderr)

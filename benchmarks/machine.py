@@ -1,8 +1,11 @@
-"""Describes the machine and the versions of a benchmark run."""
+"""Describes the machine and the versions of a benchmark run, and writes its file."""
 
+import datetime
 import importlib.metadata
+import json
 import os
 import platform
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,17 @@ DISTRIBUTIONS = {
     "jax": ("jax",),
     "torch": ("torch",),
 }
+
+
+def described(**more: Any) -> dict[str, Any]:
+    """Return the beginning of a result: date, machine, versions, and `more`."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return {"date": today, "machine": machine(), "versions": versions(), **more}
+
+
+def write(result: dict[str, Any], path: Path) -> None:
+    """Write a result as JSON, in place of the file that is there."""
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def machine() -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Prints the results of the optimizer's benchmarks and writes them to files."""
 
-import datetime
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,8 +11,8 @@ from floors import case
 from floors import judged
 from floors import lost
 from floors import missed
-from machine import machine
-from machine import versions
+from machine import described
+from machine import write
 
 HEAD = "| backend | way | model | option | peer | peer ms | our ms | ratio | floor |"
 
@@ -49,13 +48,9 @@ def recorded(
     Raises:
         SystemExit: the kept rows come from another machine or other versions.
     """
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    where = {
-        "machine": machine(),
-        "versions": versions(),
-        "kernel": call("jax", "report", "kernel", {}),
-        "rounds": rounds,
-    }
+    kernel = call("jax", "report", "kernel", {})
+    where = described(kernel=kernel, rounds=rounds)
+    today = where.pop("date")
     kept = json.loads(output.read_text(encoding="utf-8")) if add else {"rows": []}
     other = [key for key in where if add and kept[key] != where[key]]
     if other:
@@ -67,7 +62,7 @@ def recorded(
         others = [old for old in result["rows"] if case(old) != case(new)]
         result["rows"] = [*others, new]
         result.update(missed=missed(result["rows"]), lost=lost(result["rows"]))
-        output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write(result, output)
     print(markdown(result))
     return result
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 
 import kerasched
 from kerasched import SWALR
@@ -276,6 +277,19 @@ def run_json(code, backend=BACKEND, arguments=()):
     """Run a program in a fresh process and return the JSON of its last line."""
     done = run_python(code, backend, arguments)
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def sampled(cases, first):
+    """Return parameters with readable ids; those not in `first` are marked slow.
+
+    Args:
+        cases: by id the values of a case.
+        first: the ids of the cases that the first tier has.
+    """
+    return [
+        pytest.param(*values, id=name, marks=[pytest.mark.slow] * (name not in first))
+        for name, values in cases.items()
+    ]
 
 
 def whole(message):

@@ -9,6 +9,7 @@ import pytest
 from support import BACKEND
 from support import INSTALLED
 from support import run_json
+from support import sampled
 
 from optimizers.small_model import FLOAT32
 from optimizers.small_model import X
@@ -24,7 +25,7 @@ OPTIONS = {
     "every variable": {"use_ema": True, "gradient_accumulation_steps": 4},
 }
 each_option = pytest.mark.parametrize("name", OPTIONS)
-FIRST = {("every variable", "to keras"), ("plain", "from keras")}
+FIRST = {"every variable-to keras", "plain-from keras"}
 
 
 SIZES = ["as it is", *["scratch"] * (BACKEND == "jax")]
@@ -99,14 +100,14 @@ def test_a_partial_sum_is_saved_and_a_whole_one_is_not():
 
 
 # The first tier has each way once.
-WAYS = [
-    pytest.param(name, way, marks=[pytest.mark.slow] * ((name, way) not in FIRST))
+WAYS = {
+    f"{name}-{way}": (name, way)
     for name in OPTIONS
     for way in ("to keras", "from keras")
-]
+}
 
 
-@pytest.mark.parametrize(("name", "way"), WAYS)
+@pytest.mark.parametrize(("name", "way"), sampled(WAYS, FIRST))
 def test_the_other_class_goes_on_from_a_file(name, way, tmp_path):
     first, second = pair(name)[:: 1 if way == "to keras" else -1]
     made = stepped(compiled(first))

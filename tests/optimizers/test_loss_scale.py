@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from support import BACKEND
+from support import sampled
 
 import kerasched
 from kerasched import LossScaleOptimizer
@@ -28,23 +29,14 @@ OPTIONS = {
     "accumulation": {"gradient_accumulation_steps": 2, "clipnorm": 1.0},
 }
 # The first tier has each option, and each way to run, at least once.
-SAMPLE = {("auto", "accumulation"), (True, "all")}
-SAMPLE |= {("scratch", "momentum"), ("scratch", "ema")}
-SAMPLE |= {(True, name) for name in OPTIONS if BACKEND == "torch"}
+SAMPLE = {"auto-accumulation", "True-all", "scratch-momentum", "scratch-ema"}
+SAMPLE |= {f"True-{name}" for name in OPTIONS if BACKEND == "torch"}
 WAYS = ["auto", True, *["scratch"] * (BACKEND != "torch")]
+WAYS_AND_OPTIONS = {
+    f"{way}-{name}": (way, options) for way in WAYS for name, options in OPTIONS.items()
+}
 each_way_and_option = pytest.mark.parametrize(
-    ("fused", "options"),
-    [
-        pytest.param(
-            way,
-            options,
-            id=f"{way}-{name}",
-            marks=[pytest.mark.slow] * ((way, name) not in SAMPLE),
-        )
-        for way in WAYS
-        for name, options in OPTIONS.items()
-    ],
-    indirect=["fused"],
+    ("fused", "options"), sampled(WAYS_AND_OPTIONS, SAMPLE), indirect=["fused"]
 )
 needs_kernel = pytest.mark.skipif(
     bool(native.missing), reason=native.missing or "it is there"
@@ -122,7 +114,12 @@ def test_a_constraint_holds(fused, of_keras):
 
 
 # A file of the largest optimizer, and of Keras's.
-FILES = {(WAYS[-1], 0), ("auto", 1)}
+FILES = {f"{WAYS[-1]}-ours first", "auto-keras first"}
+WAYS_AND_FIRST = {
+    f"{way}-{first} first": (way, number)
+    for way in WAYS
+    for number, first in enumerate(("ours", "keras"))
+}
 
 
 def apply(optimizer, gradients, weights):
@@ -182,18 +179,7 @@ def test_a_policy_of_half_numbers_does_not_wrap_it_again():
 
 
 @pytest.mark.parametrize(
-    ("fused", "number"),
-    [
-        pytest.param(
-            way,
-            number,
-            id=f"{way}-{('ours', 'keras')[number]} first",
-            marks=[pytest.mark.slow] * ((way, number) not in FILES),
-        )
-        for way in WAYS
-        for number in (0, 1)
-    ],
-    indirect=["fused"],
+    ("fused", "number"), sampled(WAYS_AND_FIRST, FILES), indirect=["fused"]
 )
 def test_files_are_those_of_keras(fused, number, tmp_path):
     first, second = pair(fused, 2.0**10, 5)[:: 1 - 2 * number]

@@ -38,23 +38,37 @@ def run(program, count, *arguments, timeout=150.0, backend=None):
         timeout: the seconds after which processes that still run are killed.
         backend: the backend of Keras.
     """
+    paths = [str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
+    settings = {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    settings |= {"KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"}
+    port = str(free_port())
+    path, rest = str(PROGRAMS / program), [str(one) for one in arguments]
+    commands = [[path, str(rank), str(count), port, *rest] for rank in range(count)]
+    return run_all(commands, [settings] * count, timeout)
+
+
+def run_all(commands, settings, timeout, folder=None):
+    """Run programs at one time, and return how each has ended.
+
+    Args:
+        commands: for each process the program and its arguments.
+        settings: for each process the variables of its environment that differ.
+        timeout: the seconds after which processes that still run are killed.
+        folder: the folder to run in, by default this one.
+    """
     left_out = ("JAX_COMPILATION_CACHE_DIR", "XLA_FLAGS")
     environment = {k: v for k, v in os.environ.items() if k not in left_out}
-    paths = [str(ROOT / "tests"), environment.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    environment |= {"KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"}
-    port = str(free_port())
-    command = [sys.executable, str(PROGRAMS / program)]
     processes = [
         subprocess.Popen(
-            [*command, str(rank), str(count), port, *map(str, arguments)],
+            [sys.executable, *command],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env=environment,
+            env={**environment, **own},
+            cwd=folder,
         )
-        for rank in range(count)
+        for command, own in zip(commands, settings, strict=True)
     ]
     until = time.monotonic() + timeout
     try:

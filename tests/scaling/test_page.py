@@ -1,17 +1,16 @@
 """The scripts of docs/scaling.md run."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import pytest
 from conftest import BACKEND
 
+from scaling.launch import check
 from scaling.launch import free_port
+from scaling.launch import run_all
 from scaling.training import Parts
 from scaling.training import make_model
 
@@ -38,32 +37,16 @@ def test_a_script_runs_to_its_end(name, tmp_path):
     path = tmp_path / name
     path.write_text(SCRIPTS[name] + "\nprint('finished')\n", encoding="utf-8")
     port = str(free_port())
-    environment = {
-        **{k: v for k, v in os.environ.items() if k != "XLA_FLAGS"},
+    settings = {
         "COORDINATOR": f"127.0.0.1:{port}",
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": port,
         "WORLD_SIZE": str(count),
     }
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(path)],
-            cwd=tmp_path,
-            env={**environment, "RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(count)
-    ]
-    try:
-        outputs = [process.communicate(timeout=300)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    for process, output in zip(processes, outputs, strict=True):
-        assert process.returncode == 0, output
-        assert output.endswith("finished\n")
+    each = [{**settings, "RANK": str(rank)} for rank in range(count)]
+    every = run_all([[str(path)]] * count, each, 300.0, tmp_path)
+    check(every)
+    assert all(one.output.endswith("finished\n") for one in every)
 
 
 @pytest.mark.host
