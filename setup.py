@@ -14,7 +14,7 @@ from setuptools.command.sdist import sdist
 WINDOWS = sys.platform == "win32"
 # Without contraction to fused multiply-add, results equal those of NumPy and Keras bit
 # for bit. tests/kernels/test_native.py depends on it.
-FLAGS = ["-O3", "-ffp-contract=off", "-fvisibility=hidden"]
+FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"]
 FLAGS = ["/O2", "/fp:precise"] if WINDOWS else FLAGS
 NOT_BUILT = """
 kerasched was built without its kernel. kerasched.SGD works, but it is slower. To build

@@ -95,16 +95,14 @@ def direct(
     lists = (weights, velocities)
     places = [[array.ctypes.data for array in arrays] for arrays in lists]
     update = native.Update(
-        Options(momentum=True),
+        Options("sgd_momentum"),
         ["float32"] * len(weights),
         [w.size for w in weights],
         [False] * len(weights),
-        *places,
-        [],
-        [],
+        places,
     )
     gradients_at = [g.ctypes.data for g in gradients]
-    return lambda: update.run(RATE, MOMENTUM, 0.0, 1.0, 0, gradients_at)
+    return lambda: update.run(RATE, 0.0, 1.0, 0, [MOMENTUM], gradients_at)
 
 
 def compiled() -> Any:

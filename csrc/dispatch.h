@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "sgd_loop.h"
+#include "update_loop.h"
 
 namespace kerasched {
 

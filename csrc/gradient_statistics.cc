@@ -52,8 +52,8 @@ Status ReadGradients(const Options& options, const Scalars& scalars,
   const bool accumulates = options.gradient_accumulation_steps > 1;
   for (std::size_t i = 0; status.ok() && i < tensors.size(); ++i) {
     const Tensor& t = tensors[i];
-    status = CheckArrays(t, i,
-                         {{"gradient", t.gradient, true}, {"sum", t.sum, accumulates}});
+    status = CheckArray(t, i, "gradient", t.gradient);
+    if (status.ok() && accumulates) status = CheckArray(t, i, "sum", t.sum);
   }
   if (!status.ok()) return status;
   const auto step = MakeStep(options, scalars, tensors, pool, status);

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "sgd.h"
+#include "update.h"
 
 namespace kerasched {
 

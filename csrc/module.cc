@@ -2,14 +2,17 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "parallel.h"
 #include "python_arrays.h"
-#include "sgd.h"
+#include "update.h"
 #if defined(KERASCHED_XLA)
 #include "xla_handler.h"
 #endif
@@ -38,8 +41,7 @@ class DirectUpdate {
  public:
   DirectUpdate(const Options& options, const std::vector<std::string>& types,
                const std::vector<std::int64_t>& sizes, const std::vector<bool>& decays,
-               const py::list& weights, const py::list& velocities,
-               const py::list& sums, const py::list& averages)
+               const std::vector<py::list>& arrays)
       : options_(options) {
     if (types.size() != sizes.size() || types.size() != decays.size()) {
       throw py::value_error("`types`, `sizes` and `decays` must have one length");
@@ -51,10 +53,12 @@ class DirectUpdate {
       tensor.decays = decays[i];
       tensors_.push_back(tensor);
     }
-    Fill(weights, &Tensor::weight, true, "weights");
-    Fill(velocities, &Tensor::velocity, options.momentum, "velocities");
-    Fill(sums, &Tensor::sum, options.gradient_accumulation_steps > 1, "sums");
-    Fill(averages, &Tensor::average, options.use_ema, "averages");
+    const std::vector<Field> fields = WrittenFields(options);
+    if (arrays.size() != fields.size()) {
+      throw py::value_error("`arrays` must have " + std::to_string(fields.size()) +
+                            " lists. Received: " + std::to_string(arrays.size()));
+    }
+    for (std::size_t i = 0; i < fields.size(); ++i) Fill(arrays[i], fields[i]);
     const Status status = written_.Set(tensors_);
     if (!status.ok()) throw py::value_error(status.error);
   }
@@ -98,16 +102,26 @@ class DirectUpdate {
   }
 
   // Returns whether the step was applied: false if the options skipped it.
-  bool Run(double learning_rate, double momentum, double weight_decay,
-           double loss_scale, std::int64_t iterations, const py::list& gradients) {
-    if (gradients.size() != tensors_.size()) throw WrongCount("gradients", gradients);
+  bool Run(double learning_rate, double weight_decay, double loss_scale,
+           std::int64_t iterations, const std::vector<double>& hyperparameters,
+           const py::list& gradients) {
+    if (gradients.size() != tensors_.size()) {
+      throw WrongCount("Argument `gradients`", gradients);
+    }
+    const std::size_t wanted = Rules()[options_.rule].hyperparameters;
+    if (hyperparameters.size() != wanted) {
+      throw py::value_error(
+          "Argument `hyperparameters` must have " + std::to_string(wanted) +
+          " numbers. Received: " + std::to_string(hyperparameters.size()));
+    }
     // A copy for this call: another thread may run while the GIL is released.
     std::vector<Tensor> tensors = tensors_;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       tensors[i].gradient = reinterpret_cast<const void*>(AddressOf(At(gradients, i)));
     }
-    const Scalars scalars = {learning_rate, momentum, weight_decay, loss_scale,
-                             iterations};
+    Scalars scalars = {learning_rate, weight_decay, loss_scale, iterations, {}};
+    std::copy(hyperparameters.begin(), hyperparameters.end(),
+              scalars.hyperparameters.begin());
     Status status;
     {
       const py::gil_scoped_release unlocked;
@@ -119,20 +133,20 @@ class DirectUpdate {
   }
 
  private:
-  py::value_error WrongCount(const char* name, const py::list& received) const {
-    return py::value_error(std::string("Argument `") + name + "` must have " +
-                           std::to_string(tensors_.size()) +
+  py::value_error WrongCount(const std::string& what, const py::list& received) const {
+    return py::value_error(what + " must have " + std::to_string(tensors_.size()) +
                            " addresses. Received: " + std::to_string(received.size()));
   }
 
-  void Fill(const py::list& arrays, void* Tensor::* field, bool needed,
-            const char* name) {
-    if (!needed) return;
-    if (arrays.size() != tensors_.size()) throw WrongCount(name, arrays);
+  void Fill(const py::list& arrays, const Field& field) {
+    if (arrays.size() != tensors_.size()) {
+      throw WrongCount(std::string("The list of the array `") + field.name + "`",
+                       arrays);
+    }
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
       const std::uintptr_t address = AddressOf(At(arrays, i));
       addresses_.push_back(address);
-      tensors_[i].*field = reinterpret_cast<void*>(address);
+      field.of(tensors_[i]) = reinterpret_cast<void*>(address);
     }
   }
 
@@ -144,15 +158,44 @@ class DirectUpdate {
 
 void BindOptions(py::module_& module) {
   py::class_<Options>(module, "Options")
-      // Initialized with braces, in the order of the fields.
-      .def(py::init<bool, bool, bool, bool, double, double, double, bool, double,
-                    std::int64_t, std::int64_t, bool, bool>(),
-           py::kw_only(), py::arg("momentum"), py::arg("nesterov"),
-           py::arg("weight_decay"), py::arg("independent_weight_decay"),
-           py::arg("clipvalue"), py::arg("clipnorm"), py::arg("global_clipnorm"),
-           py::arg("use_ema"), py::arg("ema_momentum"),
-           py::arg("ema_overwrite_frequency"), py::arg("gradient_accumulation_steps"),
-           py::arg("unscales"), py::arg("skips_nonfinite"));
+      .def(py::init([](const std::string& rule, bool weight_decay,
+                       bool independent_weight_decay, double clipvalue, double clipnorm,
+                       double global_clipnorm, bool use_ema, double ema_momentum,
+                       std::int64_t ema_overwrite_frequency,
+                       std::int64_t gradient_accumulation_steps, bool unscales,
+                       bool skips_nonfinite) {
+             const std::size_t index = RuleNamed(rule);
+             if (index == Rules().size()) {
+               throw py::value_error("There is no rule named " + rule);
+             }
+             return Options{index,
+                            weight_decay,
+                            independent_weight_decay,
+                            clipvalue,
+                            clipnorm,
+                            global_clipnorm,
+                            use_ema,
+                            ema_momentum,
+                            ema_overwrite_frequency,
+                            gradient_accumulation_steps,
+                            unscales,
+                            skips_nonfinite};
+           }),
+           py::kw_only(), py::arg("rule"), py::arg("weight_decay"),
+           py::arg("independent_weight_decay"), py::arg("clipvalue"),
+           py::arg("clipnorm"), py::arg("global_clipnorm"), py::arg("use_ema"),
+           py::arg("ema_momentum"), py::arg("ema_overwrite_frequency"),
+           py::arg("gradient_accumulation_steps"), py::arg("unscales"),
+           py::arg("skips_nonfinite"));
+}
+
+// Returns the slots and the hyperparameters of each rule, by its name.
+std::map<std::string, std::pair<std::size_t, std::size_t>> RuleCounts() {
+  std::map<std::string, std::pair<std::size_t, std::size_t>> counts;
+  for (const RuleInfo& rule : Rules()) {
+    counts[rule.name] = {rule.slots, rule.hyperparameters};
+  }
+  return counts;
 }
 
 std::string InstructionSetOrThrow() {
@@ -179,27 +222,26 @@ PYBIND11_MODULE(_native, module) {
   py::class_<DirectUpdate>(module, "Update")
       .def(py::init<const kerasched::Options&, const std::vector<std::string>&,
                     const std::vector<std::int64_t>&, const std::vector<bool>&,
-                    const py::list&, const py::list&, const py::list&,
-                    const py::list&>(),
+                    const std::vector<py::list>&>(),
            py::arg("options"), py::arg("types"), py::arg("sizes"), py::arg("decays"),
-           py::arg("weights"), py::arg("velocities"), py::arg("sums"),
-           py::arg("averages"))
+           py::arg("arrays"))
       .def("holds", &DirectUpdate::Holds, py::arg("variables"), py::arg("tensors"),
            py::arg("dtypes"))
       .def("takes", &DirectUpdate::Takes, py::arg("gradients"), py::arg("dtypes"),
            py::arg("shapes"))
-      .def("run", &DirectUpdate::Run, py::arg("learning_rate"), py::arg("momentum"),
-           py::arg("weight_decay"), py::arg("loss_scale"), py::arg("iterations"),
+      .def("run", &DirectUpdate::Run, py::arg("learning_rate"), py::arg("weight_decay"),
+           py::arg("loss_scale"), py::arg("iterations"), py::arg("hyperparameters"),
            py::arg("gradients"));
+  module.def("rules", &kerasched::RuleCounts);
   module.def("instruction_set", &kerasched::InstructionSetOrThrow);
   module.def("threads", &kerasched::Threads);
 #if defined(KERASCHED_XLA)
   module.attr("ffi_version") =
       py::make_tuple(kerasched::kFfiMajor, kerasched::kFfiMinor);
-  module.attr("ffi_target") = kerasched::kSgdTarget;
+  module.attr("ffi_target") = kerasched::kUpdateTarget;
   module.def("offered_ffi_version", &kerasched::OfferedFfiVersion);
   module.def("ffi_handler", [] {
-    return py::capsule(reinterpret_cast<void*>(kerasched::SgdHandler),
+    return py::capsule(reinterpret_cast<void*>(kerasched::UpdateHandler),
                        "xla._CUSTOM_CALL_TARGET");
   });
   module.attr("ffi_statistics_target") = kerasched::kStatisticsTarget;

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "sgd.h"
+#include "update.h"
 
 namespace kerasched {
 

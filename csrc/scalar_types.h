@@ -2,6 +2,7 @@
 #ifndef KERASCHED_SCALAR_TYPES_H_
 #define KERASCHED_SCALAR_TYPES_H_
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -78,6 +79,28 @@ KERASCHED_INLINE bool operator<(RoundedFloat a, RoundedFloat b) {
   return static_cast<float>(a) < static_cast<float>(b);
 }
 KERASCHED_INLINE bool operator>(RoundedFloat a, RoundedFloat b) { return b < a; }
+KERASCHED_INLINE bool operator!=(RoundedFloat a, RoundedFloat b) {
+  return static_cast<float>(a) != static_cast<float>(b);
+}
+
+KERASCHED_INLINE float SquareRoot(float value) { return std::sqrt(value); }
+KERASCHED_INLINE double SquareRoot(double value) { return std::sqrt(value); }
+KERASCHED_INLINE RoundedFloat SquareRoot(RoundedFloat value) {
+  return RoundedFloat::Of(std::sqrt(static_cast<float>(value)));
+}
+
+// The larger value; NaN if either is.
+template <typename T>
+KERASCHED_INLINE T Larger(T a, T b) {
+  return a > b || a != a ? a : b;
+}
+
+// -1, 0 or 1; NaN stays NaN.
+template <typename T>
+KERASCHED_INLINE T Sign(T value) {
+  const T zero(0.0), one(1.0);
+  return value > zero ? one : value < zero ? -one : value;
+}
 
 // A bfloat16 in memory.
 class BFloat16 {

@@ -1,64 +1,54 @@
-// The update rule for one element. Nothing else implements it in C++.
-//
-// Each function is one line of keras.optimizers.SGD, in its order of operations. T
-// rounds after each of them (see scalar_types.h, and -ffp-contract=off in setup.py), so
-// that results equal Keras's outside of XLA to the last bit.
+// The update rule of keras.optimizers.SGD, for one element.
 #ifndef KERASCHED_SGD_RULE_H_
 #define KERASCHED_SGD_RULE_H_
 
+#include <cstddef>
+#include <cstdint>
+
 #include "inlining.h"
+#include "scalars.h"
 
 namespace kerasched {
 
-// How the velocity moves the weight.
-enum class Momentum { kNone, kPlain, kNesterov };
+// The weight moves down the gradient.
+struct Sgd {
+  static constexpr char kName[] = "sgd";
+  static constexpr std::size_t kSlots = 0, kHyperparameters = 0;
 
-// The gradient of the loss, from that of the loss times `scale`.
-template <typename T>
-KERASCHED_INLINE T Unscaled(T gradient, T scale) {
-  return gradient / scale;
-}
+  template <typename Real>
+  static Numbers<Real> Prepare(const Scalars& s, std::int64_t) {
+    return {static_cast<Real>(s.learning_rate)};
+  }
 
-// The mean gradient of `steps` micro-batches, of which `sum` holds all but the last.
-template <typename T>
-KERASCHED_INLINE T Mean(T gradient, T sum, T steps) {
-  return (gradient + sum) / steps;
-}
+  template <typename T>
+  static KERASCHED_INLINE void Move(const T (&numbers)[kMaxNumbers], T gradient,
+                                    T& weight, T*) {
+    weight = weight - gradient * numbers[0];
+  }
+};
 
-// The gradient, clamped to -bound .. bound; NaN stays NaN.
-template <typename T>
-KERASCHED_INLINE T Clamped(T gradient, T bound) {
-  const T above = gradient > bound ? bound : gradient;
-  return above < -bound ? -bound : above;
-}
+// The weight moves by its velocity, the only slot. Hyperparameter: the momentum.
+template <bool nesterov>
+struct SgdMomentum {
+  static constexpr const char* kName = nesterov ? "sgd_nesterov" : "sgd_momentum";
+  static constexpr std::size_t kSlots = 1, kHyperparameters = 1;
 
-// The weight after weight decay.
-template <typename T>
-KERASCHED_INLINE T Decayed(T weight, T decay, T learning_rate) {
-  return weight - weight * decay * learning_rate;
-}
+  template <typename Real>
+  static Numbers<Real> Prepare(const Scalars& s, std::int64_t) {
+    return {static_cast<Real>(s.learning_rate),
+            static_cast<Real>(s.hyperparameters[0])};
+  }
 
-// Moves the weight by its velocity, and the velocity by the gradient.
-template <Momentum kind, typename T>
-KERASCHED_INLINE void Move(T& weight, T& velocity, T gradient, T learning_rate,
-                           T momentum) {
-  const T step = gradient * learning_rate;
-  velocity = velocity * momentum - step;
-  weight =
-      weight + (kind == Momentum::kNesterov ? velocity * momentum - step : velocity);
-}
-
-// Moves the weight down the gradient.
-template <typename T>
-KERASCHED_INLINE void Descend(T& weight, T gradient, T learning_rate) {
-  weight = weight - gradient * learning_rate;
-}
-
-// The next moving average; the weight has the factor `rest` = 1 - momentum.
-template <typename T>
-KERASCHED_INLINE T Averaged(T average, T weight, T momentum, T rest) {
-  return momentum * average + rest * weight;
-}
+  template <typename T>
+  static KERASCHED_INLINE void Move(const T (&numbers)[kMaxNumbers], T gradient,
+                                    T& weight, T* slots) {
+    const T learning_rate = numbers[0], momentum = numbers[1];
+    T& velocity = slots[0];
+    const T step = gradient * learning_rate;
+    velocity = velocity * momentum - step;
+    weight = weight + (nesterov ? velocity * momentum - step : velocity);
+  }
+};
 
 }  // namespace kerasched
 

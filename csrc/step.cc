@@ -19,11 +19,11 @@ Plan PlanOf(const Options& options, const Scalars& scalars) {
   Plan plan;
   const std::int64_t steps =
       std::max<std::int64_t>(options.gradient_accumulation_steps, 1);
-  if (options.momentum) {
-    plan.momentum_kind = options.nesterov ? Momentum::kNesterov : Momentum::kPlain;
-  }
-  plan.learning_rate = scalars.learning_rate;
-  plan.momentum = scalars.momentum;
+  const std::int64_t updates = scalars.iterations / steps;
+  const RuleInfo& rule = Rules()[options.rule];
+  plan.rule = options.rule;
+  plan.numbers_float = rule.prepare_float(scalars, updates + 1);
+  plan.numbers_double = rule.prepare_double(scalars, updates + 1);
   plan.decays = options.weight_decay;
   plan.decay = scalars.weight_decay;
   plan.decay_rate = options.independent_weight_decay ? 1.0 : scalars.learning_rate;
@@ -34,7 +34,7 @@ Plan PlanOf(const Options& options, const Scalars& scalars) {
   plan.loss_scale = scalars.loss_scale;
   plan.clamps = options.clipvalue > 0;
   plan.bound = options.clipvalue;
-  SetAverage(options, scalars.iterations / steps, plan);
+  SetAverage(options, updates, plan);
   return plan;
 }
 
@@ -58,17 +58,14 @@ std::string NameOf(const char* what, std::size_t place) {
 
 }  // namespace
 
-Status CheckArrays(const Tensor& t, std::size_t place,
-                   std::initializer_list<NamedArray> arrays) {
+Status CheckArray(const Tensor& t, std::size_t place, const char* name,
+                  const void* data) {
   if (t.size < 0) return {NameOf("size", place) + " must not be negative"};
   if (t.size == 0) return {};
+  if (data == nullptr) return {NameOf(name, place) + " is missing"};
   const auto width = static_cast<std::uintptr_t>(BytesOf(t.type));
-  for (const NamedArray& array : arrays) {
-    if (!array.needed) continue;
-    if (array.data == nullptr) return {NameOf(array.name, place) + " is missing"};
-    if (reinterpret_cast<std::uintptr_t>(array.data) % width != 0) {
-      return {NameOf(array.name, place) + " must be aligned for " + NameOf(t.type)};
-    }
+  if (reinterpret_cast<std::uintptr_t>(data) % width != 0) {
+    return {NameOf(name, place) + " must be aligned for " + NameOf(t.type)};
   }
   return {};
 }

@@ -4,15 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <vector>
 
 #include "dispatch.h"
 #include "parallel.h"
 #include "partition.h"
-#include "sgd.h"
-#include "sgd_loop.h"
+#include "update.h"
+#include "update_loop.h"
 
 namespace kerasched {
 
@@ -36,22 +35,18 @@ std::optional<Step> MakeStep(const Options& options, const Scalars& scalars,
                              const std::vector<Tensor>& tensors, const Pool& pool,
                              Status& status);
 
-// An array of a tensor, for errors. One that is not needed may be null.
-struct NamedArray {
-  const char* name;
-  const void* data;
-  bool needed;
-};
-
-// Fails if an array is missing or not aligned. `place` is the index of its tensor.
-Status CheckArrays(const Tensor& tensor, std::size_t place,
-                   std::initializer_list<NamedArray> arrays);
+// Fails if an array of a tensor is missing or not aligned. `place` is the index of the
+// tensor, and `name` that of the array, for errors.
+Status CheckArray(const Tensor& tensor, std::size_t place, const char* name,
+                  const void* data);
 
 template <typename T>
 Range<T> RangeOf(const Tensor& t, const Chunk& chunk) {
-  const Range<T> all = {static_cast<T*>(t.weight),   static_cast<const T*>(t.gradient),
-                        static_cast<T*>(t.velocity), static_cast<T*>(t.sum),
-                        static_cast<T*>(t.average),  t.size};
+  Range<T> all = {static_cast<T*>(t.weight), static_cast<const T*>(t.gradient), {},
+                  static_cast<T*>(t.sum),    static_cast<T*>(t.average),        t.size};
+  for (std::size_t i = 0; i < kMaxSlots; ++i) {
+    all.slots[i] = static_cast<T*>(t.slots[i]);
+  }
   return all.Part(chunk.start, chunk.count);
 }
 

@@ -12,7 +12,7 @@
 #include "gradient_statistics.h"
 #include "parallel.h"
 #include "scalar_types.h"
-#include "sgd.h"
+#include "update.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace kerasched {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,20 +14,19 @@
 #endif
 
 #include "gradient_statistics.h"
-#include "sgd.h"
+#include "update.h"
 #include "xla_buffers.h"
 
 namespace kerasched {
 namespace {
 
-// Indices of the scalars among the operands; the arrays follow.
+// Indices of the scalars among the operands; the arrays follow the hyperparameters.
 enum OperandIndex : std::size_t {
   kLearningRate,
-  kMomentum,
   kWeightDecay,
   kLossScale,
   kIterations,
-  kFirstArray
+  kFirstHyperparameter
 };
 
 // Reads the operands of a call. Where XLA did not alias a result to its operand, the
@@ -37,29 +37,20 @@ class Operands {
            ffi::RemainingRets results)
       : arguments_(arguments),
         results_(results),
-        reports_applied_(options.skips_nonfinite) {
-    fields_.push_back(&Tensor::weight);
-    if (options.momentum) fields_.push_back(&Tensor::velocity);
-    if (options.gradient_accumulation_steps > 1) fields_.push_back(&Tensor::sum);
-    if (options.use_ema) fields_.push_back(&Tensor::average);
-  }
+        fields_(WrittenFields(options)),
+        hyperparameters_(Rules()[options.rule].hyperparameters),
+        reports_applied_(options.skips_nonfinite) {}
 
   Status Read(ffi::Span<const std::int64_t> decays, Scalars& scalars,
               std::vector<Tensor>& tensors) {
     const std::size_t count = decays.size();
-    const std::size_t arguments = kFirstArray + count * (fields_.size() + 1);
+    const std::size_t arguments = FirstArray() + count * (fields_.size() + 1);
     has_statistics_ = arguments_.size() == arguments + 1;
     if ((arguments_.size() != arguments && !has_statistics_) ||
         results_.size() != count * fields_.size() + (reports_applied_ ? 1 : 0)) {
       return {"the number of operands or results does not match the options"};
     }
-    if (!ReadReal(Argument(kLearningRate), scalars.learning_rate) ||
-        !ReadReal(Argument(kMomentum), scalars.momentum) ||
-        !ReadReal(Argument(kWeightDecay), scalars.weight_decay) ||
-        !ReadReal(Argument(kLossScale), scalars.loss_scale) ||
-        !ReadInteger(Argument(kIterations), scalars.iterations)) {
-      return {"a scalar has a wrong type or shape"};
-    }
+    if (!ReadScalars(scalars)) return {"a scalar has a wrong type or shape"};
     if (reports_applied_ && Last().element_type() != ffi::PRED) {
       return {"the last result must be a pred"};
     }
@@ -89,6 +80,19 @@ class Operands {
   }
 
  private:
+  std::size_t FirstArray() const { return kFirstHyperparameter + hyperparameters_; }
+
+  bool ReadScalars(Scalars& scalars) const {
+    for (std::size_t i = 0; i < hyperparameters_; ++i) {
+      double& value = scalars.hyperparameters[i];
+      if (!ReadReal(Argument(kFirstHyperparameter + i), value)) return false;
+    }
+    return ReadReal(Argument(kLearningRate), scalars.learning_rate) &&
+           ReadReal(Argument(kWeightDecay), scalars.weight_decay) &&
+           ReadReal(Argument(kLossScale), scalars.loss_scale) &&
+           ReadInteger(Argument(kIterations), scalars.iterations);
+  }
+
   ffi::AnyBuffer Last() const {
     return *results_.get<ffi::AnyBuffer>(results_.size() - 1).value();
   }
@@ -98,13 +102,13 @@ class Operands {
   }
 
   Status ReadTensor(std::size_t i, std::size_t count, Tensor& tensor) {
-    const std::size_t last = kFirstArray + fields_.size() * count + i;
+    const std::size_t last = FirstArray() + fields_.size() * count + i;
     const ffi::AnyBuffer gradient = Argument(last);
     const Status status = ReadGradient(gradient, tensor);
     if (!status.ok()) return status;
     for (std::size_t field = 0; field < fields_.size(); ++field) {
       const std::size_t place = field * count + i;
-      const ffi::AnyBuffer in = Argument(kFirstArray + place);
+      const ffi::AnyBuffer in = Argument(FirstArray() + place);
       const ffi::AnyBuffer out = *results_.get<ffi::AnyBuffer>(place).value();
       if (!SameTypeAndSize(in, gradient) || !SameTypeAndSize(out, gradient)) {
         return Mismatch();
@@ -112,27 +116,27 @@ class Operands {
       if (in.untyped_data() != out.untyped_data() && in.size_bytes() > 0) {
         std::memcpy(out.untyped_data(), in.untyped_data(), in.size_bytes());
       }
-      tensor.*fields_[field] = out.untyped_data();
+      fields_[field].of(tensor) = out.untyped_data();
     }
     return {};
   }
 
   ffi::RemainingArgs arguments_;
   ffi::RemainingRets results_;
-  std::vector<void* Tensor::*> fields_;
+  const std::vector<Field> fields_;
+  const std::size_t hyperparameters_;
   const bool reports_applied_;
   bool has_statistics_ = false;
 };
 
-ffi::Error Sgd(const Pool& pool, bool momentum, bool nesterov, bool weight_decay,
-               bool independent_weight_decay, double clipvalue, double clipnorm,
-               double global_clipnorm, bool use_ema, double ema_momentum,
-               std::int64_t ema_overwrite_frequency,
-               std::int64_t gradient_accumulation_steps, bool unscales,
-               bool skips_nonfinite, ffi::Span<const std::int64_t> decays,
-               ffi::RemainingArgs arguments, ffi::RemainingRets results) {
-  const Options options = {momentum,
-                           nesterov,
+ffi::Error UpdateOperands(const Pool& pool, std::string_view rule, bool weight_decay,
+                          bool independent_weight_decay, double clipvalue,
+                          double clipnorm, double global_clipnorm, bool use_ema,
+                          double ema_momentum, std::int64_t ema_overwrite_frequency,
+                          std::int64_t gradient_accumulation_steps, bool unscales,
+                          bool skips_nonfinite, ffi::Span<const std::int64_t> decays,
+                          ffi::RemainingArgs arguments, ffi::RemainingRets results) {
+  const Options options = {RuleNamed(rule),
                            weight_decay,
                            independent_weight_decay,
                            clipvalue,
@@ -144,7 +148,8 @@ ffi::Error Sgd(const Pool& pool, bool momentum, bool nesterov, bool weight_decay
                            gradient_accumulation_steps,
                            unscales,
                            skips_nonfinite};
-  return ErrorOf(kSgdTarget, [&]() -> Status {
+  return ErrorOf(kUpdateTarget, [&]() -> Status {
+    if (options.rule == Rules().size()) return {"there is no such rule"};
     Scalars scalars;
     std::vector<Tensor> tensors;
     Operands operands(options, arguments, results);
@@ -169,18 +174,17 @@ std::atomic<Version> offered{Version{}};
 
 }  // namespace
 
-extern "C" XLA_FFI_Error* SgdHandler(XLA_FFI_CallFrame* call) {
+extern "C" XLA_FFI_Error* UpdateHandler(XLA_FFI_CallFrame* call) {
   // XLA asks a handler for its metadata when it is registered. An older XLA does so
   // without its table of functions.
   if (call->api != nullptr) {
     const XLA_FFI_Api_Version& version = call->api->api_version;
     offered.store({version.major_version, version.minor_version});
   }
-  XLA_FFI_DEFINE_HANDLER(handler, Sgd,
+  XLA_FFI_DEFINE_HANDLER(handler, UpdateOperands,
                          ffi::Ffi::Bind()
                              .Ctx<XlaThreads>()
-                             .Attr<bool>("momentum")
-                             .Attr<bool>("nesterov")
+                             .Attr<std::string_view>("rule")
                              .Attr<bool>("weight_decay")
                              .Attr<bool>("independent_weight_decay")
                              .Attr<double>("clipvalue")
@@ -216,7 +220,7 @@ const char* RegisterInTensorFlow(const char* library) {
   dlclose(handle);
   if (get_api == nullptr) return "TensorFlow's library does not export XLA's interface";
   XLA_FFI_Error* error =
-      ffi::Ffi::RegisterStaticHandler(get_api(), kSgdTarget, "Host", SgdHandler);
+      ffi::Ffi::RegisterStaticHandler(get_api(), kUpdateTarget, "Host", UpdateHandler);
   return error == nullptr ? "" : "TensorFlow's XLA refused the handler";
 #endif
 }

@@ -8,20 +8,21 @@
 
 namespace kerasched {
 
-// The handler that a framework registers under the name kSgdTarget.
+// The handler that a framework registers under the name kUpdateTarget.
 //
-// Operands: learning_rate, momentum, weight_decay, loss_scale (scalars, all float32 or
-// all float64), iterations (an int32 or int64 scalar), then all weights, all
-// velocities, sums and averages as the options need them, and the gradients. Results:
-// the weights, velocities, sums and averages, each aliased to its operand; then, if the
-// options skip steps, a pred: whether this one was applied.
-// Attributes: the options, and `decays`, one 0 or 1 for each weight.
+// Operands: learning_rate, weight_decay, loss_scale, iterations, the hyperparameters of
+// the rule; then all weights, the slots of the rule, sums and averages as the options
+// need them, each for all weights, and the gradients. Scalars are float32 or float64,
+// iterations int32 or int64. Results: the weights, slots, sums and averages, each
+// aliased to its operand; then, if the options skip steps, a pred: whether this one was
+// applied. Attributes: the options, with the name of the rule, and `decays`, one 0 or 1
+// for each weight.
 //
 // If the arrays are shards, there is one operand more: the results of the handler below
 // for all shards, added up.
-XLA_FFI_DECLARE_HANDLER_SYMBOL(SgdHandler);
+XLA_FFI_DECLARE_HANDLER_SYMBOL(UpdateHandler);
 
-constexpr char kSgdTarget[] = "kerasched_sgd";
+constexpr char kUpdateTarget[] = "kerasched_update";
 
 // The handler under the name kStatisticsTarget, for any update rule. It reads the
 // gradients of shards before an update.

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "gradient_statistics.h"
-#include "sgd.h"
+#include "update.h"
 #include "xla_buffers.h"
 #include "xla_handler.h"
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING or not _started_as_command():
     from kerasched.finder import find_learning_rate as find_learning_rate
     from kerasched.layerwise import layerwise as layerwise
     from kerasched.optimizers import SGD as SGD
+    from kerasched.optimizers import Adam as Adam
+    from kerasched.optimizers import AdamW as AdamW
+    from kerasched.optimizers import Lion as Lion
     from kerasched.optimizers import LossScaleOptimizer as LossScaleOptimizer
     from kerasched.optimizers import accelerate as accelerate
     from kerasched.plotting import plot as plot

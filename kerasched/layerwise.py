@@ -9,6 +9,7 @@ import itertools
 import warnings
 from collections.abc import Callable
 from collections.abc import Hashable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -136,6 +137,12 @@ class OptimizerByPlace:
     def values(self) -> list[keras.optimizers.Optimizer]:
         """Return the optimizers. Keras calls this method to list them."""
         return self.optimizers
+
+    def with_optimizers(
+        self, optimizers: Iterable[keras.optimizers.Optimizer]
+    ) -> "OptimizerByPlace":
+        """Return a map to other optimizers, in the order of `values()`."""
+        return OptimizerByPlace(list(optimizers), self.places)
 
     def __call__(self, variable: Any) -> keras.optimizers.Optimizer:
         """Return the optimizer of a variable."""

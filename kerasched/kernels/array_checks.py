@@ -38,17 +38,17 @@ def checked_arrays(
     return list(arrays)
 
 
-def checked_slots(
+def checked_optional(
     used: bool, name: str, arrays: Any, weights: list[np.ndarray]
-) -> list[np.ndarray]:
-    """Return the checked arrays of a slot, an empty list if the options do not use it.
+) -> list[list[np.ndarray]]:
+    """Return a list of the checked arrays, or none if the options do not use them.
 
     Raises:
-        TypeError: as above, or it is not used and no list.
-        ValueError: as above, or it is not used and not empty.
+        TypeError: as above, or they are not used and no list.
+        ValueError: as above, or they are not used and there is one.
     """
     if used:
-        return checked_arrays(name, arrays, weights)
+        return [checked_arrays(name, arrays, weights)]
     if arrays is None or (isinstance(arrays, (list, tuple)) and not arrays):
         return []
     unused = "None, as the options do not use it"

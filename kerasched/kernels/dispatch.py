@@ -61,7 +61,7 @@ def select(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
         reason = _unsupported(backend, step)
     if reason and fused is True:
         raise RuntimeError(
-            f"SGD(fused=True) cannot use the compiled kernel: {reason}. "
+            f"fused=True cannot use the compiled kernel: {reason}. "
             'Use fused="auto" to train without it'
         )
     if not reason and fused == "auto":
@@ -228,9 +228,9 @@ def _module(backend: str) -> ModuleType:
 @functools.cache
 def _warn(reason: str) -> None:
     warnings.warn(
-        f"kerasched.SGD trains without its compiled kernel: {reason}. Results are the "
-        "same. `kerasched info` says more; SGD(fused=False) or KERASCHED_FUSED=0 "
-        "silences this.",
+        f"kerasched trains without its compiled kernel: {reason}. Results are the "
+        "same. `kerasched info` says more; fused=False or KERASCHED_FUSED=0 silences "
+        "this.",
         RuntimeWarning,
         stacklevel=2,
     )

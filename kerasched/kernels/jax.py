@@ -18,7 +18,7 @@ from kerasched.kernels import jax_scratch
 from kerasched.kernels import jax_sharding
 from kerasched.kernels import reference
 from kerasched.kernels import self_test
-from kerasched.kernels.jax_calls import SCALARS
+from kerasched.kernels.jax_calls import ITERATIONS
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
@@ -55,13 +55,8 @@ def compute(
     flat = arrays.flat()
     wide = any(value.dtype == "float64" for value in flat)
     real = jnp.float64 if wide else jnp.float32
-    numbers = [
-        jnp.asarray(scalars.learning_rate, real),
-        jnp.asarray(scalars.momentum, real),
-        jnp.asarray(scalars.weight_decay, real),
-        jnp.asarray(scalars.loss_scale, real),
-        jnp.asarray(scalars.iterations),
-    ]
+    numbers = [jnp.asarray(value, real) for value in scalars.flat()]
+    numbers[ITERATIONS] = jnp.asarray(scalars.iterations)
     program = _program(options, decays, tuple(x.ndim for x in arrays.weights))
     results = list(program(*numbers, *flat, *gradients))
     applied = results[len(flat)] if options.skips_nonfinite else True
@@ -135,14 +130,13 @@ def _plain(
     options: Options, decays: tuple[bool, ...], *operands: Any
 ) -> tuple[Any, ...]:
     count = len(decays)
-    items = list(operands[SCALARS:])
+    items = list(operands[options.scalars :])
     lists = [items[i : i + count] for i in range(0, len(items), count)]
-    velocities = lists.pop(1) if options.momentum else []
-    sums = lists.pop(1) if options.accumulates else []
-    averages = lists.pop(1) if options.use_ema else []
-    weights, gradients = lists
-    arrays = Arrays(weights, velocities, sums, averages)
-    rate, momentum, decay, loss_scale, iterations = operands[:SCALARS]
-    scalars = Scalars(rate, momentum, decay, iterations, loss_scale)
+    weights, gradients, rest = lists[0], lists[-1], lists[1:-1]
+    slots, rest = rest[: options.slots], rest[options.slots :]
+    sums = rest.pop(0) if options.accumulates else []
+    averages = rest.pop(0) if options.use_ema else []
+    arrays = Arrays(weights, slots, sums, averages)
+    scalars = Scalars.like(operands[: options.scalars])
     new, applied = reference.compute(options, decays, scalars, arrays, gradients)
     return (*new.flat(), *([applied] if options.skips_nonfinite else []))

@@ -8,10 +8,9 @@ import numpy as np
 from kerasched.kernels import native
 from kerasched.kernels.options import Options
 
-# The scalars among the operands of an update, before the arrays. csrc/xla_handler.h
-# lists the operands of both calls.
-SCALARS = 5
-LOSS_SCALE, ITERATIONS = 3, 4
+# Two of the scalars among the operands of an update. csrc/xla_handler.h lists the
+# operands of both calls.
+LOSS_SCALE, ITERATIONS = 2, 3
 
 # The options that the first pass over the gradients uses, for any update rule.
 STATISTICS_OPTIONS = (
@@ -31,7 +30,7 @@ def register() -> None:
 
 def groups(options: Options) -> int:
     """Return the number of arrays that an update changes, for each weight."""
-    return 1 + options.momentum + options.use_ema + options.accumulates
+    return 1 + options.slots + options.use_ema + options.accumulates
 
 
 def update(
@@ -49,12 +48,13 @@ def update(
         statistics: those of whole gradients, if the arrays are shards; None to let the
             kernel compute them.
     """
-    changed = operands[SCALARS : SCALARS + groups(options) * len(decays)]
+    first = options.scalars
+    changed = operands[first : first + groups(options) * len(decays)]
     applied = [jax.ShapeDtypeStruct((), bool)] * options.skips_nonfinite
     call = jax.ffi.ffi_call(
         native.ffi_target(),
         [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in changed] + applied,
-        input_output_aliases={SCALARS + i: i for i in range(len(changed))},
+        input_output_aliases={first + i: i for i in range(len(changed))},
     )
     if statistics is not None:
         operands = (*operands, statistics)
@@ -74,8 +74,8 @@ def statistics(options: Options, count: int, *operands: Any) -> Any:
         operands: those of the update.
     """
     loss_scale = operands[LOSS_SCALE]
-    arrays = operands[SCALARS:]
-    before = count * (1 + options.momentum)  # The weights and the velocities.
+    arrays = operands[options.scalars :]
+    before = count * (1 + options.slots)  # The weights and the slots.
     sums = arrays[before : before + count * options.accumulates]
     result = jax.ShapeDtypeStruct((count + 1,), loss_scale.dtype)
     call = jax.ffi.ffi_call(native.ffi_statistics_target(), result)
@@ -85,7 +85,7 @@ def statistics(options: Options, count: int, *operands: Any) -> Any:
 
 
 def _attributes(options: Options) -> dict[str, Any]:
-    numpy_type = {bool: np.bool_, float: np.float64, int: np.int64}
+    numpy_type = {bool: np.bool_, float: np.float64, int: np.int64, str: str}
     return {
         name: numpy_type[type(value)](value) for name, value in vars(options).items()
     }

@@ -24,7 +24,6 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec
 
 from kerasched.kernels import jax_calls
-from kerasched.kernels.jax_calls import SCALARS
 from kerasched.kernels.options import Options
 
 
@@ -36,6 +35,7 @@ def partitioned(
     Its operands and results are those of `jax_calls.update`.
     """
     count, groups = len(decays), jax_calls.groups(options)
+    scalars = options.scalars
 
     def update(*operands: Any) -> tuple[Any, ...]:
         return jax_calls.update(options, decays, *operands)
@@ -44,7 +44,7 @@ def partitioned(
 
     def shardings(mesh: Any, operands: Any) -> tuple[Any, list[Any]]:
         """Return the sharding of a scalar, and that of each weight."""
-        weights = operands[SCALARS : SCALARS + count]
+        weights = operands[scalars : scalars + count]
         return NamedSharding(mesh, PartitionSpec()), [x.sharding for x in weights]
 
     def of_results(mesh: Any, operands: Any, results: Any) -> tuple[Any, ...]:
@@ -58,14 +58,14 @@ def partitioned(
         on_shards: Callable[..., tuple[Any, ...]] = update
         if reads_first and any(axes):
             on_shards = functools.partial(_update_shards, options, decays, axes)
-        given = (*[scalar] * SCALARS, *weights * (groups + 1))
+        given = (*[scalar] * scalars, *weights * (groups + 1))
         return mesh, on_shards, of_results(mesh, operands, results), given
 
     program = custom_partitioning(update)
     program.def_partition(
         partition=partition,
         infer_sharding_from_operands=of_results,
-        sharding_rule=_sharding_rule(ranks, groups, options.skips_nonfinite),
+        sharding_rule=_sharding_rule(options, ranks, groups),
     )
     return lambda *operands: tuple(program(*operands))
 
@@ -90,7 +90,7 @@ def like_weights(gradients: list[Any], weights: list[Any]) -> list[Any]:
     return list(map(place, gradients, weights))
 
 
-def _sharding_rule(ranks: tuple[int, ...], groups: int, skips_nonfinite: bool) -> str:
+def _sharding_rule(options: Options, ranks: tuple[int, ...], groups: int) -> str:
     """Return the rule by which all arrays but the gradient of a weight agree."""
 
     def factors(name: str) -> list[str]:
@@ -100,8 +100,8 @@ def _sharding_rule(ranks: tuple[int, ...], groups: int, skips_nonfinite: bool) -
         ]
 
     weights = factors("w")
-    operands = [""] * SCALARS + weights * groups + factors("g")
-    results = weights * groups + [""] * skips_nonfinite
+    operands = [""] * options.scalars + weights * groups + factors("g")
+    results = weights * groups + [""] * options.skips_nonfinite
     return f"{', '.join(operands)} -> {', '.join(results)}"
 
 

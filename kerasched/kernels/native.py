@@ -9,10 +9,11 @@ import numpy as np
 
 from kerasched.errors import Integer
 from kerasched.errors import Number
+from kerasched.errors import message
 from kerasched.kernels.array_checks import TYPES as TYPES
 from kerasched.kernels.array_checks import checked_arrays
 from kerasched.kernels.array_checks import checked_flags
-from kerasched.kernels.array_checks import checked_slots
+from kerasched.kernels.array_checks import checked_optional
 from kerasched.kernels.options import Options
 
 try:
@@ -41,7 +42,7 @@ class Update:
         types: the type of each weight and of its slots, one of TYPES.
         sizes: the number of elements of each weight.
         decays: for each weight whether weight decay applies to it.
-        weights, velocities, sums, averages: the arrays, all of which are written.
+        arrays: the lists of `Arrays.groups()`; all arrays are written.
 
     Raises:
         RuntimeError: the compiled extension is not installed.
@@ -55,10 +56,7 @@ class Update:
         types: Sequence[str],
         sizes: Sequence[int],
         decays: Sequence[bool],
-        weights: list[Any],
-        velocities: list[Any],
-        sums: list[Any],
-        averages: list[Any],
+        arrays: Sequence[list[Any]],
     ) -> None:
         native = _extension()
         self._update = native.Update(
@@ -66,10 +64,7 @@ class Update:
             list(types),
             list(sizes),
             list(decays),
-            weights,
-            velocities,
-            sums,
-            averages,
+            list(arrays),
         )
         self.holds = self._update.holds
         """Returns whether Keras variables on torch still hold this update's tensors.
@@ -95,8 +90,9 @@ class Update:
         """Runs one step, and returns whether it was applied: the options may skip it.
 
         Args:
-            learning_rate, momentum, weight_decay, loss_scale: numbers.
+            learning_rate, weight_decay, loss_scale: numbers.
             iterations: the number of micro-batches before this one.
+            hyperparameters: those of the rule.
             gradients: a list of arrays, one for each weight; they are only read.
 
         Raises:
@@ -109,31 +105,31 @@ def update(
     options: Options,
     weights: list[np.ndarray],
     gradients: list[np.ndarray],
-    velocities: list[np.ndarray] | None = None,
+    slots: Sequence[list[np.ndarray]] = (),
     sums: list[np.ndarray] | None = None,
     averages: list[np.ndarray] | None = None,
     *,
     learning_rate: float,
-    momentum: float = 0.0,
     weight_decay: float = 0.0,
     loss_scale: float = 1.0,
     iterations: int = 0,
+    hyperparameters: Sequence[float] = (),
     decays: Sequence[bool] | None = None,
 ) -> bool:
-    """Run one step of keras.optimizers.SGD on NumPy arrays, in place and in one pass.
+    """Run one step of an optimizer on NumPy arrays, in place and in one pass.
 
     Args:
         options: the options of the update.
         weights: float32, float64 or bfloat16 arrays of any shape, contiguous.
         gradients: arrays of the same shapes and types; they are only read.
-        velocities: the same, if there is a momentum.
+        slots: a list of the same for each slot of the rule.
         sums: the same, if gradients are accumulated.
         averages: the same, if there is a moving average.
         learning_rate: the learning rate of this step.
-        momentum: the factor by which velocities are kept.
         weight_decay: the weight decay, a factor of the learning rate.
         loss_scale: the factor by which the loss was multiplied, if the options unscale.
         iterations: the number of micro-batches before this one.
+        hyperparameters: those of the rule, in the order of its header in csrc.
         decays: for each weight whether weight decay applies to it; by default to all.
 
     Returns:
@@ -147,29 +143,43 @@ def update(
             types differ, an array has strides or is read-only, or two of them share
             memory. Nothing is written then.
     """
-    accumulates = options.accumulates
-    lists = {
-        "weights": checked_arrays("weights", weights),
-        "gradients": checked_arrays("gradients", gradients, weights),
-        "velocities": checked_slots(
-            options.momentum, "velocities", velocities, weights
-        ),
-        "sums": checked_slots(accumulates, "sums", sums, weights),
-        "averages": checked_slots(options.use_ema, "averages", averages, weights),
-    }
+    if len(slots) != options.slots:
+        wanted = f"{options.slots}, for the rule {options.rule}"
+        raise ValueError(message("update", "len(slots)", wanted, len(slots)))
+    groups = [checked_arrays("weights", weights)]
+    read = checked_arrays("gradients", gradients, weights)
+    for i, slot in enumerate(slots):
+        groups.append(checked_arrays(f"slots[{i}]", slot, weights))
+    groups += checked_optional(options.accumulates, "sums", sums, weights)
+    groups += checked_optional(options.use_ema, "averages", averages, weights)
     numbers = (
         _REAL("update", "learning_rate", learning_rate),
-        _REAL("update", "momentum", momentum),
         _REAL("update", "weight_decay", weight_decay),
         _REAL("update", "loss_scale", loss_scale),
         _COUNT("update", "iterations", iterations),
+        [
+            _REAL("update", f"hyperparameters[{i}]", value)
+            for i, value in enumerate(hyperparameters)
+        ],
     )
     types = [str(weight.dtype) for weight in weights]
     sizes = [weight.size for weight in weights]
-    addresses = {name: [a.ctypes.data for a in group] for name, group in lists.items()}
-    read = addresses.pop("gradients")
     flags = checked_flags("decays", decays, len(weights))
-    return Update(options, types, sizes, flags, **addresses).run(*numbers, read)
+    program = Update(options, types, sizes, flags, list(map(_addresses, groups)))
+    return bool(program.run(*numbers, _addresses(read)))
+
+
+def rules() -> dict[str, tuple[int, int]]:
+    """Return the slots and the hyperparameters of each rule of the extension, by name.
+
+    Raises:
+        RuntimeError: the compiled extension is not installed.
+    """
+    return dict(_extension().rules())
+
+
+def _addresses(arrays: list[np.ndarray]) -> list[int]:
+    return [array.ctypes.data for array in arrays]
 
 
 def _extension() -> Any:

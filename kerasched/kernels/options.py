@@ -1,21 +1,27 @@
 """The description of one update that every kernel takes."""
 
 import dataclasses
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
+
+from kerasched.kernels.rules import RULES
+
+# Scalars that every rule has, before its hyperparameters.
+SHARED_SCALARS = 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """The options of an optimizer, under the names of keras.optimizers.SGD.
+    """The options of an optimizer, under the names of keras.optimizers.Optimizer.
 
-    A number of 0 turns its option off. `momentum`, `weight_decay` and `unscales` only
-    say that there is such a value, as the value itself may change at each step: Scalars
-    holds it. `skips_nonfinite` skips a step if a gradient is not finite.
+    `rule` is a name in RULES. A number of 0 turns its option off. `weight_decay` and
+    `unscales` only say that there is such a value, as the value itself may change at
+    each step: Scalars holds it. `skips_nonfinite` skips a step if a gradient is not
+    finite.
     """
 
-    momentum: bool = False
-    nesterov: bool = False
+    rule: str = "sgd"
     weight_decay: bool = False
     independent_weight_decay: bool = False
     clipvalue: float = 0.0
@@ -27,6 +33,16 @@ class Options:
     gradient_accumulation_steps: int = 0
     unscales: bool = False
     skips_nonfinite: bool = False
+
+    @property
+    def slots(self) -> int:
+        """The number of slots that the rule changes, for each weight."""
+        return RULES[self.rule].slots
+
+    @property
+    def scalars(self) -> int:
+        """The number of scalars, among them the rule's hyperparameters."""
+        return SHARED_SCALARS + RULES[self.rule].hyperparameters
 
     @property
     def accumulates(self) -> bool:
@@ -51,49 +67,65 @@ class Options:
 
 @dataclasses.dataclass
 class Scalars:
-    """The hyperparameters of one step: Python numbers, or tensors of rank 0.
+    """The values of one step: Python numbers, or tensors of rank 0.
 
-    `iterations` counts the micro-batches before this one, as the optimizer does.
+    `iterations` counts the micro-batches before this one, as the optimizer does. The
+    hyperparameters are those of the rule.
     """
 
     learning_rate: Any
-    momentum: Any
     weight_decay: Any
     iterations: Any
     loss_scale: Any = 1.0
+    hyperparameters: tuple[Any, ...] = ()
+
+    def flat(self) -> tuple[Any, ...]:
+        """Return all of them, in the order of a kernel's operands."""
+        shared = (self.learning_rate, self.weight_decay, self.loss_scale)
+        return (*shared, self.iterations, *self.hyperparameters)
+
+    @staticmethod
+    def like(flat: Sequence[Any]) -> "Scalars":
+        """Return the scalars of these values, in the order of `flat()`."""
+        rate, decay, loss_scale, iterations, *hyperparameters = flat
+        return Scalars(rate, decay, iterations, loss_scale, tuple(hyperparameters))
 
 
 @dataclasses.dataclass
 class Arrays:
     """What an update reads and writes: in every list one entry for each weight.
 
-    The lists that the options do not need are empty. Entries are tensors for functions
-    that return new ones, and variables for those that assign.
+    `slots` has a list for each slot of the rule. The lists that the options do not need
+    are empty. Entries are tensors for functions that return new ones, and variables for
+    those that assign.
     """
 
     weights: list[Any]
-    velocities: list[Any] = dataclasses.field(default_factory=list)
+    slots: list[list[Any]] = dataclasses.field(default_factory=list)
     sums: list[Any] = dataclasses.field(default_factory=list)
     averages: list[Any] = dataclasses.field(default_factory=list)
 
-    def groups(self) -> tuple[list[Any], ...]:
+    def groups(self) -> list[list[Any]]:
         """Return the lists that are not empty, in the order of a kernel's operands."""
-        lists = (self.weights, self.velocities, self.sums, self.averages)
-        return tuple(group for group in lists if group)
+        return [x for x in (self.weights, *self.slots, self.sums, self.averages) if x]
 
     def flat(self) -> list[Any]:
         """Return all entries, list after list."""
         return [item for group in self.groups() for item in group]
 
-    def like(self, flat: list[Any]) -> "Arrays":
+    def like(self, flat: Sequence[Any]) -> "Arrays":
         """Return arrays with these entries, in the order of `flat()`."""
-        count, items = len(self.weights), iter(flat)
-        return Arrays(
-            *(
-                [next(items) for _ in range(count if group else 0)]
-                for group in (self.weights, self.velocities, self.sums, self.averages)
-            )
-        )
+        items = iter(flat)
+        return self.map(lambda group: [next(items) for _ in group])
+
+    def map(self, function: Callable[[list[Any]], list[Any]]) -> "Arrays":
+        """Return arrays of function(group) for each list that is not empty."""
+
+        def of(group: list[Any]) -> list[Any]:
+            return function(group) if group else []
+
+        weights, slots = of(self.weights), list(map(of, self.slots))
+        return Arrays(weights, slots, of(self.sums), of(self.averages))
 
 
 @dataclasses.dataclass
@@ -124,12 +156,7 @@ class Step:
         return dataclasses.replace(
             self,
             gradients=at(self.gradients),
-            variables=Arrays(
-                at(self.variables.weights),
-                at(self.variables.velocities),
-                at(self.variables.sums),
-                at(self.variables.averages),
-            ),
+            variables=self.variables.map(at),
             decays=tuple(at(self.decays)),
             scratch=at(self.scratch),
         )

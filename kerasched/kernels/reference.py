@@ -1,19 +1,23 @@
 """The update in keras.ops, for every backend and device.
 
 It runs where neither the compiled kernel nor Keras can, JAX compiles it for a GPU, and
-tests compare the kernel with it. The formulas are those of csrc/sgd_rule.h, in the same
-order, so that both round alike.
+tests compare the kernel with it. rules.py has the formulas of each optimizer; those
+here are the same for all, as in csrc/gradient_rule.h, and in the same order.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras import ops
 
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
+from kerasched.kernels.rules import RULES
+from kerasched.kernels.rules import Moment
 
 
 def update(step: Step) -> Any:
@@ -112,10 +116,16 @@ def _updates(options: Options, scalars: Scalars) -> Any:
     return ops.equal((scalars.iterations + 1) % steps, 0)
 
 
+def _updates_before(options: Options, scalars: Scalars) -> Any:
+    """Return the number of updates before this one."""
+    steps = max(options.gradient_accumulation_steps, 1)
+    return ops.floor_divide(scalars.iterations, steps)
+
+
 def _accumulated(arrays: Arrays, gradients: list[Any]) -> Arrays:
     pairs = zip(gradients, arrays.sums, strict=True)
     sums = [ops.cast(ops.add(g, s), s.dtype) for g, s in pairs]
-    return Arrays(arrays.weights, arrays.velocities, sums, arrays.averages)
+    return dataclasses.replace(arrays, sums=sums)
 
 
 def _updated(
@@ -130,42 +140,32 @@ def _updated(
         pairs = zip(gradients, arrays.sums, strict=True)
         gradients = [ops.add(g, s) / steps for g, s in pairs]
     gradients = _clipped(options, gradients)
-    velocities = arrays.velocities or [None] * len(arrays.weights)
-    moved = [
-        _moved(options, decay, scalars, *three)
-        for decay, *three in zip(
-            decays, arrays.weights, gradients, velocities, strict=True
-        )
-    ]
-    return Arrays(
-        [weight for weight, _ in moved],
-        [velocity for _, velocity in moved] if arrays.velocities else [],
-        [ops.zeros_like(s) for s in arrays.sums],
-        arrays.averages,
-    )
+    rows = zip(decays, gradients, arrays.weights, *arrays.slots, strict=True)
+    moved = [_moved(options, scalars, *row) for row in rows]
+    weights, *slots = (list(group) for group in zip(*moved, strict=True))
+    sums = [ops.zeros_like(s) for s in arrays.sums]
+    return Arrays(weights, slots, sums, arrays.averages)
 
 
 def _moved(
     options: Options,
-    decays: bool,
     scalars: Scalars,
-    weight: Any,
+    decays: bool,
     gradient: Any,
-    velocity: Any,
-) -> tuple[Any, Any]:
-    """Return a weight and its velocity after one step."""
-    rate = ops.cast(scalars.learning_rate, weight.dtype)
-    gradient = ops.cast(gradient, weight.dtype)
+    weight: Any,
+    *slots: Any,
+) -> tuple[Any, ...]:
+    """Return a weight and its slots after one step."""
+    update = _updates_before(options, scalars) + 1
+    dtype = keras.backend.standardize_dtype(weight.dtype)
+    hyperparameters = scalars.hyperparameters
+    moment = Moment(scalars.learning_rate, hyperparameters, update, dtype)
     if options.weight_decay and decays:
-        decay = weight * ops.cast(scalars.weight_decay, weight.dtype)
-        weight = weight - (decay if options.independent_weight_decay else decay * rate)
-    descent = gradient * rate
-    if velocity is None:
-        return weight - descent, None
-    momentum = ops.cast(scalars.momentum, weight.dtype)
-    velocity = velocity * momentum - descent
-    move = velocity * momentum - descent if options.nesterov else velocity
-    return weight + move, velocity
+        decay = weight * moment.cast(scalars.weight_decay)
+        if not options.independent_weight_decay:
+            decay = decay * moment.cast(scalars.learning_rate)
+        weight = weight - decay
+    return RULES[options.rule].move(moment, moment.cast(gradient), weight, *slots)
 
 
 def _clipped(options: Options, gradients: list[Any]) -> list[Any]:
@@ -192,8 +192,7 @@ def _global_factor(clip: float, gradients: list[Any]) -> Any:
 
 
 def _averaged(options: Options, scalars: Scalars, arrays: Arrays) -> Arrays:
-    steps = max(options.gradient_accumulation_steps, 1)
-    updates = ops.floor_divide(scalars.iterations, steps)
+    updates = _updates_before(options, scalars)
     averages = [
         _next_average(options, updates, weight, average)
         for weight, average in zip(arrays.weights, arrays.averages, strict=True)
@@ -203,7 +202,7 @@ def _averaged(options: Options, scalars: Scalars, arrays: Arrays) -> Arrays:
         ends = ops.equal((updates + 1) % options.ema_overwrite_frequency, 0)
         pairs = zip(weights, averages, strict=True)
         weights = [ops.where(ends, average, weight) for weight, average in pairs]
-    return Arrays(weights, arrays.velocities, arrays.sums, averages)
+    return dataclasses.replace(arrays, weights=weights, averages=averages)
 
 
 def _next_average(options: Options, updates: Any, weight: Any, average: Any) -> Any:

@@ -13,7 +13,7 @@ from kerasched.kernels.options import Scalars
 Run = Callable[[Options, Scalars, Arrays, list[np.ndarray]], list[np.ndarray]]
 
 RATE, MOMENTUM, DECAY = 0.25, 0.5, 0.125
-OPTIONS = Options(momentum=True, nesterov=True, weight_decay=True)
+OPTIONS = Options("sgd_nesterov", weight_decay=True)
 
 
 def xla_failure(framework: str, register: Callable[[], str], run: Run) -> str:
@@ -41,8 +41,8 @@ def failure(run: Run) -> str:
     """
     numbers = np.arange(8, dtype="float32") - 3.0
     weight, gradient, velocity = numbers, numbers[::-1].copy(), numbers * 2.0
-    arrays = Arrays([weight.copy()], [velocity.copy()], [], [])
-    scalars = Scalars(RATE, MOMENTUM, DECAY, 0)
+    arrays = Arrays([weight.copy()], [[velocity.copy()]])
+    scalars = Scalars(RATE, DECAY, 0, hyperparameters=(MOMENTUM,))
     new = run(OPTIONS, scalars, arrays, [gradient.copy()])
     decayed = weight - weight * DECAY * RATE
     moved = velocity * MOMENTUM - gradient * RATE

@@ -97,14 +97,10 @@ def _operands(scalars: Scalars, weights: list[Any]) -> list[tf.Tensor]:
     """Return the scalars as tensors, in the order of the program's operands."""
     wide = any(weight.dtype in ("float64", tf.float64) for weight in weights)
     real = tf.float64 if wide else tf.float32
-    reals = (
-        scalars.learning_rate,
-        scalars.momentum,
-        scalars.weight_decay,
-        scalars.loss_scale,
-    )
-    iterations = tf.cast(tf.convert_to_tensor(scalars.iterations), tf.int64)
-    return [*(tf.cast(tf.convert_to_tensor(x), real) for x in reals), iterations]
+    numbers = list(map(tf.convert_to_tensor, scalars.flat()))
+    types = [real] * len(numbers)
+    types[tensorflow_program.ITERATIONS] = tf.int64
+    return list(map(tf.cast, numbers, types))
 
 
 def _dense(step: Step) -> list[tf.Tensor]:
@@ -116,8 +112,8 @@ def _dense(step: Step) -> list[tf.Tensor]:
 def _may_densify(step: Step) -> bool:
     """Return whether sparse gradients may be made dense, as Keras makes them.
 
-    Keras does so where there is a momentum: every row moves by its velocity. Without
-    one it changes only the rows that the gradient has. It clips gradients, and checks
+    Keras does so where the rule has slots: every row moves by them. Without any it
+    changes only the rows that the gradient has. It clips gradients, and checks
     that they are finite, before it adds up rows that occur twice, so that neither may
     be done here. Outside of XLA the order of these operations shows in the last bits.
     Replicas of a strategy clip their gradients before they are summed and made dense.
@@ -126,7 +122,7 @@ def _may_densify(step: Step) -> bool:
         return tensorflow_strategy.densifies(step)
     options = step.options
     by_row = options.clips or options.skips_nonfinite
-    return options.momentum and not by_row and under_xla()
+    return options.slots > 0 and not by_row and under_xla()
 
 
 def _write_to_scratch(step: Step, gradients: list[tf.Tensor]) -> None:

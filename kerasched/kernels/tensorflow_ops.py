@@ -1,4 +1,4 @@
-"""A plain update by TensorFlow's own operations, for small weights.
+"""A plain update of SGD by TensorFlow's own operations, for small weights.
 
 TensorFlow has operations that run the whole plain update of one variable, in place.
 They pass over memory once, as the kernel does, so that the two differ only in the cost
@@ -24,6 +24,8 @@ def supports(step: Step) -> bool:
     In a program that XLA compiles, its own loops are as fast.
     """
     options = step.options
+    if not options.rule.startswith("sgd"):
+        return False
     extra = options.use_ema or options.skips_nonfinite or options.weight_decay
     return not (extra or options.changes_gradients or under_xla())
 
@@ -45,24 +47,24 @@ def update(step: Step) -> bool:
 
 def _update_each(step: Step) -> None:
     scalars = step.scalars
-    numbers: dict[tf.DType, tuple[tf.Tensor, tf.Tensor]] = {}
-    weights, velocities = step.variables.weights, step.variables.velocities
+    numbers: dict[tf.DType, tuple[tf.Tensor, ...]] = {}
+    weights, slots = step.variables.weights, step.variables.slots
     for i, gradient in enumerate(step.gradients):
         weight = resource_of(weights[i])
         if weight.dtype not in numbers:
-            pair = (scalars.learning_rate, scalars.momentum)
-            numbers[weight.dtype] = tuple(tf.cast(x, weight.dtype) for x in pair)
-        rate, momentum = numbers[weight.dtype]
-        if not step.options.momentum:
+            given = (scalars.learning_rate, *scalars.hyperparameters)
+            numbers[weight.dtype] = tuple(tf.cast(x, weight.dtype) for x in given)
+        rate, *momentum = numbers[weight.dtype]
+        if not momentum:
             tf.raw_ops.ResourceApplyGradientDescent(
                 var=weight.handle, alpha=rate, delta=gradient
             )
             continue
         tf.raw_ops.ResourceApplyKerasMomentum(
             var=weight.handle,
-            accum=resource_of(velocities[i]).handle,
+            accum=resource_of(slots[0][i]).handle,
             lr=rate,
             grad=gradient,
-            momentum=momentum,
-            use_nesterov=step.options.nesterov,
+            momentum=momentum[0],
+            use_nesterov=step.options.rule == "sgd_nesterov",
         )

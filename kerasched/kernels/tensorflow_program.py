@@ -16,7 +16,7 @@ import tensorflow as tf
 from kerasched.kernels import native
 from kerasched.kernels.options import Options
 
-SCALARS = 5  # Operands before the arrays; csrc/xla_handler.h lists them.
+ITERATIONS = 3  # Its index among the scalars; csrc/xla_handler.h lists them.
 CALL_VERSION = 9  # Of XlaCallModule: TensorFlow 2.21 takes 4 to 10.
 MLIR_TYPES = {"float32": "f32", "float64": "f64", "bfloat16": "bf16"}
 
@@ -51,13 +51,14 @@ def compiled(
     dtypes = [v.dtype for v in variables]
     shapes = [v.shape for v in variables]
     skips = options.skips_nonfinite
+    scalars = options.scalars
     call = _call_module()
 
     @tf.function(jit_compile=True, autograph=False)
     def run(*operands: tf.Tensor) -> Any:
         values = [v.read_value() for v in variables]
         results = call(
-            args=[*operands[:SCALARS], *values, *operands[SCALARS:]],
+            args=[*operands[:scalars], *values, *operands[scalars:]],
             version=CALL_VERSION,
             module=text,
             Sout=shapes + [()] * skips,
@@ -89,7 +90,8 @@ def _stablehlo(
     real: tf.DType,
 ) -> str:
     """Return the text of the program: one call, whose results replace its operands."""
-    scalars = [f"tensor<{MLIR_TYPES[real.name]}>"] * (SCALARS - 1) + ["tensor<i64>"]
+    scalars = [f"tensor<{MLIR_TYPES[real.name]}>"] * options.scalars
+    scalars[ITERATIONS] = "tensor<i64>"
     arrays = [_type(v) for v in variables]
     gradients = arrays[: len(decays)]
     operands = scalars + arrays + gradients
@@ -101,7 +103,8 @@ def _stablehlo(
     types = ", ".join(results)
     aliases = ", ".join(
         "#stablehlo.output_operand_alias<"
-        f"output_tuple_indices = [{i if many else ''}], operand_index = {SCALARS + i}, "
+        f"output_tuple_indices = [{i if many else ''}], "
+        f"operand_index = {len(scalars) + i}, "
         "operand_tuple_indices = []>"
         for i in range(len(arrays))
     )
@@ -125,7 +128,9 @@ def _attributes(options: Options, decays: tuple[bool, ...]) -> str:
     return ", ".join([*given, f"decays = array<i64: {flags}>"])
 
 
-def _literal(value: bool | int | float) -> str:
+def _literal(value: bool | int | float | str) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):

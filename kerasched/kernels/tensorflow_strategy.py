@@ -57,7 +57,7 @@ def densifies(step: Step) -> bool:
     may be skipped is left to it.
     """
     options = step.options
-    by_row = not (options.momentum or options.accumulates or options.use_ema)
+    by_row = not (options.slots or options.accumulates or options.use_ema)
     by_row = by_row and not options.weight_decay
     return not (by_row or options.skips_nonfinite)
 
@@ -149,11 +149,10 @@ def _local(step: Step, place: int) -> Step:
             return tf.distribute.get_strategy().experimental_local_results(value)[place]
         return value
 
-    scalars = {name: at(value) for name, value in vars(step.scalars).items()}
     variables = [components_of(v)[place] for v in step.variables.flat()]
     return dataclasses.replace(
         step,
-        scalars=Scalars(**scalars),
+        scalars=Scalars.like(list(map(at, step.scalars.flat()))),
         gradients=[tf.convert_to_tensor(at(g)) for g in step.gradients],
         variables=step.variables.like(variables),
     )

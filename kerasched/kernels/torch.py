@@ -44,10 +44,7 @@ class Program:
             [TYPES[w.dtype] for w in weights],
             [w.numel() for w in weights],
             decays,
-            weights,
-            tensors.velocities,
-            tensors.sums,
-            tensors.averages,
+            tensors.groups(),
         )
 
     def held_by(self, variables: list[Any]) -> bool:
@@ -69,10 +66,10 @@ class Program:
         """Run one step, in place, and return whether it was applied."""
         return self._update.run(
             float(scalars.learning_rate),
-            float(scalars.momentum),
             float(scalars.weight_decay),
             float(scalars.loss_scale),
             int(scalars.iterations),
+            [float(value) for value in scalars.hyperparameters],
             gradients,
         )
 

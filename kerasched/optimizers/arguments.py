@@ -21,12 +21,12 @@ def is_schedule(value: Any) -> bool:
     return isinstance(value, LearningRateSchedule)
 
 
-def reject_per_update(argument: str, value: Any) -> None:
+def reject_per_update(name: str, argument: str, value: Any) -> None:
     """Raise ValueError if a schedule contains a PerUpdate, at any depth."""
     if isinstance(value, PerUpdate):
         what = "without PerUpdate where gradients are accumulated"
-        fix = "kerasched.SGD counts updates by itself: drop PerUpdate"
-        raise ValueError(message("SGD", argument, what, value, fix))
+        fix = f"kerasched.{name} counts updates by itself: drop PerUpdate"
+        raise ValueError(message(name, argument, what, value, fix))
     if isinstance(value, Schedule):
         for child in value.children:
-            reject_per_update(argument, child)
+            reject_per_update(name, argument, child)

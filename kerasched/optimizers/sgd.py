@@ -2,25 +2,21 @@
 
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 
 import keras
 
-from kerasched.errors import message
-from kerasched.kernels.options import Options
-from kerasched.optimizers.arguments import as_float
-from kerasched.optimizers.arguments import is_schedule
-from kerasched.optimizers.arguments import reject_per_update
-from kerasched.optimizers.fused_update import FusedUpdate
+from kerasched.optimizers.fused_optimizer import FusedOptimizer
+from kerasched.optimizers.fused_optimizer import class_made_by_keras
 
 if TYPE_CHECKING:
     KerasSGD = keras.optimizers.SGD
 else:
-    # The class that Keras makes: on torch a faster subclass.
-    KerasSGD = type(keras.optimizers.SGD.__new__(keras.optimizers.SGD))
+    KerasSGD = class_made_by_keras(keras.optimizers.SGD)
 
 
 @keras.saving.register_keras_serializable(package="kerasched")
-class SGD(FusedUpdate, KerasSGD):
+class SGD(FusedOptimizer, KerasSGD):
     """Descend the gradient, with momentum, in one pass over memory.
 
     velocity = momentum * velocity - learning_rate * gradient
@@ -62,6 +58,8 @@ class SGD(FusedUpdate, KerasSGD):
             replicas.
     """
 
+    scheduled: ClassVar[dict[str, float]] = {"momentum": 0.0, "weight_decay": 0.0}
+
     def __init__(
         self,
         learning_rate: Any = 0.01,
@@ -82,19 +80,11 @@ class SGD(FusedUpdate, KerasSGD):
         fused: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
-        if fused != "auto" and not isinstance(fused, bool):
-            what = '"auto", True or False'
-            raise ValueError(message("SGD", "fused", what, fused))
-        if gradient_accumulation_steps:
-            reject_per_update("learning_rate", learning_rate)
-            reject_per_update("momentum", momentum)
-            reject_per_update("weight_decay", weight_decay)
-        momentum = as_float(momentum)
         super().__init__(
-            learning_rate=as_float(learning_rate),
-            momentum=0.0 if is_schedule(momentum) else momentum,
+            learning_rate=learning_rate,
+            momentum=momentum,
             nesterov=nesterov,
-            weight_decay=as_float(weight_decay),
+            weight_decay=weight_decay,
             clipnorm=clipnorm,
             clipvalue=clipvalue,
             global_clipnorm=global_clipnorm,
@@ -104,53 +94,19 @@ class SGD(FusedUpdate, KerasSGD):
             loss_scale_factor=loss_scale_factor,
             gradient_accumulation_steps=gradient_accumulation_steps,
             name=name,
+            independent_weight_decay=independent_weight_decay,
+            fused=fused,
             **kwargs,
         )
-        self.momentum = momentum  # Keras's constructor takes no schedule.
-        self.independent_weight_decay = independent_weight_decay
-        self.fused = fused
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments as JSON-native values, schedules serialised."""
-        config = super().get_config()
-        for name in ("momentum", "weight_decay"):
-            value = getattr(self, name)
-            if is_schedule(value):
-                config[name] = keras.saving.serialize_keras_object(value)
-        return {
-            **config,
-            "independent_weight_decay": self.independent_weight_decay,
-            "fused": self.fused,
-        }
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
-    ) -> "SGD":
-        """Return the optimizer that `get_config` described."""
-        config = dict(config)
-        for name in ("momentum", "weight_decay"):
-            if isinstance(config.get(name), dict):
-                config[name] = keras.saving.deserialize_keras_object(
-                    config[name], custom_objects=custom_objects
-                )
-        return super().from_config(config, custom_objects)
-
-    def _rule_options(self) -> dict[str, Any]:
+    def _rule(self) -> str:
         is_zero = isinstance(self.momentum, (int, float)) and self.momentum == 0
-        return {
-            # Without momentum Keras leaves the velocities unchanged.
-            "momentum": bool(self.momentums) and not is_zero,
-            "nesterov": bool(self.nesterov),
-            "weight_decay": bool(self.weight_decay),
-            "independent_weight_decay": bool(self.independent_weight_decay),
-        }
+        if is_zero or not self.momentums:  # Keras leaves the velocities unchanged.
+            return "sgd"
+        return "sgd_nesterov" if self.nesterov else "sgd_momentum"
 
-    def _rule_scalars(self) -> dict[str, Any]:
-        return {"momentum": self.momentum}
+    def _slots(self) -> list[list[Any]]:
+        return [self.momentums]
 
-    def _rule_slots(self, options: Options) -> dict[str, list[Any]]:
-        return {"velocities": self.momentums} if options.momentum else {}
-
-    def _needs_reference(self) -> bool:
-        return is_schedule(self.momentum) or super()._needs_reference()
+    def _hyperparameters(self) -> tuple[Any, ...]:
+        return () if self._rule() == "sgd" else (self._current(self.momentum),)

@@ -1,7 +1,7 @@
 """Describes the step of an optimizer to the kernels.
 
-Another update rule needs a class with the three hooks below, and the kernels its
-options, hyperparameters and slots as fields of Options, Scalars and Arrays.
+Another update rule needs a class with the three hooks below, a row in
+kerasched/kernels/rules.py, and a header in csrc: docs/adding_an_optimizer.md.
 """
 
 from typing import Any
@@ -27,22 +27,21 @@ class StepBuilder(keras.optimizers.Optimizer):
         self._step_state = StepState()
         self._step_cache = StepCache()
 
-    def _rule_options(self) -> dict[str, Any]:
-        """Return the options of the update rule, by the fields of Options."""
+    def _rule(self) -> str:
+        """Return the name of the update rule, one of kerasched.kernels.rules.RULES."""
         raise NotImplementedError
 
-    def _rule_scalars(self) -> dict[str, Any]:
-        """Return the hyperparameters of the update rule, by the fields of Scalars."""
+    def _slots(self) -> list[list[Any]]:
+        """Return a list of variables for each slot of the rule, in its order."""
         raise NotImplementedError
 
-    def _rule_slots(self, options: Options) -> dict[str, list[Any]]:
-        """Return the slots that the update rule changes, by the fields of Arrays."""
+    def _hyperparameters(self) -> tuple[Any, ...]:
+        """Return the values of the rule's hyperparameters, in its order."""
         raise NotImplementedError
 
     def _needs_reference(self) -> bool:
         """Return whether Keras's own update lacks an option that is set."""
-        independent = bool(self.weight_decay) and self.independent_weight_decay
-        return is_schedule(self.weight_decay) or independent
+        raise NotImplementedError
 
     def _build_step(
         self,
@@ -62,26 +61,30 @@ class StepBuilder(keras.optimizers.Optimizer):
             skips_nonfinite: whether to skip the step if a gradient is not finite.
         """
         options = self._options(loss_scale is not None, skips_nonfinite)
-        slots = self._rule_slots(options)
-        if options.accumulates:
-            slots["sums"] = self._accumulated_gradients
-        if options.use_ema:
-            slots["averages"] = self._model_variables_moving_average
         places = [self._get_variable_index(weight) for weight in weights]
+
+        def at(variables: list[Any]) -> list[Any]:
+            return [variables[i] for i in places]
+
+        slots = self._slots() if options.slots else []
+        sums = at(self._accumulated_gradients) if options.accumulates else []
+        averages = at(self._model_variables_moving_average) if options.use_ema else []
         scratch = self._step_state.scratch
         return Step(
             options,
             self._scalars(rate, loss_scale),
             gradients,
-            Arrays(weights, **{n: [v[i] for i in places] for n, v in slots.items()}),
+            Arrays(weights, list(map(at, slots)), sums, averages),
             tuple(not options.weight_decay or self._decays(w) for w in weights),
-            [scratch[i] for i in places] if scratch else [],
+            at(scratch) if scratch else [],
             self._step_cache.entries,
         )
 
     def _options(self, unscales: bool, skips_nonfinite: bool) -> Options:
         return Options(
-            **self._rule_options(),
+            rule=self._rule(),
+            weight_decay=bool(self.weight_decay),
+            independent_weight_decay=bool(self.independent_weight_decay),
             clipvalue=float(self.clipvalue or 0),
             clipnorm=float(self.clipnorm or 0),
             global_clipnorm=float(self.global_clipnorm or 0),
@@ -94,17 +97,18 @@ class StepBuilder(keras.optimizers.Optimizer):
         )
 
     def _scalars(self, rate: Any, loss_scale: Any = None) -> Scalars:
-        def current(value: Any) -> Any:
-            value = value(self.iterations) if is_schedule(value) else value
-            return value.value if isinstance(value, keras.Variable) else value
-
         return Scalars(
-            learning_rate=current(rate),
-            weight_decay=current(self.weight_decay or 0.0),
+            learning_rate=self._current(rate),
+            weight_decay=self._current(self.weight_decay or 0.0),
             iterations=self._iterations.value,
             loss_scale=1.0 if loss_scale is None else loss_scale,
-            **{name: current(value) for name, value in self._rule_scalars().items()},
+            hyperparameters=self._hyperparameters(),
         )
+
+    def _current(self, value: Any) -> Any:
+        """Return the value of a hyperparameter in this step."""
+        value = value(self.iterations) if is_schedule(value) else value
+        return value.value if isinstance(value, keras.Variable) else value
 
     def _decays(self, weight: Any) -> bool:
         on_tensorflow = keras.backend.backend() == "tensorflow"

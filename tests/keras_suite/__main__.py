@@ -1,7 +1,7 @@
-"""Runs Keras's tests on kerasched.SGD: python -m tests.keras_suite [file ...].
+"""Runs Keras's tests on our optimizers: python -m tests.keras_suite [file ...].
 
 Options of pytest go after `--`; `--fused` makes `fused=True` the default, and `--keras`
-runs Keras's own class. KERAS_BACKEND names the backend.
+runs Keras's own classes. KERAS_BACKEND names the backend.
 """
 
 import argparse
@@ -20,13 +20,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.keras_suite")
     parser.add_argument("--fused", action="store_true")
     parser.add_argument("--keras", action="store_true")
-    parser.add_argument("--sgd", default="kerasched:SGD")
+    parser.add_argument("--ours", default="kerasched", help="a module of classes")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     files = [name for name in options.names if name in FILES]
     rest = [name for name in options.names if name not in FILES]
-    given = [] if options.keras else ["--sgd", options.sgd]
-    given += ["--sgd-fused"] * options.fused
+    given = [] if options.keras else ["--ours", options.ours]
+    given += ["--ours-fused"] * options.fused
     run = command(files or FILES, [*given, *rest])
     return subprocess.run(run, env=environment()).returncode
 

@@ -1,4 +1,4 @@
-"""A plugin of pytest that puts another class in the place of Keras's SGD.
+"""A plugin of pytest that puts other classes in the place of Keras's optimizers.
 
 What Keras's test files import is replaced before they are loaded; the optimizers that a
 case makes are counted in its report. This is test code: it reaches into Keras.
@@ -15,58 +15,60 @@ import keras
 import pytest
 from keras.src import api_export
 from keras.src import optimizers
-from keras.src.optimizers import sgd
+from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from keras_suite.exceptions import exceptions
 
 BACKEND = keras.backend.backend()
+NAMES = ("SGD", "Adam", "AdamW", "Lion")
 if BACKEND == "torch":
-    # Keras's subclass for torch is made of Keras's class, before that is replaced.
-    importlib.import_module("keras.src.backend.torch.optimizers.torch_sgd")
+    # Keras's subclasses for torch are made of its classes, before those are replaced.
+    for name in NAMES:
+        importlib.import_module(
+            f"keras.src.backend.torch.optimizers.torch_{name.lower()}"
+        )
 
-KERAS_SGD = sgd.SGD
+THEIRS = {name: getattr(optimizers, name) for name in NAMES}
 MADE = Counter()
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("keras_suite")
-    group.addoption("--sgd", default="", help="module:Class; empty: Keras's own")
-    group.addoption("--sgd-fused", action="store_true", help="fused=True by default")
-    group.addoption("--sgd-only", action="store_true", help="skip what makes no SGD")
+    group.addoption("--ours", default="", help="a module of classes; empty: Keras's")
+    group.addoption("--ours-fused", action="store_true", help="fused=True by default")
+    group.addoption("--concerned", action="store_true", help="skip what makes no such")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "requires_trainable_backend: a mark of Keras")
-    name = config.getoption("--sgd")
-    substitute = load(name) if name else None
-    count(substitute)
-    if substitute is None:
-        return
-    if config.getoption("--sgd-fused"):
-        fuse(substitute)
-    replace(substitute)
+    name = config.getoption("--ours")
+    module = importlib.import_module(name) if name else None
+    ours = {n: getattr(module, n) for n in NAMES if hasattr(module, n)}
+    count({n: THEIRS[n] for n in ours or NAMES}, ours)
+    for substitute in ours.values():
+        if config.getoption("--ours-fused"):
+            fuse(substitute)
+    if ours:
+        replace(ours)
 
 
-def load(name):
-    module, _, attribute = name.partition(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
-def replace(substitute):
-    """Give the class to all who ask Keras for its SGD from now on."""
-    sgd.SGD = substitute
-    optimizers.ALL_OBJECTS_DICT["sgd"] = substitute
-    api_export.REGISTERED_NAMES_TO_OBJS["keras.optimizers.SGD"] = substitute
+def replace(ours):
+    """Give the classes to all who ask Keras for its own from now on."""
+    for name, substitute in ours.items():
+        module = importlib.import_module(f"keras.src.optimizers.{name.lower()}")
+        setattr(module, name, substitute)
+        optimizers.ALL_OBJECTS_DICT[name.lower()] = substitute
+        api_export.REGISTERED_NAMES_TO_OBJS[f"keras.optimizers.{name}"] = substitute
     # A copy of the module for the tests alone: the optimizer for torch looks its class
     # up in the module itself, and would make another object of ours.
     copy = types.ModuleType(optimizers.__name__)
-    copy.__dict__.update(vars(optimizers), SGD=substitute)
+    copy.__dict__.update(vars(optimizers), **ours)
     keras.src.optimizers = copy
 
 
 def fuse(substitute):
     """Change the default of a class to `fused=True`."""
-    make = substitute.__init__
+    make = vars(substitute)["__init__"]
 
     @functools.wraps(make)
     def make_fused(self, *args, fused=True, **kwargs):
@@ -75,17 +77,18 @@ def fuse(substitute):
     substitute.__init__ = make_fused
 
 
-def count(substitute):
-    """Count what is made of Keras's class and its subclasses, ours among them."""
-    make = KERAS_SGD.__init__
+def count(theirs, ours):
+    """Count what is made of Keras's classes and their subclasses, ours among them."""
+    make = BaseOptimizer.__init__
 
     @functools.wraps(make)
     def make_counted(self, *args, **kwargs):
-        ours = substitute is not None and isinstance(self, substitute)
-        MADE["substitute" if ours else "keras"] += 1
+        if isinstance(self, tuple(theirs.values())):
+            by_us = isinstance(self, tuple(ours.values()))
+            MADE["substitute" if by_us else "keras"] += 1
         make(self, *args, **kwargs)
 
-    KERAS_SGD.__init__ = make_counted
+    BaseOptimizer.__init__ = make_counted
 
 
 @pytest.fixture(autouse=True)
@@ -97,10 +100,11 @@ def counted(record_property):
 
 
 def concerned(item):
-    """Return whether a case names SGD, in its code or in its parameters."""
+    """Return whether a case names an optimizer of ours, in code or parameters."""
     given = getattr(item.obj, "__x_params_repr__", "")
     function = inspect.unwrap(item.obj)
-    return re.search("sgd", f"{item.name} {given} {source(function)}", re.I) is not None
+    text = f"{item.name} {given} {source(function)}"
+    return re.search("|".join(NAMES), text, re.IGNORECASE) is not None
 
 
 def source(function):
@@ -109,12 +113,14 @@ def source(function):
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("--sgd-only"):
+    if config.getoption("--concerned"):
         for item in items:
             if not concerned(item):
-                item.add_marker(pytest.mark.skip(reason="it makes no SGD"))
-    if config.getoption("--sgd"):
-        expect_failures(items, exceptions(BACKEND, config.getoption("--sgd-fused")))
+                item.add_marker(
+                    pytest.mark.skip(reason="it makes no optimizer of ours")
+                )
+    if config.getoption("--ours"):
+        expect_failures(items, exceptions(BACKEND, config.getoption("--ours-fused")))
 
 
 def expect_failures(items, reasons):

@@ -11,6 +11,9 @@ from pathlib import Path
 TESTS = Path(__file__).parents[1]
 FILES = (
     "sgd_test",
+    "adam_test",
+    "adamw_test",
+    "lion_test",
     "optimizer_test",
     "optimizer_sparse_test",
     "loss_scale_optimizer_test",
@@ -20,7 +23,7 @@ FILES = (
 
 @dataclass(frozen=True)
 class Case:
-    """What became of a case, and how many SGD it made of which class."""
+    """What became of a case, and how many optimizers it made of whose classes."""
 
     outcome: str
     text: str
@@ -59,9 +62,9 @@ def collected(files=FILES):
     return {line for line in done.stdout.splitlines() if "::" in line}
 
 
-def results(report, files=FILES, *, sgd="kerasched:SGD", options=()):
-    """Run the files with a class in the place of Keras's, and return each case."""
-    run(files, ["--sgd", sgd, f"--junitxml={report}", *options])
+def results(report, files=FILES, *, ours="kerasched", options=()):
+    """Run the files with other classes in the place of Keras's; return each case."""
+    run(files, ["--ours", ours, f"--junitxml={report}", *options])
     root = ElementTree.parse(report).getroot()
     return dict(map(case, root.iter("testcase")))
 

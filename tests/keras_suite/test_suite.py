@@ -1,4 +1,4 @@
-"""Keras's own test files pass with kerasched.SGD in the place of keras.optimizers.SGD.
+"""Keras's own test files pass with our optimizers in the place of Keras's.
 
 By hand: python -m tests.keras_suite sgd_test [-- options of pytest]
 """
@@ -12,10 +12,10 @@ from keras_suite.run import FILES
 from keras_suite.run import collected
 from keras_suite.run import results
 
-# Three of the five files are of other optimizers for the greater part: what makes no
-# SGD is left to the long sweep, which also shows that nothing was left out by mistake.
-CONCERNED = ["--sgd-only"]
-WAYS = {"auto": [], "fused": ["--sgd-fused"]}
+# Several files are of other optimizers for the greater part: what makes none of ours is
+# left to the thorough tier, which also shows that nothing was left out by mistake.
+CONCERNED = ["--concerned"]
+WAYS = {"auto": [], "fused": ["--ours-fused"]}
 # The first tier shares them: TensorFlow has the kernel in all cases, JAX the default.
 FIRST = {"tensorflow": ["fused"], "jax": ["auto"]}.get(BACKEND, [*WAYS])
 EACH_WAY = [
@@ -54,12 +54,12 @@ def test_no_case_fails(cases):
     assert failures(cases) == {}
 
 
-def test_every_sgd_is_ours(cases):
+def test_every_optimizer_is_ours(cases):
     assert {name for name, case in cases.items() if case.keras} == set()
 
 
 # Keras has no sparse tensors on torch: that file is skipped there.
-def test_every_file_makes_our_sgd(cases):
+def test_every_file_makes_ours(cases):
     for file in FILES:
         made = [
             case.substitute for name, case in cases.items() if name.startswith(file)
@@ -72,7 +72,7 @@ def test_every_file_makes_our_sgd(cases):
 # The cases of sgd_test that look at a weight after an update, and no other.
 @pytest.mark.host
 def test_an_sgd_that_climbs_fails(tmp_path):
-    cases = results(tmp_path / "a.xml", ["sgd_test"], sgd="keras_suite.broken:SGD")
+    cases = results(tmp_path / "a.xml", ["sgd_test"], ours="keras_suite.broken")
     failed = {name.rpartition("::")[2] for name in failures(cases)}
     assert failed == {"test_single_step", "test_correctness_with_golden"}
 
@@ -85,12 +85,12 @@ def test_every_exception_names_backends_and_a_reason():
         assert reason.endswith(".")
 
 
-# What the quick run skips makes no SGD of any class.
+# What the quick run skips makes none of the optimizers.
 @pytest.mark.slow
-def test_no_case_but_the_concerned_makes_an_sgd(tmp_path, keras_cases):
+def test_no_case_but_the_concerned_makes_one(tmp_path, keras_cases):
     everything = results(tmp_path / "all.xml")
     quick = results(tmp_path / "quick.xml", options=CONCERNED)
     assert set(everything) == keras_cases
     assert failures(everything) == {}
-    skipped = [n for n, case in quick.items() if "makes no SGD" in case.text]
+    skipped = [n for n, case in quick.items() if "makes no optimizer" in case.text]
     assert {name for name in skipped if everything[name].substitute} == set()

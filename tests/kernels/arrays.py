@@ -31,23 +31,21 @@ def eighths(shape, dtype, seed=0):
     return np.asarray(random.integers(-8, 9, shape) / 8, dtype)
 
 
-def four(options, shapes, dtype, gradient=normal):
-    """Return the arrays that options need, and gradients."""
-    lists = [
-        [normal(shape, dtype, 10 * kind + i) for i, shape in enumerate(shapes)]
-        for kind in range(4)
-    ]
-    lists[2] = [gradient(shape, dtype, 50 + i) for i, shape in enumerate(shapes)]
-    there = (
-        True,
-        options.momentum,
-        options.gradient_accumulation_steps > 1,
-        options.use_ema,
-    )
-    kept = [group if wanted else [] for group, wanted in zip(lists, there, strict=True)]
-    return Arrays(*kept), [
-        gradient(shape, dtype, 70 + i) for i, shape in enumerate(shapes)
-    ]
+def drawn(options, shapes, dtype, gradient=normal):
+    """Return the arrays that options need, and gradients.
+
+    The velocities of Adam, of which it takes the root, are positive.
+    """
+
+    def group(seed, draw=normal):
+        return [draw(shape, dtype, seed + i) for i, shape in enumerate(shapes)]
+
+    slots = [group(10 * (1 + slot)) for slot in range(options.slots)]
+    if options.rule.startswith("adam"):
+        slots[1:] = [[np.asarray(abs(a)) for a in slot] for slot in slots[1:]]
+    sums = group(50, gradient) if options.accumulates else []
+    averages = group(60) if options.use_ema else []
+    return Arrays(group(0), slots, sums, averages), group(70, gradient)
 
 
 def updated(options, arrays, gradients, scalars, decays=None):
@@ -63,7 +61,7 @@ def update(options, arrays, gradients, scalars, decays=None):
         options,
         arrays.weights,
         gradients,
-        arrays.velocities or None,
+        arrays.slots,
         arrays.sums or None,
         arrays.averages or None,
         decays=decays,
@@ -106,10 +104,28 @@ def special(dtype):
     return gradient
 
 
+# By rule the hyperparameters, those of Adam with differences as Keras rounds them.
+HYPERPARAMETERS = {
+    "sgd": (),
+    "sgd_momentum": (0.9,),
+    "sgd_nesterov": (0.9,),
+    "adam": (0.9, 0.999, 1 - 0.9, 1 - 0.999, 1e-7),
+    "adam_amsgrad": (0.9, 0.999, 1 - 0.9, 1 - 0.999, 1e-7),
+    "lion": (0.9, 0.99),
+}
+
+
 def scalars(
-    learning_rate=0.1, momentum=0.9, weight_decay=0.01, iterations=0, loss_scale=1000.0
+    rule="sgd",
+    learning_rate=0.1,
+    weight_decay=0.01,
+    iterations=0,
+    loss_scale=1000.0,
+    hyperparameters=None,
 ):
-    return Scalars(learning_rate, momentum, weight_decay, iterations, loss_scale)
+    if hyperparameters is None:
+        hyperparameters = HYPERPARAMETERS[rule]
+    return Scalars(learning_rate, weight_decay, iterations, loss_scale, hyperparameters)
 
 
 def to_numpy(variable):

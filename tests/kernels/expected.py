@@ -1,4 +1,4 @@
-"""One step of keras.optimizers.SGD in NumPy, for tests of the compiled one.
+"""One step of each update rule in NumPy, for tests of the compiled one.
 
 Every operation is that of Keras's documented rule, in its order, and rounds once to the
 arrays' own type, as the kernel does on every processor. Keras's operations on torch and
@@ -19,7 +19,7 @@ def expected(options, arrays, gradients, scalars, decays=None):
 
 
 def after(options, arrays, gradients, scalars, decays):
-    weights, velocities, sums = arrays.weights, arrays.velocities, arrays.sums
+    weights, slots, sums = arrays.weights, arrays.slots, arrays.sums
     steps = max(options.gradient_accumulation_steps, 1)
     if options.unscales:
         gradients = [g / real(g, scalars.loss_scale) for g in gradients]
@@ -31,17 +31,20 @@ def after(options, arrays, gradients, scalars, decays):
             gradients = [(g + s) / real(g, steps) for g, s in pairs]
             sums = [np.zeros_like(s) for s in sums]
         gradients = clipped(options, gradients)
-        velocities = velocities or [None] * len(weights)
-        rows = zip(decays, weights, gradients, velocities, strict=True)
+        rows = zip(decays, gradients, weights, *slots, strict=True)
         moves = [moved(options, scalars, *row) for row in rows]
-        weights, velocities = map(list, zip(*moves, strict=True))
+        weights, *slots = map(list, zip(*moves, strict=True))
     averages = arrays.averages
     if options.use_ema:
         weights, averages = averaged(
             options, scalars.iterations // steps, weights, averages
         )
-    lists = (weights, velocities if options.momentum else [], sums, averages)
-    return Arrays(*([like(arrays.weights, new) for new in lists]))
+    weights, sums, averages = (
+        like(arrays.weights, new) for new in (weights, sums, averages)
+    )
+    return Arrays(
+        weights, [like(arrays.weights, slot) for slot in slots], sums, averages
+    )
 
 
 def real(array, number):
@@ -54,19 +57,43 @@ def like(arrays, new):
     return [np.asarray(x, a.dtype) for x, a in zip(new, arrays, strict=False)]
 
 
-def moved(options, scalars, decays, weight, gradient, velocity):
-    """Return a weight and its velocity after one step."""
+def moved(options, scalars, decays, gradient, weight, *slots):
+    """Return a weight and its slots after one step."""
     rate = real(weight, scalars.learning_rate)
     if options.weight_decay and decays:
         decay = weight * real(weight, scalars.weight_decay)
         weight = weight - (decay if options.independent_weight_decay else decay * rate)
-    if velocity is None:
-        return weight - gradient * rate, None
-    momentum = real(weight, scalars.momentum)
-    velocity = velocity * momentum - gradient * rate
-    if options.nesterov:
-        return weight + (velocity * momentum - gradient * rate), velocity
-    return weight + velocity, velocity
+    given = [real(weight, value) for value in scalars.hyperparameters]
+    if options.rule == "sgd":
+        return (weight - gradient * rate,)
+    if options.rule.startswith("sgd"):
+        (velocity,), (momentum,) = slots, given
+        step = gradient * rate
+        velocity = velocity * momentum - step
+        ahead = velocity * momentum - step
+        nesterov = options.rule == "sgd_nesterov"
+        return weight + (ahead if nesterov else velocity), velocity
+    if options.rule == "lion":
+        (momentum,), (beta_1, beta_2), one = slots, given, real(weight, 1)
+        sign = np.sign(momentum * beta_1 + gradient * (one - beta_1))
+        momentum_after = momentum * beta_2 + gradient * (one - beta_2)
+        return weight - rate * sign, momentum_after
+    momentum, velocity, *largest = slots
+    momentum = momentum + (gradient - momentum) * given[2]
+    velocity = velocity + (gradient * gradient - velocity) * given[3]
+    largest = [np.maximum(array, velocity) for array in largest]
+    divisor = np.sqrt([velocity, *largest][-1]) + given[4]
+    steps = max(options.gradient_accumulation_steps, 1)
+    rate = corrected_rate(weight, scalars, scalars.iterations // steps + 1)
+    return weight - momentum * rate / divisor, momentum, velocity, *largest
+
+
+def corrected_rate(weight, scalars, update):
+    """Return Adam's rate: powers of rounded factors, in float32 for bfloat16."""
+    wide = norm_type(weight)
+    powers = [wide(float(wide(b)) ** update) for b in scalars.hyperparameters[:2]]
+    rate = wide(scalars.learning_rate) * np.sqrt(1 - powers[1]) / (1 - powers[0])
+    return real(weight, rate)
 
 
 def clipped(options, gradients):

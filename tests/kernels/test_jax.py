@@ -105,7 +105,7 @@ def test_the_compiled_step_holds_one_call_of_the_kernel(options, small_threshold
     model = network(SGD(0.01, **options, fused=True))
     model.fit(*data(), verbose=0)
     text = compiled_step(model).as_text()
-    assert len(re.findall(r'custom_call_target="kerasched_sgd"', text)) == 1
+    assert len(re.findall(r'custom_call_target="kerasched_update"', text)) == 1
     assert "conditional(" not in text
 
 
@@ -170,13 +170,13 @@ def test_on_a_gpu_the_step_is_plain_xla():
             step,
             platforms=[platform],
             disabled_checks=[
-                jax.export.DisabledSafetyCheck.custom_call("kerasched_sgd")
+                jax.export.DisabledSafetyCheck.custom_call("kerasched_update")
             ],
         )(state, one, one).mlir_module()
         for platform in ("cpu", "cuda")
     }
-    assert "kerasched_sgd" in texts["cpu"]
-    assert "kerasched_sgd" not in texts["cuda"]
+    assert "kerasched_update" in texts["cpu"]
+    assert "kerasched_update" not in texts["cuda"]
     # XLA partitions these operations itself.
     assert "CustomSPMDPartitioning" not in texts["cuda"]
 
@@ -216,7 +216,7 @@ plain.build([weight])
 )
 print(json.dumps({
     "gathers": text.count("all-gather"),
-    "calls": text.count('custom_call_target="kerasched_sgd"'),
+    "calls": text.count('custom_call_target="kerasched_update"'),
     "sharded": found.sharding.is_equivalent_to(sharding, 2),
     "error": float(np.abs(np.asarray(found) - np.asarray(expected)).max()),
 }))

@@ -31,12 +31,13 @@ def _registered():
 def operands(options, iterations=1, dtype="float32"):
     """Return the operands of an update: multiples of 1/8, whose squares are exact."""
     random = np.random.default_rng(0)
-    scalars = [jnp.asarray(x, "float32") for x in (0.5, 0.0, 0.0, 4.0)]
+    scalars = [jnp.asarray(x, "float32") for x in (0.5, 0.0, 4.0)]
+    hyperparameters = [jnp.asarray(0.0, "float32")] * options.slots
     groups = jax_calls.groups(options) + 1
     arrays = [
         jnp.asarray(random.integers(-4, 5, size) / 8, dtype) for size in SIZES * groups
     ]
-    return [*scalars, jnp.asarray(iterations, "int32"), *arrays]
+    return [*scalars, jnp.asarray(iterations, "int32"), *hyperparameters, *arrays]
 
 
 def statistics(options, given):
@@ -48,7 +49,7 @@ def statistics(options, given):
 @pytest.mark.parametrize("iterations", [0, 1])
 @pytest.mark.parametrize("given", [{}, NORM, {"clipnorm": 1.0}, ALL], ids=str)
 def test_squares_are_those_of_the_prepared_gradients(given, iterations, dtype):
-    options = Options(momentum=True, use_ema=True, skips_nonfinite=True, **given)
+    options = Options("sgd_momentum", use_ema=True, skips_nonfinite=True, **given)
     arrays = operands(options, iterations, dtype)
     found = statistics(options, arrays)
     count = len(SIZES)
@@ -56,7 +57,7 @@ def test_squares_are_those_of_the_prepared_gradients(given, iterations, dtype):
     if options.unscales:
         gradients = [g / 4 for g in gradients]
     if options.accumulates:
-        sums = arrays[jax_calls.SCALARS + 2 * count :]
+        sums = arrays[options.scalars + 2 * count :]
         both = zip(gradients, sums[:count], strict=True)
         gradients = [(g + np.asarray(s, "float64")) / 2 for g, s in both]
     updates = not options.accumulates or iterations == 1
@@ -93,7 +94,7 @@ def test_an_update_clips_by_the_statistics_that_it_is_given():
     options = Options(**NORM)
     given = operands(options)
     found = updated(options, given, [0.0, 0.0, 15.0, 1.0, 0.0])  # A norm of 4.
-    for new, weight, gradient in zip(found, given[5:9], given[9:], strict=True):
+    for new, weight, gradient in zip(found, given[4:8], given[8:], strict=True):
         np.testing.assert_array_equal(new, weight - 0.5 * (gradient * 0.25))
 
 
@@ -103,7 +104,7 @@ def test_an_update_is_skipped_if_any_shard_was_not_finite(nonfinite):
     given = operands(options)
     *found, applied = updated(options, given, [0.0, 0.0, 0.0, 0.0, nonfinite])
     assert bool(applied) == (nonfinite == 0)
-    kept = all(map(np.array_equal, found, given[5:9]))
+    kept = all(map(np.array_equal, found, given[4:8]))
     assert kept == (nonfinite > 0)
 
 
@@ -117,6 +118,6 @@ def test_statistics_of_another_size_or_type_are_refused(values):
 def test_sums_that_do_not_fit_are_refused():
     options = Options(**ALL)
     given = operands(options)
-    given[jax_calls.SCALARS + len(SIZES)] = jnp.zeros(7, "float32")
+    given[options.scalars + len(SIZES)] = jnp.zeros(7, "float32")
     with pytest.raises(Exception, match="arrays of a weight must have its type"):
         statistics(options, given)

@@ -14,7 +14,7 @@ from kerasched.kernels.options import Options
 from kernels.arrays import DTYPES
 from kernels.arrays import all_bits
 from kernels.arrays import bits
-from kernels.arrays import four
+from kernels.arrays import drawn
 from kernels.arrays import inside
 from kernels.arrays import needs_extension
 from kernels.arrays import normal
@@ -29,7 +29,7 @@ pytestmark = needs_extension
 host = pytest.mark.host
 
 BACKEND = keras.backend.backend()
-MOMENTUM = Options(momentum=True)
+MOMENTUM = Options("sgd_momentum")
 # Both sides of 4, 8, 16, 32 and 64 lanes, of a block and of a chunk.
 SIZES = (0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 1023, 1024, 1025)
 SIZES += (4095, 4096, 4097, 65535, 65536, 65537)
@@ -40,15 +40,15 @@ each_size = pytest.mark.parametrize("size", SIZES)
 
 def momentum_step(weight, gradient, velocity, **numbers):
     """Update one weight and its velocity, in place."""
-    numbers = vars(scalars(**numbers))
-    native.update(MOMENTUM, [weight], [gradient], [velocity], **numbers)
+    numbers = vars(scalars(MOMENTUM.rule, **numbers))
+    native.update(MOMENTUM, [weight], [gradient], [[velocity]], **numbers)
 
 
 def in_numpy(weight, gradient, velocity, **numbers):
     """Return the new weight and velocity."""
-    arrays = Arrays([weight], [velocity], [], [])
-    new = expected(MOMENTUM, arrays, [gradient], scalars(**numbers))
-    return new.weights[0], new.velocities[0]
+    arrays = Arrays([weight], [[velocity]])
+    new = expected(MOMENTUM, arrays, [gradient], scalars(MOMENTUM.rule, **numbers))
+    return new.weights[0], new.slots[0][0]
 
 
 def three(shape, dtype):
@@ -92,7 +92,9 @@ def test_an_array_of_any_shape_is_updated(shape, dtype):
 def test_an_update_equals_the_one_by_hand(dtype):
     weight, velocity = np.array([1, 1], dtype), np.array([2, 2], dtype)
     gradient = np.array([4, -4], dtype)
-    momentum_step(weight, gradient, velocity, learning_rate=0.25, momentum=0.5)
+    momentum_step(
+        weight, gradient, velocity, learning_rate=0.25, hyperparameters=(0.5,)
+    )
     assert (weight.tolist(), velocity.tolist()) == ([1.0, 3.0], [0.0, 2.0])
 
 
@@ -135,23 +137,25 @@ def test_the_gradient_is_not_written(size, dtype):
 @each_dtype
 def test_many_tensors_are_updated_in_one_call(dtype):
     shapes = [(n,) for n in (*range(40), 200_000, 0, 1, 70_001, 4097)]
-    arrays, gradients = four(MOMENTUM, shapes, dtype)
-    right = expected(MOMENTUM, arrays, gradients, scalars())
-    assert all_bits(updated(MOMENTUM, arrays, gradients, scalars())) == all_bits(right)
+    arrays, gradients = drawn(MOMENTUM, shapes, dtype)
+    right = expected(MOMENTUM, arrays, gradients, scalars(MOMENTUM.rule))
+    assert all_bits(
+        updated(MOMENTUM, arrays, gradients, scalars(MOMENTUM.rule))
+    ) == all_bits(right)
 
 
 @host
 def test_tensors_of_several_types_are_updated_in_one_call():
-    parts = [four(MOMENTUM, [(33,), (2, 40)], dtype) for dtype in DTYPES]
+    parts = [drawn(MOMENTUM, [(33,), (2, 40)], dtype) for dtype in DTYPES]
     arrays = Arrays(
         [w for part, _ in parts for w in part.weights],
-        [v for part, _ in parts for v in part.velocities],
-        [],
-        [],
+        [[v for part, _ in parts for v in part.slots[0]]],
     )
     gradients = [g for _, part in parts for g in part]
-    right = expected(MOMENTUM, arrays, gradients, scalars())
-    assert all_bits(updated(MOMENTUM, arrays, gradients, scalars())) == all_bits(right)
+    right = expected(MOMENTUM, arrays, gradients, scalars(MOMENTUM.rule))
+    assert all_bits(
+        updated(MOMENTUM, arrays, gradients, scalars(MOMENTUM.rule))
+    ) == all_bits(right)
 
 
 @host
@@ -186,7 +190,7 @@ def test_a_subnormal_gradient_is_not_taken_for_0(dtype):
     smallest = np.array(1, f"uint{8 * dtype.itemsize}").view(dtype)
     weight, velocity = np.zeros(33, dtype), np.zeros(33, dtype)
     gradient = np.full(33, smallest, dtype)
-    momentum_step(weight, gradient, velocity, learning_rate=1.0, momentum=0.0)
+    momentum_step(weight, gradient, velocity, learning_rate=1.0, hyperparameters=(0.0,))
     assert bits(weight) == bits(np.full(33, -smallest, dtype))
 
 
@@ -225,9 +229,11 @@ def test_bfloat16_rounds_a_half_to_even():
 @host
 def test_every_bfloat16_is_rounded_as_ml_dtypes_does():
     gradient = np.arange(2**16, dtype="uint16").view(DTYPES[2])
-    arrays = Arrays([normal(2**16, DTYPES[2])], [normal(2**16, DTYPES[2], 1)], [], [])
-    right = expected(MOMENTUM, arrays, [gradient], scalars())
-    assert all_bits(updated(MOMENTUM, arrays, [gradient], scalars())) == all_bits(right)
+    arrays = Arrays([normal(2**16, DTYPES[2])], [[normal(2**16, DTYPES[2], 1)]])
+    right = expected(MOMENTUM, arrays, [gradient], scalars(MOMENTUM.rule))
+    assert all_bits(
+        updated(MOMENTUM, arrays, [gradient], scalars(MOMENTUM.rule))
+    ) == all_bits(right)
 
 
 # Keras's optimizer for torch adds -rate * gradient in one operation, which is rounded

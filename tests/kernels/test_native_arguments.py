@@ -12,8 +12,7 @@ from kernels.arrays import needs_extension
 
 pytestmark = [needs_extension, pytest.mark.host]
 
-MOMENTUM = Options(momentum=True)
-LISTS = ("weights", "gradients", "velocities", "sums", "averages")
+MOMENTUM = Options("sgd_momentum")
 
 
 def ones(dtype="float32", shape=6):
@@ -22,12 +21,25 @@ def ones(dtype="float32", shape=6):
 
 def given(options=MOMENTUM, **changes):
     """Return arguments of a momentum update of 6 float32, but for the changes."""
-    lists = {name: [ones()] for name in ("weights", "gradients", "velocities")}
-    return {"options": options, "learning_rate": 0.1, **lists, **changes}
+    lists = {"weights": [ones()], "gradients": [ones()], "slots": [[ones()]]}
+    numbers = {"learning_rate": 0.1, "hyperparameters": [0.5] * options.slots}
+    return {"options": options, **numbers, **lists, **changes}
 
 
 def one(name, array, options=MOMENTUM):
-    return given(options, **{name: [array]})
+    return given(options, **changed(name, array))
+
+
+def clipping(**bounds):
+    return Options("sgd_momentum", **bounds)
+
+
+def changed(name, value):
+    return {name: [[value]] if name == "slots" else [value]}
+
+
+def place_of(name):
+    return "slots[0][0]" if name == "slots" else f"{name}[0]"
 
 
 def read_only():
@@ -47,8 +59,8 @@ LINE = np.arange(18, dtype="float32")
 SWAPPED = np.dtype("float32").newbyteorder()
 TYPES = "float32, float64 or bfloat16"
 SHARED = "Arrays of an update must not share memory"
-SUMMING = Options(momentum=True, gradient_accumulation_steps=2)
-AVERAGING = Options(momentum=True, use_ema=True)
+SUMMING = Options("sgd_momentum", gradient_accumulation_steps=2)
+AVERAGING = Options("sgd_momentum", use_ema=True)
 ALL = "Only one of `clipvalue`, `clipnorm` and `global_clipnorm` can be set"
 
 VALUES = {
@@ -56,9 +68,9 @@ VALUES = {
         one("gradients", ones(shape=5)),
         text("gradients[0].shape", "(6,), as of its weight", "(5,)"),
     ),
-    "velocity-shape": (
-        one("velocities", ones(shape=(6, 1))),
-        text("velocities[0].shape", "(6,), as of its weight", "(6, 1)"),
+    "slot-shape": (
+        one("slots", ones(shape=(6, 1))),
+        text("slots[0][0].shape", "(6,), as of its weight", "(6, 1)"),
     ),
     "same-size-in-another-shape": (
         one("gradients", ones(shape=(2, 3))),
@@ -76,7 +88,7 @@ VALUES = {
         given(
             weights=[ones(), ones(shape=2)],
             gradients=[ones(), ones(shape=3)],
-            velocities=[ones(), ones(shape=2)],
+            slots=[[ones(), ones(shape=2)]],
         ),
         text("gradients[1].shape", "(2,), as of its weight", "(3,)"),
     ),
@@ -88,9 +100,9 @@ VALUES = {
         one("gradients", ones("int32")),
         text("gradients[0].dtype", TYPES, "dtype('int32')"),
     ),
-    "velocity-complex64": (
-        one("velocities", ones("complex64")),
-        text("velocities[0].dtype", TYPES, "dtype('complex64')"),
+    "slot-complex64": (
+        one("slots", ones("complex64")),
+        text("slots[0][0].dtype", TYPES, "dtype('complex64')"),
     ),
     "objects": (
         one("weights", ones("object")),
@@ -104,9 +116,9 @@ VALUES = {
         one("gradients", ones("float64")),
         text("gradients[0].dtype", "float32, as of its weight", "dtype('float64')"),
     ),
-    "velocity-type-differs": (
-        one("velocities", ones(BFLOAT16)),
-        text("velocities[0].dtype", "float32, as of its weight", "dtype(bfloat16)"),
+    "slot-type-differs": (
+        one("slots", ones(BFLOAT16)),
+        text("slots[0][0].dtype", "float32, as of its weight", "dtype(bfloat16)"),
     ),
     "weight-strides": (
         one("weights", ones(shape=12)[::2]),
@@ -116,9 +128,9 @@ VALUES = {
         one("gradients", ones()[::-1]),
         text("gradients[0].flags.c_contiguous", "True", "False"),
     ),
-    "velocity-strides": (
-        one("velocities", ones(shape=(6, 2))[:, 0]),
-        text("velocities[0].flags.c_contiguous", "True", "False"),
+    "slot-strides": (
+        one("slots", ones(shape=(6, 2))[:, 0]),
+        text("slots[0][0].flags.c_contiguous", "True", "False"),
     ),
     "gradient-broadcast": (
         one("gradients", np.broadcast_to(np.float32(1), 6)),
@@ -126,7 +138,7 @@ VALUES = {
     ),
     "columns-first": (
         given(
-            **{name: [np.ones((2, 3), "float32", order="F")] for name in LISTS[:3]},
+            **changed("weights", np.ones((2, 3), "float32", order="F")),
         ),
         text("weights[0].flags.c_contiguous", "True", "False"),
     ),
@@ -138,17 +150,17 @@ VALUES = {
         given(
             weights=[np.frombuffer(bytearray(13), BFLOAT16, 6, offset=1)],
             gradients=[ones(BFLOAT16)],
-            velocities=[ones(BFLOAT16)],
+            slots=[[ones(BFLOAT16)]],
         ),
         text("weights[0].flags.aligned", "True", "False"),
     ),
     **{
         f"{name}-read-only": (
-            given(options, **{name: [read_only()]}),
-            text(f"{name}[0].flags.writeable", "True", "False"),
+            one(name, read_only(), options),
+            text(f"{place_of(name)}.flags.writeable", "True", "False"),
         )
         for name, options in zip(
-            ("weights", "velocities", "sums", "averages"),
+            ("weights", "slots", "sums", "averages"),
             (MOMENTUM, MOMENTUM, SUMMING, AVERAGING),
             strict=True,
         )
@@ -158,8 +170,8 @@ VALUES = {
         text("len(gradients)", "1, as of `weights`", "0"),
     ),
     "too-many-velocities": (
-        given(velocities=[ones(), ones()]),
-        text("len(velocities)", "1, as of `weights`", "2"),
+        given(slots=[[ones(), ones()]]),
+        text("len(slots[0])", "1, as of `weights`", "2"),
     ),
     "too-few-sums": (
         given(SUMMING, sums=[]),
@@ -173,9 +185,13 @@ VALUES = {
         given(decays=[True, False]),
         text("len(decays)", "1, as of `weights`", "2"),
     ),
-    "velocities-for-nothing": (
-        given(Options(), velocities=[np.float32(1)]),
-        text("velocities", "None, as the options do not use it", "[np.float32(1.0)]"),
+    "slot-for-nothing": (
+        given(Options(), slots=[[np.float32(1)]]),
+        text("len(slots)", "0, for the rule sgd", "1"),
+    ),
+    "too-few-slots": (
+        given(slots=()),
+        text("len(slots)", "1, for the rule sgd_momentum", "0"),
     ),
     "sums-for-nothing": (
         given(sums=[1]),
@@ -186,8 +202,8 @@ VALUES = {
         text("learning_rate", "a finite number", "nan"),
     ),
     "momentum-not-finite": (
-        given(momentum=float("inf")),
-        text("momentum", "a finite number", "inf"),
+        given(hyperparameters=[float("inf")]),
+        text("hyperparameters[0]", "a finite number", "inf"),
     ),
     "decay-not-finite": (
         given(weight_decay=-float("inf")),
@@ -197,12 +213,15 @@ VALUES = {
         given(iterations=-1),
         text("iterations", "a non-negative integer", "-1"),
     ),
-    "two-clips": (given(Options(True, clipvalue=1.0, clipnorm=1.0)), ALL),
-    "two-norms": (given(Options(True, clipnorm=1.0, global_clipnorm=1.0)), ALL),
+    "two-clips": (given(Options("sgd_momentum", clipvalue=1.0, clipnorm=1.0)), ALL),
+    "two-norms": (
+        given(Options("sgd_momentum", clipnorm=1.0, global_clipnorm=1.0)),
+        ALL,
+    ),
     "weight-is-gradient": (given(weights=[LINE[:6]], gradients=[LINE[:6]]), SHARED),
-    "weight-is-velocity": (given(weights=[LINE[:6]], velocities=[LINE[:6]]), SHARED),
+    "weight-is-velocity": (given(weights=[LINE[:6]], slots=[[LINE[:6]]]), SHARED),
     "gradient-is-velocity": (
-        given(gradients=[LINE[:6]], velocities=[LINE[:6]]),
+        given(gradients=[LINE[:6]], slots=[[LINE[:6]]]),
         SHARED,
     ),
     "weight-ends-in-gradient": (
@@ -214,11 +233,11 @@ VALUES = {
         SHARED,
     ),
     "weight-ends-in-velocity": (
-        given(weights=[LINE[:6]], velocities=[LINE[5:11]]),
+        given(weights=[LINE[:6]], slots=[[LINE[5:11]]]),
         SHARED,
     ),
-    "velocity-ends-in-gradient": (
-        given(gradients=[LINE[5:11]], velocities=[LINE[:6]]),
+    "slot-ends-in-gradient": (
+        given(gradients=[LINE[5:11]], slots=[[LINE[:6]]]),
         SHARED,
     ),
     "gradient-around-a-weight": (
@@ -226,12 +245,12 @@ VALUES = {
             Options(),
             weights=[ones(shape=12), LINE[5:7]],
             gradients=[LINE[:12], ones(shape=2)],
-            velocities=None,
+            slots=(),
         ),
         SHARED,
     ),
     "sum-is-velocity": (
-        given(SUMMING, velocities=[LINE[:6]], sums=[LINE[:6]]),
+        given(SUMMING, slots=[[LINE[:6]]], sums=[LINE[:6]]),
         SHARED,
     ),
     "average-is-weight": (
@@ -243,7 +262,7 @@ VALUES = {
             Options(),
             weights=[LINE[:6], LINE[:6]],
             gradients=[ones(), ones()],
-            velocities=None,
+            slots=(),
         ),
         SHARED,
     ),
@@ -252,10 +271,10 @@ VALUES = {
 KINDS = {
     **{
         f"{name}-of-{value!r}": (
-            given(SUMMING, **{"sums": [ones()], name: [value]}),
-            text(f"{name}[0]", "a NumPy array", repr(value)),
+            {**given(SUMMING, sums=[ones()]), **changed(name, value)},
+            text(place_of(name), "a NumPy array", repr(value)),
         )
-        for name in ("weights", "gradients", "velocities", "sums")
+        for name in ("weights", "gradients", "slots", "sums")
         for value in ([1.0, 2.0], np.float32(1), None, "text")
     },
     "an-array-for-a-list": (
@@ -263,9 +282,9 @@ KINDS = {
         text("gradients", "a list of arrays", "array([1.], dtype=float32)"),
     ),
     "no-weights": (given(weights=None), text("weights", "a list of arrays", "None")),
-    "no-velocities": (
-        given(velocities=None),
-        text("velocities", "a list of arrays", "None"),
+    "a-slot-of-nothing": (
+        given(slots=[None]),
+        text("slots[0]", "a list of arrays", "None"),
     ),
     "no-sums": (given(SUMMING), text("sums", "a list of arrays", "None")),
     "no-averages": (given(AVERAGING), text("averages", "a list of arrays", "None")),
@@ -298,7 +317,9 @@ each_refused = pytest.mark.parametrize(
 
 def bytes_of(arguments):
     """Return the bytes of all arrays."""
-    lists = [arguments.get(name) or () for name in LISTS if name != "sums"]
+    names = ("weights", "gradients", "averages")
+    lists = [arguments.get(name) or () for name in names]
+    lists += [slot or () for slot in arguments["slots"]]
     return [a.tobytes() for items in lists for a in items if hasattr(a, "tobytes")]
 
 
@@ -317,10 +338,10 @@ def test_a_refused_call_writes_nothing(arguments, words, kind):
 
 
 def test_a_gradient_that_may_not_be_written_is_read():
-    arguments = given(gradients=[read_only()], momentum=0.5)
+    arguments = given(gradients=[read_only()])
     native.update(**arguments)
     # 1 * 0.5 - 1 * 0.1 in float32.
-    assert arguments["velocities"][0][0] == np.float32(0.5) - np.float32(0.1)
+    assert arguments["slots"][0][0][0] == np.float32(0.5) - np.float32(0.1)
 
 
 # The last byte of one array is just before the first of the next.
@@ -328,7 +349,8 @@ def test_a_gradient_that_may_not_be_written_is_read():
 def test_neighbours_in_one_buffer_do_not_share_memory(order):
     buffer = np.ones(18, "float32")
     weight, gradient, velocity = (buffer[6 * n : 6 * n + 6] for n in order)
-    native.update(MOMENTUM, [weight], [gradient], [velocity], learning_rate=0.25)
+    numbers = {"learning_rate": 0.25, "hyperparameters": (0.0,)}
+    native.update(MOMENTUM, [weight], [gradient], [[velocity]], **numbers)
     assert weight.tolist() == [0.75] * 6
 
 
@@ -352,12 +374,12 @@ def test_arrays_of_nothing_share_no_memory():
 def program(
     types=("float32",), sizes=(6,), decays=(True,), weights=(4096,), velocities=(16384,)
 ):
-    lists = (list(weights), list(velocities), [], [])
-    return native.Update(MOMENTUM, types, sizes, decays, *lists)
+    lists = (list(weights), list(velocities))
+    return native.Update(MOMENTUM, types, sizes, decays, lists)
 
 
 def run(gradients, **arguments):
-    program(**arguments).run(0.1, 0.9, 0.0, 1.0, 0, gradients)
+    program(**arguments).run(0.1, 0.0, 1.0, 0, [0.9], gradients)
 
 
 def test_a_type_that_no_weight_has_is_refused():
@@ -373,9 +395,26 @@ def test_lists_of_two_lengths_are_refused():
 
 
 def test_too_few_addresses_are_refused():
-    words = "Argument `velocities` must have 1 addresses. Received: 0"
+    words = "The list of the array `slot` must have 1 addresses. Received: 0"
     with pytest.raises(ValueError, match=f"^{words}$"):
         program(velocities=())
+
+
+def test_a_missing_list_is_refused():
+    words = "`arrays` must have 2 lists. Received: 1"
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        native.Update(MOMENTUM, ["float32"], [6], [True], [[4096]])
+
+
+def test_too_few_hyperparameters_are_refused():
+    words = "Argument `hyperparameters` must have 1 numbers. Received: 0"
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        program().run(0.1, 0.0, 1.0, 0, [], [8192])
+
+
+def test_a_rule_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="^There is no rule named adagrad$"):
+        native._native.Options(**{**vars(Options()), "rule": "adagrad"})
 
 
 def test_an_address_of_nothing_is_refused():
@@ -384,7 +423,7 @@ def test_an_address_of_nothing_is_refused():
 
 
 def test_an_address_between_numbers_is_refused():
-    words = "The velocity of tensor 0 must be aligned for float32"
+    words = "The slot of tensor 0 must be aligned for float32"
     with pytest.raises(ValueError, match=f"^{words}$"):
         run([8192], velocities=(16386,))
 

@@ -6,7 +6,7 @@ import pytest
 from kerasched.kernels.options import Options
 from kernels.arrays import DTYPES
 from kernels.arrays import all_bits
-from kernels.arrays import four
+from kernels.arrays import drawn
 from kernels.arrays import needs_extension
 from kernels.arrays import scalars
 from kernels.arrays import special
@@ -15,7 +15,7 @@ from kernels.expected import expected
 
 pytestmark = [needs_extension, pytest.mark.host]
 each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
-MOMENTUM = {"momentum": True, "unscales": True, "skips_nonfinite": True}
+MOMENTUM = {"rule": "sgd_momentum", "unscales": True, "skips_nonfinite": True}
 OPTIONS = {
     "momentum": {},
     "norm": {"clipnorm": 0.5},
@@ -29,7 +29,7 @@ SHAPES = [(3,), (0,), (9000,), ()]
 
 def run(options, arrays, gradients, iterations=1):
     """Return whether a step was done on arrays, in place."""
-    numbers = scalars(iterations=iterations, loss_scale=8.0)
+    numbers = scalars(options.rule, iterations=iterations, loss_scale=8.0)
     return update(options, arrays, gradients, numbers)
 
 
@@ -41,7 +41,7 @@ def test_one_number_leaves_the_step_out(value, iterations, more, dtype):
     options = Options(**MOMENTUM, **more)
     places = [(0, 0), (0, 2), (2, 0), (2, 4095), (2, 4096), (2, 8999), (3, 0)]
     for tensor, index in places:
-        arrays, gradients = four(options, SHAPES, dtype)
+        arrays, gradients = drawn(options, SHAPES, dtype)
         before = all_bits(arrays)
         gradients[tensor].reshape(-1)[index] = value
         assert not run(options, arrays, gradients, iterations)
@@ -53,8 +53,8 @@ def test_one_number_leaves_the_step_out(value, iterations, more, dtype):
 @pytest.mark.parametrize("iterations", [0, 1])
 def test_a_finite_step_is_that_without_the_look(iterations, more, dtype):
     options = Options(**MOMENTUM, **more)
-    arrays, gradients = four(options, SHAPES, dtype)
-    numbers = scalars(iterations=iterations, loss_scale=8.0)
+    arrays, gradients = drawn(options, SHAPES, dtype)
+    numbers = scalars(options.rule, iterations=iterations, loss_scale=8.0)
     right = expected(options, arrays, gradients, numbers)
     assert run(options, arrays, gradients, iterations)
     for found, wanted in zip(arrays.flat(), right.flat(), strict=True):
@@ -69,7 +69,7 @@ def test_a_finite_step_is_that_without_the_look(iterations, more, dtype):
 @each_option
 def test_the_largest_and_the_least_numbers_are_finite(more, dtype):
     options = Options(**MOMENTUM, **more)
-    arrays, gradients = four(options, [(33,)], dtype)
+    arrays, gradients = drawn(options, [(33,)], dtype)
     numbers = special(dtype)
     gradients[0] = np.where(np.isfinite(numbers), numbers, dtype.type(0))
     before = all_bits(arrays)
@@ -79,8 +79,8 @@ def test_the_largest_and_the_least_numbers_are_finite(more, dtype):
 
 @each_dtype
 def test_without_the_option_nothing_is_left_out(dtype):
-    options = Options(momentum=True)
-    arrays, gradients = four(options, [(33,)], dtype)
+    options = Options("sgd_momentum")
+    arrays, gradients = drawn(options, [(33,)], dtype)
     gradients[0] = np.full(33, np.inf, dtype)
     assert run(options, arrays, gradients)
     assert np.isinf(arrays.weights[0].astype("float64")).all()
@@ -90,7 +90,7 @@ def test_without_the_option_nothing_is_left_out(dtype):
 @each_dtype
 def test_no_number_of_a_long_tensor_is_overlooked(dtype):
     options = Options(**MOMENTUM)
-    arrays, gradients = four(options, [(300_000,)], dtype)
+    arrays, gradients = drawn(options, [(300_000,)], dtype)
     edges = [at + off for at in range(0, 300_000, 1024) for off in (-1, 0)]
     for index in (*edges[1:], *range(9000, 9400), 123_457, 299_999):
         gradients[0][index] = np.inf
@@ -103,7 +103,7 @@ def test_no_number_of_a_long_tensor_is_overlooked(dtype):
 def test_each_number_of_a_long_tensor_is_in_its_norm(dtype):
     options = Options(global_clipnorm=1.0)
     for index in (0, 1023, 1024, 4095, 4096, 8191, 8192, 9374, 9375, 20_000, 299_999):
-        arrays, gradients = four(options, [(300_000,)], dtype)
+        arrays, gradients = drawn(options, [(300_000,)], dtype)
         arrays.weights[0][:] = gradients[0][:] = 0
         gradients[0][index] = 1024
         assert update(options, arrays, gradients, scalars(learning_rate=1.0))

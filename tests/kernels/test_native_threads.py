@@ -10,9 +10,10 @@ from support import run_python
 
 from kerasched.kernels import native
 from kerasched.kernels.options import Options
+from kerasched.kernels.rules import RULES
 from kernels.arrays import DTYPES
 from kernels.arrays import all_bits
-from kernels.arrays import four
+from kernels.arrays import drawn
 from kernels.arrays import needs_extension
 from kernels.arrays import scalars
 from kernels.arrays import updated
@@ -20,17 +21,15 @@ from kernels.arrays import updated
 pytestmark = [needs_extension, pytest.mark.host]
 
 # All that a sum in another order or an operation in another precision would show.
-OPTIONS = Options(
-    momentum=True,
-    nesterov=True,
-    weight_decay=True,
-    global_clipnorm=0.5,
-    use_ema=True,
-    ema_momentum=0.99,
-    gradient_accumulation_steps=2,
-    unscales=True,
-    skips_nonfinite=True,
-)
+OPTIONS = {
+    "weight_decay": True,
+    "global_clipnorm": 0.5,
+    "use_ema": True,
+    "ema_momentum": 0.99,
+    "gradient_accumulation_steps": 2,
+    "unscales": True,
+    "skips_nonfinite": True,
+}
 # Enough for several threads, with chunks that are not full.
 SHAPES = [(3,), (70_001,), (), (300, 333), (65_537,), (1025,)]
 
@@ -49,22 +48,26 @@ def runs_here(name):
 SETS = [name for name in ("baseline", "avx2") if runs_here(name)]
 
 
-def result(dtype, iterations):
-    arrays, gradients = four(OPTIONS, SHAPES, dtype)
-    return all_bits(updated(OPTIONS, arrays, gradients, scalars(iterations=iterations)))
+def result(dtype, iterations, rule="sgd_nesterov"):
+    options = Options(rule, **OPTIONS)
+    arrays, gradients = drawn(options, SHAPES, dtype)
+    numbers = scalars(rule, iterations=iterations)
+    return all_bits(updated(options, arrays, gradients, numbers))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("iterations", [2, 3])
+@pytest.mark.parametrize(
+    ("rule", "iterations"), [("sgd_nesterov", 2), *((rule, 3) for rule in RULES)]
+)
 def test_results_do_not_depend_on_threads_and_instruction_sets(
-    iterations, dtype, monkeypatch
+    rule, iterations, dtype, monkeypatch
 ):
     results = {}
     for name in SETS:
         for threads in (1, 2, 3, 8):
             monkeypatch.setenv("KERASCHED_ISA", name)
             monkeypatch.setenv("KERASCHED_NUM_THREADS", str(threads))
-            results[name, threads] = result(dtype, iterations)
+            results[name, threads] = result(dtype, iterations, rule)
     first = results[SETS[0], 1]
     assert [key for key, value in results.items() if value != first] == []
 
@@ -152,6 +155,7 @@ import os
 import numpy as np
 from kerasched.kernels import native
 from kerasched.kernels.options import Options
+from kerasched.kernels.rules import RULES
 
 os.environ["KERASCHED_NUM_THREADS"] = "2"
 

@@ -235,21 +235,21 @@ def followed(rule, dtype):
     on the way to its velocity, no number of which is larger than the sum of all.
     """
     weight, *gradients = drawn(dtype)
+    name = "sgd_nesterov" if "nesterov" in rule else "sgd_momentum"
     options = Options(
-        momentum="momentum" in rule,
-        nesterov="nesterov" in rule,
-        weight_decay="weight_decay" in rule,
+        name if "momentum" in rule else "sgd", weight_decay="weight_decay" in rule
     )
     momentum, decay = rule.get("momentum", 0.0), rule.get("weight_decay", 0.0)
     # Keras's rate is a float32, whatever the type of the weights.
-    scalars = Scalars(float(np.float32(0.1)), momentum, decay, 0)
-    velocity = np.zeros_like(weight) if options.momentum else None
+    given = (momentum,) * options.slots
+    scalars = Scalars(float(np.float32(0.1)), decay, 0, hyperparameters=given)
+    slots = [np.zeros_like(weight)] * options.slots
     # Half a unit for each rounding, of which both rules make as many.
     unit, apart, velocities_apart = np.finfo(dtype).eps, 0.0, 0.0
     for gradient in gradients:
-        before = np.abs(weight) + np.abs(0.0 if velocity is None else velocity)
-        weight, velocity = moved(options, scalars, True, weight, gradient, velocity)
-        after = np.abs(weight) + np.abs(0.0 if velocity is None else velocity)
+        before = sum(map(np.abs, (weight, *slots)))
+        weight, *slots = moved(options, scalars, True, gradient, weight, *slots)
+        after = sum(map(np.abs, (weight, *slots)))
         largest = before + after + 0.1 * np.abs(gradient)
         velocities_apart = momentum * velocities_apart + 3 * unit * largest
         apart = apart + (1 + momentum) * velocities_apart + 8 * unit * largest

@@ -73,7 +73,7 @@ def test_a_model_trains(found):
 def test_one_warning_says_why_training_has_no_kernel(found):
     [warning] = found["warnings"]
     assert warning.startswith(
-        f"kerasched.SGD trains without its compiled kernel: {MISSING}. "
+        f"kerasched trains without its compiled kernel: {MISSING}. "
     )
 
 

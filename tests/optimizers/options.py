@@ -1,8 +1,9 @@
-"""The options of an SGD that are combined, and what is made of a row of them."""
+"""The options of an optimizer that are combined, and what is made of a row of them."""
 
 import keras
 
 import kerasched
+from kerasched.optimizers.fused_optimizer import FusedOptimizer
 
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 SCHEDULE = kerasched.CosineDecay(0.1, 40, 0.01)
@@ -39,8 +40,9 @@ OPTIONS = {name: tuple(levels) for name, levels in LEVELS.items()}
 
 
 def arguments(row):
-    """Return the arguments of a row's SGD, but for its rate."""
-    return {k: v for name in OPTIONS for k, v in LEVELS[name][row[name]].items()}
+    """Return the arguments of a row's optimizer, but for its rate."""
+    names = [name for name in LEVELS if name in row]
+    return {k: v for name in names for k, v in LEVELS[name][row[name]].items()}
 
 
 def make(cls, row, **more):
@@ -55,11 +57,11 @@ def make(cls, row, **more):
 
 
 def rate(cls, row, given):
-    """Return a row's rate; Keras's SGD passes the micro-batches to a schedule."""
+    """Return a row's rate; Keras's optimizers pass micro-batches to a schedule."""
     steps = given.get("gradient_accumulation_steps")
     if row["rate"] == "constant":
         return 0.1
-    if steps and not issubclass(cls, kerasched.SGD):
+    if steps and not issubclass(cls, FusedOptimizer):
         return kerasched.PerUpdate(SCHEDULE, steps)
     return SCHEDULE
 

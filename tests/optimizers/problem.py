@@ -32,11 +32,11 @@ def start(dtype):
     return [np.asarray(x, "float32").astype(numpy_type(dtype)) for x in drawn]
 
 
-def noise(row):
+def noise(row, count=STEPS):
     """Return by step the part of each gradient that does not depend on the weights."""
     generator, kind = np.random.default_rng(2), numpy_type(row["dtype"])
     steps = []
-    for step in range(STEPS):
+    for step in range(count):
         drawn = [generator.normal(size=shape) for shape in SHAPES.values()]
         if step == INFINITE and row["scale"] == "dynamic":
             drawn[-1][0, 0] = np.inf

@@ -238,5 +238,5 @@ def test_on_jax_there_is_one_program_without_branches():
     ones = [jax.numpy.ones((8, 4))]
     step = jax.jit(optimizer.stateless_apply)
     text = step.lower(state, ones, [w.value for w in weights]).compile().as_text()
-    assert text.count('custom_call_target="kerasched_sgd"') == 1
+    assert text.count('custom_call_target="kerasched_update"') == 1
     assert "conditional(" not in text

@@ -7,6 +7,7 @@ import numpy as np
 from support import BACKEND
 
 from optimizers.options import make
+from optimizers.problem import STEPS
 from optimizers.problem import gradients
 from optimizers.problem import noise
 from optimizers.problem import variables
@@ -19,13 +20,13 @@ MODES_OF = {
 MODES = MODES_OF[BACKEND]
 
 
-def trained(cls, row, **more):
+def trained(cls, row, steps=STEPS, **more):
     """Return the weights and the saved state after the steps of a row, in NumPy."""
     with precision(row["dtype"]), branches_in_python(row):
         optimizer, weights = make(cls, row, **more), variables(row["dtype"])
         optimizer.build(weights)
         run = stateless if BACKEND == "jax" else stateful
-        run(optimizer, weights, noise(row), row["mode"])
+        run(optimizer, weights, noise(row, steps), row["mode"])
         store = {}
         optimizer.save_own_variables(store)
         return [array(w) for w in weights], {k: array(v) for k, v in store.items()}

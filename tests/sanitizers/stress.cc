@@ -18,7 +18,7 @@
 #endif
 
 #include "gradient_statistics.h"
-#include "sgd.h"
+#include "update.h"
 
 namespace {
 
@@ -30,16 +30,26 @@ void Check(bool holds, const char* what) {
   std::_Exit(1);
 }
 
+// Returns all arrays of a tensor that an update may write.
+std::vector<void**> Arrays(Tensor& t) {
+  std::vector<void**> arrays = {&t.weight, &t.sum, &t.average};
+  for (void*& slot : t.slots) arrays.push_back(&slot);
+  return arrays;
+}
+
 // Tensors, each array in memory of its own, exactly as large as it must be.
 class Model {
  public:
   Model(ScalarType type, const std::vector<std::int64_t>& sizes) {
     for (const std::int64_t size : sizes) {
-      void* arrays[5];
-      for (void*& array : arrays) array = Make(size * BytesOf(type));
-      const bool decays = tensors_.size() % 2 == 0;
-      tensors_.push_back(
-          {type, size, decays, arrays[0], arrays[1], arrays[2], arrays[3], arrays[4]});
+      const auto make = [&] { return Make(size * BytesOf(type)); };
+      Tensor tensor = {};
+      tensor.type = type;
+      tensor.size = size;
+      tensor.decays = tensors_.size() % 2 == 0;
+      tensor.gradient = make();
+      for (void** array : Arrays(tensor)) *array = make();
+      tensors_.push_back(tensor);
     }
   }
 
@@ -48,11 +58,9 @@ class Model {
   // The bytes of all that an update writes.
   std::string Written() const {
     std::string bytes;
-    for (const Tensor& t : tensors_) {
-      for (const void* array :
-           {static_cast<const void*>(t.weight), static_cast<const void*>(t.velocity),
-            static_cast<const void*>(t.sum), static_cast<const void*>(t.average)}) {
-        bytes.append(static_cast<const char*>(array),
+    for (Tensor t : tensors_) {
+      for (void** array : Arrays(t)) {
+        bytes.append(static_cast<const char*>(*array),
                      static_cast<std::size_t>(t.size * BytesOf(t.type)));
       }
     }
@@ -74,9 +82,14 @@ class Model {
   std::vector<Tensor> tensors_;
 };
 
+// Hyperparameters that suit every rule, as momentum, beta or epsilon.
+Scalars ScalarsAt(std::int64_t iterations) {
+  return {0.1, 0.01, 8, iterations, {0.9, 0.99, 0.1, 0.01, 1e-7}};
+}
+
 void Run(const Options& options, const Model& model, std::int64_t iterations,
          const Pool& pool) {
-  const Scalars scalars = {0.1, 0.9, 0.01, 8, iterations};
+  const Scalars scalars = ScalarsAt(iterations);
   const Status status = Update(options, scalars, model.tensors(), pool);
   if (!status.ok()) std::fprintf(stderr, "%s\n", status.error.c_str());
   Check(status.ok(), "an update is done");
@@ -84,7 +97,8 @@ void Run(const Options& options, const Model& model, std::int64_t iterations,
 
 std::vector<Options> AllOptions() {
   std::vector<Options> all;
-  for (int bits = 0; bits < 3 * 3 * 4 * 3 * 2 * 2; ++bits) {
+  const int rules = static_cast<int>(Rules().size());
+  for (int bits = 0; bits < rules * 3 * 4 * 3 * 2 * 2; ++bits) {
     int rest = bits;
     const auto next = [&rest](int count) {
       const int value = rest % count;
@@ -92,9 +106,8 @@ std::vector<Options> AllOptions() {
       return value;
     };
     Options o;
-    const int momentum = next(3), decay = next(3), clip = next(4), average = next(3);
-    o.momentum = momentum > 0;
-    o.nesterov = momentum > 1;
+    const int rule = next(rules), decay = next(3), clip = next(4), average = next(3);
+    o.rule = static_cast<std::size_t>(rule);
     o.weight_decay = decay > 0;
     o.independent_weight_decay = decay > 1;
     o.clipvalue = clip == 1 ? 0.5 : 0;
@@ -129,13 +142,16 @@ void EveryOptionWithTails(const std::vector<std::int64_t>& sizes) {
 // The first pass reads gradients and sums alone; an update that is given its results
 // does what it does without them.
 void StatisticsFirst() {
-  const Scalars scalars = {0.1, 0.9, 0.01, 8, 1};
+  const Scalars scalars = ScalarsAt(1);
   for (const ScalarType type : kTypes) {
     for (const Options& options : AllOptions()) {
       const Model one(type, {1, 65, 4097}), other(type, {1, 65, 4097});
       Run(options, one, 1, PrivatePool());
       std::vector<Tensor> read = other.tensors();
-      for (Tensor& t : read) t.weight = t.velocity = t.average = nullptr;
+      for (Tensor& t : read) {
+        t.weight = t.average = nullptr;
+        t.slots = {};
+      }
       GradientStatistics statistics;
       Status status = ReadGradients(options, scalars, read, PrivatePool(), statistics);
       Check(status.ok() && statistics.finite, "gradients are read");
@@ -209,14 +225,14 @@ void RefusesWithoutATouch() {
   const Model model(ScalarType::kFloat32, {7});
   const std::string before = model.Written();
   std::vector<Tensor> tensors = model.tensors();
-  tensors[0].velocity = nullptr;
+  tensors[0].slots[0] = nullptr;
   Check(!Update(Everything(), {}, tensors, PrivatePool()).ok(), "null is refused");
   tensors = model.tensors();
   tensors[0].gradient = static_cast<char*>(tensors[0].average) + 4;
   WrittenBytes places;
   Check(places.Set(tensors).ok(), "what is written does not overlap");
   Check(!places.CheckGradients(tensors).ok(), "a gradient there is refused");
-  tensors[0].velocity = static_cast<char*>(tensors[0].average) + 4;
+  tensors[0].slots[0] = static_cast<char*>(tensors[0].average) + 4;
   Check(!places.Set(tensors).ok(), "overlap is refused");
   for (const char* name : {"KERASCHED_ISA", "KERASCHED_NUM_THREADS"}) {
     setenv(name, "none", 1);

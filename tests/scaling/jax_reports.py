@@ -73,7 +73,7 @@ def exchanged(layout, names):
 
 def calls(text):
     """Return how often a program calls each handler of the kernel."""
-    names = ("kerasched_sgd", "kerasched_gradient_statistics")
+    names = ("kerasched_update", "kerasched_gradient_statistics")
     return [text.count(f'custom_call_target="{name}"') for name in names]
 
 

@@ -1,14 +1,19 @@
 // The entry point of the update: checks the arguments, partitions and runs the loops.
-#ifndef KERASCHED_SGD_H_
-#define KERASCHED_SGD_H_
+#ifndef KERASCHED_UPDATE_H_
+#define KERASCHED_UPDATE_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "parallel.h"
+#include "rules.h"
 #include "scalar_types.h"
+#include "scalars.h"
 
 namespace kerasched {
 
@@ -19,11 +24,10 @@ struct Status {
   bool ok() const { return error.empty(); }
 };
 
-// The options of an optimizer, under the names of keras.optimizers.SGD. A number of 0
-// turns its option off.
+// The options of an optimizer, under the names of keras.optimizers.Optimizer. A number
+// of 0 turns its option off.
 struct Options {
-  bool momentum = false;
-  bool nesterov = false;
+  std::size_t rule = 0;  // Index in AllRules.
   bool weight_decay = false;
   bool independent_weight_decay = false;  // Not multiplied by the learning rate.
   double clipvalue = 0;
@@ -37,16 +41,6 @@ struct Options {
   bool skips_nonfinite = false;  // A gradient that is not finite skips the step.
 };
 
-// The values that may change at each step. `iterations` counts micro-batches, as in
-// Keras.
-struct Scalars {
-  double learning_rate = 0;
-  double momentum = 0;
-  double weight_decay = 0;
-  double loss_scale = 1;
-  std::int64_t iterations = 0;
-};
-
 // A weight, its gradient and its slots: contiguous arrays of one type and size, aligned
 // for the type. Pointers that the options do not need are null.
 struct Tensor {
@@ -55,10 +49,25 @@ struct Tensor {
   bool decays;  // Not excluded from weight decay.
   void* weight;
   const void* gradient;
-  void* velocity;
+  std::array<void*, kMaxSlots> slots;
   void* sum;
   void* average;
 };
+
+// Returns the information on the rules, in the order of AllRules.
+const std::vector<RuleInfo>& Rules();
+// Returns the index of a rule, or their number if there is none of this name.
+std::size_t RuleNamed(std::string_view name);
+
+// An array of a tensor that an update writes, and its name in errors.
+struct Field {
+  const char* name;
+  void*& (*of)(Tensor&);
+};
+
+// Returns the arrays that an update with these options writes, in the order in which
+// they are passed: the weight, the slots of the rule, the sum and the average.
+std::vector<Field> WrittenFields(const Options& options);
 
 struct GradientStatistics;
 
@@ -93,4 +102,4 @@ std::string InstructionSet(std::string* error);
 
 }  // namespace kerasched
 
-#endif  // KERASCHED_SGD_H_
+#endif  // KERASCHED_UPDATE_H_

@@ -1,4 +1,4 @@
-"""Replace keras.optimizers.SGD by kerasched.SGD, or back, also between two fits."""
+"""Replace Keras's optimizers by those of this package, or back, between two fits."""
 
 import inspect
 from typing import Any
@@ -6,7 +6,14 @@ from typing import Any
 import keras
 
 from kerasched.errors import message
+from kerasched.optimizers.adam import Adam
+from kerasched.optimizers.adam import AdamW
+from kerasched.optimizers.adam import KerasAdam
+from kerasched.optimizers.adam import KerasAdamW
 from kerasched.optimizers.arguments import is_schedule
+from kerasched.optimizers.fused_optimizer import FusedOptimizer
+from kerasched.optimizers.lion import KerasLion
+from kerasched.optimizers.lion import Lion
 from kerasched.optimizers.loss_scale import LossScaleOptimizer
 from kerasched.optimizers.sgd import SGD
 from kerasched.optimizers.sgd import KerasSGD
@@ -20,28 +27,36 @@ _EXCLUDED = (
     "_exclude_from_weight_decay_pattern",
     "_exclude_from_weight_decay_cache",
 )
+# Each public class of Keras, what it makes, and the class of this package.
+_CLASSES = (
+    (keras.optimizers.SGD, KerasSGD, SGD),
+    (keras.optimizers.Adam, KerasAdam, Adam),
+    (keras.optimizers.AdamW, KerasAdamW, AdamW),
+    (keras.optimizers.Lion, KerasLion, Lion),
+)
 # Keras's loss scale and ours.
 _SCALES = (keras.optimizers.LossScaleOptimizer, LossScaleOptimizer)
 
 
 def accelerate(model_or_optimizer: Any, *, back: bool = False) -> Any:
-    """Replace keras.optimizers.SGD by kerasched.SGD, with its config and state.
+    """Replace Keras's SGD, Adam, AdamW or Lion by that of this package.
 
     One line speeds up a script: `kerasched.accelerate(model)` after `model.compile` or
-    between two calls of `fit`. Velocities, averages, accumulated gradients and the step
-    count are kept.
+    between two calls of `fit`. The config, moments, averages, accumulated gradients and
+    the step count are kept.
 
     Args:
         model_or_optimizer: a compiled model, which is changed; or an optimizer, which
-            is not. A LossScaleOptimizer around an SGD is replaced with it.
-        back: True to replace kerasched.SGD by keras.optimizers.SGD instead.
+            is not. A LossScaleOptimizer or MultiOptimizer around such an optimizer is
+            replaced with it; other members of a MultiOptimizer stay.
+        back: True to replace the optimizers of this package by Keras's instead.
 
     Returns:
         The model, or the new optimizer.
 
     Raises:
-        TypeError: there is no SGD, or `back` and the SGD has an option that Keras's
-            class lacks.
+        TypeError: there is no such optimizer, or `back` and it has an option that
+            Keras's class lacks.
         ValueError: the model trains with optimizers of its own, which must be replaced
             one by one.
     """
@@ -87,17 +102,60 @@ def _register_for_saving(model: Any, optimizer: Any) -> None:
 
 
 def _converted(optimizer: Any, back: bool) -> Any:
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        inner = _converted(optimizer.inner_optimizer, back)
-        return _rescaled(optimizer, inner, back)
-    if isinstance(optimizer, SGD):
-        return _with_state_of(optimizer, _as_keras(optimizer)) if back else optimizer
-    if type(optimizer) is not KerasSGD:
-        what = "a model or optimizer with keras.optimizers.SGD"
+    new = _counterpart(optimizer, back)
+    if new is None:
+        what = "a model or optimizer with Keras's SGD, Adam, AdamW or Lion"
         raise TypeError(message("accelerate", "model_or_optimizer", what, optimizer))
-    if back:
+    return new
+
+
+def _counterpart(optimizer: Any, back: bool) -> Any:
+    """Return what takes the place of an optimizer, maybe itself; None for nothing."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        inner = _counterpart(optimizer.inner_optimizer, back)
+        return None if inner is None else _rescaled(optimizer, inner, back)
+    if hasattr(optimizer, "optimizers"):
+        return _with_members(optimizer, back)
+    if isinstance(optimizer, FusedOptimizer) and not back:
         return optimizer
-    return _with_state_of(optimizer, SGD(**_arguments(optimizer)))
+    for public, made, ours in _CLASSES:
+        if type(optimizer) is made:
+            given = _arguments(optimizer, public)
+            return optimizer if back else _with_state_of(optimizer, ours(**given))
+        if type(optimizer) is ours:
+            _refuse_what_keras_lacks(optimizer)
+            given = _arguments(optimizer, public)
+            return _with_state_of(optimizer, public(**given))
+    return None
+
+
+def _with_members(multi: Any, back: bool) -> Any:
+    """Return a MultiOptimizer with the counterparts of its members."""
+    found = {id(member): _counterpart(member, back) for member in multi.optimizers}
+    if all(new is None for new in found.values()):
+        return None
+
+    def replaced(member: Any) -> Any:
+        new = found.get(id(member))
+        return member if new is None else new
+
+    table = multi._optimizer_map
+    if isinstance(table, keras.optimizers.OptimizerMap):
+        others = {pattern: replaced(table[pattern]) for pattern in table}
+        new_table = keras.optimizers.OptimizerMap(
+            replaced(table.default_optimizer), others
+        )
+    elif hasattr(table, "with_optimizers"):  # That of kerasched.layerwise.
+        new_table = table.with_optimizers(map(replaced, table.values()))
+    else:
+        what = "a MultiOptimizer with an OptimizerMap, not with a function"
+        raise TypeError(message("accelerate", "model_or_optimizer", what, table))
+    scale = multi.loss_scale_factor
+    new_multi = type(multi)(new_table, loss_scale_factor=scale, name=multi.name)
+    if multi.built:
+        new_multi.build(multi._trainable_variables)
+        _copy(multi._variables, new_multi._variables)
+    return new_multi
 
 
 def _rescaled(optimizer: Any, inner: Any, back: bool) -> Any:
@@ -115,24 +173,24 @@ def _rescaled(optimizer: Any, inner: Any, back: bool) -> Any:
     return new
 
 
-def _as_keras(optimizer: SGD) -> Any:
-    lacks = is_schedule(optimizer.momentum) or is_schedule(optimizer.weight_decay)
-    if lacks or optimizer.independent_weight_decay:
+def _refuse_what_keras_lacks(optimizer: FusedOptimizer) -> None:
+    scheduled = [n for n in optimizer.scheduled if is_schedule(getattr(optimizer, n))]
+    if scheduled or optimizer.independent_weight_decay:
+        names = " and ".join(name.replace("_", " ") for name in optimizer.scheduled)
         what = (
-            "an SGD without schedules of momentum and weight decay and without "
+            f"an optimizer without schedules of {names} and without "
             "independent_weight_decay, to go back"
         )
         raise TypeError(message("accelerate", "model_or_optimizer", what, optimizer))
-    return keras.optimizers.SGD(**_arguments(optimizer))
 
 
-def _arguments(optimizer: Any) -> dict[str, Any]:
-    """Return the constructor's arguments, with the learning rate as the same object.
+def _arguments(optimizer: Any, public: type) -> dict[str, Any]:
+    """Return the arguments of Keras's constructor, the same learning rate among them.
 
     A config would hold a copy of a schedule, if its class is registered, and cannot
     hold a function.
     """
-    names = inspect.signature(keras.optimizers.SGD).parameters
+    names = inspect.signature(public).parameters
     given = {name: getattr(optimizer, name) for name in names if name != "kwargs"}
     rate = optimizer._learning_rate
     given["learning_rate"] = (

@@ -3,16 +3,20 @@
 // A range is processed in blocks that stay in the first-level cache. Short loops, each
 // of which the compiler vectorizes, prepare the gradient, update the weight and update
 // the average of a block, so that memory is passed over once.
-#ifndef KERASCHED_SGD_LOOP_H_
-#define KERASCHED_SGD_LOOP_H_
+#ifndef KERASCHED_UPDATE_LOOP_H_
+#define KERASCHED_UPDATE_LOOP_H_
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
+#include "gradient_rule.h"
 #include "inlining.h"
+#include "rules.h"
 #include "scalar_types.h"
-#include "sgd_rule.h"
+#include "scalars.h"
 
 namespace kerasched {
 
@@ -31,7 +35,7 @@ constexpr std::int64_t kRun = kSquares / kStreams;
 // The operations of the loops and their operands, the same for all elements of a
 // tensor.
 struct Plan {
-  Momentum momentum_kind = Momentum::kNone;
+  std::size_t rule = 0;      // Index in AllRules.
   bool decays = false;       // Apply weight decay.
   bool accumulates = false;  // Use the mean gradient of several micro-batches.
   bool updates = true;       // If false, only add the gradient to the sum.
@@ -41,69 +45,87 @@ struct Plan {
   bool clamps = false;       // Clamp it to -bound .. bound.
   bool multiplies = false;   // Multiply it by factor, and then
   bool divides = false;      // divide it by divisor.
-  double learning_rate = 0, momentum = 0, decay = 0, decay_rate = 0;
+  double decay = 0, decay_rate = 0;
   double loss_scale = 1, steps = 1, bound = 0, factor = 1, divisor = 1;
   double average_momentum = 0;
+  Numbers<float> numbers_float = {};    // The rule's numbers for float and BFloat16 ...
+  Numbers<double> numbers_double = {};  // ... and for double.
+
+  template <typename T>
+  const auto& NumbersFor() const {
+    if constexpr (std::is_same_v<T, double>) {
+      return numbers_double;
+    } else {
+      return numbers_float;
+    }
+  }
 };
 
 // A part of a weight and of its slots; pointers that are not needed are null. All but
-// `gradient` are written. No two overlap: sgd.cc checks the arrays of direct calls, and
-// XLA guarantees it for its buffers.
+// `gradient` are written. No two overlap: update.cc checks the arrays of direct calls,
+// and XLA guarantees it for its buffers.
 template <typename T>
 struct Range {
   T* weight;
   const T* gradient;
-  T* velocity;
+  T* slots[kMaxSlots];
   T* sum;
   T* average;
   std::int64_t size;
 
   Range Part(std::int64_t start, std::int64_t count) const {
     const auto at = [start](auto* p) { return p == nullptr ? p : p + start; };
-    return {at(weight), at(gradient), at(velocity), at(sum), at(average), count};
+    Range part = {at(weight), at(gradient), {}, at(sum), at(average), count};
+    for (std::size_t i = 0; i < kMaxSlots; ++i) part.slots[i] = at(slots[i]);
+    return part;
   }
 };
 
-template <Momentum kind, bool decays, typename T>
+// Moves all weights by a rule. Slots that the rule lacks are null.
+template <typename Rule, bool decays, typename T>
 KERASCHED_INLINE void MoveAll(const Plan& plan, T* KERASCHED_RESTRICT weight,
                               const T* KERASCHED_RESTRICT gradient,
-                              T* KERASCHED_RESTRICT velocity, std::int64_t size) {
-  const Value<T> rate(plan.learning_rate), momentum(plan.momentum);
+                              T* KERASCHED_RESTRICT first, T* KERASCHED_RESTRICT second,
+                              T* KERASCHED_RESTRICT third, std::int64_t size) {
+  static_assert(kMaxSlots == 3);
   const Value<T> decay(plan.decay), decay_rate(plan.decay_rate);
+  Value<T> numbers[kMaxNumbers];
+  for (std::size_t i = 0; i < kMaxNumbers; ++i) {
+    numbers[i] = Value<T>(static_cast<double>(plan.NumbersFor<T>()[i]));
+  }
   for (std::int64_t i = 0; i < size; ++i) {
     Value<T> w = weight[i];
-    const Value<T> g = gradient[i];
+    Value<T> slots[kMaxSlots];
+    if constexpr (Rule::kSlots > 0) slots[0] = first[i];
+    if constexpr (Rule::kSlots > 1) slots[1] = second[i];
+    if constexpr (Rule::kSlots > 2) slots[2] = third[i];
     if (decays) w = Decayed(w, decay, decay_rate);
-    if (kind == Momentum::kNone) {
-      Descend(w, g, rate);
-    } else {
-      Value<T> v = velocity[i];
-      Move<kind>(w, v, g, rate, momentum);
-      velocity[i] = v;
-    }
+    Rule::Move(numbers, Value<T>(gradient[i]), w, slots);
     weight[i] = w;
+    if constexpr (Rule::kSlots > 0) first[i] = slots[0];
+    if constexpr (Rule::kSlots > 1) second[i] = slots[1];
+    if constexpr (Rule::kSlots > 2) third[i] = slots[2];
   }
 }
 
-template <bool decays, typename T>
-KERASCHED_INLINE void MoveKind(const Plan& plan, const Range<T>& r) {
-  switch (plan.momentum_kind) {
-    case Momentum::kNone:
-      return MoveAll<Momentum::kNone, decays>(plan, r.weight, r.gradient, r.velocity,
-                                              r.size);
-    case Momentum::kPlain:
-      return MoveAll<Momentum::kPlain, decays>(plan, r.weight, r.gradient, r.velocity,
-                                               r.size);
-    case Momentum::kNesterov:
-      return MoveAll<Momentum::kNesterov, decays>(plan, r.weight, r.gradient,
-                                                  r.velocity, r.size);
+// Moves all weights by the rule with an index.
+template <bool decays, typename T, typename Rule, typename... Others>
+KERASCHED_INLINE void MoveBy(RuleList<Rule, Others...>, std::size_t index,
+                             const Plan& plan, const Range<T>& r) {
+  if (index == 0) {
+    return MoveAll<Rule, decays>(plan, r.weight, r.gradient, r.slots[0], r.slots[1],
+                                 r.slots[2], r.size);
+  }
+  if constexpr (sizeof...(Others) > 0) {
+    MoveBy<decays>(RuleList<Others...>(), index - 1, plan, r);
   }
 }
 
-// Writes rule(from[i]) to out[i]; the two may be the same array.
-template <typename T, typename Rule>
-KERASCHED_INLINE void Transform(T* out, const T* from, std::int64_t size, Rule rule) {
-  for (std::int64_t i = 0; i < size; ++i) out[i] = rule(Value<T>(from[i]));
+// Writes function(from[i]) to out[i]; the two may be the same array.
+template <typename T, typename Function>
+KERASCHED_INLINE void Transform(T* out, const T* from, std::int64_t size,
+                                Function function) {
+  for (std::int64_t i = 0; i < size; ++i) out[i] = function(Value<T>(from[i]));
 }
 
 template <typename T>
@@ -177,9 +199,9 @@ KERASCHED_INLINE void UpdateBlock(const Plan& plan, Range<T> r, T* buffer) {
   r.gradient = Clip(plan, Prepare(plan, r, buffer), buffer, r.size);
   if (plan.accumulates) std::fill(r.sum, r.sum + r.size, T(Value<T>(0.0)));
   if (plan.decays) {
-    MoveKind<true>(plan, r);
+    MoveBy<true>(AllRules(), plan.rule, plan, r);
   } else {
-    MoveKind<false>(plan, r);
+    MoveBy<false>(AllRules(), plan.rule, plan, r);
   }
 }
 
@@ -192,9 +214,9 @@ KERASCHED_INLINE void AccumulateBlock(const Plan& plan, const Range<T>& r, T* bu
   AddTo(r.sum, buffer, r.size);
 }
 
-// Runs a plan on a range. Bytes moved for each float32: 12 read and 8 written with
-// momentum, 4 and 4 more for an average, and as many for a sum. Thread-safe on ranges
-// that do not overlap.
+// Runs a plan on a range. Bytes moved for each float32: 8 read and 4 written, 4 and 4
+// more for each slot, for an average and for a sum. Thread-safe on ranges that do not
+// overlap.
 template <typename T>
 KERASCHED_INLINE void UpdateRange(const Plan& plan, const Range<T>& range) {
   T buffer[kBlock];
@@ -306,4 +328,4 @@ KERASCHED_INLINE bool FiniteRange(const Range<T>& range) {
 
 }  // namespace kerasched
 
-#endif  // KERASCHED_SGD_LOOP_H_
+#endif  // KERASCHED_UPDATE_LOOP_H_

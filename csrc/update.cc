@@ -1,8 +1,9 @@
-#include "sgd.h"
+#include "update.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "gradient_statistics.h"
@@ -91,18 +92,51 @@ void UpdateChunks(const Step& step, const std::vector<Clipping>& clipping) {
   });
 }
 
-Status CheckTensor(const Options& options, const Tensor& t, std::size_t place) {
-  return CheckArrays(t, place,
-                     {{"weight", t.weight, true},
-                      {"gradient", t.gradient, true},
-                      {"velocity", t.velocity, options.momentum},
-                      {"sum", t.sum, options.gradient_accumulation_steps > 1},
-                      {"average", t.average, options.use_ema}});
+Status CheckTensor(const std::vector<Field>& fields, Tensor t, std::size_t place) {
+  Status status = CheckArray(t, place, "gradient", t.gradient);
+  for (const Field& field : fields) {
+    if (status.ok()) status = CheckArray(t, place, field.name, field.of(t));
+  }
+  return status;
 }
 
 Status Overlap() { return {"Arrays of an update must not share memory"}; }
 
+template <std::size_t i>
+void*& SlotOf(Tensor& t) {
+  return t.slots[i];
+}
+
+constexpr Field kSlots[] = {
+    {"slot", SlotOf<0>}, {"second slot", SlotOf<1>}, {"third slot", SlotOf<2>}};
+static_assert(std::size(kSlots) == kMaxSlots);
+
 }  // namespace
+
+const std::vector<RuleInfo>& Rules() {
+  static const std::vector<RuleInfo> rules = RuleTable(AllRules());
+  return rules;
+}
+
+std::size_t RuleNamed(std::string_view name) {
+  const std::vector<RuleInfo>& rules = Rules();
+  std::size_t i = 0;
+  while (i < rules.size() && rules[i].name != name) ++i;
+  return i;
+}
+
+std::vector<Field> WrittenFields(const Options& options) {
+  std::vector<Field> fields = {
+      {"weight", [](Tensor& t) -> void*& { return t.weight; }}};
+  fields.insert(fields.end(), kSlots, kSlots + Rules()[options.rule].slots);
+  if (options.gradient_accumulation_steps > 1) {
+    fields.push_back({"sum", [](Tensor& t) -> void*& { return t.sum; }});
+  }
+  if (options.use_ema) {
+    fields.push_back({"average", [](Tensor& t) -> void*& { return t.average; }});
+  }
+  return fields;
+}
 
 WrittenBytes::Bytes WrittenBytes::At(const void* data, const Tensor& t) {
   const auto begin = reinterpret_cast<std::uintptr_t>(data);
@@ -112,9 +146,14 @@ WrittenBytes::Bytes WrittenBytes::At(const void* data, const Tensor& t) {
 Status WrittenBytes::Set(const std::vector<Tensor>& tensors) {
   ranges_.clear();
   for (const Tensor& t : tensors) {
-    for (const void* data : {t.weight, t.velocity, t.sum, t.average}) {
-      if (data != nullptr && t.size > 0) ranges_.push_back(At(data, t));
-    }
+    if (t.size == 0) continue;
+    const auto add = [&](const void* data) {
+      if (data != nullptr) ranges_.push_back(At(data, t));
+    };
+    add(t.weight);
+    for (const void* slot : t.slots) add(slot);
+    add(t.sum);
+    add(t.average);
   }
   std::sort(ranges_.begin(), ranges_.end());
   for (std::size_t i = 1; i < ranges_.size(); ++i) {
@@ -140,8 +179,9 @@ Status Update(const Options& options, const Scalars& scalars,
               const std::vector<Tensor>& tensors, const Pool& pool,
               const GradientStatistics* given) {
   Status status;
+  const std::vector<Field> fields = WrittenFields(options);
   for (std::size_t i = 0; status.ok() && i < tensors.size(); ++i) {
-    status = CheckTensor(options, tensors[i], i);
+    status = CheckTensor(fields, tensors[i], i);
   }
   if (!status.ok()) return status;
   const auto step = MakeStep(options, scalars, tensors, pool, status);
