@@ -8,6 +8,7 @@ import pytest
 from optimizers.small_model import scratch_of
 from support import run_json
 
+import kerasched
 from kerasched import SGD
 from kernels.arrays import needs_extension
 
@@ -30,6 +31,8 @@ OPTIONS = {
     "momentum": {"momentum": 0.9},
     "clipnorm": {"momentum": 0.9, "clipnorm": 1.0},
     "accumulation": {"momentum": 0.9, "gradient_accumulation_steps": 2},
+    "adamw": {"cls": "AdamW", "amsgrad": True, "global_clipnorm": 1.0},
+    "lion": {"cls": "Lion", "gradient_accumulation_steps": 2},
     "all": ALL,
 }
 each_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
@@ -38,6 +41,13 @@ each_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.fixture(name="small_threshold")
 def _small_threshold(monkeypatch):
     monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 1000)
+
+
+def made(package, options, **more):
+    """Return an optimizer of kerasched or keras.optimizers: SGD unless named."""
+    options = dict(options)
+    cls = getattr(package, options.pop("cls", "SGD"))
+    return cls(0.01, **options, **more)
 
 
 def network(optimizer):
@@ -80,7 +90,7 @@ def addresses(variables):
 
 @each_option
 def test_variables_keep_their_memory_from_the_second_step_on(options, small_threshold):
-    model = network(SGD(0.01, **options, fused=True))
+    model = network(made(kerasched, options, fused=True))
     kept = []
     for _ in range(3):
         model.train_on_batch(*data())
@@ -93,7 +103,7 @@ def test_variables_keep_their_memory_from_the_second_step_on(options, small_thre
 
 @each_option
 def test_the_compiled_step_copies_no_weight(options, small_threshold):
-    model = network(SGD(0.01, **options, fused=True))
+    model = network(made(kerasched, options, fused=True))
     model.fit(*data(), verbose=0)
     text = compiled_step(model).as_text()
     copies = re.findall(r"= f32\[([\d,]+)\]\S* copy\(", text)
@@ -102,7 +112,7 @@ def test_the_compiled_step_copies_no_weight(options, small_threshold):
 
 @each_option
 def test_the_compiled_step_holds_one_call_of_the_kernel(options, small_threshold):
-    model = network(SGD(0.01, **options, fused=True))
+    model = network(made(kerasched, options, fused=True))
     model.fit(*data(), verbose=0)
     text = compiled_step(model).as_text()
     assert len(re.findall(r'custom_call_target="kerasched_update"', text)) == 1
@@ -126,8 +136,8 @@ def test_gradients_are_computed_in_scratch_memory(small_threshold, monkeypatch):
 @each_option
 def test_results_with_scratch_memory_are_those_of_keras(options, small_threshold):
     models = [
-        network(SGD(0.01, **options, fused=True)),
-        network(keras.optimizers.SGD(0.01, **options)),
+        network(made(kerasched, options, fused=True)),
+        network(made(keras.optimizers, options)),
     ]
     for model in models:
         model.fit(*data(), epochs=5, verbose=0)
@@ -190,6 +200,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 import keras
+import kerasched
 from kerasched import SGD
 
 mesh = Mesh(np.array(jax.devices()), ("model",))

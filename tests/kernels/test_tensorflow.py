@@ -9,6 +9,7 @@ import pytest
 from support import run_json
 from support import sampled
 
+import kerasched
 from kerasched import SGD
 from kerasched.kernels import dispatch
 from kernels.arrays import needs_extension
@@ -24,6 +25,8 @@ OPTIONS = {
     "none": {},
     "momentum": {"momentum": 0.9},
     "clipnorm": {"momentum": 0.9, "clipnorm": 1.0},
+    "adamw": {"cls": "AdamW", "amsgrad": True, "global_clipnorm": 1.0},
+    "lion": {"cls": "Lion", "gradient_accumulation_steps": 2},
     "all": {
         "momentum": 0.9,
         "nesterov": True,
@@ -45,8 +48,18 @@ MODES_AND_OPTIONS = {
 }
 each_mode_and_option = pytest.mark.parametrize(
     ("mode", "options"),
-    sampled(MODES_AND_OPTIONS, set(MODES_AND_OPTIONS) - {"xla-none", "xla-momentum"}),
+    sampled(
+        MODES_AND_OPTIONS,
+        set(MODES_AND_OPTIONS) - {"xla-none", "xla-momentum", "xla-lion"},
+    ),
 )
+
+
+def made(package, options, **more):
+    """Return an optimizer of kerasched or keras.optimizers: SGD unless named."""
+    options = dict(options)
+    cls = getattr(package, options.pop("cls", "SGD"))
+    return cls(0.01, **options, **more)
 
 
 def network(optimizer, mode):
@@ -74,7 +87,7 @@ def addresses(variables):
 
 @each_mode_and_option
 def test_variables_keep_their_memory_from_the_second_step_on(options, mode):
-    model = network(SGD(0.01, **options, fused=True), mode)
+    model = network(made(kerasched, options, fused=True), mode)
     variables = [*model.trainable_variables, *model.optimizer.variables]
     kept = []
     for _ in range(4):
@@ -87,8 +100,8 @@ def test_variables_keep_their_memory_from_the_second_step_on(options, mode):
 @each_mode_and_option
 def test_results_are_those_of_keras(options, mode):
     models = [
-        network(SGD(0.01, **options, fused=True), mode),
-        network(keras.optimizers.SGD(0.01, **options), mode),
+        network(made(kerasched, options, fused=True), mode),
+        network(made(keras.optimizers, options), mode),
     ]
     for model in models:
         model.fit(*data(), epochs=5, verbose=0)
@@ -112,8 +125,8 @@ def lasting(optimizer):
 @each_option
 def test_results_with_lasting_gradients_are_those_of_keras(options, small_threshold):
     models = [
-        network(SGD(0.01, **options, fused=True), MODES["xla"]),
-        network(keras.optimizers.SGD(0.01, **options), MODES["xla"]),
+        network(made(kerasched, options, fused=True), MODES["xla"]),
+        network(made(keras.optimizers, options), MODES["xla"]),
     ]
     kept = []
     for _ in range(5):
@@ -164,6 +177,7 @@ def test_a_gradient_that_is_given_is_not_copied(small_threshold):
 FAULTS = """
 import resource
 import keras, numpy as np
+import kerasched
 from kerasched import SGD
 layers = [keras.layers.Dense(n, use_bias=False) for n in (3072, 3072, 1)]
 model = keras.Sequential([keras.Input((1024,)), *layers])
@@ -331,12 +345,12 @@ def copies_of_weights(optimizer):
     return len(re.findall(r"= f32\[5\d,33\]\S* copy\(", ir(stage="optimized_hlo")))
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_under_xla_accumulation_copies_no_array(momentum):
-    options = {"momentum": momentum, "gradient_accumulation_steps": 4}
-    assert copies_of_weights(SGD(0.1, **options)) == 0
-    # What is counted is there to be found: a sum of each weight, and a velocity.
-    of_keras = copies_of_weights(keras.optimizers.SGD(0.1, **options))
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"cls": "AdamW"}], ids=str)
+def test_under_xla_accumulation_copies_no_array(options):
+    options = {**options, "gradient_accumulation_steps": 4}
+    assert copies_of_weights(made(kerasched, options)) == 0
+    # What is counted is there to be found: a sum of each weight, and a slot.
+    of_keras = copies_of_weights(made(keras.optimizers, options))
     assert of_keras >= 8
 
 
@@ -354,6 +368,7 @@ def test_a_model_that_ran_the_kernel_can_be_exported(tmp_path):
 def test_a_step_that_is_traced_again_may_be_the_first():
     code = """
 import json, keras, numpy as np, tensorflow as tf
+import kerasched
 from kerasched import SGD
 weight = keras.Variable(np.ones((2, 3), "float32"))
 optimizer = SGD(0.5, fused=True)

@@ -45,7 +45,8 @@ MOMENTUM = kerasched.LinearDecay(0.5, 40, 0.9)
 DECAY = kerasched.CosineDecay(0.02, 40)
 ACCUMULATION = {"gradient_accumulation_steps": 4}
 AVERAGE = {"use_ema": True, "ema_momentum": 0.9}
-# Names that are no arguments of SGD are read by `optimizer_of` and `model_of`.
+# `cls` is the class, SGD by default. Names that are no arguments of it are read by
+# `optimizer_of` and `model_of`.
 OPTIONS = {
     "plain": {},
     "momentum": {"momentum": 0.9},
@@ -75,6 +76,9 @@ OPTIONS = {
         **AVERAGE,
         **ACCUMULATION,
     },
+    "adamw": {"cls": "AdamW", "learning_rate": 1e-3, "global_clipnorm": 0.1},
+    "amsgrad": {"cls": "Adam", "learning_rate": 1e-3, "amsgrad": True, **ACCUMULATION},
+    "lion": {"cls": "Lion", "learning_rate": 1e-3, "dynamic": 64.0},
     "bfloat16": {"momentum": 0.9, "clipnorm": 0.05, "policy": "mixed_bfloat16"},
     "float16": {"momentum": 0.9, "dynamic": 1024.0, "policy": "mixed_float16"},
 }
@@ -102,21 +106,26 @@ def distribution_of(layout):
     return keras.distribution.ModelParallel(layout_map=layouts, batch_dim_name="batch")
 
 
-def optimizer_of(cls, option):
-    """Return an optimizer with an option; the kernel insists where it is ours."""
-    ours = cls is kerasched.SGD
+def optimizer_of(package, option):
+    """Return an optimizer with an option, ours with the kernel and nothing else.
+
+    Args:
+        package: kerasched or keras.optimizers.
+        option: a name in OPTIONS.
+    """
+    ours = package is kerasched
     given = {"learning_rate": 0.05, **OPTIONS[option]}
+    cls = getattr(package, given.pop("cls", "SGD"))
     dynamic, exclude, _ = (given.pop(k, None) for k in ("dynamic", "exclude", "policy"))
     optimizer = cls(**given, fused=True) if ours else cls(**given)
     if exclude:
         optimizer.exclude_from_weight_decay(var_names=exclude)
     if not dynamic:
         return optimizer
-    package = kerasched if ours else keras.optimizers
     return package.LossScaleOptimizer(optimizer, initial_scale=dynamic)
 
 
-def model_of(cls, option):
+def model_of(package, option):
     """Return a compiled model under the distribution that is set, always the same."""
     keras.utils.set_random_seed(0)
     policy = OPTIONS[option].get("policy", "float32")
@@ -128,7 +137,7 @@ def model_of(cls, option):
     ):
         layers.append(keras.layers.Dense(units, activation, name=name, dtype=policy))
     model = keras.Sequential(layers)
-    model.compile(optimizer_of(cls, option), "mse", auto_scale_loss=False)
+    model.compile(optimizer_of(package, option), "mse", auto_scale_loss=False)
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -189,11 +198,11 @@ class CompiledStep:
         return self.program.as_text()
 
 
-def step_of(cls, option, layout, by_hand=False):
+def step_of(package, option, layout, by_hand=False):
     """Return the compiled step of a model with an option on a layout.
 
     Args:
-        cls: the class of the optimizer, ours or Keras's.
+        package: kerasched or keras.optimizers.
         option: a name in OPTIONS.
         layout: a name in LAYOUTS, or ONE_DEVICE.
         by_hand: whether the step is compiled without a distribution, as by a user who
@@ -201,7 +210,7 @@ def step_of(cls, option, layout, by_hand=False):
     """
     keras.distribution.set_distribution(distribution_of(layout))
     try:
-        model = model_of(cls, option)
+        model = model_of(package, option)
         if by_hand:
             keras.distribution.set_distribution(None)
         return CompiledStep(model)

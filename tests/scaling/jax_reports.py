@@ -28,8 +28,8 @@ def options(layout, steps, names=tuple(OPTIONS)):
     """Return for each option the collectives, and the distance to one device."""
     report = {}
     for option in names:
-        ours = step_of(kerasched.SGD, option, layout)
-        alone = step_of(kerasched.SGD, option, ONE_DEVICE)
+        ours = step_of(kerasched, option, layout)
+        alone = step_of(kerasched, option, ONE_DEVICE)
         values = [run(ours, layout, steps), run(alone, ONE_DEVICE, steps)]
         report[option] = {
             "ours": collectives(ours.text()),
@@ -42,30 +42,30 @@ def options(layout, steps, names=tuple(OPTIONS)):
 
 def by_hand(layout):
     """Return the collectives of steps without a distribution: ours, then Keras's."""
-    classes = (kerasched.SGD, keras.optimizers.SGD)
-    steps = (step_of(cls, "momentum", layout, by_hand=True) for cls in classes)
+    packages = (kerasched, keras.optimizers)
+    steps = (step_of(package, "momentum", layout, by_hand=True) for package in packages)
     return [collectives(step.text()) for step in steps]
 
 
 @functools.cache
 def keras_collectives(option, layout):
     """Return the collectives of the step of Keras's SGD with an option."""
-    return collectives(step_of(keras.optimizers.SGD, option, layout).text())
+    return collectives(step_of(keras.optimizers, option, layout).text())
 
 
 def exchanged(layout, names):
     """Return for each option what the steps exchange: counts and bytes of results."""
 
-    def found(cls, option):
-        text = step_of(cls, option, layout).text()
+    def found(package, option):
+        text = step_of(package, option, layout).text()
         return {**collectives(text), "bytes": bytes_exchanged(text)}
 
     return [
         {
             "layout": layout,
             "option": option,
-            "ours": found(kerasched.SGD, option),
-            "keras": found(keras.optimizers.SGD, option),
+            "ours": found(kerasched, option),
+            "keras": found(keras.optimizers, option),
         }
         for option in names
     ]
@@ -183,12 +183,12 @@ def saved(first, then):
     option = "global_clipnorm"
 
     def whole():
-        model = model_of(kerasched.SGD, option)
+        model = model_of(kerasched, option)
         fit(model, 8)
         return values_of(model)
 
     def beginning(path):
-        model = model_of(kerasched.SGD, option)
+        model = model_of(kerasched, option)
         fit(model, 4)
         model.save(path)
 
@@ -236,7 +236,7 @@ def mistakes():
         model.compile(kerasched.SGD(0.1, fused=True), "mse")
 
     def indivisible_batch():
-        model = model_of(kerasched.SGD, "momentum")
+        model = model_of(kerasched, "momentum")
         model.fit(np.ones((6, 16)), np.ones((6, 8)), verbose=0)
 
     return {

@@ -16,7 +16,7 @@ from kerasched.callbacks import ReduceOnPlateau
 from kerasched.callbacks import WeightAveraging
 
 PARTS, ROWS, BATCH, EPOCHS = 4, 24, 4, 5
-# Options of the optimizer, each with a momentum.
+# Options of the optimizer: SGD with a momentum unless another one is named.
 OPTIONS = {
     "plain": {},
     "nesterov": {"nesterov": True},
@@ -25,6 +25,7 @@ OPTIONS = {
     "use_ema": {"use_ema": True, "ema_overwrite_frequency": 5},
     "accumulation": {"gradient_accumulation_steps": 2},
     "weight_decay": {"weight_decay": 0.01},
+    "adamw": {"optimizer": "AdamW", "peak": 1e-3, "global_clipnorm": 0.1},
     "mixed_bfloat16": {"policy": "mixed_bfloat16"},
     "mixed_float16": {"policy": "mixed_float16"},
 }
@@ -87,7 +88,12 @@ class Draws(keras.callbacks.Callback):
 
 
 def make_model(
-    peak=0.05, dropout=0.2, cls=keras.Sequential, policy="float32", **options
+    peak=0.05,
+    dropout=0.2,
+    cls=keras.Sequential,
+    policy="float32",
+    optimizer="SGD",
+    **options,
 ):
     keras.utils.set_random_seed(4)
     layers = [
@@ -98,10 +104,12 @@ def make_model(
     ]
     model = cls(layers)
     schedule = kerasched.Warmup(kerasched.CosineDecay(peak, 40), 4)
-    optimizer = kerasched.SGD(schedule, momentum=0.9, **options)
+    if optimizer == "SGD":
+        options["momentum"] = 0.9
+    made = getattr(kerasched, optimizer)(schedule, **options)
     if policy == "mixed_float16":
-        optimizer = kerasched.LossScaleOptimizer(optimizer, 2.0**10)
-    model.compile(optimizer, "mse")
+        made = kerasched.LossScaleOptimizer(made, 2.0**10)
+    model.compile(made, "mse")
     return model
 
 
