@@ -1,6 +1,6 @@
 """Times whole training steps inside `fit`: python benchmarks/bench_fit.py.
 
-Keras's SGD and kerasched's take turns, one `fit` each. Peak memory is measured in a
+Keras's optimizer and ours take turns, one `fit` each. Peak memory is measured in a
 separate process for each. Writes a Markdown table and a JSON file. Fails if a floor is
 missed.
 """
@@ -24,6 +24,7 @@ from report import recorded  # noqa: E402
 MODELS = ("mlp", "embedding", "deep", "tiny", "convolution")
 # The default cases: every model with momentum, and the first with these options too.
 OPTIONS = ("accumulation", "global_clipnorm", "all with ema", *SCALED)
+OPTIONS += ("adamw", "adamw, global_clipnorm", "adamw, accumulation", "adamw, ema")
 # The ways to compile on each backend, with the environment variables they need.
 WAYS = {
     "tensorflow": {"graph": (False, {}), "xla": (True, {})},
@@ -46,7 +47,7 @@ NOTES = [
     twins.NOTE,
     "tuned: MALLOC_ARENA_MAX=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 "
     "for both, so that no page is faulted in twice.",
-    "On JAX, Keras's SGD is patched to survive a second fit with use_ema=True.",
+    "On JAX, Keras's optimizer is patched to survive a second fit with use_ema=True.",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Times `fit` with keras.optimizers.SGD and kerasched.SGD, on one backend."""
+"""Times `fit` with Keras's optimizer and with ours, on one backend."""
 
 import operator
 import resource
@@ -13,6 +13,7 @@ import numpy as np
 import ratios
 from cases import SCALED
 from cases import arguments
+from cases import class_name
 from models import BATCH
 from models import build
 from models import data
@@ -92,32 +93,33 @@ def _fed(inputs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     return {"x": pairs.batch(BATCH).prefetch(2).with_options(options)}
 
 
-class Surviving(keras.optimizers.SGD):
-    """keras.optimizers.SGD with a fix for a second `fit` with `use_ema` on JAX.
+def _surviving(cls: Any) -> Any:
+    """Return Keras's class with a fix for a second `fit` with `use_ema` on JAX.
 
     Keras assigns the same array to the weight and its average, and then donates it
     twice.
     """
 
-    def finalize_variable_values(self, var_list: list[Any]) -> None:
-        """Replace the weights by their averages, and copy the averages."""
-        super().finalize_variable_values(var_list)
-        for average in self._model_variables_moving_average if self.use_ema else ():
-            average.assign(keras.ops.copy(average.value))
+    class Surviving(cls):
+        def finalize_variable_values(self, var_list: list[Any]) -> None:
+            super().finalize_variable_values(var_list)
+            for average in self._model_variables_moving_average if self.use_ema else ():
+                average.assign(keras.ops.copy(average.value))
+
+    return Surviving
 
 
-# On torch Keras has a faster update for its own classes, but not for a subclass.
-KERAS_SGD = Surviving if keras.backend.backend() == "jax" else keras.optimizers.SGD
-SIDES = {
-    "keras": (KERAS_SGD, keras.optimizers.LossScaleOptimizer),
-    "ours": (kerasched.SGD, kerasched.LossScaleOptimizer),
-}
+SIDES = {"keras": keras.optimizers, "ours": kerasched}
 
 
 def _optimizer(side: str, option: str) -> Any:
-    sgd, loss_scale = SIDES[side]
-    optimizer = sgd(**arguments(option))
-    return loss_scale(optimizer) if option in SCALED else optimizer
+    package = SIDES[side]
+    cls = getattr(package, class_name(option))
+    # On torch Keras has a faster update for its own classes, but not for a subclass.
+    if side == "keras" and keras.backend.backend() == "jax":
+        cls = _surviving(cls)
+    optimizer = cls(**arguments(option))
+    return package.LossScaleOptimizer(optimizer) if option in SCALED else optimizer
 
 
 def _agree(found: dict[str, list[np.ndarray]]) -> None:

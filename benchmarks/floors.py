@@ -23,6 +23,11 @@ FLOORS = {
     ("update", "torch", "eager", "resnet", "all", "keras"): 3.0,
     ("update", "torch", "eager", "small", "momentum", "keras"): 12.0,
     ("update", "torch", "eager", "resnet", "momentum", "torch fused"): 0.95,
+    ("update", "tensorflow", "graph", "resnet", "adamw", "keras"): 4.0,
+    ("update", "tensorflow", "xla", "resnet", "adamw", "keras"): 1.25,
+    ("update", "jax", "jit", "resnet", "adamw", "keras"): 1.3,
+    ("update", "torch", "eager", "resnet", "adamw", "keras"): 2.0,
+    ("update", "torch", "eager", "resnet", "adamw", "torch fused"): 0.95,
     ("fit", "tensorflow", "xla", "mlp", "momentum", "keras"): 1.15,
     ("fit", "tensorflow", "xla", "mlp", "accumulation", "keras"): 2.5,
     ("fit", "tensorflow", "xla", "mlp", "global_clipnorm", "keras"): 1.7,
@@ -42,6 +47,7 @@ FLOORS = {
     ("fit", "jax", "jit, tuned", "embedding", "momentum", "keras"): 1.05,
     # The kernel may take at most 1.10 times as long as the hand-written loop.
     ("roofline", "direct", "threads", "resnet", "momentum", "loop"): 1 / 1.10,
+    ("roofline", "direct", "threads", "resnet", "adam", "loop"): 1 / 1.10,
 }
 KEY = ("benchmark", "backend", "way", "model", "option")
 # The highest accepted ratio of our peak memory to Keras's.

@@ -11,6 +11,8 @@ import optax
 import updating
 from cases import PLAIN
 from cases import arguments
+from cases import class_name
+from cases import dtype
 from tensors import starts
 from updating import Updated
 from updating import both
@@ -26,7 +28,8 @@ def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
 
 
 def _keras(cls: Any, option: str, tensors: str) -> Updated:
-    variables = [keras.Variable(array) for array in starts(tensors)[0]]
+    kind = dtype(option)
+    variables = [keras.Variable(array, dtype=kind) for array in starts(tensors)[0]]
     optimizer = cls(**arguments(option))
     optimizer.build(variables)
 
@@ -37,28 +40,34 @@ def _keras(cls: Any, option: str, tensors: str) -> Updated:
         del weights
         return [jax.numpy.copy(v.value) for v in optimizer.variables]
 
-    return _compiled(step, state_of, tensors)
+    return _compiled(step, state_of, tensors, kind)
 
 
 def _optax(option: str, tensors: str) -> Updated:
     given = arguments(option)
-    momentum = given["momentum"] or None
-    rule = optax.sgd(0.01, momentum, nesterov=bool(given.get("nesterov")))
+    if class_name(option) == "AdamW":
+        rule = optax.adamw(0.001, eps=given["epsilon"], weight_decay=0.004)
+    else:
+        momentum = given["momentum"] or None
+        rule = optax.sgd(0.01, momentum, nesterov=bool(given.get("nesterov")))
 
     def step(weights: Any, state: Any, gradients: Any) -> Any:
-        updates, state = rule.update(gradients, state)
+        updates, state = rule.update(gradients, state, weights)
         return optax.apply_updates(weights, updates), state
 
     return _compiled(step, rule.init, tensors)
 
 
 def _compiled(
-    step: Callable[..., Any], state_of: Callable[[Any], Any], tensors: str
+    step: Callable[..., Any],
+    state_of: Callable[[Any], Any],
+    tensors: str,
+    kind: str = "float32",
 ) -> Updated:
     """Return an update that passes weights and state through a compiled step."""
     starting, given = starts(tensors)
-    gradients = [jax.numpy.array(g) for g in given]
-    weights = [jax.numpy.array(w) for w in starting]
+    gradients = [jax.numpy.array(g, kind) for g in given]
+    weights = [jax.numpy.array(w, kind) for w in starting]
     state = state_of(weights)
     donating = jax.jit(step, donate_argnums=(0, 1))
 
@@ -68,4 +77,4 @@ def _compiled(
             weights, state = donating(weights, state, gradients)
         jax.block_until_ready((weights, state))
 
-    return Updated(run, lambda: list(map(np.array, weights)))
+    return Updated(run, lambda: [np.array(w, "float32") for w in weights])

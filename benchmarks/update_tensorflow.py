@@ -10,6 +10,7 @@ import tensorflow as tf
 import updating
 from cases import PLAIN
 from cases import arguments
+from cases import dtype
 from tensors import TENSORS
 from tensors import starts
 from updating import Updated
@@ -28,7 +29,8 @@ def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
 def _row(option: str, tensors: str, rounds: int, way: str) -> dict[str, Any]:
     _, gradients = starts(tensors)
     # The step reads them from variables: as arguments they would take half its time.
-    sources = [tf.Variable(g, trainable=False) for g in gradients]
+    kind = dtype(option)
+    sources = [tf.Variable(tf.cast(g, kind), trainable=False) for g in gradients]
     makers = both(_keras, option, tensors, sources, way)
     if option in ("momentum", "nesterov") and way == "graph":
         given = (option == "nesterov", tensors, sources)
@@ -40,7 +42,8 @@ def _row(option: str, tensors: str, rounds: int, way: str) -> dict[str, Any]:
 def _keras(
     cls: Any, option: str, tensors: str, sources: list[Any], way: str
 ) -> Updated:
-    weights = [keras.Variable(array) for array in starts(tensors)[0]]
+    kind = dtype(option)
+    weights = [keras.Variable(array, dtype=kind) for array in starts(tensors)[0]]
     optimizer = cls(**arguments(option))
     optimizer.build(weights)
 
@@ -72,24 +75,28 @@ def _operation(nesterov: bool, tensors: str, sources: list[Any]) -> Updated:
 
 
 def _repeated(step: Callable[[], Any], weights: list[Any]) -> Updated:
-    return Updated(updating.repeated(step), lambda: [w.numpy() for w in weights])
+    return Updated(
+        updating.repeated(step), lambda: [w.numpy().astype("float32") for w in weights]
+    )
 
 
 def first_call(rounds: int) -> dict[str, Any]:
     """Return the row of a first call: cosine with warmup, decay, 161 variables."""
     case = {"backend": "tensorflow", "way": "graph", "model": "small"}
-    functions = {name: make() for name, make in both(_first).items()}
+    functions = {k: make() for k, make in both(_first, "momentum").items()}
     times = ratios.taking_turns(functions, rounds)
     return ratios.row({**case, "option": "first call"}, times)
 
 
-def _first(cls: Any) -> Callable[[], Any]:
+def _first(cls: Any, option: str) -> Callable[[], Any]:
     def run() -> None:
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, 1000, warmup_target=0.1, warmup_steps=100
         )
         weights = [keras.Variable(keras.ops.ones(shape)) for shape in TENSORS["small"]]
-        optimizer = cls(rate, momentum=0.9, weight_decay=1e-4)
+        optimizer = cls(
+            **{**arguments(option), "learning_rate": rate, "weight_decay": 1e-4}
+        )
         optimizer.build(weights)
         gradients = [tf.ones(w.shape) for w in weights]
         tf.function(lambda: optimizer.apply(gradients, weights))()

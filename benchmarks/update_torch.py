@@ -1,4 +1,4 @@
-"""Times one update on torch: Keras, kerasched and torch.optim.SGD."""
+"""Times one update on torch: Keras, kerasched and torch.optim."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +10,8 @@ import torch
 import updating
 from cases import PLAIN
 from cases import arguments
+from cases import class_name
+from cases import dtype
 from tensors import starts
 from updating import Updated
 from updating import both
@@ -31,8 +33,9 @@ def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
 
 def _keras(cls: Any, option: str, tensors: str) -> Updated:
     arrays, gradients = starts(tensors)
-    variables = [keras.Variable(array) for array in arrays]
-    tensors_of = [torch.from_numpy(g) for g in gradients]
+    kind = dtype(option)
+    variables = [keras.Variable(array, dtype=kind) for array in arrays]
+    tensors_of = [torch.from_numpy(g).to(getattr(torch, kind)) for g in gradients]
     optimizer = cls(**arguments(option))
     optimizer.build(variables)
 
@@ -45,18 +48,20 @@ def _keras(cls: Any, option: str, tensors: str) -> Updated:
 
 def _torch(option: str, tensors: str, way: dict[str, bool]) -> Updated:
     given = arguments(option)
-    nesterov = bool(given.get("nesterov"))
     arrays, gradients = starts(tensors)
     weights = [torch.nn.Parameter(torch.from_numpy(array)) for array in arrays]
     for weight, gradient in zip(weights, gradients, strict=True):
         weight.grad = torch.from_numpy(gradient)
-    rule = torch.optim.SGD(
-        weights, lr=0.01, momentum=given["momentum"], nesterov=nesterov, **way
-    )
+    if class_name(option) == "AdamW":
+        eps = given["epsilon"]
+        rule = torch.optim.AdamW(weights, lr=0.001, eps=eps, weight_decay=0.004, **way)
+    else:
+        named = {k: given[k] for k in ("momentum", "nesterov") if k in given}
+        rule = torch.optim.SGD(weights, lr=0.01, **named, **way)
     return _repeated(rule.step, weights)
 
 
 def _repeated(step: Callable[[], Any], weights: list[Any]) -> Updated:
     return Updated(
-        updating.repeated(step), lambda: [np.array(w.detach()) for w in weights]
+        updating.repeated(step), lambda: [np.array(w.detach().float()) for w in weights]
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 import ratios
+from cases import class_name
+from cases import dtype
 from cases import repeats
 from tensors import agree
 from twins import in_turn
@@ -41,15 +43,19 @@ def repeated(step: Callable[[], Any]) -> Callable[[int], None]:
     return run
 
 
-def both(make: Callable[..., Any], *arguments: Any) -> dict[str, Callable[[], Any]]:
-    """Return `make` bound to each of the two SGD classes, by name.
+def both(
+    make: Callable[..., Any], option: str, *arguments: Any
+) -> dict[str, Callable[[], Any]]:
+    """Return `make` bound to Keras's class and to ours, by name.
 
     Args:
-        make: called with a class and `arguments`.
+        make: called with a class, `option` and `arguments`.
+        option: the case, which says what class it is.
         arguments: the remaining arguments.
     """
-    classes = {"keras": keras.optimizers.SGD, "ours": kerasched.SGD}
-    return {name: partial(make, cls, *arguments) for name, cls in classes.items()}
+    packages = {"keras": keras.optimizers, "ours": kerasched}
+    classes = {k: getattr(p, class_name(option)) for k, p in packages.items()}
+    return {k: partial(make, cls, option, *arguments) for k, cls in classes.items()}
 
 
 def row(
@@ -68,7 +74,8 @@ def row(
         for each in pair:
             each.run(CHECKED)
     for i in range(2):
-        agree(case["model"], {name: pair[i].weights() for name, pair in made.items()})
+        found = {name: pair[i].weights() for name, pair in made.items()}
+        agree(case["model"], found, dtype(case["option"]))
     functions = {
         name: in_turn([partial(each.run, times) for each in pair])
         for name, pair in made.items()
