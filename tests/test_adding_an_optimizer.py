@@ -45,9 +45,9 @@ def _tree(tmp_path):
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "csrc" / "adagrad_rule.h").write_text(HEADER, encoding="utf-8")
     rules = tmp_path / "csrc" / "rules.h"
-    text = re.sub(
-        r"using AllRules = .*?;\n", lambda _: RULES, rules.read_text(), flags=re.S
-    )
+    before = rules.read_text(encoding="utf-8")
+    text = re.sub(r"using AllRules =.*?;\n", lambda _: RULES, before, flags=re.S)
+    assert text != before
     rules.write_text('#include "adagrad_rule.h"\n' + text, encoding="utf-8")
     with open(tmp_path / "kerasched" / "kernels" / "rules.py", "a") as file:
         file.write("\n\n" + FUNCTION)
