@@ -1,6 +1,7 @@
-"""Links of README and docs lead to files and headings."""
+"""Links of README and docs lead to files and headings, and pages are in the menu."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,22 @@ def test_headings_of_a_page_have_anchors_of_their_own():
         if page.name != "CHANGELOG.md":
             anchors = anchors_of(page)
             assert len(set(anchors)) == len(anchors), page
+
+
+def test_every_page_is_in_the_menu_of_the_site():
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    named = set(re.findall(r"^ +- .+: (\S+\.md)$", menu, re.MULTILINE))
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    assert pages <= named, "add the page to `nav` in mkdocs.yml"
+
+
+def test_the_reference_has_every_public_name():
+    listing = (ROOT / "tests" / "data" / "public_api.txt").read_text("utf-8")
+    # Modules, then a name, not that of a method. `*args` has what only raises an error.
+    name = r"^(kerasched(?:\.[a-z]+)*\.\w+)\((?!\*args)"
+    public = re.findall(name, listing, re.MULTILINE)
+    pages = runpy.run_path(str(ROOT / "docs" / "hooks.py"))["api_pages"]()
+    paths = re.findall(r"^::: (\S+)$", "\n".join(pages.values()), re.MULTILINE)
+    shown = {path.rpartition(".")[2] for path in paths}
+    assert len(public) > 100
+    assert not [name for name in public if name.rpartition(".")[2] not in shown]
