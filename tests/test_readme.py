@@ -48,6 +48,24 @@ def test_the_picture_above_the_fold_is_small():
 
 
 @pytest.mark.host
+def test_the_picture_is_drawn_by_its_script(tmp_path):
+    face = runpy.run_path(str(ROOT / "docs" / "face.py"))
+    curves = {name: [0.3, 0.2, 0.1] for name in ("one", "two", "three")}
+    drawn = tmp_path / "face.svg"
+    face["draw"](kerasched.CosineDecay(0.03, 200), curves, drawn)
+
+    def titles(path):
+        return re.findall(r"<!-- (.+) -->", path.read_text(encoding="utf-8"))
+
+    for name in (*face["SHOWN"], "learning rate"):
+        assert titles(drawn).count(name) == titles(ROOT / "docs" / "face.svg").count(
+            name
+        )
+        assert name in titles(drawn)
+    assert drawn.stat().st_size < 200_000
+
+
+@pytest.mark.host
 @pytest.mark.parametrize("page", PAGES)
 def test_the_tables_are_up_to_date(page):
     text = (ROOT / page).read_text(encoding="utf-8")
