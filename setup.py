@@ -51,7 +51,6 @@ class SourceDistribution(sdist):  # noqa: D101
     def make_distribution(self) -> None:  # noqa: D102
         for folder in ("tests", "benchmarks", "docs", "examples"):
             self.filelist.graft(folder)
-        self.filelist.extend(["CHANGELOG.md", "CONTRIBUTING.md", "mkdocs.yml"])
         super().make_distribution()
 
 
