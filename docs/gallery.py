@@ -21,7 +21,19 @@ Every schedule with its formula, a picture of an example, and the code of the ex
 def page() -> str:
     """Return the text of the page."""
     entries = sorted(list_schedules(), key=lambda entry: entry.cls.__name__)
-    return "\n".join([HEAD, *map(section, entries)])
+    return "\n".join([HEAD, overview(entries), *map(section, entries)])
+
+
+def overview(entries: list[Entry]) -> str:
+    """Return small pictures of all schedules, each a link to its section."""
+    return "\n".join(['<div class="overview">', *map(small, entries), "</div>\n"])
+
+
+def small(entry: Entry) -> str:
+    """Return the small picture of one schedule."""
+    name = entry.cls.__name__
+    picture = f'<img src="gallery/{entry.name}.png" alt="{name}" width="180">'
+    return f'<a href="#{name.lower()}" title="{name}">{picture}</a>'
 
 
 def section(entry: Entry) -> str:

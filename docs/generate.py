@@ -1,6 +1,6 @@
 """Writes all generated files: python docs/generate.py.
 
-These are the imports of kerasched/schedules/__init__.py, the README's tables,
+These are the imports of kerasched/schedules/__init__.py, the tables of README and docs,
 docs/gallery.md with its pictures and docs/migrating.md. New schedules are added to the
 golden file of this version and to the listing of the public API.
 """

@@ -22,38 +22,47 @@ from migrating.traces import FOLDER  # noqa: E402
 from migrating.traces import MODULES  # noqa: E402
 
 PAGE = Path(__file__).with_name("migrating.md")
-HEAD = """# Migrating
+HEAD = """# Coming from other libraries
 
-The equivalents of the schedules of other libraries. All lengths are in optimizer
-steps. `lr` is the learning rate of the optimizer that the original takes. The tests
-compare each line with recorded values of the original, or with its formula. Notes below
-a table explain the differences. Import the names from `kerasched`, as in
-`from kerasched import CosineDecay`.
+All lengths are in optimizer steps. If the original counts epochs, wrap the schedule:
+`PerEpoch(schedule, steps_per_epoch)`.
 
-`python docs/migrating.py` generates this page from `tests/migrating`.
-"""
-TAIL = """## torch, transformers, optax, timm and Paddle
+## torch, transformers, optax, timm and Paddle
 
-These libraries have their own modules, with the original names and arguments. Where the
-original takes an optimizer, pass its learning rate `lr` instead.
+`kerasched.compat` has the schedulers of these libraries under their original names and
+arguments. Where the original takes an optimizer, pass its learning rate `lr` instead.
+Each function returns a schedule of this package with the same values as the original. A
+saved model contains that schedule.
 
 ```python
-from kerasched.compat.torch import OneCycleLR
-from kerasched.compat.transformers import get_cosine_schedule_with_warmup
-from kerasched.compat.optax import warmup_cosine_decay_schedule
-from kerasched.compat.timm import CosineLRScheduler
-from kerasched.compat.paddle import NoamDecay
+from kerasched.compat import optax, paddle, timm, torch, transformers
+
+transformers.get_scheduler(
+    "cosine", 3e-4, num_warmup_steps=500, num_training_steps=9000
+)
+torch.OneCycleLR(max_lr=0.1, total_steps=9000)
+optax.warmup_cosine_decay_schedule(0.0, 0.1, warmup_steps=100, decay_steps=1000)
+timm.create_scheduler_v2(0.1, num_epochs=90, warmup_epochs=5, updates_per_epoch=100)
+paddle.NoamDecay(d_model=512, warmup_steps=4000)
 ```
 
 Arguments that the original rejects raise an error here too. torch's OneCycleLR and
 CyclicLR also set the momentum. `OneCycleLR_momentum` and `CyclicLR_momentum` take the
 same arguments and return the momentum as a schedule.
+
+The sections below have the equivalents for thirteen more libraries. `lr` is the
+learning rate of the optimizer that the original takes. The tests compare each line with
+recorded values of the original, or with its formula. Notes below a table explain the
+differences. Import the names from `kerasched`, as in
+`from kerasched import CosineDecay`.
+
+`python docs/migrating.py` generates this page from `tests/migrating`.
 """
 
 
 def page() -> str:
     """Return the text of the page."""
-    return "\n".join([HEAD, of_tutorials(), *map(section, MODULES), TAIL])
+    return "\n".join([HEAD, of_tutorials(), *map(section, MODULES)])
 
 
 def of_tutorials() -> str:

@@ -1,4 +1,4 @@
-"""Writes the generated tables of the README: python docs/tables.py."""
+"""Writes the generated tables of the README and the pages: python docs/tables.py."""
 
 import json
 import re
@@ -8,9 +8,12 @@ from typing import Any
 from kerasched import list_schedules
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
-BEGIN = "<!-- schedules: written by docs/tables.py -->\n"
-END = "<!-- schedules: end -->\n"
+RESULTS = ROOT / "benchmarks" / "results"
+PAGES = tuple(
+    ROOT / name for name in ("README.md", "docs/schedules.md", "docs/speed.md")
+)
+# Comments around a table that one of TABLES writes.
+BLOCK = r"(<!-- (\w+): written by docs/tables.py -->\n).*?(<!-- \2: end -->)"
 # A comment that names the result files, the table, and a closing comment.
 SPEEDS = (
     r"(<!-- speed of ([^:]+): written by docs/tables.py -->\n).*?(<!-- speed: end -->)"
@@ -19,6 +22,18 @@ SPEED_HEAD = (
     "| backend | model | options | Keras's SGD | kerasched.SGD | times as fast |"
 )
 NO_GAIN = 0.97  # The floor of a case for which no gain is claimed.
+# The README's rows: a result file, and the way, model and options of one of its rows.
+IN_README = (
+    ("update_tensorflow", "graph", "resnet", "momentum"),
+    ("update_jax", "jit", "resnet", "momentum"),
+    ("update_torch", "eager", "resnet", "momentum"),
+    ("update_tensorflow", "xla", "resnet", "all"),
+    ("fit_tensorflow", "xla", "mlp", "momentum"),
+    ("fit_jax_mlp", "jit", "mlp", "momentum"),
+    ("fit_jax_mlp", "jit, tuned", "mlp", "momentum"),
+    ("fit_torch", "eager", "mlp", "momentum"),
+    ("update_jax", "jit", "small", "all"),
+)
 
 
 def schedule_table() -> str:
@@ -39,19 +54,71 @@ def speed_table(*results: dict[str, Any]) -> str:
     The table has the cases for which a gain is claimed, and all cases in which Keras
     was significantly faster.
     """
-    lines = [SPEED_HEAD, "| --- " * (SPEED_HEAD.count("|") - 1) + "|"]
+    lines = [SPEED_HEAD, _rule(SPEED_HEAD)]
     for row in (row for result in results for row in result["rows"]):
         ratio = row["ratios"].get("keras")
         if ratio and (ratio["floor"] > NO_GAIN or ratio["high"] < 1):
-            lines.append(_speed(row, ratio))
+            lines.append(_speed(row, row["model"]))
+    return "\n".join([*lines, "", *_measured(results)]) + "\n"
+
+
+def summary() -> str:
+    """Return the README's table of speeds in Markdown, with machine and versions."""
+    head = SPEED_HEAD.replace("model", "timed")
+    lines, results = [head, _rule(head)], []
+    for name, *case in IN_README:
+        results.append(_result(RESULTS / f"{name}.json"))
+        (row,) = [
+            row
+            for row in results[-1]["rows"]
+            if [row["way"], row["model"], row["option"]] == case
+        ]
+        lines.append(_speed(row, f"{row['benchmark']}, {row['model']}"))
+    return "\n".join([*lines, "", *_measured(results)]) + "\n"
+
+
+def losses() -> str:
+    """Return all measured cases in which another optimizer was faster, as a list."""
+    files = sorted(RESULTS.glob("*.json"))
+    lost = [line for path in files for line in _result(path).get("lost", [])]
+    return "\n".join(f"- {line}" for line in lost) + "\n"
+
+
+TABLES = {"schedules": schedule_table, "summary": summary, "losses": losses}
+
+
+def with_tables(text: str) -> str:
+    """Return the text of a page with new tables."""
+    text = re.sub(SPEEDS, _with_speeds, text, flags=re.DOTALL)
+    return re.sub(BLOCK, _with_block, text, flags=re.DOTALL)
+
+
+def _with_speeds(found: re.Match[str]) -> str:
+    results = [_result(ROOT / name) for name in found[2].split(", ")]
+    return f"{found[1]}\n{speed_table(*results)}\n{found[3]}"
+
+
+def _with_block(found: re.Match[str]) -> str:
+    return f"{found[1]}\n{TABLES[found[2]]()}\n{found[3]}"
+
+
+def _result(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _rule(head: str) -> str:
+    return "| --- " * (head.count("|") - 1) + "|"
+
+
+def _measured(results: Any) -> list[str]:
+    """Return a line for each environment, with the dates of its results."""
     dates: dict[str, set[str]] = {}
     for result in results:
         dates.setdefault(_environment(result), set()).add(result["date"])
-    measured = [
+    return [
         f"Measured on {environment}; {' and '.join(sorted(days))}."
         for environment, days in dates.items()
     ]
-    return "\n".join([*lines, "", *measured]) + "\n"
 
 
 def _environment(result: dict[str, Any]) -> str:
@@ -61,28 +128,16 @@ def _environment(result: dict[str, Any]) -> str:
     return f"{machine['cpu']}, {machine['cores']} cores; {made_with}"
 
 
-def _speed(row: dict[str, Any], ratio: dict[str, Any]) -> str:
+def _speed(row: dict[str, Any], timed: str) -> str:
     times = [1e3 * row["seconds"][side]["median"] for side in ("keras", "ours")]
-    cells = [f"{row['backend']}, {row['way']}", row["model"], row["option"]]
+    cells = [f"{row['backend']}, {row['way']}", timed, row["option"]]
     cells += [f"{t:,.0f} ms" if t >= 100 else f"{t:.3g} ms" for t in times]
+    ratio = row["ratios"]["keras"]
     low, high = ratio["low"], ratio["high"]
     cells.append(f"{ratio['median']:.2f} ({low:.2f} to {high:.2f})")
     return f"| {' | '.join(cells)} |"
 
 
-def with_table(text: str) -> str:
-    """Return the README's text with new tables."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    whole = before + BEGIN + "\n" + schedule_table() + "\n" + END + after
-    return re.sub(SPEEDS, _with_speeds, whole, flags=re.DOTALL)
-
-
-def _with_speeds(found: re.Match[str]) -> str:
-    paths = [ROOT / name for name in found[2].split(", ")]
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-    return f"{found[1]}\n{speed_table(*results)}\n{found[3]}"
-
-
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -30,6 +30,7 @@ TESTS += [
 ]
 ABOUT_IT = "circular or registered or registry or has_its_row"
 ABOUT_IT += " or golden or layers or section or CircularDecay or as_listed"
+ABOUT_IT += " or up_to_date"
 
 
 def follow(tree):

@@ -75,3 +75,20 @@ def test_python_is_declared_as_far_back_as_it_was_run():
     assert PROJECT["requires-python"] == ">={}.{}".format(*oldest("python"))
     versions = {numbers(row["python"]) for row in columns()}
     assert versions == {(3, 11), (3, 12), (3, 13)}
+
+
+def test_the_readme_names_the_versions_that_were_run():
+    text = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
+    text = " ".join(text.split())
+    ran = [
+        f"{name} {row[name.lower()]}"
+        for row in columns()
+        for name in ("Python", "Keras")
+    ]
+    ran += [row["framework"] for row in columns()]
+    found = {}
+    for name, version in map(str.split, ran):
+        found.setdefault(name, set()).add(numbers(version))
+    for name, versions in found.items():
+        listed = ", ".join(f"{major}.{minor}" for major, minor in sorted(versions))
+        assert re.search(rf"{name} {re.escape(listed)}[;.]", text), (name, listed)

@@ -1,7 +1,7 @@
 """Problems in Keras, each shown with Keras alone, and then solved with kerasched.
 
-The README's table has a row for each. If the part with Keras alone fails, Keras has
-solved the problem, and the row can go.
+The table of docs/problems.md has a row for each. If the part with Keras alone fails,
+Keras has solved the problem, and the row can go.
 """
 
 import re
@@ -40,7 +40,7 @@ from kerasched.callbacks import EpochSchedule
 from kerasched.callbacks import LearningRateLogger
 from kerasched.callbacks import ReduceOnPlateau
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "problems.md"
 
 not_on_torch = pytest.mark.skipif(BACKEND == "torch", reason="no problem on torch")
 
@@ -428,14 +428,14 @@ def test_problem_29_a_second_fit_with_an_average_of_the_weights_crashes():
 
 
 def rows():
-    """Return the rows of the README's table of problems."""
-    text = README.read_text(encoding="utf-8")
+    """Return the rows of the page's table of problems."""
+    text = PAGE.read_text(encoding="utf-8")
     table = text.partition("| problem in Keras |")[2].partition("\n\n")[0]
     return [line for line in table.splitlines()[2:] if line.startswith("|")]
 
 
 @pytest.mark.host
-def test_the_readme_has_a_row_for_each():
+def test_the_page_has_a_row_for_each():
     pains = [name for name in globals() if name.startswith("test_problem_")]
     assert len(rows()) == len(pains)
 
