@@ -19,7 +19,7 @@ SPEEDS = (
     r"(<!-- speed of ([^:]+): written by docs/tables.py -->\n).*?(<!-- speed: end -->)"
 )
 SPEED_HEAD = (
-    "| backend | model | options | Keras's SGD | kerasched.SGD | times as fast |"
+    "| backend | model | options | Keras | kerasched | times as fast |"
 )
 NO_GAIN = 0.97  # The floor of a case for which no gain is claimed.
 # The README's rows: a result file, and the way, model and options of one of its rows.

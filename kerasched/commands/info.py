@@ -1,4 +1,4 @@
-"""`kerasched info`: which code runs the updates of kerasched.SGD here, and why."""
+"""`kerasched info`: which code runs the updates of our optimizers here, and why."""
 
 import argparse
 import warnings
@@ -13,9 +13,9 @@ def add_info(commands: Any) -> None:
     """Add the subcommand to a parser's subcommands."""
     info = commands.add_parser(
         "info",
-        help="show which code runs the updates of kerasched.SGD here, and why",
-        description="Show versions, the processor, which code runs the updates of "
-        "kerasched.SGD on a backend, and why.",
+        help="show which code runs the updates of our optimizers here, and why",
+        description="Show versions, the processor, which code runs the updates of our "
+        "optimizers on a backend, and why.",
     )
     info.add_argument("--backend", choices=BACKENDS, help="the backend of Keras")
     info.set_defaults(run=_run)

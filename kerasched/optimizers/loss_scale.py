@@ -16,10 +16,10 @@ from kerasched.optimizers.values import hold_values
 class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
     """Scale the loss for half precision, and skip steps whose gradients overflow.
 
-    Results are those of keras.optimizers.LossScaleOptimizer. Around a kerasched.SGD
-    that uses its compiled kernel, one pass checks that all gradients are finite, and
-    the update divides them by the scale. Keras writes the divided gradients first.
-    Around any other optimizer, Keras's own code runs.
+    Results are those of keras.optimizers.LossScaleOptimizer. Around an
+    optimizer of kerasched that uses its compiled kernel, one pass checks that all
+    gradients are finite, and the update divides them by the scale. Keras writes the
+    divided gradients first. Around any other optimizer, Keras's own code runs.
 
     Under the policy mixed_float16, `model.compile` wraps an optimizer in Keras's class
     unless it is wrapped already; `kerasched.accelerate(model)` replaces that class by
