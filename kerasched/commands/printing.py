@@ -10,12 +10,12 @@ from rich.table import Table
 
 from kerasched.commands.building import find
 from kerasched.plotting import MAX_POINTS
-from kerasched.plotting import horizon
-from kerasched.plotting import sample
 from kerasched.schedules import Schedule
 from kerasched.schedules import list_schedules
 from kerasched.schedules.description import arguments
 from kerasched.schedules.description import formula
+from kerasched.schedules.sampling import horizon
+from kerasched.schedules.sampling import sample
 
 CHART_HEIGHT = 6
 CHART_WIDTH = 60

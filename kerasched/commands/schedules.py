@@ -104,8 +104,8 @@ def _plot(options: argparse.Namespace) -> int:
     check_plot_output("--output", options.output)
     load_any_keras()
     from kerasched.commands.building import build
-    from kerasched.plotting import horizon
     from kerasched.plotting import save_plot
+    from kerasched.schedules.sampling import horizon
 
     schedule = build(request)
     try:
