@@ -18,9 +18,7 @@ BLOCK = r"(<!-- (\w+): written by docs/tables.py -->\n).*?(<!-- \2: end -->)"
 SPEEDS = (
     r"(<!-- speed of ([^:]+): written by docs/tables.py -->\n).*?(<!-- speed: end -->)"
 )
-SPEED_HEAD = (
-    "| backend | model | options | Keras | kerasched | times as fast |"
-)
+SPEED_HEAD = "| backend | model | options | Keras | kerasched | times as fast |"
 NO_GAIN = 0.97  # The floor of a case for which no gain is claimed.
 # The README's rows: a result file, and the way, model and options of one of its rows.
 IN_README = (

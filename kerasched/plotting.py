@@ -1,6 +1,6 @@
 """Plots. Matplotlib is imported inside the functions, because few runs need it."""
 
-import math
+import textwrap
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,81 +8,90 @@ from typing import Any
 
 import numpy as np
 
-from kerasched.errors import MAX_STEP
 from kerasched.errors import message
-from kerasched.schedules import PerEpoch
-from kerasched.schedules import PerUpdate
 from kerasched.schedules import Schedule
-from kerasched.schedules.arguments import Steps
 from kerasched.schedules.arguments import check_of
-from kerasched.schedules.epochs import names_in_epochs
+from kerasched.schedules.epochs import StepsPerEpoch
+from kerasched.schedules.sampling import horizon
+from kerasched.schedules.sampling import sample
 
 MAX_POINTS = 4000
 
 
-def plot(schedule: Schedule, steps: int | None = None, ax: Any = None) -> Any:
-    """Draw a schedule's rate over the optimizer's steps.
+def plot(
+    schedule: Schedule | Sequence[Schedule] | Mapping[str, Schedule],
+    steps: int | None = None,
+    ax: Any = None,
+    *,
+    steps_per_epoch: Any = None,
+) -> Any:
+    """Draw the rates of schedules over the optimizer's steps, or over epochs.
 
-    The curve is a step function: a rate applies until the next step. At most 4000
-    steps, at equal distances, are drawn.
+    A curve is a step function: a rate applies until the next step. At most 4000 steps,
+    at equal distances, are drawn. Several schedules have a legend.
 
     Args:
-        schedule: a schedule of this package; its repr is the label of the line.
-        steps: the last step drawn, 1 or more. By default a tenth more than the steps
-            until the rate is constant, or at least 1000 if it never is.
+        schedule: a schedule of this package, whose repr is the label of its line; a
+            list or tuple of them; or a dict of them with their labels as keys.
+        steps: the last step drawn, 1 or more, of all curves. By default a tenth more
+            than the steps until the rate is constant, or at least 1000 if it never is;
+            the largest of several schedules.
         ax: the matplotlib axes to draw in; by default those of a new pyplot figure.
+        steps_per_epoch: steps in one epoch, to label the axis in epochs: a number, or a
+            dataset with as many batches (a tf.data.Dataset, keras.utils.PyDataset,
+            torch DataLoader). None for an axis in steps. `steps` remains in steps.
 
     Returns:
         The matplotlib axes.
 
     Raises:
-        TypeError: the schedule is not one of this package.
+        TypeError: a schedule is not one of this package.
+        ValueError: there is no schedule, or an argument is out of its range.
         RuntimeError: matplotlib is not installed.
     """
-    if not isinstance(schedule, Schedule):
-        fix = "Put another library's inside one: Scale(schedule, 1.0)"
-        what = "a schedule of kerasched"
-        raise TypeError(message("plot", "schedule", what, schedule, fix))
-    at = sample(horizon(schedule, steps), MAX_POINTS)
+    labelled = _labelled(schedule)
+    at = sample(max(horizon(one, steps) for _, one in labelled), MAX_POINTS)
+    across, unit = at, "optimizer step"
+    if steps_per_epoch is not None:
+        check, unit = check_of(StepsPerEpoch), "epoch"
+        across = at / check("plot", "steps_per_epoch", steps_per_epoch)
     ax = _new_axes() if ax is None else ax
-    rates = schedule.evaluate(at)
-    ax.plot(at, rates, drawstyle="steps-post", label=repr(schedule))
+    for label, one in labelled:
+        rates = one.evaluate(at)
+        ax.plot(across, rates, drawstyle="steps-post", label=label)
     ax.update_datalim([(0.0, 0.0)])  # The axis includes 0, or a slope would look steep.
     ax.autoscale_view()
-    ax.set(xlabel="optimizer step", ylabel="learning rate")
+    ax.set(xlabel=unit, ylabel="learning rate")
     ax.grid(alpha=0.3)
+    if isinstance(schedule, Mapping):
+        ax.legend()
+    elif not isinstance(schedule, Schedule):  # Above, as reprs are long.
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), fontsize="small")
     return ax
 
 
-def horizon(schedule: Schedule, steps: int | None = None) -> int:
-    """Return the last step to show of a schedule, `steps` where it is given."""
-    if steps is not None:
-        return check_of(Steps)("plot", "steps", steps)
-    end = schedule.constant_after
-    if end:
-        return min(end + max(end // 10, 1), MAX_STEP)
-    return min(max(1000, 3 * longest_length(schedule)), MAX_STEP)
-
-
-def longest_length(schedule: Any) -> int:
-    """Return the longest length among the arguments of a schedule, in steps.
-
-    Nested schedules are included. PerEpoch and PerUpdate multiply the lengths inside
-    them. It is 0 if there is none, as in another library's schedule.
-    """
-    if not isinstance(schedule, Schedule):
-        return 0
-    values = [getattr(schedule, name) for name in names_in_epochs(type(schedule))]
-    own = [n for v in values for n in (v if isinstance(v, tuple) else (v,))]
-    stride = schedule._stride if isinstance(schedule, (PerEpoch, PerUpdate)) else 1
-    inside = [stride * longest_length(child) for child in schedule.children]
-    return max([0, *inside, *(math.ceil(n) for n in own if n is not None)])
-
-
-def sample(last_step: int, points: int) -> np.ndarray:
-    """Return the steps from 0 to the last, or `points` of them at equal distances."""
-    count = min(last_step + 1, points)
-    return np.linspace(0, last_step, count).round().astype("int64")
+def _labelled(schedules: Any) -> list[tuple[str, Schedule]]:
+    """Return the schedules to draw with their labels, long reprs on several lines."""
+    if isinstance(schedules, Schedule):
+        return [(repr(schedules), schedules)]
+    if isinstance(schedules, Mapping):
+        labelled = [(str(label), one) for label, one in schedules.items()]
+    elif isinstance(schedules, (list, tuple)):
+        labelled = [
+            (textwrap.fill(repr(one), 60, subsequent_indent="  "), one)
+            for one in schedules
+        ]
+    else:
+        labelled = [("", schedules)]
+    if not labelled:
+        what = "a schedule, or a list or dict of at least one"
+        raise ValueError(message("plot", "schedule", what, schedules))
+    for _, one in labelled:
+        if not isinstance(one, Schedule):
+            fix = "Put another library's inside one: Scale(schedule, 1.0)"
+            what = "a schedule of kerasched"
+            raise TypeError(message("plot", "schedule", what, one, fix))
+    return labelled
 
 
 def save_plot(

@@ -62,6 +62,8 @@ BEFORE_KERAS += tuple(
         "expression",
         "info",
         "options",
+        "output",
+        "parsers",
         "schedules",
     )
 )

@@ -25,8 +25,8 @@ from kerasched import Scale
 from kerasched import StepDecay
 from kerasched import plot
 from kerasched.plotting import plot_training
-from kerasched.plotting import sample
 from kerasched.plotting import save_plot
+from kerasched.schedules.sampling import sample
 
 RATES = [0.1, 0.1, 0.05, 0.05]
 LOSSES = [0.7, 0.5, 0.4, 0.35]
@@ -154,6 +154,65 @@ def test_a_line_is_labelled_with_its_schedule():
     assert axes.get_legend_handles_labels()[1] == ["Constant(learning_rate=0.1)"]
 
 
+def test_several_schedules_have_a_legend_and_end_at_the_same_step():
+    axes = plot([LinearDecay(0.1, 200), StepDecay(0.1, 5)], ax=Figure().subplots())
+    # 220 of the first schedule; the second one never ends, and gets 1000.
+    assert [line.get_xdata()[-1] for line in axes.get_lines()] == [1000, 1000]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert [label.partition("(")[0] for label in labels] == ["LinearDecay", "StepDecay"]
+
+
+def test_a_long_repr_is_broken_into_lines():
+    schedule = Chain((Constant(0.1), InverseSqrtDecay(0.1, 10)), (4000,))
+    (line,) = plot((schedule,), ax=Figure().subplots()).get_lines()
+    lines = line.get_label().splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= 60
+    assert " ".join(map(str.strip, lines)) == repr(schedule)
+
+
+def test_schedules_can_have_labels():
+    pair = {"steady": Constant(0.1), "falling": LinearDecay(0.1, 10)}
+    axes = plot(pair, 20, Figure().subplots())
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["steady", "falling"]
+    lines = dict(zip(labels, axes.get_lines(), strict=True))
+    assert lines["falling"].get_ydata()[10] == 0.0
+    assert lines["steady"].get_ydata()[10] == 0.1
+
+
+class Dataset:
+    num_batches = 4
+
+
+@pytest.mark.parametrize("steps_per_epoch", [4, Dataset()], ids=["number", "dataset"])
+def test_the_axis_can_be_in_epochs(steps_per_epoch):
+    axes = Figure().subplots()
+    plot(LinearDecay(0.1, 8), 8, axes, steps_per_epoch=steps_per_epoch)
+    (line,) = axes.get_lines()
+    # 8 steps are 2 epochs.
+    assert line.get_xdata().tolist() == [n / 4 for n in range(9)]
+    assert line.get_ydata()[-1] == 0.0
+    assert axes.get_xlabel() == "epoch"
+
+
+def test_the_axis_is_in_steps_otherwise():
+    assert plot(Constant(0.1), 5, Figure().subplots()).get_xlabel() == "optimizer step"
+
+
+def test_an_epoch_of_no_steps_is_refused():
+    text = "Argument `steps_per_epoch` of plot must be a positive integer. Received: "
+    with pytest.raises(ValueError, match=re.escape(f"{text}steps_per_epoch=0") + "$"):
+        plot(Constant(0.1), steps_per_epoch=0)
+
+
+@pytest.mark.parametrize("nothing", [[], (), {}], ids=repr)
+def test_no_schedule_at_all_is_refused(nothing):
+    text = "Argument `schedule` of plot must be a schedule, or a list or dict of at "
+    with pytest.raises(ValueError, match=re.escape(f"{text}least one. Received: ")):
+        plot(nothing)
+
+
 @pytest.mark.parametrize("steps", [0, -5])
 def test_a_last_step_below_1_is_refused(steps):
     text = "Argument `steps` of plot must be a positive integer. Received: steps="
@@ -164,8 +223,9 @@ def test_a_last_step_below_1_is_refused(steps):
 def test_another_librarys_schedule_is_refused():
     foreign = keras.optimizers.schedules.CosineDecay(0.1, 5)
     text = r"^Argument `schedule` of plot must be a schedule of kerasched\. Received: "
-    with pytest.raises(TypeError, match=text + ".*Put another library's inside one"):
-        plot(foreign)
+    for given in (foreign, [Constant(0.1), foreign], {"theirs": foreign}):
+        with pytest.raises(TypeError, match=text + ".*Put another library's inside"):
+            plot(given)
 
 
 # What the error advises; Keras's own step of 3 in float32: 0.5 * (1 + cos(pi / 2)).

@@ -94,8 +94,13 @@ class AveragedModel:
         self._statistics = None if taken else self._statistics
         return taken
 
-    def swap_in(self, model: keras.Model) -> None:
-        """Assign the average to the model, with statistics computed for it."""
+    def swap_in(self, model: keras.Model, verbose: int = 0) -> None:
+        """Assign the average to the model, with statistics computed for it.
+
+        Args:
+            model: the model that was averaged.
+            verbose: as in Refresher, where the statistics are computed.
+        """
         weights, statistics = _weights_of(model), statistics_of(model)
         self.average.check(weights)
         self._swap = Snapshot([*weights, *statistics])
@@ -103,7 +108,7 @@ class AveragedModel:
             write(weights, self.average.values)
             if statistics and self._statistics is None:
                 self._refresher = self._refresher or Refresher(model)
-                self._refresher(*self._data)
+                self._refresher(*self._data, verbose)
                 self._statistics = read(statistics)
             write(statistics, self._statistics or [])
         except BaseException:

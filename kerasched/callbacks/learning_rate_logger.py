@@ -1,4 +1,4 @@
-"""The learning rate in the logs, for everything that shows logs."""
+"""The learning rate and what is scheduled like it in the logs."""
 
 from typing import Any
 from typing import ClassVar
@@ -9,8 +9,10 @@ import numpy as np
 from kerasched.callbacks.arguments import POSITIVE_COUNT
 from kerasched.callbacks.base import FitCallback
 from kerasched.callbacks.epoch_schedule import EpochSchedule
+from kerasched.callbacks.scheduled import RATE
 from kerasched.callbacks.scheduled import Scheduled
 from kerasched.callbacks.scheduled import scheduled_in
+from kerasched.errors import Flag
 from kerasched.errors import Optional
 
 OWNER = "LearningRateLogger"
@@ -25,9 +27,10 @@ class LearningRateLogger(FitCallback):
     The progress bar, History and CSVLogger then show `learning_rate`, and TensorBoard
     `batch_learning_rate`; TensorBoard's value for the epoch is Keras's own, the rate of
     the next update. Here it is the rate of the last update in the epoch, or up to the
-    batch. A momentum or weight decay that is a schedule is added by its name. With
-    several optimizers the name ends in the optimizer's, as `learning_rate_adam`, or in
-    the attribute of the model that holds it, as `learning_rate_g_opt`.
+    batch. A momentum, weight decay, `beta_1` or `beta_2` that is a schedule is added by
+    the name of that argument. With several optimizers the name ends in the optimizer's,
+    as `learning_rate_adam`, or in the attribute of the model that holds it, as
+    `learning_rate_g_opt`.
 
     It moves to the front of the list of callbacks, so that its position does not matter
     and the rate of an epoch is read before another callback changes it. During a batch
@@ -39,9 +42,11 @@ class LearningRateLogger(FitCallback):
     Args:
         every: batches from one value in the logs of batches to the next; None for
             epochs only.
+        constants: whether `momentum`, `weight_decay`, `beta_1` and `beta_2` are added
+            too where they are numbers.
 
     Raises:
-        TypeError: `every` is of the wrong kind.
+        TypeError: an argument is of the wrong kind.
         ValueError: `every` is not positive.
     """
 
@@ -50,9 +55,10 @@ class LearningRateLogger(FitCallback):
 
     PER_FIT: ClassVar = {"_columns": {}, "_shown": [], "_setter": None}
 
-    def __init__(self, every: int | None = None) -> None:
+    def __init__(self, every: int | None = None, *, constants: bool = False) -> None:
         super().__init__()
         self.every = Optional(POSITIVE_COUNT)(OWNER, "every", every)
+        self.constants = Flag()(OWNER, "constants", constants)
         self._group, self._until = 1, 0
         self._last: int | None = None
         self._stands_alone = False
@@ -98,14 +104,14 @@ class LearningRateLogger(FitCallback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
         if logs is not None:
-            logs.update({one.name: one.last() for one in scheduled_in(self.model)})
+            logs.update({one.name: one.last() for one in self._scheduled()})
 
     def begin_epoch(self) -> None:
         """Read the values that the rates of the epoch's batches are computed from."""
         self._shown, self._columns, self._until = [], {}, 0
         steps = (self.params or {}).get("steps")
         self._last = steps - 1 if steps else None
-        for one in scheduled_in(self.model) if self.every else ():
+        for one in self._scheduled() if self.every else ():
             if not (one.on_host or steps):
                 self._warn_once(
                     f"shows {one.name} for epochs only: its schedule is computed on "
@@ -132,8 +138,12 @@ class LearningRateLogger(FitCallback):
         """Record the rate of a batch from the callback that set it."""
         for one in self._shown:
             column = self._columns[one.name]
-            if one.schedule is None and batch in column:
+            is_set = one.attribute == RATE and one.schedule is None
+            if is_set and batch in column:
                 column[batch] = rate
+
+    def _scheduled(self) -> list[Scheduled]:
+        return scheduled_in(self.model, self.constants)
 
     def _ends(self, first: int, last: int) -> Any:
         """Return the batches from `first` to before `last` that are shown.

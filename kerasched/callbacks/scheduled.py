@@ -1,4 +1,4 @@
-"""The scheduled values of optimizers, computed for the batches of an epoch."""
+"""The hyperparameters of optimizers, computed for the batches of an epoch."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,20 +13,30 @@ from kerasched.training.leaves import schedule_of
 from kerasched.training.leaves import variable_of
 from kerasched.training.model_contents import training_optimizers
 
+RATE = "learning_rate"
+# What else an optimizer may have a schedule for.
+OTHERS = ("momentum", "weight_decay", "beta_1", "beta_2")
+
 
 class Scheduled:
-    """A rate, momentum or weight decay of one optimizer.
+    """A hyperparameter of one optimizer, such as its rate.
 
     Args:
-        name: its name in the logs.
+        attribute: the optimizer's attribute.
+        ending: what follows the attribute in the name in the logs.
         optimizer: the plain optimizer.
-        schedule: its schedule, None for a rate that is a number or a function.
+        schedule: its schedule, None for a number, or a rate that is a function.
     """
 
     def __init__(
-        self, name: str, optimizer: Any, schedule: LearningRateSchedule | None
+        self,
+        attribute: str,
+        ending: str,
+        optimizer: Any,
+        schedule: LearningRateSchedule | None,
     ) -> None:
-        self.name, self.optimizer, self.schedule = name, optimizer, schedule
+        self.name, self.attribute = attribute + ending, attribute
+        self.optimizer, self.schedule = optimizer, schedule
         self.on_host = schedule is None or getattr(schedule, "exact", False)
         self._every = optimizer.gradient_accumulation_steps or 1
         # Some optimizers call their schedules with updates instead of batches.
@@ -36,7 +46,7 @@ class Scheduled:
     def start(self) -> None:
         """Read the step count, or the number, for all batches that follow."""
         if self.schedule is None:
-            self._number = _read(self.optimizer.learning_rate)
+            self._number = _read(getattr(self.optimizer, self.attribute))
         else:
             self._count = int(_read(variable_of(self.optimizer, "iteration")))
 
@@ -60,16 +70,22 @@ class Scheduled:
         return [_read(self.schedule(int(step))) for step in steps]
 
 
-def scheduled_in(model: keras.Model) -> list[Scheduled]:
-    """Return the rates of a model's optimizers, and their other scheduled values."""
+def scheduled_in(model: keras.Model, constants: bool = False) -> list[Scheduled]:
+    """Return the rates of a model's optimizers, and their other scheduled values.
+
+    Args:
+        model: a compiled model.
+        constants: whether to include the other values that are numbers.
+    """
     found = []
     for ending, optimizer in _named_leaves(model):
-        rate = schedule_of(optimizer)
-        found.append(Scheduled(f"learning_rate{ending}", optimizer, rate))
-        for other in ("momentum", "weight_decay"):
-            schedule = getattr(optimizer, other, None)
-            if isinstance(schedule, LearningRateSchedule):
-                found.append(Scheduled(other + ending, optimizer, schedule))
+        found.append(Scheduled(RATE, ending, optimizer, schedule_of(optimizer)))
+        for other in OTHERS:
+            value = getattr(optimizer, other, None)
+            if isinstance(value, LearningRateSchedule):
+                found.append(Scheduled(other, ending, optimizer, value))
+            elif constants and isinstance(value, (int, float)):
+                found.append(Scheduled(other, ending, optimizer, None))
     return found
 
 

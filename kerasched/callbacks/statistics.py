@@ -12,6 +12,7 @@ import keras
 
 from kerasched.resuming.random_states import random_states
 from kerasched.resuming.random_states import set_random_states
+from kerasched.training.progress import Progress
 from kerasched.training.variables import Snapshot
 
 # The statistics of a Keras layer; the last three only with `renorm`.
@@ -56,8 +57,17 @@ class Refresher:
         self._model = model
         self._pass = StatisticsPass(model)
 
-    def __call__(self, data: Any, batch_size: int | None, steps: int | None) -> None:
-        """Recompute the statistics; the arguments are those of `predict`."""
+    def __call__(
+        self, data: Any, batch_size: int | None, steps: int | None, verbose: int = 0
+    ) -> None:
+        """Recompute the statistics.
+
+        Args:
+            data: as in `predict`.
+            batch_size: as in `predict`.
+            steps: as in `predict`.
+            verbose: 0 to show nothing; 1 for a progress bar after two seconds.
+        """
         statistics = statistics_of(self._model)
         kept = {id(variable) for variable in statistics}
         others = [v for v in self._model.non_trainable_variables if id(v) not in kept]
@@ -66,11 +76,34 @@ class Refresher:
             variable.assign(keras.ops.zeros_like(variable.value))
         self._pass.count.assign(0.0)
         try:
-            self._pass.predict(data, batch_size=batch_size, steps=steps, verbose=0)
+            self._pass.predict(
+                data, batch_size, verbose=0, steps=steps, callbacks=[_Shown(verbose)]
+            )
         finally:
             before.restore()
             # On torch even a DataLoader that does not shuffle draws a random number.
             set_random_states(states)
+
+
+class _Shown(keras.callbacks.Callback):
+    """Shows the progress of a pass."""
+
+    def __init__(self, verbose: int) -> None:
+        super().__init__()
+        self._verbose, self._done = verbose, 0
+
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+        title = "Statistics of batch normalisation for the averaged weights"
+        self._progress = Progress(self.params["steps"], self._verbose, title)
+
+    def on_predict_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        self._done = batch + 1
+        self._progress.update(self._done)
+
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._progress.update(self._done, ended=True)
 
 
 class StatisticsPass(keras.Model):

@@ -37,7 +37,8 @@ class WeightAveraging(ModelCallback):
     Batch normalisation needs statistics computed with the average. They are computed
     from `data`, before each validation with a new average and at the end, as the equal
     mean over the batches of one pass in training mode. Everything else that the pass
-    changes is restored.
+    changes is restored. A pass that takes more than two seconds shows a progress bar,
+    unless `fit` shows none.
 
     Nothing is done during a batch. For an exponential average over updates pass
     `use_ema=True` to the optimizer instead; using both raises an error. For the
@@ -160,7 +161,7 @@ class WeightAveraging(ModelCallback):
         if self._listed is not None and self.callback_list is self._listed:
             self._take(self._epoch)
             if self.swap_in_validation and self.count:
-                self._averaged.swap_in(self.model)
+                self._swap_in()
                 self._validates = True
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -171,7 +172,7 @@ class WeightAveraging(ModelCallback):
         """Keras's hook."""
         super().on_train_end(logs)
         if self.assign_at_end and self.count:
-            self._averaged.swap_in(self.model)
+            self._swap_in()
             self._averaged.keep_swapped()
             self._finished = True
         elif not self.count:
@@ -196,7 +197,7 @@ class WeightAveraging(ModelCallback):
         if self._averaged.is_swapped:
             yield
             return
-        self._averaged.swap_in(self.model)
+        self._swap_in()
         try:
             yield
         finally:
@@ -214,6 +215,11 @@ class WeightAveraging(ModelCallback):
             self._check(model)  # The first batch may have built the model.
         if not self._averaged.take(model):
             self._warn_once(f"leaves out epoch {epoch}, whose weights are not finite")
+
+    def _swap_in(self) -> None:
+        """Give the model the average, as verbose as `fit` is."""
+        verbose = (self.params or {}).get("verbose", 0)
+        self._averaged.swap_in(self.model, 1 if verbose == "auto" else verbose)
 
     def _end_validation(self) -> None:
         if self._validates:

@@ -1,7 +1,6 @@
 """`kerasched demo`: its options, and the checks that need no Keras."""
 
 import argparse
-import json
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,10 @@ from kerasched.commands.options import momentum
 from kerasched.commands.options import positive_integer
 from kerasched.commands.options import positive_number
 from kerasched.commands.options import seed
+from kerasched.commands.output import print_json
+from kerasched.commands.parsers import add_command
+from kerasched.commands.parsers import add_json
+from kerasched.commands.parsers import exit_codes
 from kerasched.demo.table import Table
 from kerasched.demo.table import built_in_table
 from kerasched.demo.table import check_size
@@ -24,15 +27,26 @@ from kerasched.demo.table import read_table
 from kerasched.demo.trace import Settings
 from kerasched.errors import UserError
 
+EXAMPLES = """\
+examples:
+  kerasched demo
+  kerasched demo --plot rate.png --save model.keras
+  kerasched demo --data patients.csv --target ill --epochs 10 --seed 1
+  kerasched demo --json > results.json"""
+FAILURE = "the loaded model differs from the saved one, or an internal error"
+
 
 def add_demo(commands: Any) -> None:
     """Add the subcommand to a parser's subcommands."""
-    demo = commands.add_parser(
+    demo = add_command(
+        commands,
         "demo",
-        help="train, save, load and predict on real data under a schedule",
-        description="Run a training pipeline from data to prediction: normalise a "
-        "table, train a small network under a schedule that halves the learning rate "
-        "every second epoch, save the model, and load it again in a fresh process.",
+        "train, save, load and predict on real data under a schedule",
+        "Run a training pipeline from data to prediction: normalise a table, train a "
+        "small network under a schedule that halves the learning rate every second "
+        "epoch, save the model, and load it again in a fresh process.",
+        EXAMPLES,
+        exit_codes(FAILURE),
     )
     demo.set_defaults(run=_run)
     demo.add_argument(
@@ -69,9 +83,7 @@ def add_demo(commands: Any) -> None:
         metavar="FILE.png",
         help="plot learning rate and loss over the steps",
     )
-    demo.add_argument(
-        "--json", action="store_true", help="print the results as JSON, nothing else"
-    )
+    add_json(demo, "the results")
 
 
 def check_files(save: Path, plot: Path | None) -> None:
@@ -102,7 +114,7 @@ def _run(options: argparse.Namespace) -> int:
     console = Console(quiet=True) if options.json else log
     trace = run(Settings(**settings), table, console, log)
     if options.json:
-        print(json.dumps(trace.to_json(), allow_nan=False), flush=True)
+        print_json(trace.to_json())
     return 0 if trace.reloaded.faithful else 1
 
 

@@ -1,7 +1,6 @@
-"""The terminal output of `kerasched list` and `kerasched show`."""
+"""The output of `kerasched list` and `kerasched show`, as text and as JSON."""
 
-import os
-import sys
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -10,37 +9,62 @@ from rich.table import Table
 
 from kerasched.commands.building import find
 from kerasched.plotting import MAX_POINTS
-from kerasched.plotting import horizon
-from kerasched.plotting import sample
 from kerasched.schedules import Schedule
 from kerasched.schedules import list_schedules
 from kerasched.schedules.description import arguments
 from kerasched.schedules.description import formula
+from kerasched.schedules.sampling import horizon
+from kerasched.schedules.sampling import sample
 
 CHART_HEIGHT = 6
 CHART_WIDTH = 60
-PIPE_WIDTH = 160
 # Nine characters, from empty to full.
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII = " ...:::##"  # For an encoding without block characters.
 
 
-def open_console() -> Console:
-    """Return a console on standard output that prints text without markup.
+def listed() -> list[dict[str, str]]:
+    """Return all registered schedules as JSON-native values."""
+    return [
+        {
+            "name": entry.name,
+            "class": entry.cls.__name__,
+            "summary": entry.summary,
+            "reference": entry.reference,
+        }
+        for entry in list_schedules()
+    ]
 
-    Lines are wide if the output is not a terminal. Characters that the output's
-    encoding lacks are replaced.
-    """
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
-    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
-    width = None if has_width else PIPE_WIDTH
-    return Console(width=width, markup=False, highlight=False, emoji=False)
+
+def described(schedule: Schedule, steps: int | None) -> dict[str, Any]:
+    """Return what `print_schedule` prints as JSON-native values."""
+    entry = find(type(schedule).__name__)
+    config = schedule.get_config()
+    at = sample(horizon(schedule, steps), MAX_POINTS)
+    return {
+        "name": entry.name,
+        "class": entry.cls.__name__,
+        "summary": entry.summary,
+        "formula": formula(entry.cls),
+        "arguments": [
+            {
+                "name": argument.name,
+                "value": config[argument.name],
+                "default": argument.default or None,
+                "meaning": argument.meaning,
+            }
+            for argument in arguments(entry.cls)
+        ],
+        "reference": entry.reference,
+        "repr": repr(schedule),
+        "steps": at.tolist(),
+        "learning_rates": schedule.evaluate(at).tolist(),
+    }
 
 
 def print_list(console: Console) -> None:
     """Print a table of all registered schedules."""
-    table = Table("name", "class", "summary")
+    table = Table(Column("name", style="cyan", no_wrap=True), "class", "summary")
     for entry in list_schedules():
         table.add_row(entry.name, entry.cls.__name__, entry.summary)
     console.print(table)
@@ -82,7 +106,8 @@ def _print_curve(console: Console, schedule: Schedule, last_step: int) -> None:
     blocks = BLOCKS if console.encoding.startswith("utf") else ASCII
     bars = chart(columns, CHART_HEIGHT, blocks)
     for label, line in zip(labels, bars, strict=True):
-        console.print(f"{label:>{side}} | {line}", soft_wrap=True)
+        console.print(f"{label:>{side}} | ", end="", soft_wrap=True)
+        console.print(line, style="cyan", soft_wrap=True)
     console.print(f"steps 0 to {last_step}, rates {low:.6g} to {high:.6g}")
 
 

@@ -9,8 +9,28 @@ from kerasched.commands.expression import Request
 from kerasched.commands.expression import parse_request
 from kerasched.commands.options import check_plot_output
 from kerasched.commands.options import step
+from kerasched.commands.output import open_console
+from kerasched.commands.output import print_json
+from kerasched.commands.parsers import add_command
+from kerasched.commands.parsers import add_json
+from kerasched.commands.parsers import exit_codes
 from kerasched.errors import UserError
 
+LIST_EXAMPLES = """\
+examples:
+  kerasched list
+  kerasched list --json"""
+SHOW_EXAMPLES = """\
+examples:
+  kerasched show one_cycle
+  kerasched show cosine decay_steps=500 end_learning_rate=0.01
+  kerasched show 'Warmup(CosineDecay(0.1, 900), 100)' --steps 200
+  kerasched show step --json"""
+PLOT_EXAMPLES = """\
+examples:
+  kerasched plot one_cycle -o rate.png
+  kerasched plot cosine decay_steps=500 -o rate.svg
+  kerasched plot 'Warmup(CosineDecay(0.1, 900), 100)' -o rate.pdf --steps 2000"""
 SCHEDULE_FORMS = """\
 A schedule is given as one of:
   NAME               a name or class from `kerasched list`, as an example
@@ -20,29 +40,34 @@ A schedule is given as one of:
                      schedule: warmup schedule='CosineDecay(0.1, 900)'
   'EXPRESSION'       calls of classes or names, nested or combined with + - * /
                        'Warmup(CosineDecay(0.1, 900), 100)'
-                       '0.5 * CosineDecay(0.1, 900) + 0.01'
-"""
+                       '0.5 * CosineDecay(0.1, 900) + 0.01'"""
 
 
 def add_list(commands: Any) -> None:
     """Add the subcommand that lists the schedules."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "list",
-        help="list the schedules",
-        description="List every schedule with its name, its class and a summary.",
+        "list the schedules",
+        "List every schedule with its name, its class and a summary.",
+        LIST_EXAMPLES,
+        exit_codes(),
     )
+    add_json(parser, "the list, with references,")
     parser.set_defaults(run=_list)
 
 
 def add_show(commands: Any) -> None:
     """Add the subcommand that describes a schedule."""
-    parser = _add(commands, "show", "describe a schedule and draw it in the terminal")
+    help = "describe a schedule and draw it in the terminal"
+    parser = _add(commands, "show", help, SHOW_EXAMPLES)
+    add_json(parser, "the description, with the rates of up to 4000 steps,")
     parser.set_defaults(run=_show)
 
 
 def add_plot(commands: Any) -> None:
     """Add the subcommand that writes a picture."""
-    parser = _add(commands, "plot", "write a picture of a schedule")
+    parser = _add(commands, "plot", "write a picture of a schedule", PLOT_EXAMPLES)
     parser.add_argument(
         "-o",
         "--output",
@@ -51,17 +76,14 @@ def add_plot(commands: Any) -> None:
         metavar="FILE.png",
         help="the file to write; .svg and .pdf work too",
     )
+    add_json(parser, "the file's name and the last step drawn")
     parser.set_defaults(run=_plot)
 
 
-def _add(commands: Any, name: str, help: str) -> Any:
-    parser = commands.add_parser(
-        name,
-        help=help,
-        description=f"{help.capitalize()}.",
-        epilog=SCHEDULE_FORMS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add(commands: Any, name: str, help: str, examples: str) -> Any:
+    parts = (examples, SCHEDULE_FORMS, exit_codes())
+    description = f"{help.capitalize()}."
+    parser = add_command(commands, name, help, description, *parts)
     parser.add_argument("schedule", metavar="NAME", help="the schedule, see below")
     parser.add_argument(
         "values", nargs="*", default=[], metavar="key=value", help="arguments of NAME"
@@ -81,10 +103,13 @@ def _request(options: argparse.Namespace) -> Request:
 
 def _list(options: argparse.Namespace) -> int:
     load_any_keras()
-    from kerasched.commands.printing import open_console
+    from kerasched.commands.printing import listed
     from kerasched.commands.printing import print_list
 
-    print_list(open_console())
+    if options.json:
+        print_json(listed())
+    else:
+        print_list(open_console())
     return 0
 
 
@@ -92,10 +117,14 @@ def _show(options: argparse.Namespace) -> int:
     request = _request(options)
     load_any_keras()
     from kerasched.commands.building import build
-    from kerasched.commands.printing import open_console
+    from kerasched.commands.printing import described
     from kerasched.commands.printing import print_schedule
 
-    print_schedule(open_console(), build(request), options.steps)
+    schedule = build(request)
+    if options.json:
+        print_json(described(schedule, options.steps))
+    else:
+        print_schedule(open_console(), schedule, options.steps)
     return 0
 
 
@@ -104,8 +133,8 @@ def _plot(options: argparse.Namespace) -> int:
     check_plot_output("--output", options.output)
     load_any_keras()
     from kerasched.commands.building import build
-    from kerasched.plotting import horizon
     from kerasched.plotting import save_plot
+    from kerasched.schedules.sampling import horizon
 
     schedule = build(request)
     try:
@@ -113,6 +142,9 @@ def _plot(options: argparse.Namespace) -> int:
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"{options.output}: cannot be written: {reason}") from error
-    last = horizon(schedule, options.steps)
-    print(f"picture  {options.output}  ({type(schedule).__name__}, steps 0 to {last})")
+    last, name = horizon(schedule, options.steps), type(schedule).__name__
+    if options.json:
+        print_json({"picture": str(options.output), "class": name, "last_step": last})
+    else:
+        print(f"picture  {options.output}  ({name}, steps 0 to {last})")
     return 0

@@ -1,7 +1,6 @@
 """A sweep over rates: the rate of each step, the smoothed losses, and its end."""
 
 import math
-import time
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
@@ -13,10 +12,9 @@ from kerasched.schedules.piecewise import PiecewiseConstant
 from kerasched.training.leaves import step_count
 from kerasched.training.leaves import variable_of
 from kerasched.training.model_contents import training_leaves
+from kerasched.training.progress import Progress
 
 OWNER = "find_learning_rate"
-# A shorter sweep shows no progress bar.
-SECONDS_BEFORE_PROGRESS = 2.0
 
 
 class RateAssigner:
@@ -122,14 +120,12 @@ def sweep(
         verbose: 0 to show nothing; 1 for a progress bar after two seconds.
     """
     losses, smoothed = [], []
-    bar = keras.utils.Progbar(steps, verbose=verbose, stateful_metrics=["loss"])
-    start = time.monotonic()
+    progress = Progress(steps, verbose)
     for step in range(steps):
         losses.append(train(step))
         smoothed.append(smoothing.add(losses[-1]))
         ended = smoothing.diverged or step + 1 == steps
-        if time.monotonic() - start > SECONDS_BEFORE_PROGRESS:
-            bar.update(step + 1, [("loss", smoothed[-1])], finalize=ended)
+        progress.update(step + 1, [("loss", smoothed[-1])], ended)
         if ended:
             break
     return losses, smoothed

@@ -32,6 +32,7 @@ from kerasched.schedules.extend import extend
 from kerasched.schedules.extend import refuse_to_extend
 from kerasched.schedules.fields import freeze
 from kerasched.schedules.host_math import HostMath
+from kerasched.schedules.html import html_of
 from kerasched.schedules.operators import Operators
 from kerasched.schedules.step_math import StepMath
 
@@ -241,6 +242,10 @@ class Schedule(Operators, LearningRateSchedule):
             if getattr(self, field.name) != field.default
         ]
         return f"{type(self).__name__}({', '.join(given)})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the curve as a small picture, and the repr."""
+        return html_of(self)
 
     def _arguments(self) -> Iterator[tuple[str, Any]]:
         for field in dataclasses.fields(self):

@@ -1,5 +1,7 @@
 """Averaged weights get the statistics of batches that belong to them."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from kerasched.callbacks import WeightAveraging
 from kerasched.callbacks.statistics import Refresher
 from kerasched.callbacks.statistics import normalizations
 from kerasched.callbacks.statistics import statistics_of
+from kerasched.training import progress
 from kerasched.training.variables import read
 
 JIT = BACKEND == "jax"
@@ -100,6 +103,16 @@ def test_the_data_are_passed_once_for_each_average():
     restarted.set_model(model)
     with restarted.averaged():
         assert Data.passed == passed
+
+
+def test_a_long_pass_shows_its_progress_where_fit_does(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BEFORE_PROGRESS", 0.0)
+    model, averaging = compiled(dense_norm()), WeightAveraging(0, data=X, batch_size=4)
+    for verbose in (1, 0):
+        train(model, [averaging], 1, verbose=verbose)
+        printed = capsys.readouterr().out
+        done = re.findall(r"\nStatistics of batch norm(?:.|\n)*3/3.*\n", printed)
+        assert len(done) == verbose
 
 
 @keras.saving.register_keras_serializable("averaged_statistics")

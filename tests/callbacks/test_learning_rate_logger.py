@@ -83,16 +83,34 @@ def test_several_optimizers_are_shown_by_their_names():
     }
 
 
-def test_a_scheduled_momentum_is_shown():
+def test_what_else_is_scheduled_is_shown_by_its_name():
     model, callback, logs = compiled(sgd(0.5)), LearningRateLogger(), {}
     fit(model, 2)
     # What a class that takes schedules for them has as its attributes.
-    model.optimizer.momentum = model.optimizer.weight_decay = SCHEDULE
+    names = ("momentum", "weight_decay", "beta_1", "beta_2")
+    for name in names:
+        setattr(model.optimizer, name, SCHEDULE)
     callback.set_model(model)
     callback.on_train_begin()
     callback.on_epoch_end(0, logs)
-    value = 1 - 1 / 16
-    assert logs == {"learning_rate": 0.5, "momentum": value, "weight_decay": value}
+    assert logs == {"learning_rate": 0.5, **dict.fromkeys(names, 1 - 1 / 16)}
+
+
+def test_numbers_are_shown_on_request():
+    model, batches = compiled(sgd(9.0, momentum=0.5, weight_decay=0.25)), Batches()
+    momentum = Batches("momentum")
+    setter = EpochSchedule(LinearDecay(1.0, 4), 2)
+    for constants in (False, True):
+        logger = LearningRateLogger(every=1, constants=constants)
+        callbacks = [logger, batches, momentum, setter]
+        history = fit(model, 2, epochs=2, callbacks=callbacks).history
+        others = {name for name in history if name != "loss"} - {"learning_rate"}
+        assert others == ({"momentum", "weight_decay"} if constants else set())
+    assert history["momentum"] == [0.5, 0.5]
+    assert history["weight_decay"] == [0.25, 0.25]
+    # A callback that sets the rate of each batch sets nothing else.
+    assert momentum.seen == {0: [0.5, 0.5], 1: [0.5, 0.5]}
+    assert batches.seen == {0: [1.0, 0.5] * 2, 1: [0.75, 0.25] * 2}
 
 
 @pytest.mark.parametrize("steps", [4, 5, 6, 7])
@@ -247,3 +265,9 @@ def test_an_epoch_of_unknown_length_is_shown_for_schedules_of_ours():
 def test_what_is_wrong_is_told(kind, every):
     with pytest.raises(kind, match="Argument `every` of LearningRateLogger must be"):
         LearningRateLogger(every)
+
+
+def test_constants_is_a_flag():
+    text = "Argument `constants` of LearningRateLogger must be True or False"
+    with pytest.raises(TypeError, match=text):
+        LearningRateLogger(constants=1)

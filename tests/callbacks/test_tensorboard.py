@@ -1,4 +1,4 @@
-"""TensorBoard's files have the rate of each batch when a logger stands beside it."""
+"""TensorBoard's files have what is scheduled when a logger stands beside it."""
 
 import keras
 import numpy as np
@@ -8,6 +8,7 @@ from one_weight import fit
 from one_weight import sgd
 from support import BACKEND
 
+from kerasched import SGD
 from kerasched import LinearDecay
 from kerasched.callbacks import LearningRateLogger
 
@@ -24,16 +25,19 @@ def scalar(name, data, step=None, description=None):
     return tf.summary.write(name, number, step=step, metadata=metadata)
 
 
+NAMES = ("learning_rate", "momentum", "weight_decay")
+
+
 @pytest.fixture
 def rates(tmp_path, monkeypatch):
-    """Return a function that trains, and gives the rates in the files by their tags."""
+    """Return a function that trains, and gives what the files have by its tags."""
     import tensorflow as tf
     import tensorflow.summary as summary
 
     monkeypatch.setattr(summary, "scalar", scalar)
 
-    def train(callbacks):
-        model = compiled(sgd(LinearDecay(1.0, 8)))
+    def train(callbacks, optimizer=None):
+        model = compiled(optimizer or sgd(LinearDecay(1.0, 8)))
         board = keras.callbacks.TensorBoard(tmp_path, update_freq=1)
         fit(model, 2, epochs=2, callbacks=callbacks(board))
         found = {}
@@ -41,7 +45,7 @@ def rates(tmp_path, monkeypatch):
             for record in tf.data.TFRecordDataset(str(path)):
                 event = tf.compat.v1.Event.FromString(record.numpy())
                 for value in event.summary.value:
-                    if "learning_rate" in value.tag:
+                    if value.tag.partition("_")[2] in NAMES:
                         number = float(tf.make_ndarray(value.tensor))
                         found.setdefault(value.tag, []).append(number)
         return found
@@ -57,6 +61,16 @@ def test_each_batch_has_its_rate_in_any_order(order, rates):
     # Keras puts its own number in the place of ours: the rate of the next update.
     following = LinearDecay(1.0, 8).evaluate([2, 4])
     np.testing.assert_allclose(found["epoch_learning_rate"], following, rtol=1e-6)
+
+
+def test_scheduled_momentum_and_weight_decay_are_in_the_files(rates):
+    momentum, decay = LinearDecay(0.9, 8, 0.1), LinearDecay(0.5, 8)
+    optimizer = SGD(LinearDecay(1.0, 8), momentum, weight_decay=decay)
+    found = rates(lambda board: [board, LearningRateLogger(every=1)], optimizer)
+    for name, schedule in (("momentum", momentum), ("weight_decay", decay)):
+        batches, ends = schedule.evaluate(np.arange(4)), schedule.evaluate([1, 3])
+        np.testing.assert_allclose(found[f"batch_{name}"], batches, rtol=1e-6)
+        np.testing.assert_allclose(found[f"epoch_{name}"], ends, rtol=1e-6)
 
 
 def test_without_the_logger_no_batch_has_a_rate(rates):

@@ -1,5 +1,6 @@
 """The output of `kerasched info`."""
 
+import json
 import os
 import platform
 
@@ -30,6 +31,13 @@ def _info(capsys):
 
 def test_the_backend_is_shown(info):
     assert info()["backend"] == f"{BACKEND} (Keras {keras.__version__})"
+
+
+def test_the_lines_are_printed_as_json(capsys):
+    assert main(["info", "--json", "--backend", BACKEND]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["backend"] == f"{BACKEND} (Keras {keras.__version__})"
+    assert found["kerasched"] == kerasched.__version__
 
 
 def test_versions_and_the_processor_are_shown(info):

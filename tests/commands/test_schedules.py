@@ -1,5 +1,6 @@
 """The output and the errors of `kerasched list`, `show` and `plot`."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,6 +9,8 @@ import sys
 import keras
 import pytest
 
+from kerasched import LinearDecay
+from kerasched import Warmup
 from kerasched import list_schedules
 from kerasched.cli import main
 
@@ -127,6 +130,57 @@ def test_a_picture_is_written_and_reported(capsys, here):
 def test_the_last_step_drawn_can_be_chosen(capsys):
     text = shown(capsys, "plot", "step", "--steps=9", "--output", "picture.svg")
     assert text == "picture  picture.svg  (StepDecay, steps 0 to 9)\n"
+
+
+def read(capsys, *words):
+    """Return the value that a command prints as JSON, on one line."""
+    text = shown(capsys, *words)
+    assert text.count("\n") == 1
+    return json.loads(text, parse_constant=pytest.fail)
+
+
+def test_the_list_is_printed_as_json(capsys):
+    assert read(capsys, "list", "--json") == [
+        {
+            "name": entry.name,
+            "class": entry.cls.__name__,
+            "summary": entry.summary,
+            "reference": entry.reference,
+        }
+        for entry in list_schedules()
+    ]
+
+
+def test_a_schedule_is_printed_as_json(capsys):
+    found = read(capsys, "show", "Warmup(LinearDecay(0.1, 4), 2)", "--json")
+    assert (found["name"], found["class"]) == ("warmup", "Warmup")
+    assert found["repr"] == repr(Warmup(LinearDecay(0.1, 4), 2))
+    # The end is at step 6; one more is shown.
+    assert found["steps"] == list(range(8))
+    rates = [0.0, 0.05, 0.1, 0.075, 0.05, 0.025, 0.0, 0.0]
+    assert found["learning_rates"] == pytest.approx(rates)
+    by_name = {argument["name"]: argument for argument in found["arguments"]}
+    assert by_name["warmup_steps"]["value"] == 2
+    assert by_name["warmup_steps"]["default"] is None
+    assert by_name["shape"]["default"] == "'linear'"
+    nested = keras.saving.deserialize_keras_object(by_name["schedule"]["value"])
+    assert nested == LinearDecay(0.1, 4)
+
+
+def test_a_picture_is_reported_as_json(capsys):
+    words = ("plot", "step", "--steps=9", "-o", "picture.svg", "--json")
+    assert read(capsys, *words) == {
+        "picture": "picture.svg",
+        "class": "StepDecay",
+        "last_step": 9,
+    }
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "step"]], ids=" ".join)
+def test_colours_can_be_forced(words, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert re.search(r"\x1b\[[\d;]*3\d", shown(capsys, *words))
+    assert "\x1b" not in shown(capsys, *words, "--json")
 
 
 USER_ERRORS = {

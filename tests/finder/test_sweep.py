@@ -23,6 +23,7 @@ from kerasched import PerUpdate
 from kerasched import find_learning_rate
 from kerasched.finder.sweep import Smoothing
 from kerasched.finder.sweep import sweep
+from kerasched.training import progress
 
 ONES = np.ones((4, 1), "float32")
 POWERS = {"min_lr": 2.0**-6, "max_lr": 8.0, "steps": 10, "divergence": None}
@@ -174,7 +175,7 @@ def test_a_step_that_diverges_is_the_last():
 
 def test_progress_shows_where_it_takes_a_while(capsys, monkeypatch):
     for seconds, shows in ((0.0, True), (60.0, False)):
-        monkeypatch.setattr("kerasched.finder.sweep.SECONDS_BEFORE_PROGRESS", seconds)
+        monkeypatch.setattr(progress, "SECONDS_BEFORE_PROGRESS", seconds)
         for verbose in (1, 0):
             sweep(lambda step: 1.0, 5, Smoothing(0.0, None), verbose)
             assert ("5/5" in capsys.readouterr().out) == (shows and verbose == 1)
