@@ -28,7 +28,10 @@ from kerasched.kernels import native  # noqa: E402
 from kerasched.kernels.options import Options  # noqa: E402
 
 RATE, MOMENTUM = 0.01, 0.9
-BYTES = {"ours": 20, "loop": 20, "add": 12}  # For each number of float32.
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
+# By option the rule, its slots, and the bytes that it moves for each float32.
+RULES = {"momentum": ("sgd_momentum", 1, 20), "adam": ("adam", 2, 28)}
+ADD_BYTES = 12
 NOTES = [
     "loop: the same update in a C++ loop over one array, -O3 -march=native, in place, "
     "in as many threads; add: an array added to another, the bandwidth there is.",
@@ -49,27 +52,38 @@ def main() -> int:
     if asked.threads != native.threads():
         parser.error("set KERASCHED_NUM_THREADS, which the kernel goes by, too")
     loop = compiled()
-    rows = (measured(loop, t, asked.threads, asked.rounds) for t in asked.tensors)
+    rows = (
+        measured(loop, option, tensors, asked.threads, asked.rounds)
+        for option in RULES
+        for tensors in asked.tensors
+    )
     notes = [*NOTES, *asked.note]
     result = recorded("roofline", rows, asked.rounds, notes, asked.output)
     for row in result["rows"]:
         speeds = [f"{name} {speed:.1f}" for name, speed in row["gb_per_s"].items()]
-        print(f"GB/s, {row['model']}: {', '.join(speeds)}")
+        print(f"GB/s, {row['model']}, {row['option']}: {', '.join(speeds)}")
     return 1 if result["missed"] else 0
 
 
-def measured(loop: Any, tensors: str, threads: int, rounds: int) -> dict[str, Any]:
-    """Return the row of a set of tensors: kernel, loop and bandwidth."""
+def measured(
+    loop: Any, option: str, tensors: str, threads: int, rounds: int
+) -> dict[str, Any]:
+    """Return the row of an option and a set of tensors: kernel, loop and bandwidth."""
+    rule, slots, moved = RULES[option]
     weights, gradients = starts(tensors)
-    velocities = [np.zeros_like(w) for w in weights]
+    zeros = [[np.zeros_like(w) for w in weights] for _ in range(slots)]
     flat = [np.concatenate([a.ravel() for a in x]) for x in (weights, gradients)]
-    flat.append(np.zeros_like(flat[0]))
+    flat += [np.zeros_like(flat[0]) for _ in range(slots)]
     size, at = flat[0].size, [array.ctypes.data for array in flat]
     sums, terms = np.zeros(size, "float32"), np.ones(size, "float32")
+    numbers = (RATE, MOMENTUM)
+    if option == "adam":
+        rate = RATE * (1 - BETA_2) ** 0.5 / (1 - BETA_1)
+        numbers = (rate, 1 - BETA_1, 1 - BETA_2, EPSILON)
 
     functions: dict[str, Callable[[], Any]] = {
-        "ours": direct(weights, gradients, velocities),
-        "loop": lambda: loop.momentum(*at, size, threads, RATE, MOMENTUM),
+        "ours": direct(rule, weights, gradients, zeros),
+        "loop": lambda: getattr(loop, option)(*at, size, threads, *numbers),
         "add": lambda: loop.add(sums.ctypes.data, terms.ctypes.data, size, threads),
     }
     for name in ("ours", "loop"):
@@ -79,30 +93,34 @@ def measured(loop: Any, tensors: str, threads: int, rounds: int) -> dict[str, An
         raise SystemExit("The kernel and the loop give other weights")
     seconds = ratios.taking_turns(functions, rounds)
     case = {"backend": "direct", "way": "threads", "model": tensors}
-    row = ratios.row({**case, "option": "momentum", "threads": threads}, seconds)
+    row = ratios.row({**case, "option": option, "threads": threads}, seconds)
     del row["ratios"]["add"]  # No peer: it does something else.
+    each = {"ours": moved, "loop": moved, "add": ADD_BYTES}
     row["gb_per_s"] = {
-        name: 1e-9 * BYTES[name] * size / row["seconds"][name]["median"]
-        for name in functions
+        name: 1e-9 * count * size / row["seconds"][name]["median"]
+        for name, count in each.items()
     }
     return row
 
 
 def direct(
-    weights: list[Any], gradients: list[Any], velocities: list[Any]
+    rule: str, weights: list[Any], gradients: list[Any], slots: list[list[Any]]
 ) -> Callable[[], Any]:
     """Return a call of the kernel bound to the addresses of these arrays."""
-    lists = (weights, velocities)
-    places = [[array.ctypes.data for array in arrays] for arrays in lists]
+    places = [[array.ctypes.data for array in arrays] for arrays in (weights, *slots)]
     update = native.Update(
-        Options("sgd_momentum"),
+        Options(rule),
         ["float32"] * len(weights),
         [w.size for w in weights],
         [False] * len(weights),
         places,
     )
     gradients_at = [g.ctypes.data for g in gradients]
-    return lambda: update.run(RATE, 0.0, 1.0, 0, [MOMENTUM], gradients_at)
+    given = [MOMENTUM]
+    if rule == "adam":
+        given = [BETA_1, BETA_2, 1 - BETA_1, 1 - BETA_2, EPSILON]
+    # The step count stays 0, so that Adam's rate is always that of the first update.
+    return lambda: update.run(RATE, 0.0, 1.0, 0, given, gradients_at)
 
 
 def compiled() -> Any:
