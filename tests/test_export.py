@@ -1,0 +1,65 @@
+"""A model trained with our optimizers is exported as any other, and predicts alike."""
+
+import importlib.util
+
+import keras
+import numpy as np
+import pytest
+from support import BACKEND
+from support import sampled
+
+import kerasched
+from kerasched import CosineDecay
+
+X = np.random.default_rng(3).normal(size=(16, 4)).astype("float32")
+Y = X[:, :1] * 0.5
+SCHEDULE = CosineDecay(0.1, 10)
+CLASSES = {
+    name: value
+    for name, value in vars(kerasched).items()
+    if isinstance(value, type) and issubclass(value, keras.optimizers.Optimizer)
+}
+# What Keras converts models with.
+CONVERTERS = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnxscript"}
+# Keras exports from JAX through TensorFlow, which takes long to import.
+FIRST = ("SGD",) if BACKEND == "tensorflow" else ()
+each_class = pytest.mark.parametrize(
+    "cls", sampled({name: (cls,) for name, cls in CLASSES.items()}, FIRST)
+)
+
+
+def trained(cls):
+    """Return a model that an optimizer of a class has trained under a schedule."""
+    wraps = cls is kerasched.LossScaleOptimizer
+    optimizer = cls(kerasched.SGD(SCHEDULE) if wraps else SCHEDULE)
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+    model.compile(optimizer, "mse", jit_compile=BACKEND == "jax")
+    model.fit(X, Y, batch_size=4, verbose=0)
+    return model
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras needs other packages on torch")
+@each_class
+def test_a_trained_model_is_exported_as_saved_model(cls, tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    model = trained(cls)
+    model.export(tmp_path / "model", verbose=False)
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    served = loaded.serve(X)
+    np.testing.assert_allclose(served, model.predict(X, verbose=0), rtol=1e-5)
+
+
+@each_class
+def test_a_trained_model_is_exported_as_onnx(cls, tmp_path):
+    for package in ("onnxruntime", CONVERTERS[BACKEND]):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    import onnxruntime
+
+    model = trained(cls)
+    path = str(tmp_path / "model.onnx")
+    signature = [keras.InputSpec(shape=X.shape, dtype="float32")]
+    model.export(path, format="onnx", input_signature=signature, verbose=False)
+    session = onnxruntime.InferenceSession(path)
+    (served,) = session.run(None, {session.get_inputs()[0].name: X})
+    np.testing.assert_allclose(served, model.predict(X, verbose=0), rtol=1e-5)
