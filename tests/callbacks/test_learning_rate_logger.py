@@ -14,6 +14,7 @@ from one_weight import fit
 from one_weight import sgd
 from support import BACKEND
 
+from kerasched import Adam
 from kerasched import LinearDecay
 from kerasched import StepDecay
 from kerasched.callbacks import EpochSchedule
@@ -94,6 +95,18 @@ def test_what_else_is_scheduled_is_shown_by_its_name():
     callback.on_train_begin()
     callback.on_epoch_end(0, logs)
     assert logs == {"learning_rate": 0.5, **dict.fromkeys(names, 1 - 1 / 16)}
+
+
+def test_scheduled_betas_are_shown():
+    model = compiled(Adam(0.5, SCHEDULE, LinearDecay(0.5, 8)))
+    history = fit(model, 2, callbacks=[LearningRateLogger()]).history
+    shown = {name: values for name, values in history.items() if name != "loss"}
+    expected = {
+        "learning_rate": [0.5],
+        "beta_1": [1 - 1 / 16],
+        "beta_2": [0.5 - 1 / 16],
+    }
+    assert shown == expected
 
 
 def test_numbers_are_shown_on_request():
