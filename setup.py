@@ -17,10 +17,8 @@ WINDOWS = sys.platform == "win32"
 FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"]
 FLAGS = ["/O2", "/fp:precise"] if WINDOWS else FLAGS
 NOT_BUILT = """
-kerasched was built without its kernel. kerasched.SGD works, but it is slower. To build
-the kernel, install a C++17 compiler and run the same command with --force-reinstall
---no-cache-dir.
-"""
+kerasched was built without its kernel: updates are slower. To build it, install a C++17
+compiler, and run the same command with --force-reinstall --no-cache-dir."""
 
 
 def native() -> Pybind11Extension:
@@ -43,14 +41,17 @@ class BuildExtension(build_ext):  # noqa: D101
             super().build_extension(ext)
         except Exception:  # pip hides standard output and standard error.
             with suppress(OSError), open("/dev/tty", "w") as terminal:
-                terminal.write(NOT_BUILT)
+                print(NOT_BUILT, file=terminal)
             raise
 
 
 class SourceDistribution(sdist):  # noqa: D101
     def make_distribution(self) -> None:  # noqa: D102
-        for folder in ("tests", "benchmarks", "docs", "examples"):
+        folders = ["csrc", "tests", "benchmarks", "docs", "examples", ".ci", ".github"]
+        for folder in folders:
             self.filelist.graft(folder)
+        for line in ("include *.md *.yml .clang* .pre*", "global-exclude *.pyc *.so"):
+            self.filelist.process_template_line(line)
         super().make_distribution()
 
 

@@ -165,8 +165,9 @@ ffi::Error UpdateOperands(const Pool& pool, std::string_view rule, bool weight_d
   });
 }
 
-// Both numbers in one atomic value, so that they belong to the same call.
-struct Version {
+// Both numbers in one atomic value, so that they belong to the same call. Aligned as a
+// whole, or clang would call a library for atomic access.
+struct alignas(2 * sizeof(int)) Version {
   int major = -1;
   int minor = -1;
 };

@@ -69,6 +69,7 @@ SECONDS = {
     "test_package.py": (4, 6),
     "callbacks/test_one_run_per_folder.py": (1, 6),
     "optimizers/test_threads.py": (6, 1),
+    "test_adding_a_backend.py": (1, 6),
     "schedules/test_config.py": (6, 2),
     "training/test_random_states.py": (5, 1),
     "kernels/test_without_native.py": (5, 4),

@@ -3,12 +3,11 @@
 import ast
 import importlib.metadata
 import importlib.resources
+import os
 import re
 import runpy
-import shutil
 import subprocess
 import sys
-import tarfile
 import types
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from support import run_json
 from support import run_python
 
 import kerasched
+from tests.environments import copy_of_the_tree
+from tests.wheels import contents
 
 ROOT = Path(__file__).parents[1]
 
@@ -101,20 +102,46 @@ def test_types_are_shipped():
     assert importlib.resources.files("kerasched").joinpath("py.typed").is_file()
 
 
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory):
+    """The folder of a source distribution and a wheel, made without a compiler."""
+    work = tmp_path_factory.mktemp("distributions")
+    command = [sys.executable, "setup.py", "-q"]
+    subprocess.run(
+        [*command, "sdist", "--dist-dir", work, "bdist_wheel", "--dist-dir", work],
+        cwd=copy_of_the_tree(work / "copy"),
+        env={**os.environ, "KERASCHED_NO_NATIVE": "1"},
+        check=True,
+        capture_output=True,
+    )
+    return work
+
+
 @pytest.mark.host
-def test_the_sdist_holds_what_its_tests_read(tmp_path):
-    copy = tmp_path / "copy"
-    ignored = shutil.ignore_patterns(".git", "build", "*.egg-info", "*.so")
-    shutil.copytree(ROOT, copy, ignore=ignored)
-    command = [sys.executable, "setup.py", "-q", "sdist", "--dist-dir", str(tmp_path)]
-    subprocess.run(command, cwd=copy, check=True, capture_output=True)
-    with tarfile.open(tmp_path / f"kerasched-{kerasched.__version__}.tar.gz") as sdist:
-        packed = {name.partition("/")[2] for name in sdist.getnames()}
-    for folder in ("tests", "docs", "benchmarks", "examples", "csrc"):
-        files = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
-        kept = {str(f.relative_to(ROOT)) for f in files if "__pycache__" not in f.parts}
-        assert kept
-        assert kept <= packed
+def test_the_sdist_holds_what_its_build_and_its_tests_read(distributions):
+    (sdist,) = distributions.glob(f"kerasched-{kerasched.__version__}.tar.gz")
+    packed = contents.in_sdist(sdist)
+    assert contents.problems_of_sdist(packed) == []
+    # Even though nothing of it was compiled.
+    assert "csrc/xla_handler.cc" in packed
+
+
+@pytest.mark.host
+def test_the_wheel_holds_the_package_and_nothing_else(distributions):
+    (wheel,) = distributions.glob(f"kerasched-{kerasched.__version__}-*.whl")
+    packed = contents.in_wheel(wheel)
+    assert contents.problems_of_wheel(packed) == []
+    assert contents.problems_of_wheel({*packed, "tests/rows.py"}) == [
+        "it should not contain tests/rows.py"
+    ]
+
+
+@pytest.mark.host
+def test_the_version_is_written_in_one_place():
+    files = [ROOT / "setup.py", ROOT / "pyproject.toml", *PACKAGE.rglob("*.py")]
+    written = f'"{kerasched.__version__}"'
+    having = [path.name for path in files if written in path.read_text("utf-8")]
+    assert having == ["__init__.py"]
 
 
 def test_setup_is_short():

@@ -9,27 +9,25 @@ run into docs/compatibility.md; the rows of others stay.
 import argparse
 import datetime
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from tests.environments import CommandError
+from tests.environments import command
+from tests.environments import copy_of_the_tree
+from tests.environments import interpreter
+from tests.environments import venv
 from tests.versions.lanes import LANES
 from tests.versions.lanes import Lane
 from tests.versions.page import Row
 from tests.versions.page import write
 
-ROOT = Path(__file__).parents[2]
 FEATURES = Path(__file__).with_name("features.py")
 # Tests that need nothing but pytest and the package, and take seconds.
 TESTS = ("tests/schedules/test_config.py", "tests/optimizers/test_sgd.py")
 TEST_NEEDS = ("pytest", "mpmath", "hypothesis")
-
-
-class LaneError(Exception):
-    """A lane that could not be run to its end; the text says at which command."""
 
 
 def main() -> int:
@@ -65,15 +63,14 @@ def run(lane: Lane, place: Path, work: Path) -> Row:
         row.versions = versions(python, lane)
         row.features = features(python, lane, place)
         row.tests = tests(python, lane)
-    except LaneError as failure:
+    except CommandError as failure:
         row.problem = str(failure)
     return row
 
 
 def environment(lane: Lane, place: Path, work: Path) -> str:
     """Make the environment of a lane, and return its Python."""
-    command([interpreter(lane.python), "-m", "venv", str(place)])
-    python = str(place / "bin" / "python")
+    python = venv(lane.python, place)
     command(
         [python, "-m", "pip", "install", "--quiet", *lane.requirements, *TEST_NEEDS]
     )
@@ -85,35 +82,17 @@ def wheel(version: str, work: Path) -> Path:
     """Return the package's wheel for a version of Python, built once."""
     folder = work / f"wheel-{version}"
     if not folder.exists():
-        # The build works in a copy: build/ of one Python must not serve another.
-        copy = work / f"sources-{version}"
-        names = ["kerasched", "csrc", "setup.py", "pyproject.toml"]
-        names += ["README.md", "LICENSE"]
-        copy.mkdir()
-        for name in names:
-            source = ROOT / name
-            ignore = shutil.ignore_patterns("*.so", "__pycache__")
-            if source.is_dir():
-                shutil.copytree(source, copy / name, ignore=ignore)
-            else:
-                shutil.copy(source, copy)
+        # A copy: build/ of one Python must not serve another.
+        copy = copy_of_the_tree(work / f"sources-{version}")
         pip = [interpreter(version), "-m", "pip"]
         command([*pip, "wheel", "--quiet", "--no-deps", "-w", str(folder), str(copy)])
     (found,) = folder.glob("*.whl")
     return found
 
 
-def interpreter(version: str) -> str:
-    """Return a Python of a version: from the path, or one that pyenv has."""
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    candidates = [shutil.which(f"python{version}"), sys.executable]
-    candidates += sorted(map(str, root.glob(f"versions/{version}.*/bin/python")))
-    program = "import sys; print('%d.%d' % sys.version_info[:2])"
-    for candidate in filter(None, candidates):
-        asked = subprocess.run([candidate, "-c", program], capture_output=True)
-        if asked.stdout.decode().strip() == version:
-            return candidate
-    raise LaneError(f"there is no Python {version} here")
+def on(lane: Lane) -> dict[str, str]:
+    """Return the environment variables of a lane."""
+    return {"KERAS_BACKEND": lane.backend}
 
 
 def versions(python: str, lane: Lane) -> dict[str, str]:
@@ -126,13 +105,13 @@ def versions(python: str, lane: Lane) -> dict[str, str]:
         " 'keras': m.version('keras'), 'numpy': m.version('numpy'),"
         " 'framework': f'{LABELS[backend]} {installed(backend)}'}))"
     )
-    output = command([python, "-c", program, lane.backend], lane)
+    output = command([python, "-c", program, lane.backend], on(lane))
     return json.loads(output.splitlines()[-1])
 
 
 def features(python: str, lane: Lane, place: Path) -> dict[str, str]:
     """Return what became of each feature."""
-    output = command([python, "-P", str(FEATURES)], lane, cwd=place)
+    output = command([python, "-P", str(FEATURES)], on(lane), place)
     return json.loads(output.splitlines()[-1])["features"]
 
 
@@ -140,27 +119,8 @@ def tests(python: str, lane: Lane) -> str:
     """Run a part of the tests, and return pytest's last line."""
     files = list(TESTS)
     options = ["-q", "-p", "no:cacheprovider"]
-    output = command([python, "-P", "-m", "pytest", *options, *files], lane)
+    output = command([python, "-P", "-m", "pytest", *options, *files], on(lane))
     return output.splitlines()[-1].strip("= ")
-
-
-def command(words: list[str], lane: Lane | None = None, cwd: Path = ROOT) -> str:
-    """Run a command and return its output, or raise LaneError with the end of it."""
-    variables = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    for name in ("PYTHONPATH", "KERAS_BACKEND"):
-        variables.pop(name, None)
-    if lane is not None:
-        variables["KERAS_BACKEND"] = lane.backend
-    done = subprocess.run(words, env=variables, cwd=cwd, capture_output=True)
-    output = done.stdout.decode(errors="replace").strip()
-    if done.returncode == 0:
-        return output
-    errors = done.stderr.decode(errors="replace").strip()
-    end = "\n".join(f"{output}\n{errors}".strip().splitlines()[-30:])
-    print(end, flush=True)
-    raise LaneError(
-        f"exit code {done.returncode} of {Path(words[0]).name} {words[1:4]}"
-    )
 
 
 if __name__ == "__main__":
