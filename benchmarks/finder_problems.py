@@ -86,7 +86,7 @@ def recurrent() -> Problem:
 Problems = dict[str, Callable[[], Problem]]
 Optimizers = dict[str, Callable[[], Any]]
 
-# The default rule was chosen on the first group, with other seeds than bench_finder's.
+# The default rule was found on the first group, with other seeds than bench_finder's.
 GROUPS: dict[str, tuple[Problems, Optimizers]] = {
     "five problems": (
         {

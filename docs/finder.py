@@ -1,4 +1,4 @@
-"""Draws the picture of docs/callbacks.md: python docs/finder.py.
+"""Draws the picture of docs/finder.md: python docs/finder.py.
 
 Losses differ a little between machines, so run this only after a change to the finder.
 """

@@ -55,7 +55,7 @@ def plot(
     if steps_per_epoch is not None:
         check, unit = check_of(StepsPerEpoch), "epoch"
         across = at / check("plot", "steps_per_epoch", steps_per_epoch)
-    ax = _new_axes() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     for label, one in labelled:
         rates = one.evaluate(at)
         ax.plot(across, rates, drawstyle="steps-post", label=label)
@@ -143,45 +143,8 @@ def plot_training(
     figure.savefig(path, dpi=150)
 
 
-def plot_losses(
-    rates: Sequence[float],
-    losses: Sequence[float],
-    smoothed: Sequence[float],
-    suggestions: Mapping[str, float | None],
-    ax: Any = None,
-) -> Any:
-    """Draw the losses of a sweep over its rates, with the suggestions on the curve.
-
-    Args:
-        rates: the rates in increasing order.
-        losses: the loss at each rate.
-        smoothed: the smoothed loss at each rate.
-        suggestions: rates by the names to show; None is left out.
-        ax: the matplotlib axes to draw in; by default those of a new pyplot figure.
-
-    Returns:
-        The matplotlib axes.
-    """
-    ax = _new_axes() if ax is None else ax
-    ax.plot(rates, losses, color="0.8", linewidth=1, label="loss")
-    ax.plot(rates, smoothed, color="C0", label="loss, smoothed")
-    for (name, rate), marker in zip(suggestions.items(), "oDsv", strict=True):
-        if rate is not None:
-            at = np.interp(np.log(rate), np.log(rates), smoothed)
-            label = f"{name}: {rate:.2g}"
-            ax.plot(rate, at, marker, color=f"C{'oDsv'.index(marker) + 1}", label=label)
-    shown = [loss for loss in smoothed if np.isfinite(loss)]
-    if shown:  # Losses of single batches may be far larger after the divergence.
-        low = min([*shown, *(loss for loss in losses if np.isfinite(loss))])
-        margin = 0.05 * (max(shown) - low) or 1.0
-        ax.set_ylim(low - margin, max(shown) + margin)
-    ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
-    ax.grid(alpha=0.3)
-    ax.legend()
-    return ax
-
-
-def _new_axes() -> Any:
+def new_axes() -> Any:
+    """Return the axes of a new figure of pyplot, or raise without matplotlib."""
     try:
         from matplotlib import pyplot
     except ImportError as error:

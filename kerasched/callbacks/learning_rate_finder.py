@@ -13,7 +13,8 @@ from kerasched.errors import Flag
 from kerasched.finder import LearningRateSweep
 from kerasched.finder import find_learning_rate
 from kerasched.finder.arguments import checked_sweep
-from kerasched.finder.suggestions import RULES
+from kerasched.finder.suggestions import DEFAULT
+from kerasched.finder.suggestions import NAMES
 from kerasched.training.set_schedule import set_schedule
 
 OWNER = "LearningRateFinder"
@@ -40,8 +41,8 @@ class LearningRateFinder(FitCallback):
         y: the targets of arrays.
         update: whether to set the suggested rate; the optimizer's must be a number. All
             optimizers in a MultiOptimizer get the same.
-        suggestion: the rule whose suggestion is set: "valley", "steepest", "minimum" or
-            "slide". Without a suggestion the rate stays, with a warning.
+        suggestion: the rule whose suggestion is set: "middle", "valley", "steepest",
+            "minimum" or "slide". Without a suggestion the rate stays, with a warning.
         **options: the other arguments of find_learning_rate.
 
     Attributes:
@@ -58,12 +59,12 @@ class LearningRateFinder(FitCallback):
         x: Any,
         y: Any = None,
         update: bool = True,
-        suggestion: str = "valley",
+        suggestion: str = DEFAULT,
         **options: Any,
     ) -> None:
         super().__init__()
         self.update = Flag()(OWNER, "update", update)
-        self.suggestion = Choice(tuple(RULES))(OWNER, "suggestion", suggestion)
+        self.suggestion = Choice(NAMES)(OWNER, "suggestion", suggestion)
         self.result: LearningRateSweep | None = None
         call = inspect.signature(find_learning_rate).bind(None, x, y, **options)
         call.apply_defaults()

@@ -51,8 +51,8 @@ def find_learning_rate(
     exponential: rate = min_lr * (max_lr / min_lr) ** (step / (steps - 1))
     linear: rate = min_lr + (max_lr - min_lr) * step / (steps - 1)
 
-    (Smith, 2017, arXiv:1506.01186, section 3.3; the defaults and the suggestions are
-    those of fastai's lr_find.) All steps run in one compiled function. Afterwards
+    (Smith, 2017, arXiv:1506.01186, section 3.3; the defaults are those of fastai's
+    lr_find.) All steps run in one compiled function. Afterwards
     everything is restored bit for bit, also if the sweep fails or is interrupted:
     weights, moving averages, the optimizer's state and its rate or schedule, metrics,
     random generators, the compiled step, and the next order of the data.
@@ -77,7 +77,7 @@ def find_learning_rate(
             the same in each sweep.
         min_lr: the rate of the first step, above 0.
         max_lr: the rate of the last step, above `min_lr`.
-        steps: the number of steps, 2 or more. fastai's rules ignore the first tenth and
+        steps: the number of steps, 2 or more. The rules ignore the first tenth and
             the last five, and `slide` needs 16 more.
         mode: "exponential" or "linear".
         smoothing: the factor of the moving average of the loss, from 0 to below 1. The

@@ -6,8 +6,11 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from typing import Any
 
+from kerasched.finder.curve import curve_through
+from kerasched.finder.picture import plot_losses
+from kerasched.finder.suggestions import DEFAULT
 from kerasched.finder.suggestions import suggest
-from kerasched.plotting import plot_losses
+from kerasched.finder.suggestions import with_middle
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,11 @@ class LearningRateSweep:
         losses: the loss of each step's batch, before its update.
         smoothed_losses: the smoothed losses.
         steps: the requested number of steps. There are fewer if the loss diverged.
-        suggestions: the rates that fastai's rules suggest, by the rule's name: `valley`
-            (two thirds down the longest fall of the loss), `steepest` (the steepest
-            slope), `minimum` (a tenth of the rate of the least loss) and `slide` (just
-            before the loss turns up). None where a rule has too few losses.
+        suggestions: the suggested rates by the rule's name: `middle` (the geometric
+            mean of `valley` and `minimum`), and those of fastai: `valley` (two thirds
+            down the longest fall of the loss), `steepest` (the steepest slope),
+            `minimum` (a tenth of the rate of the least loss) and `slide` (just before
+            the loss turns up). None where a rule has too few losses.
     """
 
     rates: tuple[float, ...]
@@ -48,11 +52,15 @@ class LearningRateSweep:
 
     @property
     def suggestion(self) -> float | None:
-        """The suggestion of `valley`, None if there is none."""
-        return self.suggestions["valley"]
+        """The suggestion of `middle`, None if there is none."""
+        return self.suggestions[DEFAULT]
 
     def plot(self, ax: Any = None) -> Any:
         """Plot the losses over the rates, with the suggestions on the curve.
+
+        The curve is a running median of the losses, which does not lag behind them. A
+        dashed line shows the smoothed losses, from which the rules suggest their rates.
+        The axis ends a little above the losses before the minimum.
 
         Args:
             ax: matplotlib axes to draw in; by default those of a new figure of pyplot.
@@ -63,9 +71,12 @@ class LearningRateSweep:
         Raises:
             RuntimeError: matplotlib is not installed.
         """
-        return plot_losses(
-            self.rates, self.losses, self.smoothed_losses, self.suggestions, ax
-        )
+        lines = {
+            "loss of each batch": self.losses,
+            "loss, running median": curve_through(self.losses, self.steps),
+            "loss, smoothed for the rules": self.smoothed_losses,
+        }
+        return plot_losses(self.rates, lines, self.suggestions, ax)
 
     def to_json(self) -> str:
         """Return the result as JSON, with NaN and infinities as strings."""
@@ -77,6 +88,8 @@ class LearningRateSweep:
         values = json.loads(text)
         for name in ("rates", "losses", "smoothed_losses"):
             values[name] = tuple(float(number) for number in values[name])
+        # A file of version 0.1.0 has the suggestions of fastai's rules alone.
+        values["suggestions"] = with_middle(values["suggestions"])
         return cls(**values)
 
 

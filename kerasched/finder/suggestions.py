@@ -1,11 +1,14 @@
-"""fastai's suggestions from the rates and losses of a sweep, index for index.
+"""The rates that a sweep suggests: fastai's four, and the default between two of them.
 
-The four rules are those of fastai 2.8.12, callback/schedule.py, including the steps
-that they use. They compute in float32 as well, as on a straight line rounding
-decides. Ties go to the first index, and a negative index counts from the end.
+The four rules are those of fastai 2.8.12, callback/schedule.py, index for index,
+including the steps that they use. They compute in float32 as well, as on a straight
+line rounding decides. Ties go to the first index, and a negative index counts from the
+end. docs/finder.md compares the rules.
 """
 
+import math
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,10 +22,11 @@ def suggest(rates: Any, losses: Any, steps: int) -> dict[str, float | None]:
     """Return the rate that each rule suggests, None where it has too few losses.
 
     The first tenth of the steps, the last five losses, and everything from the first
-    NaN on are ignored. The rules are `valley` (two thirds down the
-    longest fall), `steepest` (the steepest slope over the logarithm of the rate),
-    `minimum` (a tenth of the rate of the lowest loss) and `slide` (where slopes 15
-    steps apart differ by no more than 0.005, from the right).
+    NaN on are ignored. The rules are `middle` (the geometric mean of `valley` and
+    `minimum`, which is the default), `valley` (two thirds down the longest fall),
+    `steepest` (the steepest slope over the logarithm of the rate), `minimum` (a tenth
+    of the rate of the lowest loss) and `slide` (where slopes 15 steps apart differ by
+    no more than 0.005, from the right).
 
     Args:
         rates: the rate of each step, rising.
@@ -35,7 +39,22 @@ def suggest(rates: Any, losses: Any, steps: int) -> dict[str, float | None]:
     seen = seen[: bad[0]] if len(bad) else seen
     at = np.asarray(rates, "float32")[part][: len(seen)]
     with np.errstate(all="ignore"):  # Losses may be infinite.
-        return {name: rule(at, seen) for name, rule in RULES.items()}
+        return with_middle({name: rule(at, seen) for name, rule in RULES.items()})
+
+
+def with_middle(suggestions: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return the suggestions of fastai's rules with `middle` before them.
+
+    middle = sqrt(valley * minimum)
+
+    `valley` lies where the loss falls, which is safe and often slow; `minimum` lies
+    near the rates at which training diverges. This is the rate halfway between them on
+    a logarithmic axis.
+    """
+    valley, minimum = suggestions["valley"], suggestions["minimum"]
+    if valley is None or minimum is None:
+        return {"middle": None, **suggestions}
+    return {"middle": math.sqrt(valley * minimum), **suggestions}
 
 
 def valley(rates: np.ndarray, losses: np.ndarray) -> float | None:
@@ -88,3 +107,6 @@ RULES: dict[str, Callable[[np.ndarray, np.ndarray], float | None]] = {
     "minimum": minimum,
     "slide": slide,
 }
+
+DEFAULT = "middle"
+NAMES = (DEFAULT, *RULES)

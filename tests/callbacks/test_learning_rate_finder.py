@@ -42,14 +42,15 @@ def test_fit_trains_with_the_suggested_rate(suggestion):
         np.testing.assert_array_equal(one, other)
 
 
-def test_it_finds_what_the_function_finds():
+def test_it_finds_what_the_function_finds_and_sets_its_suggestion():
     finder = LearningRateFinder(X, Y, batch_size=16, mode="linear", **OPTIONS)
-    trained(0.5, finder)
+    rate = trained(0.5, finder).optimizer.learning_rate
     keras.utils.set_random_seed(2)
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(0.5), "mse", jit_compile=JIT)
     expected = find_learning_rate(model, X, Y, batch_size=16, mode="linear", **OPTIONS)
     assert finder.result == expected
+    assert keras.ops.convert_to_numpy(rate) == np.float32(expected.suggestion)
 
 
 @pytest.mark.parametrize("rate", [0.05, LinearDecay(0.05, 100)])
@@ -142,7 +143,7 @@ def test_it_works_where_several_steps_are_executed_at_once():
     ("options", "kind", "text"),
     [
         ({"update": 1}, TypeError, "`update` of LearningRateFinder must be True or F"),
-        ({"suggestion": "best"}, ValueError, "`suggestion` .* must be one of 'valley'"),
+        ({"suggestion": "best"}, ValueError, "`suggestion` .* must be one of 'middle'"),
         ({"steps": 0}, ValueError, "`steps` of LearningRateFinder must be an integer"),
         ({"min_lr": 20.0}, ValueError, "`max_lr` of LearningRateFinder must be above"),
         ({"rates": 3}, TypeError, "unexpected keyword argument 'rates'"),

@@ -7,12 +7,21 @@ import math
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib import pyplot
 
 from kerasched.finder import LearningRateSweep
 from kerasched.finder import suggest
+from kerasched.finder.sweep import Smoothing
 
 matplotlib.use("Agg")
 pytestmark = pytest.mark.host
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures():
+    yield
+    pyplot.close("all")
+
 
 RATES = np.geomspace(1e-5, 1.0, 60).tolist()
 LOSSES = [2.0 - math.tanh(step / 10 - 3) + 1e-4 * step**2 for step in range(60)]
@@ -32,8 +41,9 @@ def test_a_record_comes_back_from_json():
 def test_a_record_has_the_suggestions_of_its_smoothed_losses():
     record = LearningRateSweep.of(RATES, [1.0] * 60, LOSSES)
     assert record.suggestions == suggest(RATES, LOSSES, 60)
-    assert record.suggestion == record.suggestions["valley"]
-    assert set(record.suggestions) == {"valley", "steepest", "minimum", "slide"}
+    assert record.suggestion == record.suggestions["middle"]
+    rules = ["middle", "valley", "steepest", "minimum", "slide"]
+    assert list(record.suggestions) == rules
     assert None not in record.suggestions.values()
 
 
@@ -52,18 +62,57 @@ def test_a_record_does_not_change():
         record.rates = ()
 
 
+def test_a_record_of_version_0_1_0_gets_the_default_suggestion():
+    record = LearningRateSweep.of(RATES, LOSSES, LOSSES)
+    values = json.loads(record.to_json())
+    del values["suggestions"]["middle"]
+    assert LearningRateSweep.from_json(json.dumps(values)) == record
+
+
+# A fall to the least loss at step 70 of 100, and a steeper rise.
+FALL = [2.0 - max(step - 40, 0) / 20 + max(step - 70, 0) / 4 for step in range(100)]
+MINIMUM = 70
+
+
+def swept(losses):
+    """Return the record of a sweep with these losses and the default smoothing."""
+    smoothing = Smoothing(0.98, None)
+    rates = np.geomspace(1e-7, 10.0, len(losses)).tolist()
+    return LearningRateSweep.of(rates, losses, [smoothing.add(loss) for loss in losses])
+
+
+def test_the_plotted_curve_has_its_minimum_where_the_losses_have_theirs():
+    record = swept(FALL)
+    losses, curve, smoothed = (line.get_ydata() for line in record.plot().lines[:3])
+    assert np.argmin(losses) == MINIMUM
+    # Within the median's window of seven. In that around the minimum four losses are
+    # at most 0.15 above it; in those beside it, at most 0.2.
+    assert abs(np.argmin(curve) - MINIMUM) <= 3
+    assert curve[MINIMUM] <= losses[MINIMUM] + 0.2
+    # The smoothed losses, which the rules need, lag far behind.
+    assert np.argmin(smoothed) > MINIMUM + 3
+    assert smoothed[MINIMUM] >= losses[MINIMUM] + 0.75
+
+
 def test_the_plot_shows_losses_and_suggestions():
-    record = LearningRateSweep.of(RATES, [2 * loss for loss in LOSSES], LOSSES)
+    record = swept(FALL)
     ax = record.plot()
-    raw, smoothed, *marks = ax.lines
-    np.testing.assert_array_equal(raw.get_ydata(), 2 * np.array(LOSSES))
-    np.testing.assert_array_equal(smoothed.get_ydata(), LOSSES)
+    raw, curve, smoothed, *marks = ax.lines
+    assert tuple(raw.get_ydata()) == record.losses
+    assert tuple(smoothed.get_ydata()) == record.smoothed_losses
     assert ax.get_xscale() == "log"
     for line, (name, rate) in zip(marks, record.suggestions.items(), strict=True):
         assert line.get_xdata() == [rate]
         assert line.get_label() == f"{name}: {rate:.2g}"
-        assert min(LOSSES) <= line.get_ydata()[0] <= max(LOSSES)
+        expected = np.interp(np.log(rate), np.log(record.rates), curve.get_ydata())
+        np.testing.assert_allclose(line.get_ydata(), expected)
     assert record.plot(ax) is ax
+
+
+def test_the_default_suggestion_is_the_largest_marker():
+    sizes = [line.get_markersize() for line in swept(FALL).plot().lines[3:]]
+    assert len(sizes) == 5
+    assert sizes[0] > max(sizes[1:])
 
 
 @pytest.mark.parametrize("losses", [[1.0], [math.nan], [math.inf, math.nan], LOSSES])
@@ -73,6 +122,16 @@ def test_any_record_can_be_drawn(losses):
     assert all(math.isfinite(limit) for limit in ax.get_ylim())
 
 
-def test_a_loss_far_above_does_not_squeeze_the_curve():
-    record = LearningRateSweep.of(RATES, [*LOSSES[:-1], 1e9], LOSSES)
-    assert record.plot().get_ylim()[1] < 10
+# The losses up to the minimum lie between 0.5 and 2.
+@pytest.mark.parametrize("last", [1e9, math.inf, math.nan])
+def test_a_divergence_does_not_squeeze_the_curve(last):
+    low, high = swept([*FALL[:-15], *[last] * 15]).plot().get_ylim()
+    assert 0.0 < low < 0.5
+    assert 2.0 < high < 2.5
+
+
+# The median of 1, 2, ..., 60 is 30.5.
+def test_half_of_a_curve_that_rises_from_its_start_is_seen():
+    low, high = swept([float(step + 1) for step in range(60)]).plot().get_ylim()
+    assert low < 1.0
+    assert 30.0 < high < 60.0

@@ -1,4 +1,4 @@
-"""The suggestions are those of fastai, index for index."""
+"""The suggestions are those of fastai, index for index, and the default is between."""
 
 import json
 import math
@@ -43,6 +43,26 @@ def test_fastai_suggests_the_same(name, rule):
     assert nearest[0] == nearest[1]
 
 
+@pytest.mark.parametrize("name", CURVES)
+def test_the_middle_is_halfway_between_fastais_valley_and_minimum(name):
+    curve, theirs = CURVES[name], CURVES[name]["suggestions"]
+    found = suggest(curve["rates"], curve["losses"], curve["num_it"])["middle"]
+    # On a logarithmic axis. 1e-6: fastai holds rates in float32.
+    logs = np.log([theirs["valley"], theirs["minimum"]])
+    np.testing.assert_allclose(np.log(found), logs.mean(), atol=1e-6)
+
+
+# Of 26 losses 21 are seen: the longest fall ends at index 20, so that it begins at -1,
+# and int(7) + int(3.5) after that is the valley. The least loss is the last one.
+def test_the_middle_of_a_steady_fall():
+    rates, losses = np.geomspace(1.0, 10.0**2.5, 26), np.arange(26.0, 0.0, -1.0)
+    valley, minimum = 10.0**0.9, 10.0**2.0 / 10
+    found = suggest(rates, losses, 1)
+    np.testing.assert_allclose(found["valley"], valley, rtol=1e-6)
+    np.testing.assert_allclose(found["middle"], 10.0**0.95, rtol=1e-6)
+    assert minimum == 10.0
+
+
 # Multiples of 1/64, among which ties are frequent, and any other numbers.
 LOSSES = st.integers(-64, 640).map(lambda n: n / 64) | st.floats(-1e3, 1e3, width=32)
 WILD = st.sampled_from([math.inf, -math.inf, math.nan])
@@ -61,6 +81,7 @@ WALKS = st.lists(st.integers(-8, 6), min_size=10, max_size=140).map(
 def test_the_slow_rules_suggest_the_same(losses, steps):
     rates = rates_of(len(losses))
     found = suggest(rates, losses, steps)
+    del found["middle"]  # It is ours.
     assert found == slow_rules.suggestions(rates, losses, steps)
 
 
@@ -69,10 +90,10 @@ def test_the_slow_rules_suggest_the_same(losses, steps):
     [
         (0, set()),
         (5, set()),
-        (6, {"valley", "minimum"}),
-        (7, {"valley", "minimum", "steepest"}),
-        (20, {"valley", "minimum", "steepest"}),
-        (21, {"valley", "minimum", "steepest", "slide"}),
+        (6, {"valley", "minimum", "middle"}),
+        (7, {"valley", "minimum", "middle", "steepest"}),
+        (20, {"valley", "minimum", "middle", "steepest"}),
+        (21, {"valley", "minimum", "middle", "steepest", "slide"}),
     ],
 )
 def test_a_rule_without_enough_losses_suggests_nothing(count, rules):
