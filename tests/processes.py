@@ -75,6 +75,7 @@ SECONDS = {
     "schedules/test_config.py": (6, 2),
     "training/test_random_states.py": (5, 1),
     "kernels/test_without_native.py": (5, 4),
+    "test_examples.py": (1, 5),
     "kernels/test_jax.py": (1, 5),
     "finder/test_sweep.py": (1, 4),
 }
