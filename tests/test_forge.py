@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from tests.versions.lanes import LANES
+from tests.wheels.page import PAGE
+from tests.wheels.page import key
 
 pytestmark = pytest.mark.host
 
@@ -79,6 +81,12 @@ def test_wheels_are_built_for_the_versions_of_python_that_were_tried():
     built = PROJECT["tool"]["cibuildwheel"]["build"]
     short = [version.replace(".", "") for version in versions]
     assert built == [f"cp{version}-manylinux_x86_64" for version in short]
+
+
+def test_a_wheel_was_tried_for_each_version_of_python():
+    rows = re.findall(r"^\| 3\..*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    tried = {key(row)[0] for row in rows if " passed |" in row}
+    assert tried == {lane.python for lane in LANES}
 
 
 def test_nothing_is_published():
