@@ -22,6 +22,10 @@ MODULES = {name: f"kerasched.kernels.{name}" for name in ("tensorflow", "jax", "
 # The number of elements in all weights from which the kernel is at least as fast as
 # Keras's own update, by backend.
 MIN_ELEMENTS = {"tensorflow": 1_000_000, "jax": 1_000_000, "torch": 0}
+# The same for Adam, of which Keras's update takes more passes. Keras's time divided by the
+# kernel's inside `fit`: 0.92 for 4,810 elements and 1.0 for 24,234 in a graph of
+# TensorFlow, 1.33 for 333,450; on JAX 0.97, 0.99 and 1.6 (docs/kernel.md).
+ADAM_MIN_ELEMENTS = {"tensorflow": 100_000, "jax": 100_000, "torch": 0}
 # The same where gradients are accumulated. On JAX Keras computes the whole update at
 # every micro-batch. Keras's time divided by the kernel's was 4.1 for 400,000 elements
 # in six weights, and 1.05 inside `fit` of three convolutions; divided by that of a
@@ -72,7 +76,7 @@ def select(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
         accumulates = step.options.accumulates
         on_tensorflow = accumulates and backend == "tensorflow"
         under_xla = on_tensorflow and _graph().under_xla()
-        reason = too_small(backend, elements, accumulates, under_xla)
+        reason = too_small(backend, elements, accumulates, under_xla, step.options.rule)
     return (None, reason) if reason else (_module(backend), "")
 
 
@@ -143,13 +147,21 @@ def unavailable(backend: str) -> str:
 
 
 def too_small(
-    backend: str, elements: int, accumulates: bool = False, under_xla: bool = False
+    backend: str,
+    elements: int,
+    accumulates: bool = False,
+    under_xla: bool = False,
+    rule: str = "sgd",
 ) -> str:
     """Return why a model of so few elements is left to Keras, or an empty text.
 
     `under_xla` matters on TensorFlow alone, where gradients are accumulated.
     """
-    least = (ACCUMULATING_MIN_ELEMENTS if accumulates else MIN_ELEMENTS)[backend]
+    least = MIN_ELEMENTS[backend]
+    if rule.startswith("adam"):
+        least = ADAM_MIN_ELEMENTS.get(backend, least)
+    if accumulates:
+        least = min(least, ACCUMULATING_MIN_ELEMENTS[backend])
     if accumulates and under_xla:
         least = min(least, ACCUMULATING_MIN_ELEMENTS_UNDER_XLA)
     if elements >= least:

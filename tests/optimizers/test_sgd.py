@@ -283,6 +283,12 @@ def test_a_small_model_keeps_keras_where_that_is_as_fast(elements):
     assert bool(reason) == (BACKEND != "torch" and elements < 1_000_000)
 
 
+@pytest.mark.parametrize("elements", [99_999, 100_000])
+def test_adam_leaves_smaller_models_to_keras(elements):
+    reason = dispatch.too_small(BACKEND, elements, rule="adam_amsgrad")
+    assert bool(reason) == (BACKEND != "torch" and elements < 100_000)
+
+
 def test_accumulation_on_jax_is_the_kernels_at_any_size():
     reason = dispatch.too_small(BACKEND, 1, accumulates=True)
     assert bool(reason) == (BACKEND == "tensorflow")
