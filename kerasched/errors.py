@@ -30,7 +30,9 @@ class UserError(Exception):
 class Check(Protocol):
     """The type of all checks."""
 
-    requirement: str
+    @property
+    def requirement(self) -> str:
+        """What a value must be, as errors say it."""
 
     def __call__(self, owner: str, argument: str, value: Any) -> Any: ...
 
@@ -154,12 +156,13 @@ class Integer:
             raise kind(message(owner, argument, self.requirement, value))
         if isinstance(number, bool) or not isinstance(number, numbers.Integral):
             raise _wrong_type(owner, argument, self.requirement, value)
+        number = int(number)
         if number > MAX_STEP:
             limit = f"{self.requirement} of at most {MAX_STEP}"
             raise ValueError(message(owner, argument, limit, value))
         if number < self.minimum:
             raise ValueError(message(owner, argument, self.requirement, value))
-        return int(number)
+        return number
 
 
 @dataclass(eq=False, repr=False)

@@ -160,7 +160,7 @@ class OptimizerByPlace:
     def from_config(cls, config: dict[str, Any]) -> "OptimizerByPlace":
         """Return the map that `get_config` described."""
         deserialize = keras.saving.deserialize_keras_object
-        return cls(map(deserialize, config["optimizers"]), config["places"])
+        return cls(list(map(deserialize, config["optimizers"])), config["places"])
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

@@ -112,7 +112,7 @@ def save_plot(
     from matplotlib.figure import Figure
 
     # By default matplotlib writes a date and random names into the file.
-    settings = {"svg.hashsalt": "kerasched", "svg.fonttype": "none"}
+    settings: Any = {"svg.hashsalt": "kerasched", "svg.fonttype": "none"}
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with matplotlib.rc_context(settings), np.errstate(over="ignore"):
         figure = Figure(figsize=size, layout="constrained")

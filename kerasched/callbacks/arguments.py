@@ -84,8 +84,9 @@ def window_of(
         every: epochs from one selected epoch to the next.
         epochs: how many epochs there are.
     """
-    is_fraction = isinstance(start, float)
-    first = min(_index_of(start, epochs), epochs - 1) if is_fraction else start
+    first = _index_of(start, epochs)
+    if isinstance(start, float):
+        first = min(first, epochs - 1)
     end = epochs if until is None else _index_of(until, epochs)
     if first >= epochs:
         what = f"below the number of epochs, which is {epochs}"

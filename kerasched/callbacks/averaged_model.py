@@ -69,13 +69,20 @@ class AveragedModel:
 
     Args:
         decay: as that of RunningAverage.
-        data: inputs for new statistics; the batch size and the number of batches may
-            follow, all as in `predict`.
+        data: inputs for new statistics, as in `predict`.
+        batch_size: as in `predict`.
+        steps: as in `predict`.
     """
 
-    def __init__(self, decay: float | None, *data: Any) -> None:
+    def __init__(
+        self,
+        decay: float | None,
+        data: Any = None,
+        batch_size: int | None = None,
+        steps: int | None = None,
+    ) -> None:
         self.average = RunningAverage(decay)
-        self._data = data
+        self._data = (data, batch_size, steps)
         self._statistics: list[np.ndarray] | None = None
         self._swap: Snapshot | None = None
         self._refresher: Refresher | None = None

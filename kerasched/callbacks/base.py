@@ -62,7 +62,7 @@ class FitCallback(keras.callbacks.Callback):
 
     def _forget_fit(self) -> None:
         """Reset the attributes that belong to a call of `fit`."""
-        vars(self).update(copy.deepcopy(self.PER_FIT))
+        self.__dict__.update(copy.deepcopy(self.PER_FIT))
         self._list_reference = None
 
     def _warn_once(self, text: str, kind: str = "") -> None:

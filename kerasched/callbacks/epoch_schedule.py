@@ -1,6 +1,7 @@
 """A learning rate that is a function of the epoch, wherever a run begins."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
 
@@ -55,6 +56,9 @@ class EpochSchedule(FitCallback):
             a schedule as rate, a MultiOptimizer of a model that has no weights yet,
             several optimizers of the model's own, or a plateau among the callbacks.
     """
+
+    _rates: Sequence[float]
+    _values: Sequence[Any]
 
     PER_FIT: ClassVar = {
         **{"_variables": (), "_writer": None},

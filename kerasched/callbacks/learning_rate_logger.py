@@ -98,7 +98,7 @@ class LearningRateLogger(FitCallback):
     ) -> None:
         """Keras's hook."""
         for name, column in self._columns.items():
-            if batch in column:
+            if logs is not None and batch in column:
                 logs[name] = column[batch]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -109,7 +109,7 @@ class LearningRateLogger(FitCallback):
     def begin_epoch(self) -> None:
         """Read the values that the rates of the epoch's batches are computed from."""
         self._shown, self._columns, self._until = [], {}, 0
-        steps = (self.params or {}).get("steps")
+        steps = (self.params or {}).get("steps") or 0  # 0 where it is not known.
         self._last = steps - 1 if steps else None
         for one in self._scheduled() if self.every else ():
             if not (one.on_host or steps):
@@ -131,7 +131,7 @@ class LearningRateLogger(FitCallback):
             ends = self._ends(first, self._until)
             for one in self._shown:
                 self._columns[one.name].update(self._values(one, ends))
-        if self._setter is not None:
+        if self._setter is not None and self._setter.rate is not None:
             self._note(batch + self._group - 1, self._setter.rate)
 
     def _note(self, batch: int, rate: float) -> None:

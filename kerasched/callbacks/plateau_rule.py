@@ -71,10 +71,11 @@ class PlateauRule:
     def _judge(self, state: State, value: float | None) -> tuple[State, str | None]:
         """Count a value, None for one that is always bad."""
         cooldown = max(state["cooldown"] - 1, 0)
-        watched = value is not None and (cooldown == 0 or self.watch_in_cooldown)
-        better = watched and self.better(value, state["best"])
+        watched = cooldown == 0 or self.watch_in_cooldown
+        better = False
         state = {**state, "cooldown": cooldown}
-        if better:
+        if value is not None and watched and self.better(value, state["best"]):
+            better = True
             state["best"] = min(max(value, -LARGEST), LARGEST)  # JSON has no infinity.
         state["wait"] = 0 if better or cooldown else state["wait"] + 1
         state["good"] = state["good"] + 1 if better and not cooldown else 0
@@ -114,4 +115,5 @@ def moved(rate: float, factor: float, low: float, high: float, eps: float) -> fl
 
 
 def _mean(values: list[float | None]) -> float:
-    return math.nan if None in values else sum(values) / len(values)
+    known = [value for value in values if value is not None]
+    return math.nan if len(known) < len(values) else sum(known) / len(known)

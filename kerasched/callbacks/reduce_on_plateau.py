@@ -96,7 +96,7 @@ class ReduceOnPlateau(ModelCallback):
         restore_best_weights: bool = False,
     ) -> None:
         super().__init__()
-        vars(self).update(checked(OWNER, PLATEAU, locals()))
+        self.__dict__.update(checked(OWNER, PLATEAU, locals()))
         if self.max_lr is not None and self.max_lr < self.min_lr:
             what = f"at least `min_lr`, which is {self.min_lr!r}"
             raise ValueError(message(OWNER, "max_lr", what, max_lr))
@@ -189,24 +189,23 @@ class ReduceOnPlateau(ModelCallback):
         levels = levels_of(self.model, OWNER)
         if not self._bases:
             self._bases = [level.value for level in levels]
-        if self._restored and levels:
-            self._restore_levels(levels)
+        if self._restored and levels and self._levels is not None:
+            self._restore_levels(levels, self._levels)
             levels = levels_of(self.model, OWNER)
         self._levels = [level.value for level in levels]
         return levels
 
     def _act(self, action: str, epoch: int) -> None:
         levels = self._prepare()
-        new = [
-            self._next(action, *pair) for pair in zip(levels, self._bases, strict=True)
-        ]
+        bases = self._bases or []
+        new = [self._next(action, *pair) for pair in zip(levels, bases, strict=True)]
         back = self.restore_best_weights and action != INCREASE
         if back and not self._best.restore(self.model):
             text = "has no best weights to restore since it was restarted"
             self._warn_once(text, "restarted")
         if self._reset_is_due(action, levels, new):
             waits = {"cooldown": self._state["cooldown"]}
-            new, self._state = list(self._bases), {**self.rule.start(), **waits}
+            new, self._state = list(bases), {**self.rule.start(), **waits}
         set_levels(self.model, new, OWNER)
         self._levels = new
         for level, value in zip(levels, new, strict=True):
@@ -231,18 +230,18 @@ class ReduceOnPlateau(ModelCallback):
         """Count a reduction that ends at the lower limit of all rates."""
         if action == INCREASE or self.reset_after is None:
             return False
-        limits = map(self._low, levels, self._bases)
+        limits = map(self._low, levels, self._bases or [])
         if all(value <= limit for value, limit in zip(new, limits, strict=True)):
             self._state = {**self._state, "at_min": self._state["at_min"] + 1}
         return self._state["at_min"] >= self.reset_after
 
-    def _restore_levels(self, levels: list[Level]) -> None:
+    def _restore_levels(self, levels: list[Level], before: list[float]) -> None:
         """Restore the factors of the schedules, which a new model does not have."""
-        if len(self._levels) != len(levels):
-            what = f"of a model with {len(self._levels)} optimizers"
+        if len(before) != len(levels):
+            what = f"of a model with {len(before)} optimizers"
             raise ValueError(message(f"{OWNER}.set_state", "state", what, len(levels)))
         self._restored = False
-        pairs = zip(levels, self._levels, strict=True)
+        pairs = zip(levels, before, strict=True)
         kept = [old if level.schedule else level.value for level, old in pairs]
         set_levels(self.model, kept, OWNER)
 

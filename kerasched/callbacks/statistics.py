@@ -16,8 +16,13 @@ from kerasched.training.progress import Progress
 from kerasched.training.variables import Snapshot
 
 # The statistics of a Keras layer; the last three only with `renorm`.
-KEPT = ("moving_mean", "moving_variance", "moving_stddev", "renorm_mean")
-KEPT += ("renorm_stddev",)
+KEPT = (
+    "moving_mean",
+    "moving_variance",
+    "moving_stddev",
+    "renorm_mean",
+    "renorm_stddev",
+)
 MOMENTA = ("momentum", "renorm_momentum")
 
 

@@ -84,7 +84,7 @@ class WeightAveraging(ModelCallback):
         assign_at_end: bool = True,
     ) -> None:
         super().__init__()
-        vars(self).update(checked(OWNER, AVERAGING, locals()))
+        self.__dict__.update(checked(OWNER, AVERAGING, locals()))
         self.data = data
         self._window = range(0)
         self._validates = False

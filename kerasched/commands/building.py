@@ -77,7 +77,7 @@ def _build_node(node: ast.expr) -> Any:
                 *OPERATORS[type(sign)], _build_node(left), _build_node(right)
             )
         case ast.Call(func=ast.Name(id=name), args=parts, keywords=keywords):
-            given = {keyword.arg: _build_node(keyword.value) for keyword in keywords}
+            given = {k.arg: _build_node(k.value) for k in keywords if k.arg}
             return _make(find(name).cls, list(map(_build_node, parts)), given)
     raise AssertionError(node)  # The parser lets no other node through.
 

@@ -115,7 +115,7 @@ def _run(options: argparse.Namespace) -> int:
     trace = run(Settings(**settings), table, console, log)
     if options.json:
         print_json(trace.to_json())
-    return 0 if trace.reloaded.faithful else 1
+    return 0 if trace.reloaded and trace.reloaded.faithful else 1
 
 
 def _table(options: argparse.Namespace) -> Table:

@@ -15,7 +15,9 @@ from kerasched.errors import UserError
 PLOT_FORMATS = (".png", ".svg", ".pdf")
 
 
-def _number(kind: type, requirement: str, accepts: Callable[[Any], bool]) -> Callable:
+def _number(
+    kind: type, requirement: str, accepts: Callable[[Any], bool]
+) -> Callable[[str], Any]:
     """Return an argparse type that converts a text with `kind` and checks the value."""
 
     def convert(text: str) -> Any:

@@ -162,7 +162,7 @@ PositiveFloat = Annotated[
     float, Float("a positive finite float", minimum=0.0, exclusive=True)
 ]
 AnyRate = Annotated[float | LearningRateSchedule, RateOrSchedule()]
-Function = Annotated[Callable, RegisteredFunction()]
+Function = Annotated[Callable[..., Any], RegisteredFunction()]
 Schedules = Annotated[Sequence[LearningRateSchedule], AtLeastOne(ScheduleArgument())]
 Milestones = Annotated[Sequence[int], Items(_COUNT)]
 RisingMilestones = Annotated[Sequence[int], InOrder(_COUNT)]

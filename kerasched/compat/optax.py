@@ -82,7 +82,8 @@ def exponential_decay(
     """optax's exponential_decay; constant if its steps or its rate are 0."""
     if transition_steps <= 0 or decay_rate == 0:
         return Constant(init_value)
-    decay = ExponentialDecay(init_value, transition_steps, decay_rate, staircase)
+    how = (transition_steps, decay_rate, staircase)
+    decay: Schedule = ExponentialDecay(init_value, *how)
     if end_value is not None:
         falls = decay_rate < 1.0
         decay = decay.clip(end_value) if falls else decay.clip(high=end_value)

@@ -192,12 +192,13 @@ def _checked(
             error.add_note(f"In a call of kerasched.compat.{owner}.")
             raise
 
-    ported.__signature__ = signature
+    # To mypy functions have no such attribute.
+    ported.__dict__["__signature__"] = signature
     return ported
 
 
 @functools.cache
-def _checks_of(function: Callable) -> dict[str, Check]:
+def _checks_of(function: Callable[..., Any]) -> dict[str, Check]:
     """Return the check of each argument whose annotation defines one."""
     hints = typing.get_type_hints(function, include_extras=True)
     del hints["return"]

@@ -4,8 +4,10 @@ Where an error needs the name of a port's argument, the function takes it.
 """
 
 import math
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
@@ -114,7 +116,7 @@ def one_cycle(
     return _interpolate(points, list(rates), shape)
 
 
-def _interpolate(points: list[float], rates: list[float], shape: str) -> Schedule:
+def _interpolate(points: list[float], rates: list[float], shape: Any) -> Schedule:
     """Return curves through points, of which the first may lie before step 0."""
     while len(points) > 2 and points[1] < 0.0:
         del points[0], rates[0]  # A phase that ends before the first step.
@@ -148,11 +150,11 @@ class Cyclic:
         down: int | None,
         mode: str,
         gamma: float,
-        scale_fn: str | None,
+        scale_fn: str | Callable[..., Any] | None,
         scale_mode: str,
     ) -> Schedule:
         """Return a triangular wave, or one whose height is a function of the user's."""
-        look_up("mode", mode, MODES)
+        shape = look_up("mode", mode, MODES)
         by_cycle = look_up("scale_mode", scale_mode, SCALE_MODES)
         if up + (down or up) > MAX_STEP:
             what = f"such that a cycle takes at most {MAX_STEP} steps"
@@ -160,14 +162,14 @@ class Cyclic:
             raise InvalidArgumentError(name, what, down or up)
         if scale_fn is None:
             self._check_mode(mode, gamma, scale_mode, high < low)
-            return Triangular(low, high, up, down, mode, gamma)
+            return Triangular(low, high, up, down, shape, gamma)
         refuse_unused("scale_fn replaces it", "triangular", mode=mode)
         refuse_unused("scale_fn replaces it", 1.0, **{self.gamma: gamma})
         if high < low:
             what = f"at least `{self.low}`, which is {low}, with a `scale_fn`"
             raise InvalidArgumentError(self.high, what, high)
         wave = Triangular(0.0, high - low, up, down)
-        scale = FromFunction(scale_fn)
+        scale: Schedule = FromFunction(scale_fn)
         if by_cycle:
             scale = PerEpoch(scale.shift(1), up + (down or up))  # Counted from 1.
         return Constant(low) + wave * scale

@@ -99,8 +99,9 @@ def PolyLRScheduler(
     k_decay: Positive = 1.0,
 ) -> Schedule:
     """timm's PolyLRScheduler, exact at every restart."""
-    shape = {"decay_steps": t_initial, "power": power, "k_decay": k_decay}
-    decay = partial(PolynomialDecay, **shape)
+    decay = partial(
+        PolynomialDecay, decay_steps=t_initial, power=power, k_decay=k_decay
+    )
     how = (cycle_mul, cycle_decay, cycle_limit)
     cycles = _repeat(decay, lr, lr_min, *how)
     return _with_warmup(cycles, warmup_t, warmup_lr_init, warmup_prefix, lr)
@@ -120,7 +121,7 @@ def StepLRScheduler(
         what = f"at most {MAX_STEP}"
         raise InvalidArgumentError("decay_t", what, decay_t)
     if decay_rate == 0.0:
-        steps = PiecewiseConstant((math.ceil(decay_t),), (lr, 0.0))
+        steps: Schedule = PiecewiseConstant((math.ceil(decay_t),), (lr, 0.0))
     elif decay_t == int(decay_t):
         steps = StepDecay(lr, int(decay_t), decay_rate)
     else:

@@ -193,7 +193,7 @@ def get_wsd_schedule(
     fall = look_up("decay_type", decay_type, FALLS)
     if decay_type != "cosine":
         refuse_unused('It belongs to decay_type="cosine"', 0.5, num_cycles=num_cycles)
-    rest = Constant(low)
+    rest: Schedule = Constant(low)
     if num_decay_steps:
         curve = fall(lr, num_decay_steps, low, num_cycles)
         rest = Chain((curve, rest), (num_decay_steps,))
@@ -292,15 +292,19 @@ def _cosine_wave(
 
 def _minimum_rate(lr: Rate, min_lr: float | None, min_lr_rate: float | None) -> float:
     """Return the minimum, given as a rate or as a fraction of `lr`."""
-    if (min_lr is None) == (min_lr_rate is None):
-        what = "given, or `min_lr_rate`, but not both"
-        raise InvalidArgumentError("min_lr", what, min_lr)
-    return lr * min_lr_rate if min_lr is None else min_lr
+    if min_lr is None and min_lr_rate is not None:
+        return lr * min_lr_rate
+    if min_lr is not None and min_lr_rate is None:
+        return min_lr
+    what = "given, or `min_lr_rate`, but not both"
+    raise InvalidArgumentError("min_lr", what, min_lr)
 
 
 def _stable_steps(other: int, training: int | None, stable: int | None) -> int:
     """Return the steps of the plateau, which may be negative."""
-    if (training is None) == (stable is None):
-        what = "given, or `num_stable_steps`, but not both"
-        raise InvalidArgumentError("num_training_steps", what, training)
-    return training - other if stable is None else stable
+    if stable is None and training is not None:
+        return training - other
+    if stable is not None and training is None:
+        return stable
+    what = "given, or `num_stable_steps`, but not both"
+    raise InvalidArgumentError("num_training_steps", what, training)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -109,24 +110,27 @@ class Recorder(keras.callbacks.Callback):
         self._rows, self._batch_size = rows, batch_size
         self._rate = self._seen = self._total = 0.0
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the rate of the optimizer's next update."""
         self._rate = float(
             self._schedule.evaluate(int(self.model.optimizer.iterations))
         )
         self._seen = self._total = 0.0
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         """Recover the batch's loss from Keras's running mean over the epoch."""
+        logs = logs or {}
         seen = min((batch + 1) * self._batch_size, self._rows)
         total = float(logs["loss"]) * seen
         self._trace.step_losses.append((total - self._total) / (seen - self._seen))
         self._trace.step_learning_rates.append(self._rate)
         self._seen, self._total = seen, total
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch, with an observation on its loss."""
-        done = self._trace.epochs
+        logs, done = logs or {}, self._trace.epochs
         losses = [row.loss for row in done] + [float(logs["loss"])]
         rates = [row.learning_rate for row in done] + [self._rate]
         accuracy, observation = float(logs["accuracy"]), observe(losses, rates)

@@ -1,6 +1,7 @@
 """One run of the demo, shown in the terminal."""
 
 import math
+from typing import Any
 
 import keras
 from rich.bar import Bar
@@ -64,14 +65,16 @@ class ProgressBar(keras.callbacks.Callback):
         super().__init__()
         self._progress = progress
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Add the bar, now that the number of steps is known."""
         steps = self.params["epochs"] * self.params["steps"]
         self._task = self._progress.add_task("training", total=steps, loss="")
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         """Advance the bar by one step."""
-        loss = f"loss {float(logs['loss']):.4f}"
+        loss = f"loss {float((logs or {})['loss']):.4f}"
         self._progress.update(self._task, advance=1, loss=loss)
 
 
@@ -111,10 +114,11 @@ def _show_training(console: Console, trace: Trace) -> None:
     console.print(table)
     console.print(_bars(trace))
     for name, scores in (("training", trace.training), ("held-out", trace.held_out)):
-        console.print(
-            f"{name} split, {scores.rows} rows, after the last epoch: "
-            f"loss {scores.loss:.4f}, accuracy {scores.accuracy:.4f}"
-        )
+        if scores is not None:
+            console.print(
+                f"{name} split, {scores.rows} rows, after the last epoch: "
+                f"loss {scores.loss:.4f}, accuracy {scores.accuracy:.4f}"
+            )
 
 
 def _bars(trace: Trace) -> RichTable:
@@ -123,7 +127,7 @@ def _bars(trace: Trace) -> RichTable:
     grid = RichTable.grid(padding=(0, 1))
     for row in trace.epochs:
         if math.isfinite(row.loss):
-            bar = Bar(size=size, begin=0.0, end=row.loss, width=BAR_WIDTH)
+            bar: Bar | str = Bar(size=size, begin=0.0, end=row.loss, width=BAR_WIDTH)
         else:
             bar = "not finite"
         grid.add_row(f"epoch {row.epoch}", bar, f"{row.loss:.4f}")

@@ -38,7 +38,8 @@ class RateAssigner:
         self.batches = math.lcm(
             *(_accumulation_steps(optimizer) for optimizer in optimizers)
         )
-        self._numbers, self._counts = [], []
+        self._numbers: list[Any] = []
+        self._counts: list[tuple[Any, int]] = []
         for optimizer in optimizers:
             variable = variable_of(optimizer, "learning_rate")
             if variable is None:

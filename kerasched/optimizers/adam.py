@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -11,8 +12,8 @@ from kerasched.optimizers.fused_optimizer import FusedOptimizer
 from kerasched.optimizers.fused_optimizer import class_made_by_keras
 
 if TYPE_CHECKING:
-    KerasAdam = keras.optimizers.Adam
-    KerasAdamW = keras.optimizers.AdamW
+    KerasAdam: TypeAlias = keras.optimizers.Adam
+    KerasAdamW: TypeAlias = keras.optimizers.AdamW
 else:
     KerasAdam = class_made_by_keras(keras.optimizers.Adam)
     KerasAdamW = class_made_by_keras(keras.optimizers.AdamW)

@@ -13,7 +13,7 @@ from kerasched.optimizers.arguments import reject_per_update
 from kerasched.optimizers.fused_update import FusedUpdate
 
 
-def class_made_by_keras(public: type) -> Any:
+def class_made_by_keras(public: Any) -> Any:
     """Return the class of the objects that one of Keras's optimizers makes.
 
     On torch that is a faster subclass of the public class.

@@ -38,7 +38,7 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
         if not self._trainable_variables:  # In Keras 3.11 and older.
             weights = self.inner_optimizer._trainable_variables
             # Set as an attribute, they would count as variables of this optimizer.
-            vars(self)["_trainable_variables"] = weights
+            self.__dict__["_trainable_variables"] = weights
 
     def scale_loss(self, loss: Any) -> Any:
         """Return the loss, multiplied by the loss scale.

@@ -34,6 +34,6 @@ def _clipped(step: Step, clip: Callable[[list[Any]], list[Any]]) -> Step:
     if options.skips_nonfinite:  # An infinity would be hidden.
         finite = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
         clipped = [ops.where(finite, g, float("nan")) for g in clipped]
-    done = {"clipvalue": 0.0, "clipnorm": 0.0, "global_clipnorm": 0.0}
+    done: dict[str, Any] = {"clipvalue": 0.0, "clipnorm": 0.0, "global_clipnorm": 0.0}
     options = dataclasses.replace(options, unscales=False, **done)
     return dataclasses.replace(step, options=options, gradients=clipped)

@@ -85,7 +85,8 @@ def accepts_scratch(stateless_apply: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             step_state.scratch = before
 
-    accepting.accepts_scratch = True
+    # To mypy functions have no such attribute.
+    accepting.__dict__["accepts_scratch"] = True
     return accepting
 
 

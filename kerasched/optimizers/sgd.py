@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
+from typing import TypeAlias
 
 import keras
 
@@ -10,7 +11,7 @@ from kerasched.optimizers.fused_optimizer import FusedOptimizer
 from kerasched.optimizers.fused_optimizer import class_made_by_keras
 
 if TYPE_CHECKING:
-    KerasSGD = keras.optimizers.SGD
+    KerasSGD: TypeAlias = keras.optimizers.SGD
 else:
     KerasSGD = class_made_by_keras(keras.optimizers.SGD)
 

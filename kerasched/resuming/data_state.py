@@ -45,7 +45,7 @@ class DataState:
     ) -> None:
         self._x, self._others, self._shuffle = x, others, shuffle
         self._continues, self._role = continues, role
-        self._dataset = x if isinstance(x, keras.utils.PyDataset) else None
+        self._dataset: Any = x if isinstance(x, keras.utils.PyDataset) else None
         self._arrays = [] if self._dataset is not None else _arrays(x, others)
         self._at_start = self._digests()
         self._changing: set[str] = set()

@@ -17,6 +17,7 @@ import contextlib
 import errno
 import os
 import socket
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -49,6 +50,7 @@ class FolderLock:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._handle: int | None = None
+        self._place = ""
         self._made_folder = False
 
     def __reduce__(self) -> Any:
@@ -123,7 +125,7 @@ class FolderLock:
             raise FolderHeldError(_text_in(handle) or "another process") from None
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _lock_file(handle: int) -> None:
@@ -171,8 +173,9 @@ def _forget_all() -> None:
     global _guard
     _guard = threading.RLock()
     for lock in _held:
-        os.close(lock._handle)
-        lock._handle = None
+        if lock._handle is not None:
+            os.close(lock._handle)
+            lock._handle = None
     _held.clear()
 
 

@@ -144,8 +144,10 @@ def _successor_of(source: Any, model: Any, owner: str) -> Any:
     return optimizer
 
 
-def _are_same(variables: list[Any] | None, others: list[Any]) -> bool:
-    return variables is not None and list(map(id, variables)) == list(map(id, others))
+def _are_same(variables: list[Any] | None, others: list[Any] | None) -> bool:
+    if variables is None or others is None:
+        return False
+    return list(map(id, variables)) == list(map(id, others))
 
 
 class _StateTarget:

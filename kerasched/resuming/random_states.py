@@ -126,7 +126,8 @@ def _context() -> Any:
     After set_seed its `_rng` is a random.Random.
     """
     module = sys.modules.get("tensorflow.python.eager.context")
-    return module.context() if hasattr(module, "context") else None
+    context = getattr(module, "context", None)
+    return None if context is None else context()
 
 
 def _tensorflow_states() -> dict[str, Any] | None:

@@ -47,7 +47,8 @@ class RunFiles:
     def epochs(self, part: str = "") -> list[int]:
         """Return the numbers of epochs of which there is a file, the highest first."""
         named = [NAME.fullmatch(path.name) for path in self._every()]
-        return sorted((int(n[1]) for n in named if (n[2] or "") == part), reverse=True)
+        found = [int(n[1]) for n in named if n and (n[2] or "") == part]
+        return sorted(found, reverse=True)
 
     def path(self, epoch: int, part: str = "") -> Path:
         """Return the path of a file.
@@ -87,7 +88,8 @@ class RunFiles:
         others = [other for other in self.epochs() if other != epoch]
         kept = {epoch, *others[: self.keep - 1]}
         for path in self._every():
-            if int(NAME.fullmatch(path.name)[1]) not in kept:
+            named = NAME.fullmatch(path.name)
+            if named and int(named[1]) not in kept:
                 path.unlink()
 
     def delete(self) -> None:
@@ -111,7 +113,7 @@ def write(file: Any, state: dict[str, Any], arrays: Arrays) -> None:
             kinds[name] = [member, array.dtype.name, list(array.shape)]
             if member:
                 with archive.open(member, "w", force_zip64=True) as to:
-                    to.write(content)
+                    to.write(content.data)
         archive.writestr(STATE, json.dumps({"state": state, "arrays": kinds}))
 
 

@@ -266,7 +266,8 @@ def _layouts(optimizer: Any, weights: Any) -> Iterator[tuple[list[Any], list[Any
                 layout.append((None, tuple(variable.shape)))
             elif name and not is_rate(name) and (slots or " of " not in name):
                 layout.append((name, tuple(variable.shape)))
-            if id(variable) in firsts and rates:  # Keras puts the rate after the count.
+            # Keras puts the rate after the count.
+            if name and id(variable) in firsts and rates:
                 layout.append((name.replace("iteration", "learning_rate"), ()))
         yield [name for name, _ in layout], [shape for _, shape in layout]
 

@@ -9,6 +9,7 @@ import math
 import numbers
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 from typing import Any
@@ -109,13 +110,18 @@ def check_of(hint: Any) -> Check:
         return arguments[1]
     if origin is Literal:
         return Choice(arguments)
-    if origin is tuple and arguments[1:] == (...,):
+    if origin is Sequence or (origin is tuple and arguments[1:] == (...,)):
         return Items(check_of(arguments[0]))
     if origin in (typing.Union, types.UnionType) and len(arguments) == 2:
         return Optional(check_of(arguments[0]))
     if isinstance(hint, type) and issubclass(hint, LearningRateSchedule):
         return ScheduleArgument()
-    plain = {float: Number(), int: Integer(), bool: Flag(), str: Text()}
+    plain: dict[Any, Check] = {
+        float: Number(),
+        int: Integer(),
+        bool: Flag(),
+        str: Text(),
+    }
     if hint not in plain:
         raise TypeError(f"A schedule's argument cannot be annotated with {hint!r}.")
     return plain[hint]

@@ -8,15 +8,17 @@ step, operators, lengths in epochs, and a new end for a run under way.
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 from typing import Self
-from typing import dataclass_transform
+from typing import overload
 
 import keras
 import numpy as np
-from keras.optimizers.schedules import LearningRateSchedule
+from numpy.typing import NDArray
 
 from kerasched.errors import LARGEST
 from kerasched.errors import message
@@ -30,19 +32,30 @@ from kerasched.schedules.config import to_config
 from kerasched.schedules.epochs import in_steps
 from kerasched.schedules.extend import extend
 from kerasched.schedules.extend import refuse_to_extend
+from kerasched.schedules.fields import WithFields
 from kerasched.schedules.fields import freeze
 from kerasched.schedules.host_math import HostMath
 from kerasched.schedules.html import html_of
 from kerasched.schedules.operators import Operators
 from kerasched.schedules.step_math import StepMath
 
+# Keras has no types. To mypy its class is `Any`, and a class that has `Any` as a base
+# passes for a float, as would `0.5 * schedule`. mypy takes the first of these two.
+# Pyright, which reads Keras's source, knows os.name and takes the second.
+if os.name == "mypy":
+
+    class LearningRateSchedule:
+        """Keras's class, all of whose methods Schedule defines."""
+
+else:  # mypy sees two definitions of one name.
+    from keras.optimizers.schedules import LearningRateSchedule  # type: ignore[no-redef]
+
 # Steps evaluated at once on the host: intermediate results stay in the cache, which
 # makes a million steps two to three times faster.
 BLOCK = 16_384
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
-class Schedule(Operators, LearningRateSchedule):
+class Schedule(WithFields, Operators, LearningRateSchedule):
     """A learning rate as a function of the optimizer's step.
 
     A subclass is a frozen dataclass: its annotated fields are its constructor's
@@ -60,11 +73,12 @@ class Schedule(Operators, LearningRateSchedule):
         freeze(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        cls = type(self)
+        cls: type = type(self)
+        signature = type(self).__signature__
         try:
-            given = cls.__signature__.bind(*args, **kwargs)
+            given = signature.bind(*args, **kwargs)
         except TypeError as error:
-            names = ", ".join(cls.__signature__.parameters)
+            names = ", ".join(signature.parameters)
             text = f"{cls.__name__}: {error}. Its arguments are: {names}"
             raise TypeError(text) from None
         given.apply_defaults()
@@ -110,6 +124,15 @@ class Schedule(Operators, LearningRateSchedule):
         """
         steps = StepMath.to_steps(step)
         return StepMath.to_rates(value_of(self, steps, StepMath), steps)
+
+    @overload
+    def evaluate(self, steps: float) -> np.float64: ...
+
+    @overload
+    def evaluate(self, steps: Sequence[float] | np.ndarray) -> NDArray[np.float64]: ...
+
+    @overload
+    def evaluate(self, steps: Any) -> Any: ...
 
     def evaluate(self, steps: Any) -> Any:
         """Return the learning rate at `steps` in float64, computed on the host.
@@ -279,7 +302,8 @@ def constant_after_of(schedule: LearningRateSchedule) -> int | None:
 def all_constant_after(schedules: Iterable[LearningRateSchedule]) -> int | None:
     """Return the step from which none of the schedules changes, None for never."""
     ends = [constant_after_of(schedule) for schedule in schedules]
-    return None if None in ends else max(ends)
+    known = [end for end in ends if end is not None]
+    return max(known) if len(known) == len(ends) else None
 
 
 def _is_external(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -47,8 +48,8 @@ class Chain(Schedule):
             one fewer than schedules.
     """
 
-    schedules: tuple[LearningRateSchedule, ...]
-    boundaries: tuple[Boundary, ...]
+    schedules: Sequence[LearningRateSchedule]
+    boundaries: Sequence[Boundary]
 
     def check(self) -> None:
         check_pieces(self, "schedules")

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import operator
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
@@ -27,7 +28,7 @@ from kerasched.schedules.registry import register
 class _Combination(Schedule):
     """Schedules whose values at the same step are combined into one."""
 
-    schedules: tuple[LearningRateSchedule, ...]
+    schedules: Sequence[LearningRateSchedule]
 
     def check(self) -> None:
         if not self.schedules:
@@ -47,8 +48,8 @@ class _Combination(Schedule):
 
     def _bounds_of_each(self) -> tuple[list[float], list[float]]:
         """Return the lower and the upper bounds of the schedules."""
-        lows, highs = zip(*map(bounds_of, self.schedules), strict=True)
-        return lows, highs
+        bounds = [bounds_of(schedule) for schedule in self.schedules]
+        return [low for low, _ in bounds], [high for _, high in bounds]
 
 
 @register(

@@ -1,7 +1,10 @@
 """Rates that follow a cosine wave."""
 
 import dataclasses
+from fractions import Fraction
+from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 from typing import Literal
 
 from kerasched.errors import MAX_STEP
@@ -76,6 +79,9 @@ class CosineWave(Schedule):
     low: Rate
     period_steps: Steps
     cycles: Positive = 1.0
+
+    if TYPE_CHECKING:  # What `check` derives from the arguments.
+        _frequency: ClassVar[Fraction]
 
     def check(self) -> None:
         frequency = simplest(self.cycles) / self.period_steps

@@ -1,6 +1,7 @@
 """Rates that are multiplied by a factor again and again."""
 
 import math
+from typing import TYPE_CHECKING
 from typing import Any
 
 from kerasched.errors import MAX_STEP
@@ -23,6 +24,11 @@ class _GeometricDecay(Schedule):
     initial_learning_rate: Rate
     decay_steps: Steps
     decay_rate: Positive
+
+    if TYPE_CHECKING:  # A subclass has it, after arguments of its own.
+
+        @property
+        def end_learning_rate(self) -> float: ...
 
     @property
     def bounds(self) -> Bounds:

@@ -8,6 +8,7 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Callable
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 from typing import NoReturn
@@ -99,9 +100,7 @@ def stretch(schedule: Any, total: int, step: int) -> Callable[[int], int]:
     return lambda time: time if time <= step else step + round((time - step) * factor)
 
 
-def move_boundaries(
-    boundaries: tuple[int, ...], move: Callable[[int], int]
-) -> list[int]:
+def move_boundaries(boundaries: Sequence[int], move: Callable[[int], int]) -> list[int]:
     """Return boundaries moved by a function that `stretch` returned."""
     moved = [move(boundary) for boundary in boundaries]
     if len(set(moved)) < len(moved):

@@ -7,19 +7,35 @@ them for each class took most of the time of importing the package.
 import dataclasses
 import inspect
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 from typing import NoReturn
+from typing import dataclass_transform
 
 _EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _NONE = inspect.Parameter.empty
 
 
-def freeze(cls: type) -> None:
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
+class WithFields:
+    """Tells type checkers that a subclass's fields are its constructor's arguments."""
+
+    if TYPE_CHECKING:
+        __signature__: ClassVar[inspect.Signature]
+
+
+def freeze(cls: type[Any]) -> None:
     """Make a class a frozen dataclass without generated methods."""
     dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
-    cls.__setattr__ = cls.__delattr__ = _raise_frozen
-    cls.__signature__ = _ClassSignature(_parameters(dataclasses.fields(cls)))
+    parameters = _parameters(dataclasses.fields(cls))
+    for name, value in (
+        ("__setattr__", _raise_frozen),
+        ("__delattr__", _raise_frozen),
+        ("__signature__", _ClassSignature(parameters)),
+    ):
+        setattr(cls, name, value)
 
 
 def _raise_frozen(self: Any, name: str, *value: Any) -> NoReturn:
@@ -46,7 +62,7 @@ class _ClassSignature:
         raise AttributeError("__signature__")
 
 
-def _parameters(fields: Sequence[dataclasses.Field]) -> list[inspect.Parameter]:
+def _parameters(fields: Sequence[dataclasses.Field[Any]]) -> list[inspect.Parameter]:
     """Return the constructor's parameters, positional ones before keyword-only ones."""
     parameters = [
         inspect.Parameter(

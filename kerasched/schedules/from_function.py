@@ -1,5 +1,6 @@
 """A schedule given by a function of the user."""
 
+from collections.abc import Callable
 from typing import Annotated
 from typing import Any
 
@@ -72,7 +73,7 @@ class FromFunction(Schedule):
             keras.ops.where). A lambda is not accepted, because it has no name.
     """
 
-    function: Annotated[str, RegisteredFunction()]
+    function: Annotated[str | Callable[[Any], Any], RegisteredFunction()]
 
     def value(self, step: Any, xp: Any) -> Any:
         return xp.call_external(self._called, step)

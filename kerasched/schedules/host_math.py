@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
+from typing import TypeGuard
 
 import numpy as np
 from keras import ops
@@ -156,7 +157,7 @@ def value_at(piece: Piece, step: Any) -> Any:
     return piece(step) if callable(piece) else piece
 
 
-def are_numbers(pieces: Sequence[Piece]) -> bool:
+def are_numbers(pieces: Sequence[Piece]) -> TypeGuard[Sequence[float]]:
     """Return whether all pieces are numbers, which can be looked up in a table."""
     return all(isinstance(piece, float) for piece in pieces)
 

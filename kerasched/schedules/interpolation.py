@@ -3,9 +3,12 @@
 import itertools
 import math
 from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 from typing import Annotated
 from typing import Any
+from typing import ClassVar
 from typing import Literal
 from typing import NamedTuple
 
@@ -44,9 +47,13 @@ class PiecewiseInterpolation(Schedule):
         shape: "linear" or "cosine".
     """
 
-    steps: tuple[Point, ...]
-    values: tuple[Rate, ...]
+    steps: Sequence[Point]
+    values: Sequence[Rate]
     shape: Literal["linear", "cosine"] = "linear"
+
+    if TYPE_CHECKING:  # What `check` derives from the arguments.
+        _starts: ClassVar[tuple[int, ...]]
+        _lines: ClassVar[list["_Line"]]
 
     def check(self) -> None:
         if not self.steps:

@@ -9,6 +9,7 @@ one Sum of three, so that a loop may add hundreds of schedules. A schedule that 
 import numbers
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Self
 
 from keras.optimizers.schedules import LearningRateSchedule
 
@@ -26,25 +27,33 @@ class Operators:
     # NumPy's numbers leave an operator to the schedule, whichever side they are on.
     __array_ufunc__ = None
 
-    def __add__(self, other: Any) -> Any:
+    if TYPE_CHECKING:  # Schedule, the only subclass, defines them.
+
+        @property
+        def constant_after(self) -> int | None: ...
+
+        @property
+        def children(self) -> tuple[LearningRateSchedule, ...]: ...
+
+    def __add__(self, other: Any) -> "Schedule":
         return _add(self, other)
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Any) -> "Schedule":
         return _add(other, self)
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Any) -> "Schedule":
         return _subtract(self, other)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Any) -> "Schedule":
         return _subtract(other, self)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Any) -> "Schedule":
         return _multiply(self, other)
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: Any) -> "Schedule":
         return _multiply(other, self)
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Any) -> "Schedule":
         if isinstance(other, LearningRateSchedule):
             raise _not_a_divisor(self, other)
         number = scalar(other)
@@ -55,15 +64,15 @@ class Operators:
             raise ValueError(message("schedule / divisor", "divisor", what, other))
         return _multiply(self, 1 / number)
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Any) -> "Schedule":
         raise _not_a_divisor(other, self)
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> "Schedule":
         fix = "Subtract it from a number or a schedule: other - schedule"
         what = "on the right of a minus sign, as no rate is negative"
         raise ValueError(message("-schedule", "schedule", what, self, fix))
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Self:
         return self
 
     def clip(self, low: float = 0.0, high: float | None = None) -> "Schedule":

@@ -1,6 +1,7 @@
 """Rates that change at given steps."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from kerasched.errors import LARGEST
@@ -35,8 +36,8 @@ class PiecewiseConstant(Schedule):
         values: the rates, one more than boundaries.
     """
 
-    boundaries: tuple[Boundary, ...]
-    values: tuple[Rate, ...]
+    boundaries: Sequence[Boundary]
+    values: Sequence[Rate]
 
     def check(self) -> None:
         check_pieces(self, "values")
@@ -76,7 +77,7 @@ class MultiStepDecay(Recipe):
     """
 
     initial_learning_rate: Rate
-    milestones: tuple[Boundary, ...]
+    milestones: Sequence[Boundary]
     decay_rate: Rate = 0.1
 
     def compose(self) -> PiecewiseConstant:

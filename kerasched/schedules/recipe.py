@@ -1,6 +1,8 @@
 """The base class of schedules that are composed of others."""
 
+from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
@@ -12,6 +14,9 @@ class Recipe(Schedule):
     A subclass defines `compose` instead of `value`. The recipe is saved with its own
     arguments, not as the composition.
     """
+
+    if TYPE_CHECKING:  # What `check` derives from the arguments.
+        _composed: ClassVar[Schedule]
 
     def compose(self) -> Schedule:
         """Return the composition. A subclass must define this."""

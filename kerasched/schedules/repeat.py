@@ -1,6 +1,8 @@
 """A schedule that is repeated in cycles."""
 
+from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 
 from keras.optimizers.schedules import LearningRateSchedule
 
@@ -57,6 +59,10 @@ class Repeat(Schedule):
     decay_rate: Positive = 1.0
     cycle_limit: Count | None = None
 
+    if TYPE_CHECKING:  # What `check` derives from the arguments.
+        _cycles: ClassVar[Cycles]
+        _last_factor: ClassVar[float]
+
     def check(self) -> None:
         if self.multiplier != 1.0 and not self._stretches:
             what = f"a decay over {self.steps} steps where `multiplier` is not 1"
@@ -79,8 +85,8 @@ class Repeat(Schedule):
     @property
     def bounds(self) -> Bounds:
         # Cycles shorter than a step may contain none, but the last one's end is held.
-        ends = self.constant_after is not None
-        last = self.cycle_limit - 1 if ends else self._cycles.last
+        limit = None if self.constant_after is None else self.cycle_limit
+        last = self._cycles.last if limit is None else limit - 1
         return product(
             bounds_of(self.schedule), bounds_of_powers(self.decay_rate, last)
         )

@@ -2,7 +2,9 @@
 
 import dataclasses
 from functools import partial
+from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Count
@@ -54,6 +56,9 @@ class CosineRestarts(Schedule):
     warmup_steps: Boundary = 0
     cycle_limit: Count | None = None
 
+    if TYPE_CHECKING:  # What `check` derives from the arguments.
+        _cycles: ClassVar[Cycles]
+
     def check(self) -> None:
         if self.m_mul != 1.0 and self.end_learning_rate > self.initial_learning_rate:
             what = "at most `initial_learning_rate` where `m_mul` is not 1"
@@ -63,8 +68,9 @@ class CosineRestarts(Schedule):
             raise self._invalid("warmup_steps", what)
         t_mul, first = ("t_mul", self.t_mul), self.first_decay_steps
         cycles = Cycles("CosineRestarts", first, t_mul, self.cycle_limit)
-        if self.t_mul < 1.0 and self.warmup_steps:
-            shortest = first * self.t_mul ** (self.cycle_limit - 1)
+        limit = self.cycle_limit  # Never None where the cycles shrink.
+        if self.t_mul < 1.0 and self.warmup_steps and limit:
+            shortest = first * self.t_mul ** (limit - 1)
             if self.warmup_steps >= shortest:
                 what = f"below the length of the last cycle, which is {shortest:g}"
                 raise self._invalid("warmup_steps", what)

@@ -73,8 +73,8 @@ class WarmupStableDecay(Recipe):
         begin = max(total - self.decay_steps, ramp, step)
         if begin >= total:
             raise UnfitTotalError
-        changes = {"stable_steps": begin - ramp, "decay_steps": total - begin}
-        return dataclasses.replace(self, **changes)
+        stable, decay = begin - ramp, total - begin
+        return dataclasses.replace(self, stable_steps=stable, decay_steps=decay)
 
     def _decay(self) -> Schedule:
         peak, steps = self.peak_learning_rate, self.decay_steps

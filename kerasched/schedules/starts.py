@@ -75,7 +75,7 @@ def _last_step(first: int, multiplier: Fraction) -> int:
 def _exactly(start: Fraction, length: Fraction) -> Start:
     floor, ceiling = math.floor(start), math.ceil(start)
     beyond, short = float(start - floor), float(ceiling - start)
-    return Start(floor, ceiling, beyond, short, float(min(length, FAR)))
+    return Start(floor, ceiling, beyond, short, float(min(length, Fraction(FAR))))
 
 
 def _rounded(

@@ -170,4 +170,4 @@ class SlantedTriangular(Recipe):
             low: the momentum at the highest rate.
             high: the momentum at the start and at the end.
         """
-        return dataclasses.replace(self._composed, values=(high, low, high))
+        return dataclasses.replace(self.compose(), values=(high, low, high))

@@ -1,7 +1,9 @@
 """A ramp before a schedule."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 from typing import Literal
 
 from keras.optimizers.schedules import LearningRateSchedule
@@ -58,6 +60,9 @@ class Warmup(Schedule):
     start_learning_rate: Rate = 0.0
     shape: Shape = "linear"
     power: Positive = 2.0
+
+    if TYPE_CHECKING:  # What `check` derives from the arguments.
+        _target: ClassVar[float | None]
 
     def check(self) -> None:
         # Computed once, not in every step; None for another library's schedule.

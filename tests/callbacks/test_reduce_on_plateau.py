@@ -216,6 +216,12 @@ def test_a_model_that_was_loaded_whole_keeps_its_factor(tmp_path):
     assert rates_in(loaded, [Metric([1.0]), other], epochs=1) == [0.25]
 
 
+def test_a_state_from_before_the_first_fit_changes_no_rate():
+    model, (metric, callback) = compiled(sgd(0.5)), plateau([1.0])
+    callback.set_state(plateau([])[1].get_state())
+    assert rates_in(model, [metric, callback], epochs=1) == [0.5]
+
+
 def test_counters_go_on_in_the_next_fit_and_start_anew_for_another_model():
     model, callbacks = compiled(sgd(0.5)), plateau([1.0] * 4, patience=2)
     fit(model, 1, epochs=2, callbacks=callbacks)

@@ -1,0 +1,59 @@
+"""What an editor knows of the package, as pyright tells it.
+
+mypy checks the package itself, in .ci/run.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EDITOR = Path(__file__).parent / "types" / "editor.py"
+
+pytestmark = [
+    pytest.mark.host,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("pyright") is None,
+        reason="pyright is not on the PATH: npm install pyright",
+    ),
+]
+
+
+def test_an_editor_sees_arguments_operators_and_evaluate(tmp_path):
+    """The file is checked in an empty folder, so that it finds the package as users do.
+
+    It has no other errors than those it names.
+    """
+    shutil.copy(EDITOR, tmp_path)
+
+    assert told_by_pyright(tmp_path) == expected(EDITOR.read_text().splitlines())
+
+
+def expected(lines):
+    """Return the comments below lines of code, by the numbers of these lines."""
+    found, code = {}, 0
+    for number, line in enumerate(lines):
+        if line.startswith("# "):
+            found[code] = f"{found.get(code, '')} {line[2:]}".strip()
+        else:
+            code = number
+    return found
+
+
+def told_by_pyright(folder):
+    """Return the types that pyright reveals and the rules of errors, by line."""
+    command = ["pyright", "--outputjson", "--pythonpath", sys.executable, EDITOR.name]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    told = json.loads(done.stdout)["generalDiagnostics"]
+    return {one["range"]["start"]["line"]: text_of(one) for one in told}
+
+
+def text_of(diagnostic):
+    if diagnostic["severity"] == "error":
+        return f"error: {diagnostic['rule']}"
+    return re.fullmatch('Type of ".*" is "(.*)"', diagnostic["message"])[1]
