@@ -22,9 +22,9 @@ MODULES = {name: f"kerasched.kernels.{name}" for name in ("tensorflow", "jax", "
 # The number of elements in all weights from which the kernel is at least as fast as
 # Keras's own update, by backend.
 MIN_ELEMENTS = {"tensorflow": 1_000_000, "jax": 1_000_000, "torch": 0}
-# The same for Adam, of which Keras's update takes more passes. Keras's time divided by the
-# kernel's inside `fit`: 0.92 for 4,810 elements and 1.0 for 24,234 in a graph of
-# TensorFlow, 1.33 for 333,450; on JAX 0.97, 0.99 and 1.6 (docs/kernel.md).
+# The same for Adam, of which Keras's update takes more passes. Keras's time divided by
+# the kernel's inside `fit`: 0.92 for 4,810 elements and 1.0 for 24,234 in a graph of
+# TensorFlow, 1.33 for 333,450; on JAX 0.97, 0.99 and 1.6 (medians of 15 pairs).
 ADAM_MIN_ELEMENTS = {"tensorflow": 100_000, "jax": 100_000, "torch": 0}
 # The same where gradients are accumulated. On JAX Keras computes the whole update at
 # every micro-batch. Keras's time divided by the kernel's was 4.1 for 400,000 elements
