@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 FILES = (
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"),
     *("benchmarks/README.md", "benchmarks/results/*.json"),
+    *("examples/README.md", "examples/*.py"),
 )
 COMPAT = ("torch", "transformers", "optax", "timm", "paddle")
 

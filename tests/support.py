@@ -255,14 +255,18 @@ def calls_of(function):
     return calls
 
 
-def run_python(code, backend=BACKEND, arguments=(), check=True):
-    """Run a program in a fresh process on a backend and return what became of it."""
+def run_python(code, backend=BACKEND, arguments=(), check=True, log_level="2"):
+    """Run a program in a fresh process on a backend and return what became of it.
+
+    `log_level` is the TF_CPP_MIN_LOG_LEVEL of TensorFlow and JAX; None unsets it.
+    """
     environment = {
         **os.environ,
         "KERAS_BACKEND": backend,
-        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_CPP_MIN_LOG_LEVEL": log_level,
         "PYTHONSAFEPATH": "1",
     }
+    environment = {k: v for k, v in environment.items() if v is not None}
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         env=environment,

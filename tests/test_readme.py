@@ -17,6 +17,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SHELL = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 PAGES = ("README.md", "docs/schedules.md", "docs/speed.md")
+# What TensorFlow writes to standard error by itself: how it was compiled, and what it
+# looked for, such as a GPU.
+FROM_FRAMEWORKS = re.compile(
+    r"before absl::InitializeLog\(\) is called"
+    r"|^[IWE]0000 .* (port|cudart_stub|cpu_feature_guard|service|cuda_executor"
+    r"|device_compiler|xla_gpu_device|cuda_platform)\.cc:"
+    r"|To enable the following instructions: .* rebuild TensorFlow"
+)
 # A library, a line of it, a note, and our line.
 ORIGINAL = re.compile(r"^\| (\w+) \| `(.+?)`(.*?) \| `(.+?)` \|$", re.MULTILINE)
 ORIGINALS = ORIGINAL.findall(README.partition("| from |")[2].partition("\n\n")[0])
@@ -25,9 +33,11 @@ ORIGINALS = ORIGINAL.findall(README.partition("| from |")[2].partition("\n\n")[0
 def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(PYTHON) == 2
-    done = run_python("\n".join([*PYTHON, "print(int(loaded.optimizer.iterations))"]))
+    code = "\n".join([*PYTHON, "print(int(loaded.optimizer.iterations))"])
+    done = run_python(code, log_level=None)
     assert done.stdout.endswith("\n165\n")  # 11 epochs of 15 batches.
     assert (tmp_path / "model.keras").exists()
+    assert [x for x in done.stderr.splitlines() if not FROM_FRAMEWORKS.search(x)] == []
 
 
 @pytest.mark.host
