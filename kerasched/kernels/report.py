@@ -79,8 +79,9 @@ def _framework(backend: str) -> str:
 def _thresholds(backend: str) -> str:
     least = dispatch.MIN_ELEMENTS[backend]
     sizes = f"for models of {least:,} parameters and more" if least else "at any size"
-    if dispatch.ADAM_MIN_ELEMENTS[backend] < least:
-        sizes += f" ({dispatch.ADAM_MIN_ELEMENTS[backend]:,} with Adam)"
+    of_adam = dispatch.ADAM_MIN_ELEMENTS.get(backend, least)
+    if of_adam < least:
+        sizes += f" ({of_adam:,} with Adam)"
     rule = f"it is as fast as Keras's own operations, or faster, {sizes}"
     if dispatch.ACCUMULATING_MIN_ELEMENTS[backend] < least:
         rule += ", and at any size where gradients are accumulated"

@@ -44,9 +44,10 @@ class Adam(FusedOptimizer, KerasAdam):
         beta_2: the same for velocities.
         epsilon: the number that keeps the divisor above 0.
         amsgrad: whether a velocity, once reached, stays in the divisor.
-        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps,
-            name, independent_weight_decay, fused: as for `kerasched.SGD`.
+        weight_decay, clipnorm, clipvalue, global_clipnorm: as for `kerasched.SGD`.
+        use_ema, ema_momentum, ema_overwrite_frequency: as for `kerasched.SGD`.
+        loss_scale_factor, gradient_accumulation_steps, name: as for `kerasched.SGD`.
+        independent_weight_decay, fused: as for `kerasched.SGD`.
 
     Raises:
         ValueError: an argument is out of its range, or a schedule holds a PerUpdate
@@ -141,9 +142,10 @@ class AdamW(Adam, KerasAdamW):
         weight_decay: the part of each weight that goes in a step, times the learning
             rate; or a schedule of it.
         beta_1, beta_2, epsilon, amsgrad: as for `kerasched.Adam`.
-        clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps,
-            name, independent_weight_decay, fused: as for `kerasched.SGD`.
+        clipnorm, clipvalue, global_clipnorm: as for `kerasched.SGD`.
+        use_ema, ema_momentum, ema_overwrite_frequency: as for `kerasched.SGD`.
+        loss_scale_factor, gradient_accumulation_steps, name: as for `kerasched.SGD`.
+        independent_weight_decay, fused: as for `kerasched.SGD`.
 
     Raises:
         ValueError: as for `kerasched.Adam`, or `weight_decay` is None.

@@ -34,9 +34,10 @@ class Lion(FusedOptimizer, KerasLion):
             optimizer lets it count micro-batches.
         beta_1: the share of the momentum in a step, above 0, at most 1; or a schedule.
         beta_2: the factor by which momentums are kept, 0 to 1, or a schedule of it.
-        weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps,
-            name, independent_weight_decay, fused: as for `kerasched.SGD`.
+        weight_decay, clipnorm, clipvalue, global_clipnorm: as for `kerasched.SGD`.
+        use_ema, ema_momentum, ema_overwrite_frequency: as for `kerasched.SGD`.
+        loss_scale_factor, gradient_accumulation_steps, name: as for `kerasched.SGD`.
+        independent_weight_decay, fused: as for `kerasched.SGD`.
 
     Raises:
         ValueError: an argument is out of its range, or a schedule holds a PerUpdate

@@ -109,8 +109,10 @@ def test_nothing_is_promised_against_others(modules):
 
 def test_every_floor_is_of_a_case_that_is_run(modules):
     floors, cases = modules("floors"), modules("cases")
+    every = {*cases.CASES, *cases.SCALED, "first call"}
+    options = {"roofline": {*modules("bench_roofline").RULES}}
     for benchmark, _, _, model, option, _ in floors.FLOORS:
-        assert option in {*cases.CASES, *cases.SCALED, "first call"}
+        assert option in options.get(benchmark, every)
         source = (FOLDER / f"bench_{benchmark}.py").read_text(encoding="utf-8")
         assert f'"{model}"' in source
 
