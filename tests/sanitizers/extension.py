@@ -32,8 +32,8 @@ memory = np.zeros(100_000, "float32")
 # One at each end, or the kernel itself might see that the two overlap.
 weight, gradient = memory[-8:], memory[:99]
 place = [weight.ctypes.data]
-update = native.Update(Options(), ["float32"], [99], [False], place, [], [], [])
-update.run(0.1, 0.0, 0.0, 1.0, 0, [gradient.ctypes.data])
+update = native.Update(Options(), ["float32"], [99], [False], [place])
+update.run(0.1, 0.0, 1.0, 0, [], [gradient.ctypes.data])
 """
 REPORT = "AddressSanitizer: heap-buffer-overflow"
 

@@ -109,4 +109,5 @@ distributed.init_process_group(
 for way in WAYS:
     result = globals()[way]()
     (FOLDER / f"{way}-{RANK}.pickle").write_bytes(pickle.dumps(result))
+distributed.barrier()
 distributed.destroy_process_group()
