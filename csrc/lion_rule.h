@@ -3,7 +3,6 @@
 #define KERASCHED_LION_RULE_H_
 
 #include <cstddef>
-#include <cstdint>
 
 #include "inlining.h"
 #include "scalar_types.h"
@@ -12,15 +11,9 @@
 namespace kerasched {
 
 // Slot: the momentum. Hyperparameters: beta_1, beta_2.
-struct Lion {
+struct Lion : GivenNumbers {
   static constexpr char kName[] = "lion";
   static constexpr std::size_t kSlots = 1, kHyperparameters = 2;
-
-  template <typename Real>
-  static Numbers<Real> Prepare(const Scalars& s, std::int64_t) {
-    return {static_cast<Real>(s.learning_rate), static_cast<Real>(s.hyperparameters[0]),
-            static_cast<Real>(s.hyperparameters[1])};
-  }
 
   template <typename T>
   static KERASCHED_INLINE void Move(const T (&numbers)[kMaxNumbers], T gradient,

@@ -27,6 +27,18 @@ struct Scalars {
 template <typename Real>
 using Numbers = std::array<Real, kMaxNumbers>;
 
+// The base of rules that use the learning rate and their hyperparameters as they are.
+struct GivenNumbers {
+  template <typename Real>
+  static Numbers<Real> Prepare(const Scalars& s, std::int64_t) {
+    Numbers<Real> numbers = {static_cast<Real>(s.learning_rate)};
+    for (std::size_t i = 1; i < kMaxNumbers; ++i) {
+      numbers[i] = static_cast<Real>(s.hyperparameters[i - 1]);
+    }
+    return numbers;
+  }
+};
+
 }  // namespace kerasched
 
 #endif  // KERASCHED_SCALARS_H_

@@ -3,7 +3,6 @@
 #define KERASCHED_SGD_RULE_H_
 
 #include <cstddef>
-#include <cstdint>
 
 #include "inlining.h"
 #include "scalars.h"
@@ -11,14 +10,9 @@
 namespace kerasched {
 
 // The weight moves down the gradient.
-struct Sgd {
+struct Sgd : GivenNumbers {
   static constexpr char kName[] = "sgd";
   static constexpr std::size_t kSlots = 0, kHyperparameters = 0;
-
-  template <typename Real>
-  static Numbers<Real> Prepare(const Scalars& s, std::int64_t) {
-    return {static_cast<Real>(s.learning_rate)};
-  }
 
   template <typename T>
   static KERASCHED_INLINE void Move(const T (&numbers)[kMaxNumbers], T gradient,
@@ -29,15 +23,9 @@ struct Sgd {
 
 // The weight moves by its velocity, the only slot. Hyperparameter: the momentum.
 template <bool nesterov>
-struct SgdMomentum {
+struct SgdMomentum : GivenNumbers {
   static constexpr const char* kName = nesterov ? "sgd_nesterov" : "sgd_momentum";
   static constexpr std::size_t kSlots = 1, kHyperparameters = 1;
-
-  template <typename Real>
-  static Numbers<Real> Prepare(const Scalars& s, std::int64_t) {
-    return {static_cast<Real>(s.learning_rate),
-            static_cast<Real>(s.hyperparameters[0])};
-  }
 
   template <typename T>
   static KERASCHED_INLINE void Move(const T (&numbers)[kMaxNumbers], T gradient,

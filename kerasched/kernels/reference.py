@@ -140,32 +140,40 @@ def _updated(
         pairs = zip(gradients, arrays.sums, strict=True)
         gradients = [ops.add(g, s) / steps for g, s in pairs]
     gradients = _clipped(options, gradients)
-    rows = zip(decays, gradients, arrays.weights, *arrays.slots, strict=True)
-    moved = [_moved(options, scalars, *row) for row in rows]
+    types = [keras.backend.standardize_dtype(w.dtype) for w in arrays.weights]
+    of_types = {dtype: _numbers(options, scalars, dtype) for dtype in set(types)}
+    rows = zip(types, decays, gradients, arrays.weights, *arrays.slots, strict=True)
+    moved = [_moved(options, of_types[dtype], *row) for dtype, *row in rows]
     weights, *slots = (list(group) for group in zip(*moved, strict=True))
     sums = [ops.zeros_like(s) for s in arrays.sums]
     return Arrays(weights, slots, sums, arrays.averages)
 
 
+def _numbers(
+    options: Options, scalars: Scalars, dtype: str
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return the rule's numbers for weights of a type, and decay and rate in it."""
+    update = _updates_before(options, scalars) + 1
+    rate = scalars.learning_rate
+    moment = Moment(rate, scalars.hyperparameters, update, dtype)
+    return RULES[options.rule].prepare(moment), moment.cast(scalars.weight_decay, rate)
+
+
 def _moved(
     options: Options,
-    scalars: Scalars,
+    numbers: tuple[tuple[Any, ...], tuple[Any, ...]],
     decays: bool,
     gradient: Any,
     weight: Any,
     *slots: Any,
 ) -> tuple[Any, ...]:
     """Return a weight and its slots after one step."""
-    update = _updates_before(options, scalars) + 1
-    dtype = keras.backend.standardize_dtype(weight.dtype)
-    hyperparameters = scalars.hyperparameters
-    moment = Moment(scalars.learning_rate, hyperparameters, update, dtype)
+    of_rule, (weight_decay, rate) = numbers
+    gradient = ops.cast(gradient, weight.dtype)
     if options.weight_decay and decays:
-        decay = weight * moment.cast(scalars.weight_decay)
-        if not options.independent_weight_decay:
-            decay = decay * moment.cast(scalars.learning_rate)
-        weight = weight - decay
-    return RULES[options.rule].move(moment, moment.cast(gradient), weight, *slots)
+        decay = weight * weight_decay
+        weight = weight - (decay if options.independent_weight_decay else decay * rate)
+    return RULES[options.rule].move(of_rule, gradient, weight, *slots)
 
 
 def _clipped(options: Options, gradients: list[Any]) -> list[Any]:

@@ -12,22 +12,6 @@ from keras import ops
 
 
 @dataclasses.dataclass(frozen=True)
-class Rule:
-    """An update rule, as every kernel needs to know it.
-
-    Args:
-        slots: the number of arrays of a weight's shape that it changes beside it.
-        hyperparameters: the number of values that it takes beside those of all rules.
-        move: returns the weight and its slots after one update. It takes a Moment, the
-            gradient, the weight, and the slots; all are of the weight's type.
-    """
-
-    slots: int
-    hyperparameters: int
-    move: Callable[..., tuple[Any, ...]]
-
-
-@dataclasses.dataclass(frozen=True)
 class Moment:
     """The values of one update for weights of a type.
 
@@ -43,74 +27,100 @@ class Moment:
     update: Any
     dtype: str
 
-    def cast(self, value: Any) -> Any:
-        """Return a value in the type of the weights."""
-        return ops.cast(value, self.dtype)
+    def cast(self, *values: Any) -> tuple[Any, ...]:
+        """Return values in the type of the weights."""
+        return tuple(ops.cast(value, self.dtype) for value in values)
 
 
-def _sgd(moment: Moment, gradient: Any, weight: Any) -> tuple[Any, ...]:
-    return (weight - gradient * moment.cast(moment.learning_rate),)
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """An update rule, as every kernel needs to know it.
+
+    Args:
+        slots: the number of arrays of a weight's shape that it changes beside it.
+        hyperparameters: the number of values that it takes beside those of all rules.
+        prepare: returns the numbers that are the same for all weights of a Moment.
+        move: returns a weight and its slots after one update. It takes these numbers,
+            the gradient, the weight, and the slots; all are of the weight's type.
+    """
+
+    slots: int
+    hyperparameters: int
+    prepare: Callable[[Moment], tuple[Any, ...]]
+    move: Callable[..., tuple[Any, ...]]
+
+
+Numbers = tuple[Any, ...]
+
+
+def _given(moment: Moment) -> Numbers:
+    """Return the learning rate and the hyperparameters as they are."""
+    return moment.cast(moment.learning_rate, *moment.hyperparameters)
+
+
+def _sgd(numbers: Numbers, gradient: Any, weight: Any) -> tuple[Any, ...]:
+    (rate,) = numbers
+    return (weight - gradient * rate,)
 
 
 def _sgd_momentum(
-    moment: Moment, gradient: Any, weight: Any, velocity: Any
+    numbers: Numbers, gradient: Any, weight: Any, velocity: Any
 ) -> tuple[Any, ...]:
-    velocity, _ = _velocity(moment, gradient, velocity)
+    rate, momentum = numbers
+    velocity = velocity * momentum - gradient * rate
     return weight + velocity, velocity
 
 
 def _sgd_nesterov(
-    moment: Moment, gradient: Any, weight: Any, velocity: Any
+    numbers: Numbers, gradient: Any, weight: Any, velocity: Any
 ) -> tuple[Any, ...]:
-    velocity, step = _velocity(moment, gradient, velocity)
-    momentum = moment.cast(moment.hyperparameters[0])
+    rate, momentum = numbers
+    step = gradient * rate
+    velocity = velocity * momentum - step
     return weight + (velocity * momentum - step), velocity
 
 
-def _velocity(moment: Moment, gradient: Any, velocity: Any) -> tuple[Any, Any]:
-    """Return the next velocity, and the part of it that the gradient adds."""
-    step = gradient * moment.cast(moment.learning_rate)
-    return velocity * moment.cast(moment.hyperparameters[0]) - step, step
-
-
-def _adam(moment: Moment, gradient: Any, weight: Any, *slots: Any) -> tuple[Any, ...]:
-    beta_1, beta_2, rest_1, rest_2, epsilon = moment.hyperparameters
-    momentum, velocity, *largest = slots
-    momentum = momentum + (gradient - momentum) * moment.cast(rest_1)
-    velocity = velocity + (ops.square(gradient) - velocity) * moment.cast(rest_2)
-    largest = [ops.maximum(x, velocity) for x in largest]
-    divisor = ops.sqrt([velocity, *largest][-1]) + moment.cast(epsilon)
-    rate = moment.cast(_corrected_rate(moment, beta_1, beta_2))
-    return weight - momentum * rate / divisor, momentum, velocity, *largest
-
-
-def _corrected_rate(moment: Moment, beta_1: Any, beta_2: Any) -> Any:
-    """Return Adam's learning rate with its bias corrections.
+def _adam_numbers(moment: Moment) -> Numbers:
+    """Return the rate with its bias corrections, and what the rule uses as it is.
 
     In half precision 0.999 is 1, and the corrected rate would be 0: it is computed in
     float32.
     """
+    beta_1, beta_2, *others = moment.hyperparameters
     dtype = "float64" if moment.dtype == "float64" else "float32"
 
     def power(beta: Any) -> Any:
         return ops.power(ops.cast(beta, dtype), ops.cast(moment.update, dtype))
 
     rate = ops.cast(moment.learning_rate, dtype)
-    return rate * ops.sqrt(1 - power(beta_2)) / (1 - power(beta_1))
+    rate = rate * ops.sqrt(1 - power(beta_2)) / (1 - power(beta_1))
+    return moment.cast(rate, *others)
 
 
-def _lion(moment: Moment, gradient: Any, weight: Any, momentum: Any) -> tuple[Any, ...]:
-    beta_1, beta_2 = map(moment.cast, moment.hyperparameters)
+def _adam(numbers: Numbers, gradient: Any, weight: Any, *slots: Any) -> tuple[Any, ...]:
+    rate, rest_1, rest_2, epsilon = numbers
+    momentum, velocity, *largest = slots
+    momentum = momentum + (gradient - momentum) * rest_1
+    velocity = velocity + (ops.square(gradient) - velocity) * rest_2
+    largest = [ops.maximum(x, velocity) for x in largest]
+    divisor = ops.sqrt([velocity, *largest][-1]) + epsilon
+    return weight - momentum * rate / divisor, momentum, velocity, *largest
+
+
+def _lion(
+    numbers: Numbers, gradient: Any, weight: Any, momentum: Any
+) -> tuple[Any, ...]:
+    rate, beta_1, beta_2 = numbers
     direction = ops.sign(momentum * beta_1 + gradient * (1.0 - beta_1))
-    weight = weight - moment.cast(moment.learning_rate) * direction
+    weight = weight - rate * direction
     return weight, momentum * beta_2 + gradient * (1.0 - beta_2)
 
 
 RULES = {
-    "sgd": Rule(0, 0, _sgd),
-    "sgd_momentum": Rule(1, 1, _sgd_momentum),
-    "sgd_nesterov": Rule(1, 1, _sgd_nesterov),
-    "adam": Rule(2, 5, _adam),
-    "adam_amsgrad": Rule(3, 5, _adam),
-    "lion": Rule(1, 2, _lion),
+    "sgd": Rule(0, 0, _given, _sgd),
+    "sgd_momentum": Rule(1, 1, _given, _sgd_momentum),
+    "sgd_nesterov": Rule(1, 1, _given, _sgd_nesterov),
+    "adam": Rule(2, 5, _adam_numbers, _adam),
+    "adam_amsgrad": Rule(3, 5, _adam_numbers, _adam),
+    "lion": Rule(1, 2, _given, _lion),
 }

@@ -119,13 +119,14 @@ def _counterpart(optimizer: Any, back: bool) -> Any:
     if isinstance(optimizer, FusedOptimizer) and not back:
         return optimizer
     for public, made, ours in _CLASSES:
-        if type(optimizer) is made:
-            given = _arguments(optimizer, public)
-            return optimizer if back else _with_state_of(optimizer, ours(**given))
+        if type(optimizer) not in (made, ours):
+            continue
+        if type(optimizer) is made and back:
+            return optimizer
         if type(optimizer) is ours:
             _refuse_what_keras_lacks(optimizer)
-            given = _arguments(optimizer, public)
-            return _with_state_of(optimizer, public(**given))
+        given = _arguments(optimizer, public)
+        return _with_state_of(optimizer, (public if back else ours)(**given))
     return None
 
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
+from kerasched.optimizers.arguments import passed_on
 from kerasched.optimizers.fused_optimizer import FusedOptimizer
 from kerasched.optimizers.fused_optimizer import class_made_by_keras
 
@@ -83,26 +84,7 @@ class Adam(FusedOptimizer, KerasAdam):
         fused: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            amsgrad=amsgrad,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            independent_weight_decay=independent_weight_decay,
-            fused=fused,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()))
 
     def _rule(self) -> str:
         return "adam_amsgrad" if self.amsgrad else "adam"
@@ -174,23 +156,4 @@ class AdamW(Adam, KerasAdamW):
         fused: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            amsgrad=amsgrad,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            independent_weight_decay=independent_weight_decay,
-            fused=fused,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()))

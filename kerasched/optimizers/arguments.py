@@ -10,6 +10,17 @@ from kerasched.schedules import PerUpdate
 from kerasched.schedules import Schedule
 
 
+def passed_on(variables: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a constructor, for that of its base class.
+
+    Args:
+        variables: the constructor's `locals()` at its start, `kwargs` among them.
+    """
+    left_out = ("self", "__class__", "kwargs")
+    given = {name: value for name, value in variables.items() if name not in left_out}
+    return {**given, **variables["kwargs"]}
+
+
 def as_float(value: Any) -> Any:
     """Return a real number as a float, any other value unchanged."""
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import keras
 
+from kerasched.optimizers.arguments import passed_on
 from kerasched.optimizers.fused_optimizer import FusedOptimizer
 from kerasched.optimizers.fused_optimizer import class_made_by_keras
 
@@ -81,24 +82,7 @@ class SGD(FusedOptimizer, KerasSGD):
         fused: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            momentum=momentum,
-            nesterov=nesterov,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            independent_weight_decay=independent_weight_decay,
-            fused=fused,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()))
 
     def _rule(self) -> str:
         is_zero = isinstance(self.momentum, (int, float)) and self.momentum == 0
