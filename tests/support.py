@@ -283,6 +283,30 @@ def run_json(code, backend=BACKEND, arguments=()):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+def run_in_terminal(command, no_color, streams):
+    """Run a command in a pseudo-terminal, and return its exit code and what it wrote.
+
+    Args:
+        command: the command.
+        no_color: the value of NO_COLOR.
+        streams: the streams that are the terminal: "stdout", "stderr" or both.
+    """
+    import pty
+
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm-256color"}
+    terminals = dict.fromkeys(streams, theirs)
+    process = subprocess.Popen(command, env=environment, **terminals)
+    os.close(theirs)
+    text = b""
+    try:
+        while piece := os.read(ours, 65536):
+            text += piece
+    except OSError:  # The end of a terminal.
+        pass
+    return process.wait(60), text
+
+
 def sampled(cases, first):
     """Return parameters with readable ids; those not in `first` are marked slow.
 

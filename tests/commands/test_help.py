@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from support import run_in_terminal
 
 import kerasched
 from kerasched.cli import _parser
@@ -88,20 +89,9 @@ def test_the_version_is_shown(capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 @pytest.mark.parametrize("no_color", ["", "1"])
 def test_an_error_is_coloured_in_a_terminal_unless_no_color_is_set(no_color):
-    import pty
-
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm-256color"}
     command = [sys.executable, "-m", "kerasched", "show"]
-    process = subprocess.Popen(command, env=environment, stderr=theirs)
-    os.close(theirs)
-    text = b""
-    try:
-        while piece := os.read(ours, 65536):
-            text += piece
-    except OSError:  # The end of a terminal.
-        pass
-    assert process.wait(60) == 2
+    code, text = run_in_terminal(command, no_color, ["stderr"])
+    assert code == 2
     assert b"required: NAME" in text
     assert bool(re.search(rb"\x1b\[[\d;]*3\d", text)) == (not no_color)
 

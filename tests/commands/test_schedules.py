@@ -8,6 +8,7 @@ import sys
 
 import keras
 import pytest
+from support import run_in_terminal
 
 from kerasched import LinearDecay
 from kerasched import Warmup
@@ -236,19 +237,8 @@ def test_ascii_output_has_an_ascii_chart():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 def test_no_color_is_respected_in_a_terminal():
-    import pty
-
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm-256color"}
     command = [sys.executable, "-m", "kerasched", "show", "constant"]
-    process = subprocess.Popen(command, env=environment, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    text = b""
-    try:
-        while piece := os.read(ours, 65536):
-            text += piece
-    except OSError:  # The end of a terminal.
-        pass
-    assert process.wait(60) == 0
+    code, text = run_in_terminal(command, "1", ["stdout", "stderr"])
+    assert code == 0
     assert b"learning_rate" in text
     assert not re.search(rb"\x1b\[[\d;]*[349]\d", text)
