@@ -65,5 +65,7 @@ def test_a_momentum_has_the_arguments_of_its_rate(site):
     assert "OneCycleLR_momentum( max_lr, " in page
 
 
-def test_scripts_of_the_pages_are_no_part_of_the_site(site):
-    assert not list(site.glob("**/*.py"))
+def test_only_the_examples_scripts_are_part_of_the_site(site):
+    scripts = [path.relative_to(site) for path in site.glob("**/*.py")]
+    assert scripts
+    assert {path.parent for path in scripts} == {Path("examples")}
