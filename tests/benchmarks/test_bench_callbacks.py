@@ -6,18 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import BACKEND
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 RESULT = json.loads((FOLDER / "results" / "callbacks.json").read_text("utf-8"))
 SETTERS = "EpochSchedule(schedule, steps)"  # It assigns a variable for each batch.
 
 
-# The first tier runs it on JAX, and on torch where that is there.
-on_one_of_two = pytest.mark.slow if BACKEND == "tensorflow" else lambda test: test
-
-
-@on_one_of_two
+@pytest.mark.slow
 def test_a_small_run_has_what_the_file_has(monkeypatch):
     monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
     costs = runpy.run_path(str(FOLDER / "callback_costs.py"))

@@ -39,6 +39,7 @@ def check(result):
         assert row["ratio_to_cosine"] == ratio
 
 
+@pytest.mark.slow
 @pytest.mark.host
 def test_a_run_without_backends(tmp_path):
     output, result = bench(tmp_path / "a.json", "--backend-less", "--note", "A note.")

@@ -5,7 +5,6 @@ import re
 import keras
 import numpy as np
 import pytest
-from one_weight import JIT
 from one_weight import sgd
 from support import BACKEND
 
@@ -14,6 +13,8 @@ from kerasched.callbacks import ReduceOnPlateau
 X = np.array([[0.0], [1.0]], "float32")
 # Metrics are built by the first batch there, and before the first epoch elsewhere.
 LATE = BACKEND == "tensorflow"
+# A trace of TensorFlow takes longer than a fit. JAX traces its step in any case.
+HOW = {"run_eagerly": BACKEND == "tensorflow", "jit_compile": BACKEND == "jax"}
 
 
 class Subclassed(keras.Model):
@@ -63,7 +64,7 @@ def of_two_outputs(*layers):
 
 
 def fit(model, *callbacks, y=X, epochs=1, **compiled):
-    model.compile(sgd(0.5), jit_compile=JIT, **{"loss": "mse", **compiled})
+    model.compile(sgd(0.5), **HOW, **{"loss": "mse", **compiled})
     validation = {"validation_data": (X, y), "verbose": 0, "epochs": epochs}
     return model.fit(X, y, callbacks=callbacks, **validation).history
 
@@ -96,7 +97,7 @@ def test_the_direction_is_known_once_an_epoch_has_the_metric(kind, monitor, mode
 @pytest.mark.parametrize("monitor", ["val_loss", "val_mae"])
 def test_a_metric_of_validation_without_data_is_told_as_early_as_it_can_be(monitor):
     model = functional()
-    model.compile(sgd(0.5), "mse", metrics=["mae"], jit_compile=JIT)
+    model.compile(sgd(0.5), "mse", metrics=["mae"], **HOW)
     text = (
         "Argument `monitor` of ReduceOnPlateau must be the name of a metric of "
         f"training, as fit has no validation data. Received: monitor={monitor!r}. "
@@ -114,7 +115,7 @@ def test_a_metric_of_validation_without_data_is_told_as_early_as_it_can_be(monit
 )
 def test_a_metric_of_validation_with_data_can_be_watched(validation):
     model, callback = functional(), ReduceOnPlateau("val_loss")
-    model.compile(sgd(0.5), "mse", jit_compile=JIT)
+    model.compile(sgd(0.5), "mse", **HOW)
     history = model.fit(X, X, verbose=0, callbacks=[callback], **validation).history
     assert [callback.get_state()["best"]] == history["val_loss"]
 
@@ -128,7 +129,7 @@ class Validates(keras.callbacks.Callback):
 
 def test_a_validation_by_another_callback_is_waited_for():
     model, callback = functional(), ReduceOnPlateau("val_loss")
-    model.compile(sgd(0.5), "mse", jit_compile=JIT)
+    model.compile(sgd(0.5), "mse", **HOW)
     model.fit(X, X, verbose=0, callbacks=[Validates(), callback])
     assert callback.get_state()["best"] is not None
 
@@ -136,7 +137,7 @@ def test_a_validation_by_another_callback_is_waited_for():
 def test_a_metric_of_training_may_be_named_as_one_of_validation():
     model, callback = functional(), ReduceOnPlateau("val_mine", mode="min")
     metric = keras.metrics.MeanSquaredError(name="val_mine")
-    model.compile(sgd(0.5), "mse", metrics=[metric], jit_compile=JIT)
+    model.compile(sgd(0.5), "mse", metrics=[metric], **HOW)
     history = model.fit(X, X, verbose=0, callbacks=[callback]).history
     assert [callback.get_state()["best"]] == history["val_mine"]
 

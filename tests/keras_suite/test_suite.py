@@ -70,6 +70,7 @@ def test_every_file_makes_ours(cases):
 
 # Of the plugin, not of a backend.
 # The cases of sgd_test that look at a weight after an update, and no other.
+@pytest.mark.slow
 @pytest.mark.host
 def test_an_sgd_that_climbs_fails(tmp_path):
     cases = results(tmp_path / "a.xml", ["sgd_test"], ours="keras_suite.broken")

@@ -54,6 +54,9 @@ print(json.dumps({
 }))
 """
 
+# Nothing of it depends on the backend.
+pytestmark = pytest.mark.host
+
 MISSING = "the compiled extension is not installed"
 
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 from support import BACKEND
+from support import built
 
 import kerasched
 
@@ -29,7 +30,7 @@ def model(constraint=None):
 def compiled(optimizer, **options):
     made = model(**options)
     made.compile(optimizer, "mse", jit_compile=JIT)
-    return made
+    return built(made)
 
 
 def fitted(optimizer, epochs=3, **options):

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from support import BACKEND
+from support import built
 
 import kerasched
 from kerasched import SGD
@@ -32,7 +33,7 @@ def network(optimizer):
     layers = [keras.layers.Input((4,)), keras.layers.Dense(8, activation="relu")]
     model = keras.Sequential([*layers, keras.layers.Dense(2)])
     model.compile(optimizer, loss="mse")
-    return model
+    return built(model)
 
 
 def fit(model):

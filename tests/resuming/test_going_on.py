@@ -26,6 +26,8 @@ from resuming.training import train
 # TensorFlow draws batches of a dataset ahead, while the end of an epoch changes it.
 LEFT_OUT = {"tensorflow": ("dataset by steps",)}.get(BACKEND, ("tf.data",))
 AVAILABLE = [kind for kind in (*KINDS, *WITHIN_DATA) if not kind.startswith(LEFT_OUT)]
+# JAX runs the first. "tf.data by steps" is resumed within the dataset as well.
+SLOW = ("arrays by steps", "tf.data") if BACKEND == "tensorflow" else ()
 
 
 class CrashError(Exception):
@@ -79,7 +81,13 @@ def died(tmp_path_factory):
     return of
 
 
-@pytest.mark.parametrize("kind", AVAILABLE)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW))
+        for kind in AVAILABLE
+    ],
+)
 def test_a_run_that_dies_and_goes_on_ends_with_the_same_bits(
     kind, whole, died, tmp_path
 ):

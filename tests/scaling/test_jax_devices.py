@@ -28,6 +28,9 @@ print(json.dumps({{}}))
 """
 # A layout in which each of several mistakes would gather more than Keras does.
 FIRST = "rows over 4"
+# What the first tier runs there: each way to clip by a norm, each rule, all else at once.
+SAMPLE = ("momentum", "clipnorm", "global_clipnorm", "dynamic loss scale", "everything")
+SAMPLE += ("adamw", "amsgrad", "lion", "bfloat16")
 # Weights and velocities below 2, after a few steps of float32 in which a sum over
 # devices is taken in another order: four units in the last place of 1. Products in half
 # precision are rounded before they are added over devices: 2**-9 of a gradient of 0.05,
@@ -45,7 +48,7 @@ def child(**calls):
 @pytest.fixture(scope="module", name="report")
 def _report():
     return child(
-        options=f"options({FIRST!r}, 5)",
+        options=f"options({FIRST!r}, 5, {SAMPLE!r})",
         by_hand=f"by_hand({FIRST!r})",
         shards="shards()",
         saved="saved('rows over 4', ['rows over 4'])",
@@ -54,13 +57,13 @@ def _report():
     )
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("option", SAMPLE)
 def test_weights_are_those_of_one_device(option, report):
     distance = report["options"][option]["distance"]
     assert distance <= CLOSE.get(option, FLOAT32_CLOSE)
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("option", SAMPLE)
 def test_a_step_exchanges_no_more_than_that_of_keras(option, report):
     found = report["options"][option]
     assert more_than_keras(found["ours"], found["keras"]) == {}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support import BACKEND
 from support import INSTALLED
+from support import built
 from support import run_python
 
 from kerasched import LinearDecay
@@ -39,7 +40,7 @@ def compiled(optimizer, layers=2):
     # Torch would take long to compile a step.
     jit = BACKEND == "jax"
     model.compile(optimizer, keras.losses.MeanSquaredError(), jit_compile=jit)
-    return model
+    return built(model)
 
 
 def trained(optimizer, steps=3):
