@@ -1,4 +1,4 @@
-"""The declared versions are those that the lanes of tests/versions passed with."""
+"""The declared versions are those with which the lanes of tests/versions passed."""
 
 import re
 import tomllib
@@ -21,7 +21,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 
 def columns():
-    """Return the cells of each lane of docs/compatibility.md, by its columns."""
+    """Return the rows of docs/compatibility.md as dicts, by column name."""
     rows = lines_of(PAGE.read_text(encoding="utf-8")).values()
     cells = [[cell.strip() for cell in row.strip("| ").split("|")] for row in rows]
     names = ("lane", "python", "keras", "numpy", "framework", "features", "tests")
@@ -33,13 +33,13 @@ def numbers(version):
 
 
 def oldest(column, framework=""):
-    """Return the oldest version that a lane was run with, as (major, minor)."""
+    """Return the oldest version that was tested, as (major, minor)."""
     found = [row[column] for row in columns() if framework in row["framework"]]
     return min(numbers(version.split()[-1]) for version in found)
 
 
 def declared(requirement):
-    """Return the lower bound of a requirement, which has no other."""
+    """Return the lower bound of a requirement without other bounds."""
     name, bound = re.fullmatch(r"([a-z-]+)>=([0-9.]+)", requirement).groups()
     return name, numbers(f"{bound}.0")
 
