@@ -301,7 +301,7 @@ NO_WEIGHTS = "Argument `model` of layerwise must be a model with trainable weigh
         ),
     ],
 )
-def test_what_is_wrong_is_told(kind, arguments, text):
+def test_an_invalid_argument_raises(kind, arguments, text):
     with pytest.raises(kind, match=re.escape(text)):
         kerasched.layerwise(**{"model": nested(), "schedule": 0.1, **arguments})
 

@@ -1,4 +1,4 @@
-"""What BackupAndRestore keeps, refuses and warns of; tests/resuming has whole runs."""
+"""BackupAndRestore: what it saves, its errors and warnings. tests/resuming has runs."""
 
 import concurrent.futures
 import contextlib
@@ -27,7 +27,7 @@ X = np.arange(24.0, dtype="float32").reshape(12, 2)
 Y = X.sum(axis=1, keepdims=True)
 
 
-EAGER = {"run_eagerly": True, "jit_compile": False}  # A trace takes longer than a fit.
+EAGER = {"run_eagerly": True, "jit_compile": False}  # Tracing would take longer.
 
 
 def compiled(units=1, **options):
@@ -56,7 +56,7 @@ class Dataset(keras.utils.PyDataset):
 
 
 class Copies(Dataset):
-    """Has its inputs as targets."""
+    """A dataset whose targets are its inputs."""
 
     def __getitem__(self, index):
         x, _ = super().__getitem__(index)
@@ -64,7 +64,7 @@ class Copies(Dataset):
 
 
 class Asked(Dataset):
-    """Has a state of its own to give."""
+    """A dataset with `get_state` and `set_state`."""
 
     def __init__(self):
         super().__init__()
@@ -96,7 +96,7 @@ class Opaque(Dataset):
 
 
 class Mixed(Dataset):
-    """Changes a number beside a function."""
+    """A dataset with a dict of a function and a number that changes."""
 
     def __init__(self):
         super().__init__()
@@ -113,7 +113,7 @@ class Streams(Dataset):
 
 
 class Furnished(Dataset):
-    """Holds much that cannot be saved and does not change, and counts its epochs."""
+    """A dataset with many constant attributes that cannot be saved, and a counter."""
 
     def __init__(self):
         super().__init__()
@@ -168,7 +168,7 @@ def test_the_last_files_are_kept(double, names, tmp_path):
     assert found == [f"epoch-{number:06d}.run" for number in names]
 
 
-def test_the_record_is_of_all_epochs_with_their_rates(tmp_path):
+def test_the_history_has_all_epochs_and_their_rates(tmp_path):
     fit(compiled(), kept(tmp_path), epochs=1)
     backup = kept(tmp_path)
     history = fit(compiled(), backup)
@@ -178,17 +178,17 @@ def test_the_record_is_of_all_epochs_with_their_rates(tmp_path):
     assert history.epoch == [0, 1, 2]
 
 
-def test_the_next_fit_begins_where_it_says(tmp_path):
+def test_the_next_fit_begins_at_its_initial_epoch(tmp_path):
     fit(compiled(), kept(tmp_path), epochs=2)
     model = compiled()
     fit(model, kept(tmp_path), epochs=3)
     assert fit(model, epochs=2).epoch == [0, 1]
     model = compiled()
-    fit(model, kept(tmp_path), epochs=3)  # Has no epoch left.
+    fit(model, kept(tmp_path), epochs=3)  # No epoch is left.
     assert fit(model, epochs=2).epoch == [0, 1]
 
 
-def test_a_run_that_was_stopped_stays_so(tmp_path):
+def test_a_stopped_run_does_not_resume_training(tmp_path):
     results = []
     for _ in range(2):
         stopping = keras.callbacks.EarlyStopping(
@@ -196,7 +196,7 @@ def test_a_run_that_was_stopped_stays_so(tmp_path):
         )
         model = compiled()
         with warnings.catch_warnings():
-            # That it has done fewer steps than nine epochs have is no mistake.
+            # A stopped run has fewer steps than nine epochs, which causes no warning.
             warnings.filterwarnings("error", "BackupAndRestore")
             history = fit(model, stopping, kept(tmp_path), epochs=9)
         results.append((history.epoch, [w.tolist() for w in model.get_weights()]))
@@ -239,7 +239,7 @@ class Crash(keras.callbacks.Callback):
             raise InterruptedError
 
 
-# What these hold the others hold too, with more.
+# The other optimizers contain the same state and more.
 PLAINER = ("adam", "loss scale", "fused accumulation")
 EACH_OPTIMIZER = [
     pytest.param(name, marks=[pytest.mark.slow] * (name in PLAINER))
@@ -248,11 +248,11 @@ EACH_OPTIMIZER = [
 
 
 @pytest.mark.parametrize("name", EACH_OPTIMIZER)
-def test_under_any_optimizer_a_run_goes_on(name, tmp_path):
+def test_a_run_resumes_with_any_optimizer(name, tmp_path):
     ends = []
     for folder, also in (("whole", []), ("died", [Crash()]), ("died", [])):
         model = compiled()
-        # XLA takes a while in TensorFlow: one model, of two optimizers, is enough.
+        # XLA compiles slowly in TensorFlow: one case, of two optimizers, is enough.
         options = {"jit_compile": "auto" if name == "multi" else JIT}
         options["steps_per_execution"] = 1 if BACKEND == "torch" else 2
         model.compile(OPTIMIZERS[name](), "mse", **options)
@@ -264,7 +264,7 @@ def test_under_any_optimizer_a_run_goes_on(name, tmp_path):
     assert ends[2] == ends[0] != ends[1]
 
 
-def test_another_model_is_refused_and_left_alone(tmp_path):
+def test_another_model_is_refused_and_not_changed(tmp_path):
     fit(compiled(), kept(tmp_path))
     model = compiled(units=2)
     before = model.get_weights()
@@ -281,13 +281,13 @@ def test_a_model_without_weights_is_refused(tmp_path):
         fit(model, kept(tmp_path))
 
 
-def test_a_callback_that_is_gone_is_named(tmp_path):
+def test_a_missing_callback_is_named(tmp_path):
     fit(compiled(), kept(tmp_path), keras.callbacks.EarlyStopping("loss"))
     with pytest.warns(UserWarning, match="callback EarlyStopping which is not there"):
         fit(compiled(), kept(tmp_path), epochs=4)
 
 
-def test_other_data_are_noticed(tmp_path):
+def test_changed_data_cause_a_warning(tmp_path):
     fit(compiled(), kept(tmp_path), epochs=1)
     with pytest.warns(UserWarning, match="finds other data in fit"):
         fit(compiled(), kept(tmp_path), epochs=2, x=X + 1.0)
@@ -312,7 +312,7 @@ def test_any_kind_of_array_has_a_fingerprint(kind):
 
 
 def warnings_of(tmp_path, **arguments):
-    """Return what is warned of on two runs, the second of which goes on."""
+    """Return the warnings of two runs, the second of which resumes the first."""
     data = arguments.pop("data", {})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -326,7 +326,7 @@ def warnings_of(tmp_path, **arguments):
 SOURCE = {"y": None, "batch_size": None}
 
 
-def test_nothing_is_warned_of_where_all_is_known(tmp_path):
+def test_data_whose_state_is_known_cause_no_warning(tmp_path):
     assert not warnings_of(tmp_path / "arrays", data=dict)
     assert not warnings_of(tmp_path / "set", data=lambda: {"x": Dataset(), **SOURCE})
     asked = Asked()
@@ -334,7 +334,7 @@ def test_nothing_is_warned_of_where_all_is_known(tmp_path):
     assert asked.given["order"].tolist() == [0, 1, 2]
 
 
-def test_nothing_is_warned_of_what_a_dataset_only_holds(tmp_path):
+def test_constant_attributes_of_a_dataset_cause_no_warning(tmp_path):
     assert not warnings_of(tmp_path, data=lambda: {"x": Furnished(), **SOURCE})
 
 
@@ -349,10 +349,10 @@ def test_nothing_is_warned_of_what_a_dataset_only_holds(tmp_path):
         (lambda: (pair for pair in [(X, Y)] * 99), "the order of a builtins.gen", 2),
     ],
 )
-def test_a_source_that_cannot_be_seen_into_is_named_once(source, text, times, tmp_path):
+def test_data_with_inaccessible_state_are_named_once(source, text, times, tmp_path):
     steps = {} if isinstance(source, type) else {"steps_per_epoch": 3}
     told = warnings_of(tmp_path, data=lambda: {"x": source(), **SOURCE, **steps})
-    assert len(told) == times  # Once in each of the two runs.
+    assert len(told) == times
     assert all(text in one for one in told)
 
 
@@ -368,7 +368,7 @@ def test_a_source_that_cannot_be_seen_into_is_named_once(source, text, times, tm
         ),
     ],
 )
-def test_data_of_validation_that_cannot_be_seen_into_are_named(source, text, tmp_path):
+def test_validation_data_with_inaccessible_state_are_named(source, text, tmp_path):
     def data():
         return {"validation_data": source(), "validation_steps": 2}
 
@@ -379,13 +379,13 @@ def test_data_of_validation_that_cannot_be_seen_into_are_named(source, text, tmp
 
 @pytest.mark.host
 @pytest.mark.parametrize("data", [(X, Y), [X, Y], (X, Y, Y[:, 0]), Dataset(), Asked()])
-def test_nothing_is_warned_of_other_data_of_validation(data, tmp_path):
+def test_changed_stateless_validation_data_cause_no_warning(data, tmp_path):
     arguments = {"validation_data": data, "validation_steps": 2}
     assert not warnings_of(tmp_path, data=lambda: arguments)
 
 
 @pytest.mark.parametrize("validation", [{"validation_data": (X, Y)}, {}])
-def test_other_data_of_validation_are_noticed(validation, tmp_path):
+def test_changed_validation_data_cause_a_warning(validation, tmp_path):
     fit(compiled(), kept(tmp_path), epochs=1, **validation)
     other = {"validation_data": (X, Y + 1.0)}
     with pytest.warns(UserWarning, match="finds other data in fit"):
@@ -398,17 +398,17 @@ def test_keras_begins_each_validation_at_the_start_of_its_data(data):
     model.compile("sgd", "mae", jit_compile=JIT)
     steps = {"validation_batch_size": 4, "validation_steps": 2}
     history = fit(model, y=X, validation_data=data, **steps).history
-    # The first 8 of 12 rows in each epoch, whose numbers are those up to 15.
+    # Each epoch uses the first 8 of 12 rows, which contain the numbers up to 15.
     assert history["val_loss"] == [7.5] * 3
 
 
-def test_the_check_of_the_data_can_be_left_out(tmp_path):
+def test_the_check_of_the_data_can_be_disabled(tmp_path):
     source = lambda: {"x": Iterates(), **SOURCE}  # noqa: E731
     assert not warnings_of(tmp_path, data=source, check_data=False)
 
 
 class Augmented(Dataset):
-    """Drops numbers by a layer, and adds some of a generator of seeds."""
+    """A dataset that applies dropout and adds random numbers from a seed generator."""
 
     def __init__(self):
         super().__init__()
@@ -423,12 +423,12 @@ class Augmented(Dataset):
         return keras.ops.convert_to_numpy(x), y
 
 
-def test_layers_and_seeds_of_a_dataset_go_on(tmp_path):
+def test_layers_and_seed_generators_of_a_dataset_resume(tmp_path):
     ends_alike(tmp_path, Augmented)
 
 
 def ends_alike(tmp_path, dataset):
-    """Check that a run that died ends with the weights of one that did not."""
+    """Check that a run that crashed and resumed has the weights of one that did not."""
     ends = []
     for folder, epochs in (("whole", 4), ("died", 2), ("died", 4)):
         model = compiled()
@@ -441,7 +441,7 @@ def ends_alike(tmp_path, dataset):
 
 
 class Noisy(Dataset):
-    """Adds numbers of a generator of torch's."""
+    """A dataset that adds random numbers from a torch generator."""
 
     def __init__(self):
         import torch
@@ -457,12 +457,12 @@ class Noisy(Dataset):
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="loaded there alone")
-def test_a_generator_of_torch_goes_on(tmp_path):
+def test_a_torch_generator_resumes(tmp_path):
     ends_alike(tmp_path, Noisy)
 
 
 class Counting(Dataset):
-    """Changes at the end of an epoch, and is drawn from by two threads."""
+    """A dataset that changes at the end of an epoch and has two loading threads."""
 
     def __init__(self):
         super().__init__(workers=2)
@@ -472,7 +472,7 @@ class Counting(Dataset):
         self.ends += 1
 
 
-def test_a_dataset_that_changes_while_it_is_drawn_from_ahead_is_told_of(tmp_path):
+def test_a_dataset_that_changes_during_prefetching_causes_a_warning(tmp_path):
     data = {"x": Counting(), **SOURCE}
     assert not warnings_of(tmp_path / "whole", data=lambda: data)
     told = warnings_of(
@@ -483,7 +483,7 @@ def test_a_dataset_that_changes_while_it_is_drawn_from_ahead_is_told_of(tmp_path
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="others draw from a saved state")
-def test_an_order_without_a_seed_is_told_of_on_tensorflow(tmp_path):
+def test_shuffling_without_a_seed_causes_a_warning_on_tensorflow(tmp_path):
     import tensorflow
 
     model = compiled()
@@ -513,10 +513,10 @@ COUNTS = [
     (5, 2, True, multi, {}),
     (6, 2, False, mapped([".*bias"]), {}),
     (5, 2, True, mapped([".*bias"]), {}),
-    # What is left for the default optimizer is nothing.
+    # The default optimizer gets no variables.
     (6, 2, False, mapped([".*"]), {}),
     (5, 2, True, mapped([".*"]), {}),
-    # A step without a finite gradient is not counted.
+    # A skipped step with non-finite gradients is not counted.
     (5, 2, False, scaled, {}),
     (7, 2, True, scaled, {}),
     (0, 2, True, scaled, {}),
@@ -532,7 +532,7 @@ COUNTS_ON_THE_HOST = [pytest.param(*case, marks=pytest.mark.host) for case in CO
         *COUNTS_ON_THE_HOST,
     ],
 )
-def test_a_count_that_does_not_fit_the_epoch_is_told_of(
+def test_a_step_count_that_does_not_match_the_epoch_causes_a_warning(
     steps, initial_epoch, told, made, arguments, tmp_path
 ):
     model = compiled()
@@ -551,7 +551,7 @@ def test_a_count_that_does_not_fit_the_epoch_is_told_of(
         assert f"has done {steps} steps" in texts[0]
 
 
-def test_an_own_callback_is_asked_for_its_state():
+def test_the_state_of_a_custom_callback_is_saved():
     class Own(keras.callbacks.Callback):
         count, sums = 0, None
 

@@ -174,7 +174,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("kind", "arguments", "text"), BAD)
-def test_what_is_wrong_is_told(kind, arguments, text):
+def test_an_invalid_argument_raises(kind, arguments, text):
     with pytest.raises(kind, match=re.escape(text)):
         LinearDecay.from_epochs(0.1, **{"steps_per_epoch": 7, **arguments})
 
