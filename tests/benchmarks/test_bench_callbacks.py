@@ -1,4 +1,4 @@
-"""The benchmark of the callbacks runs, and its file keeps what is promised."""
+"""The callbacks' benchmark runs, and its recorded results are within the limits."""
 
 import json
 import runpy
@@ -13,12 +13,12 @@ RESULT = json.loads((FOLDER / "results" / "callbacks.json").read_text("utf-8"))
 SETTERS = "EpochSchedule(schedule, steps)"  # It assigns a variable for each batch.
 
 
-# The first tier runs it on JAX, and on torch where that is there.
+# The first tier runs it on JAX, and on torch if that is installed.
 on_one_of_two = pytest.mark.slow if BACKEND == "tensorflow" else lambda test: test
 
 
 @on_one_of_two
-def test_a_small_run_has_what_the_file_has(monkeypatch):
+def test_a_small_run_has_the_structure_of_the_recorded_file(monkeypatch):
     monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
     costs = runpy.run_path(str(FOLDER / "callback_costs.py"))
     result = {
@@ -37,7 +37,7 @@ def test_a_small_run_has_what_the_file_has(monkeypatch):
 
 
 @pytest.mark.host
-def test_the_kept_numbers_are_as_promised():
+def test_the_recorded_numbers_are_within_the_limits():
     assert set(RESULT["backends"]) == {"tensorflow", "jax", "torch"}
     for kept in RESULT["backends"].values():
         assert kept["fit"]["low"] <= 1.02
@@ -46,7 +46,7 @@ def test_the_kept_numbers_are_as_promised():
 
 
 @pytest.mark.host
-def test_the_page_has_the_kept_numbers():
+def test_the_page_has_the_recorded_numbers():
     bench = runpy.run_path(str(FOLDER / "bench_callbacks.py"))
     page = (FOLDER.parent / "docs" / "callbacks.md").read_text("utf-8")
     assert bench["markdown"](RESULT["backends"]) in page
