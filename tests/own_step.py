@@ -85,7 +85,7 @@ def sgd(rate, **options):
     return keras.optimizers.SGD(rate, momentum=0.9, **options)
 
 
-def made(*optimizers, kind=Two, build=True, **options):
+def new_model(*optimizers, kind=Two, build=True, **options):
     """Return a compiled model with fixed initial weights; `build` its optimizers."""
     keras.utils.set_random_seed(0)
     model = kind()

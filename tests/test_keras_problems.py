@@ -149,7 +149,7 @@ def test_problem_6_a_backup_within_an_epoch_counts_steps_twice(tmp_path):
         BackupAndRestore(tmp_path, save_freq=1)
 
 
-def test_problem_7_a_restart_forgets_what_a_plateau_has_counted():
+def test_problem_7_a_restart_resets_the_counters_of_a_plateau():
     values, halves = [1.0] * 6, {"factor": 0.5, "patience": 3, "mode": "min"}
     theirs = keras.callbacks.ReduceLROnPlateau("metric", **halves)
     model = compiled(sgd(0.5))
@@ -362,7 +362,7 @@ def falling(step):
     return 1.0 - step / 8.0
 
 
-def test_problem_17_a_function_of_the_step_is_not_taken():
+def test_problem_17_a_function_of_the_step_is_not_accepted():
     with pytest.raises(TypeError, match="missing 1 required positional argument"):
         fit(compiled(sgd(falling)), 2)
 
@@ -444,7 +444,7 @@ def test_the_page_has_a_row_for_each():
 
 
 @pytest.mark.host
-def test_the_tests_named_in_the_rows_exist():
+def test_the_names_in_the_rows_exist():
     cures = " ".join(row.split("|")[2] for row in rows())
     names = re.findall(r"\b([A-Z]\w+|[a-z]+_[a-z_]+)\(", cures)
     assert len(set(names)) >= 12

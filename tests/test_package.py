@@ -118,7 +118,7 @@ def distributions(tmp_path_factory):
 
 
 @pytest.mark.host
-def test_the_sdist_holds_what_its_build_and_its_tests_read(distributions):
+def test_the_sdist_contains_the_files_of_its_build_and_tests(distributions):
     (sdist,) = distributions.glob(f"kerasched-{kerasched.__version__}.tar.gz")
     packed = contents.in_sdist(sdist)
     assert contents.problems_of_sdist(packed) == []
@@ -127,7 +127,7 @@ def test_the_sdist_holds_what_its_build_and_its_tests_read(distributions):
 
 
 @pytest.mark.host
-def test_the_wheel_holds_the_package_and_nothing_else(distributions):
+def test_the_wheel_contains_only_the_package(distributions):
     (wheel,) = distributions.glob(f"kerasched-{kerasched.__version__}-*.whl")
     packed = contents.in_wheel(wheel)
     assert contents.problems_of_wheel(packed) == []

@@ -49,8 +49,8 @@ def reported_by_pyright(folder):
     """Return pyright's revealed types and error rules, by line number."""
     command = ["pyright", "--outputjson", "--pythonpath", sys.executable, EDITOR.name]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    told = json.loads(done.stdout)["generalDiagnostics"]
-    return {one["range"]["start"]["line"]: text_of(one) for one in told}
+    diagnostics = json.loads(done.stdout)["generalDiagnostics"]
+    return {one["range"]["start"]["line"]: text_of(one) for one in diagnostics}
 
 
 def text_of(diagnostic):

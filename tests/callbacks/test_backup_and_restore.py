@@ -43,7 +43,7 @@ def fit(model, *callbacks, epochs=3, **arguments):
     return model.fit(epochs=epochs, verbose=0, callbacks=list(callbacks), **data)
 
 
-def kept(folder, **arguments):
+def backup_in(folder, **arguments):
     return BackupAndRestore(folder, delete_checkpoint=False, **arguments)
 
 
@@ -163,14 +163,14 @@ def test_the_files_are_deleted_at_the_end_and_nothing_else(tmp_path):
 
 @pytest.mark.parametrize(("double", "names"), [(True, [3, 2]), (False, [3])])
 def test_the_last_files_are_kept(double, names, tmp_path):
-    fit(compiled(), kept(tmp_path, double_checkpoint=double))
+    fit(compiled(), backup_in(tmp_path, double_checkpoint=double))
     found = sorted((path.name for path in tmp_path.iterdir()), reverse=True)
     assert found == [f"epoch-{number:06d}.run" for number in names]
 
 
 def test_the_history_has_all_epochs_and_their_rates(tmp_path):
-    fit(compiled(), kept(tmp_path), epochs=1)
-    backup = kept(tmp_path)
+    fit(compiled(), backup_in(tmp_path), epochs=1)
+    backup = backup_in(tmp_path)
     history = fit(compiled(), backup)
     assert [one["epoch"] for one in backup.record] == [0, 1, 2]
     assert [one["logs"]["loss"] for one in backup.record] == history.history["loss"]
@@ -179,12 +179,12 @@ def test_the_history_has_all_epochs_and_their_rates(tmp_path):
 
 
 def test_the_next_fit_begins_at_its_initial_epoch(tmp_path):
-    fit(compiled(), kept(tmp_path), epochs=2)
+    fit(compiled(), backup_in(tmp_path), epochs=2)
     model = compiled()
-    fit(model, kept(tmp_path), epochs=3)
+    fit(model, backup_in(tmp_path), epochs=3)
     assert fit(model, epochs=2).epoch == [0, 1]
     model = compiled()
-    fit(model, kept(tmp_path), epochs=3)  # No epoch is left.
+    fit(model, backup_in(tmp_path), epochs=3)  # No epoch is left.
     assert fit(model, epochs=2).epoch == [0, 1]
 
 
@@ -198,7 +198,7 @@ def test_a_stopped_run_does_not_resume_training(tmp_path):
         with warnings.catch_warnings():
             # A stopped run has fewer steps than nine epochs, which causes no warning.
             warnings.filterwarnings("error", "BackupAndRestore")
-            history = fit(model, stopping, kept(tmp_path), epochs=9)
+            history = fit(model, stopping, backup_in(tmp_path), epochs=9)
         results.append((history.epoch, [w.tolist() for w in model.get_weights()]))
     assert results[0][0] == [0, 1]
     assert results[1] == results[0]
@@ -257,7 +257,7 @@ def test_a_run_resumes_with_any_optimizer(name, tmp_path):
         options["steps_per_execution"] = 1 if BACKEND == "torch" else 2
         model.compile(OPTIMIZERS[name](), "mse", **options)
         with contextlib.suppress(InterruptedError):
-            fit(model, kept(tmp_path / folder), *also, epochs=5)
+            fit(model, backup_in(tmp_path / folder), *also, epochs=5)
         every = [*model.variables, *model.optimizer.variables]
         values = (np.asarray(keras.ops.convert_to_numpy(v.value)) for v in every)
         ends.append([value.tobytes() for value in values])
@@ -265,11 +265,11 @@ def test_a_run_resumes_with_any_optimizer(name, tmp_path):
 
 
 def test_another_model_is_refused_and_not_changed(tmp_path):
-    fit(compiled(), kept(tmp_path))
+    fit(compiled(), backup_in(tmp_path))
     model = compiled(units=2)
     before = model.get_weights()
     with pytest.raises(ValueError, match="The model is not the one that was saved: "):
-        fit(model, kept(tmp_path))
+        fit(model, backup_in(tmp_path))
     np.testing.assert_equal(model.get_weights(), before)
 
 
@@ -278,19 +278,19 @@ def test_a_model_without_weights_is_refused(tmp_path):
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="must be a model with weights"):
-        fit(model, kept(tmp_path))
+        fit(model, backup_in(tmp_path))
 
 
 def test_a_missing_callback_is_named(tmp_path):
-    fit(compiled(), kept(tmp_path), keras.callbacks.EarlyStopping("loss"))
+    fit(compiled(), backup_in(tmp_path), keras.callbacks.EarlyStopping("loss"))
     with pytest.warns(UserWarning, match="callback EarlyStopping which is not there"):
-        fit(compiled(), kept(tmp_path), epochs=4)
+        fit(compiled(), backup_in(tmp_path), epochs=4)
 
 
 def test_changed_data_cause_a_warning(tmp_path):
-    fit(compiled(), kept(tmp_path), epochs=1)
+    fit(compiled(), backup_in(tmp_path), epochs=1)
     with pytest.warns(UserWarning, match="finds other data in fit"):
-        fit(compiled(), kept(tmp_path), epochs=2, x=X + 1.0)
+        fit(compiled(), backup_in(tmp_path), epochs=2, x=X + 1.0)
 
 
 @pytest.mark.parametrize("kind", ["sparse", "tensor", "lists", "scalar"])
@@ -317,7 +317,7 @@ def warnings_of(tmp_path, **arguments):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for epochs in (2, 4):
-            backup = kept(tmp_path, **arguments)
+            backup = backup_in(tmp_path, **arguments)
             fit(compiled(**EAGER), backup, epochs=epochs, **data())
     texts = (str(one.message) for one in caught)
     return [text for text in texts if text.startswith("BackupAndRestore")]
@@ -351,9 +351,9 @@ def test_constant_attributes_of_a_dataset_cause_no_warning(tmp_path):
 )
 def test_data_with_inaccessible_state_are_named_once(source, text, times, tmp_path):
     steps = {} if isinstance(source, type) else {"steps_per_epoch": 3}
-    told = warnings_of(tmp_path, data=lambda: {"x": source(), **SOURCE, **steps})
-    assert len(told) == times
-    assert all(text in one for one in told)
+    messages = warnings_of(tmp_path, data=lambda: {"x": source(), **SOURCE, **steps})
+    assert len(messages) == times
+    assert all(text in one for one in messages)
 
 
 @pytest.mark.host
@@ -372,9 +372,9 @@ def test_validation_data_with_inaccessible_state_are_named(source, text, tmp_pat
     def data():
         return {"validation_data": source(), "validation_steps": 2}
 
-    told = warnings_of(tmp_path, data=data)
-    assert len(told) == 2  # Once in each of the two runs.
-    assert all(text in one for one in told)
+    messages = warnings_of(tmp_path, data=data)
+    assert len(messages) == 2  # One in each of the two runs.
+    assert all(text in one for one in messages)
 
 
 @pytest.mark.host
@@ -386,10 +386,10 @@ def test_changed_stateless_validation_data_cause_no_warning(data, tmp_path):
 
 @pytest.mark.parametrize("validation", [{"validation_data": (X, Y)}, {}])
 def test_changed_validation_data_cause_a_warning(validation, tmp_path):
-    fit(compiled(), kept(tmp_path), epochs=1, **validation)
+    fit(compiled(), backup_in(tmp_path), epochs=1, **validation)
     other = {"validation_data": (X, Y + 1.0)}
     with pytest.warns(UserWarning, match="finds other data in fit"):
-        fit(compiled(), kept(tmp_path), epochs=2, **other)
+        fit(compiled(), backup_in(tmp_path), epochs=2, **other)
 
 
 @pytest.mark.parametrize("data", [(X, X), Copies()])
@@ -435,7 +435,7 @@ def ends_alike(tmp_path, dataset):
         data = {"x": dataset(), **SOURCE}
         with warnings.catch_warnings():
             warnings.filterwarnings("error", ".*BackupAndRestore")
-            fit(model, kept(tmp_path / folder), epochs=epochs, **data)
+            fit(model, backup_in(tmp_path / folder), epochs=epochs, **data)
         ends.append(np.concatenate([w.ravel() for w in model.get_weights()]).tolist())
     assert ends[2] == ends[0] != ends[1]
 
@@ -475,11 +475,11 @@ class Counting(Dataset):
 def test_a_dataset_that_changes_during_prefetching_causes_a_warning(tmp_path):
     data = {"x": Counting(), **SOURCE}
     assert not warnings_of(tmp_path / "whole", data=lambda: data)
-    told = warnings_of(
+    messages = warnings_of(
         tmp_path / "by steps", data=lambda: {**data, "steps_per_epoch": 2}
     )
-    assert len(told) == 2
-    assert "cannot repeat which batches of Counting are drawn" in told[0]
+    assert len(messages) == 2
+    assert "cannot repeat which batches of Counting are drawn" in messages[0]
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="others draw from a saved state")
@@ -489,7 +489,7 @@ def test_shuffling_without_a_seed_causes_a_warning_on_tensorflow(tmp_path):
     model = compiled()
     tensorflow.random.set_seed(None)
     with pytest.warns(UserWarning, match="Call keras.utils.set_random_seed before"):
-        fit(model, kept(tmp_path))
+        fit(model, backup_in(tmp_path))
 
 
 def mapped(optimizers):
@@ -525,7 +525,7 @@ COUNTS_ON_THE_HOST = [pytest.param(*case, marks=pytest.mark.host) for case in CO
 
 
 @pytest.mark.parametrize(
-    ("steps", "initial_epoch", "told", "made", "arguments"),
+    ("steps", "initial_epoch", "warns", "made", "arguments"),
     [
         (6, 2, False, adam, {}),
         (5, 2, True, adam, {}),
@@ -533,7 +533,7 @@ COUNTS_ON_THE_HOST = [pytest.param(*case, marks=pytest.mark.host) for case in CO
     ],
 )
 def test_a_step_count_that_does_not_match_the_epoch_causes_a_warning(
-    steps, initial_epoch, told, made, arguments, tmp_path
+    steps, initial_epoch, warns, made, arguments, tmp_path
 ):
     model = compiled()
     model.compile(made(), "mse", **EAGER)
@@ -542,10 +542,10 @@ def test_a_step_count_that_does_not_match_the_epoch_causes_a_warning(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         options = {"epochs": initial_epoch + 1, **arguments}
-        fit(model, kept(tmp_path), initial_epoch=initial_epoch, **options)
+        fit(model, backup_in(tmp_path), initial_epoch=initial_epoch, **options)
     texts = [str(one.message) for one in caught if "is step" in str(one.message)]
-    assert len(texts) == told
-    if told:
+    assert len(texts) == warns
+    if warns:
         expected = f"begins at epoch {initial_epoch}, which is step {3 * initial_epoch}"
         assert expected in texts[0]
         assert f"has done {steps} steps" in texts[0]
@@ -626,5 +626,5 @@ def test_keras_has_the_private_names_that_are_used(tmp_path):
             for name in ("_steps_seen", "_current_iterator", "_get_iterator"):
                 assert hasattr(fit._iterator, name), name
 
-    others = [kept(tmp_path)]
+    others = [backup_in(tmp_path)]
     fit(compiled(), *others, Look(), steps_per_epoch=3)

@@ -61,7 +61,7 @@ class ReadsTheCount(keras.callbacks.Callback):
         float(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
 
 
-def begun(rate, callbacks):
+def started(rate, callbacks):
     """Return a CallbackList in the middle of an epoch, with a model that has state."""
     model = compiled(sgd(rate))
     fit(model, 1)
@@ -104,7 +104,7 @@ def reads(monkeypatch, callbacks, batches=3000):
 @each_set
 def test_a_batch_reads_nothing(names, monkeypatch):
     rate, make = TOGETHER[names]
-    assert reads(monkeypatch, begun(rate, make())) == {}
+    assert reads(monkeypatch, started(rate, make())) == {}
 
 
 @pytest.mark.parametrize(
@@ -113,12 +113,12 @@ def test_a_batch_reads_nothing(names, monkeypatch):
 )
 def test_a_rate_for_each_batch_reads_nothing(schedule, rates, monkeypatch):
     # A change of the rate accesses the model, which JAX needs to write the rate.
-    listed = begun(0.5, [EpochSchedule(schedule, STEPS)])
+    listed = started(0.5, [EpochSchedule(schedule, STEPS)])
     assert reads(monkeypatch, listed, 3000) == {"model": rates}
 
 
 def test_a_read_in_a_batch_is_detected(monkeypatch):
-    seen = reads(monkeypatch, begun(SCHEDULE, [ReadsTheCount()]), 10)
+    seen = reads(monkeypatch, started(SCHEDULE, [ReadsTheCount()]), 10)
     assert seen["model"] == 10
     assert seen["numpy"] >= 10
 
@@ -147,7 +147,7 @@ def calls(callbacks, batches=range(3000)):
 def test_a_batch_takes_at_most_8_calls_for_each_callback(names):
     # Two of the calls are the hooks themselves.
     rate, make = TOGETHER[names]
-    listed = begun(rate, make())
+    listed = started(rate, make())
     calls(listed, range(1))  # The first batch may compute more.
     assert calls(listed, range(1, 1000)) <= 8 * 999 * len(make())
 
@@ -155,7 +155,7 @@ def test_a_batch_takes_at_most_8_calls_for_each_callback(names):
 def test_a_rate_for_each_batch_takes_at_most_16_calls_besides_its_write(monkeypatch):
     # Most calls are in Keras's property `model`. With Keras 3.15 there are 8 in total
     # on TensorFlow, 11 on JAX and 14 on torch.
-    listed = begun(0.5, [EpochSchedule(SCHEDULE, STEPS)])
+    listed = started(0.5, [EpochSchedule(SCHEDULE, STEPS)])
     monkeypatch.setattr(RateWriter, "write_prepared", lambda self, value: None)
     calls(listed, range(1))
     assert calls(listed, range(1, 1000)) <= 16 * 999

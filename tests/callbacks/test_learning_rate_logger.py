@@ -270,8 +270,8 @@ def test_an_epoch_of_unknown_length_is_shown_for_our_schedules():
             seen.on_train_batch_end(batch, logs)
         assert list(seen.seen) == expected
         text = "LearningRateLogger shows learning_rate for epochs only"
-        told = [one for one in caught if str(one.message).startswith(text)]
-        assert len(told) == (not expected)
+        warned = [one for one in caught if str(one.message).startswith(text)]
+        assert len(warned) == (not expected)
 
 
 @pytest.mark.parametrize(("kind", "every"), [(ValueError, 0), (TypeError, 1.5)])

@@ -10,7 +10,7 @@ from own_step import Two
 from own_step import X
 from own_step import Y
 from own_step import fit
-from own_step import made
+from own_step import new_model
 from own_step import sgd
 from own_step import updates
 from own_step import values_of
@@ -83,14 +83,14 @@ def all_of(model):
 def restarted(pair, folder, built=(True, True), **options):
     """Return the final state of a run that was restarted after two epochs."""
     for build, epochs in zip(built, (2, 4), strict=True):
-        model = made(*PAIRS[pair](), kind=Furnished, build=build, **options)
+        model = new_model(*PAIRS[pair](), kind=Furnished, build=build, **options)
         back = BackupAndRestore(folder, delete_checkpoint=False)
         fit(model, Counts(), back, epochs=epochs)
     return model
 
 
 def unbroken(pair, **options):
-    model = made(*PAIRS[pair](), kind=Furnished, **options)
+    model = new_model(*PAIRS[pair](), kind=Furnished, **options)
     fit(model, Counts(), epochs=4)
     return model
 
@@ -186,14 +186,14 @@ def test_a_file_of_an_earlier_version_is_read(pretrained, tmp_path):
 
 
 def test_a_missing_optimizer_raises(tmp_path):
-    fit(made(), BackupAndRestore(tmp_path, delete_checkpoint=False), epochs=2)
+    fit(new_model(), BackupAndRestore(tmp_path, delete_checkpoint=False), epochs=2)
     text = "not the one that was saved: optimizer b_opt:.* is not there in the model"
     with pytest.raises(ValueError, match=text):
-        fit(made(sgd(0.05)), BackupAndRestore(tmp_path), epochs=4)
+        fit(new_model(sgd(0.05)), BackupAndRestore(tmp_path), epochs=4)
 
 
 def test_an_optimizer_without_steps_causes_a_warning(tmp_path):
-    model = made()
+    model = new_model()
     with pytest.warns(UserWarning, match="begins at epoch 1, which is step 4, but sgd"):
         fit(model, BackupAndRestore(tmp_path), initial_epoch=1, epochs=2)
 
@@ -208,7 +208,7 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("owner", AMBIGUOUS)
 def test_an_ambiguous_rate_is_refused_before_the_first_epoch(owner):
-    model = made()
+    model = new_model()
     text = (
         rf"Argument `optimizer` of {owner} must be the only one .*optimizer=\['a_opt', "
         r"'b_opt'\].*set_schedule\(model, {'a_opt': rate, 'b_opt': rate}\)"
@@ -219,14 +219,14 @@ def test_an_ambiguous_rate_is_refused_before_the_first_epoch(owner):
 
 
 def test_the_rate_of_the_only_custom_optimizer_is_reduced():
-    model = made(keras.optimizers.SGD(0.5), jit_compile=False)
+    model = new_model(keras.optimizers.SGD(0.5), jit_compile=False)
     fit(model, ReduceOnPlateau("loss", 0.5, 1, min_delta=1e9), epochs=3)
     # Reduced after the second and the third epoch.
     assert float(model.a_opt.learning_rate) == 0.125
 
 
 def test_restoring_the_best_epoch_includes_the_momentum():
-    model = made(sgd(0.05))
+    model = new_model(sgd(0.05))
     seen = []
 
     class Note(keras.callbacks.Callback):
@@ -244,13 +244,13 @@ def test_restoring_the_best_epoch_includes_the_momentum():
 
 
 def test_the_rate_of_the_only_custom_optimizer_follows_the_epochs():
-    model = made(sgd(0.05))
+    model = new_model(sgd(0.05))
     fit(model, EpochSchedule(lambda epoch: 0.5 / (epoch + 1)), epochs=2)
     assert float(model.a_opt.learning_rate) == 0.25
 
 
 def test_a_rate_is_found_for_the_only_custom_optimizer():
-    model = made(sgd(0.05))
+    model = new_model(sgd(0.05))
     finder = LearningRateFinder(X, Y, batch_size=8, verbose=0)
     fit(model, finder)
     assert finder.result.suggestion is not None
@@ -267,13 +267,13 @@ NAMES = {
 
 @pytest.mark.parametrize("pair", NAMES)
 def test_each_rate_is_logged_by_its_attribute(pair):
-    model = made(*PAIRS[pair]())
+    model = new_model(*PAIRS[pair]())
     logs = fit(model, LearningRateLogger(every=1), epochs=2).history
     assert [name for name in logs if name.startswith("learning_rate")] == NAMES[pair]
 
 
 def test_a_logged_rate_is_that_of_its_optimizer():
-    logs = fit(made(*PAIRS["schedules"]()), LearningRateLogger(), epochs=2).history
+    logs = fit(new_model(*PAIRS["schedules"]()), LearningRateLogger(), epochs=2).history
     # With epochs of 4 steps, the last steps are 3 and 7.
     a, b = StepDecay(0.05, 6), CosineDecay(0.02, 16)
     for name, schedule in (("a_opt", a), ("b_opt", b)):
@@ -282,7 +282,7 @@ def test_a_logged_rate_is_that_of_its_optimizer():
 
 
 def test_rates_inside_a_custom_optimizer_have_names_of_two_parts():
-    logs = fit(made(*PAIRS["several"]()), LearningRateLogger()).history
+    logs = fit(new_model(*PAIRS["several"]()), LearningRateLogger()).history
     names = [name for name in logs if name.startswith("learning_rate")]
     assert len(set(names)) == 4
     assert [name[:19] for name in names] == ["learning_rate_a_opt"] * 2 + [

@@ -91,7 +91,7 @@ def records(path):
             joined = b""
 
 
-def whole(path):
+def all_records(path):
     """Return all records of a run, and wait for those that another process writes."""
     for _ in range(600):
         found = list(records(path))
@@ -112,7 +112,7 @@ def wandb_run(alone):
         (path,) = alone.rglob("*.wandb")
         rows = [
             {item.key or "/".join(item.nested_key): item.value_json for item in items}
-            for items in (record.history.item for record in whole(path))
+            for items in (record.history.item for record in all_records(path))
         ]
         return [float(row[name]) for row in rows if name in row]
 

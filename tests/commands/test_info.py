@@ -98,7 +98,7 @@ ALONE = {"jax": "1 cpu", "tensorflow": "1 cpu", "torch": "1 cpu"}
 
 
 @pytest.mark.skipif(bool(native.missing), reason="the extension is not installed")
-def test_devices_and_what_runs_on_several_are_shown(info, monkeypatch):
+def test_devices_and_distributed_programs_are_shown(info, monkeypatch):
     found = info()
     assert found["devices"] == ALONE[BACKEND]
     assert "the kernel" in found["several devices"]

@@ -85,7 +85,7 @@ def test_a_byte_order_mark_is_not_part_of_the_first_column():
     assert read("\ufeff" + GOOD).columns == ("a", "b")
 
 
-def test_a_quoted_header_may_hold_a_comma():
+def test_a_quoted_header_may_contain_a_comma():
     assert read('"a, in mm",kind\n1,no\n2,yes\n').columns == ("a, in mm",)
 
 
@@ -93,7 +93,7 @@ def test_a_quoted_number_is_a_number():
     assert read('a,kind\n"1.5",no\n2,yes\n').features[0, 0] == 1.5
 
 
-def test_a_quoted_class_may_hold_a_comma():
+def test_a_quoted_class_may_contain_a_comma():
     assert read('a,kind\n1,"no, never"\n2,yes\n').classes == ("no, never", "yes")
 
 

@@ -40,10 +40,10 @@ def after(options, arrays, gradients, scalars, decays):
             options, scalars.iterations // steps, weights, averages
         )
     weights, sums, averages = (
-        like(arrays.weights, new) for new in (weights, sums, averages)
+        as_arrays(arrays.weights, new) for new in (weights, sums, averages)
     )
     return Arrays(
-        weights, [like(arrays.weights, slot) for slot in slots], sums, averages
+        weights, [as_arrays(arrays.weights, slot) for slot in slots], sums, averages
     )
 
 
@@ -52,7 +52,7 @@ def real(array, number):
     return array.dtype.type(number)
 
 
-def like(arrays, new):
+def as_arrays(arrays, new):
     """Return new values as arrays, because NumPy turns 0-d results into numbers."""
     return [np.asarray(x, a.dtype) for x, a in zip(new, arrays, strict=False)]
 

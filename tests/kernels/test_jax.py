@@ -43,7 +43,7 @@ def _small_threshold(monkeypatch):
     monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 1000)
 
 
-def made(package, options, **more):
+def optimizer_of(package, options, **more):
     """Return an optimizer of kerasched or keras.optimizers, by default SGD."""
     options = dict(options)
     cls = getattr(package, options.pop("cls", "SGD"))
@@ -90,7 +90,7 @@ def addresses(variables):
 
 @each_option
 def test_variables_keep_their_memory_from_the_second_step_on(options, small_threshold):
-    model = network(made(kerasched, options, fused=True))
+    model = network(optimizer_of(kerasched, options, fused=True))
     kept = []
     for _ in range(3):
         model.train_on_batch(*data())
@@ -103,7 +103,7 @@ def test_variables_keep_their_memory_from_the_second_step_on(options, small_thre
 
 @each_option
 def test_the_compiled_step_copies_no_weight(options, small_threshold):
-    model = network(made(kerasched, options, fused=True))
+    model = network(optimizer_of(kerasched, options, fused=True))
     model.fit(*data(), verbose=0)
     text = compiled_step(model).as_text()
     copies = re.findall(r"= f32\[([\d,]+)\]\S* copy\(", text)
@@ -112,7 +112,7 @@ def test_the_compiled_step_copies_no_weight(options, small_threshold):
 
 @each_option
 def test_the_compiled_step_contains_one_call_of_the_kernel(options, small_threshold):
-    model = network(made(kerasched, options, fused=True))
+    model = network(optimizer_of(kerasched, options, fused=True))
     model.fit(*data(), verbose=0)
     text = compiled_step(model).as_text()
     assert len(re.findall(r'custom_call_target="kerasched_update"', text)) == 1
@@ -136,8 +136,8 @@ def test_gradients_are_computed_in_scratch_memory(small_threshold, monkeypatch):
 @each_option
 def test_results_with_scratch_memory_are_those_of_keras(options, small_threshold):
     models = [
-        network(made(kerasched, options, fused=True)),
-        network(made(keras.optimizers, options)),
+        network(optimizer_of(kerasched, options, fused=True)),
+        network(optimizer_of(keras.optimizers, options)),
     ]
     for model in models:
         model.fit(*data(), epochs=5, verbose=0)

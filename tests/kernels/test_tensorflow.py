@@ -55,7 +55,7 @@ each_mode_and_option = pytest.mark.parametrize(
 )
 
 
-def made(package, options, **more):
+def optimizer_of(package, options, **more):
     """Return an optimizer of kerasched or keras.optimizers, by default SGD."""
     options = dict(options)
     cls = getattr(package, options.pop("cls", "SGD"))
@@ -87,7 +87,7 @@ def addresses(variables):
 
 @each_mode_and_option
 def test_variables_keep_their_memory_from_the_second_step_on(options, mode):
-    model = network(made(kerasched, options, fused=True), mode)
+    model = network(optimizer_of(kerasched, options, fused=True), mode)
     variables = [*model.trainable_variables, *model.optimizer.variables]
     kept = []
     for _ in range(4):
@@ -100,8 +100,8 @@ def test_variables_keep_their_memory_from_the_second_step_on(options, mode):
 @each_mode_and_option
 def test_results_are_those_of_keras(options, mode):
     models = [
-        network(made(kerasched, options, fused=True), mode),
-        network(made(keras.optimizers, options), mode),
+        network(optimizer_of(kerasched, options, fused=True), mode),
+        network(optimizer_of(keras.optimizers, options), mode),
     ]
     for model in models:
         model.fit(*data(), epochs=5, verbose=0)
@@ -116,7 +116,7 @@ def small_threshold(monkeypatch):
     monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
 
 
-def lasting(optimizer):
+def gradient_variables(optimizer):
     """Return the variables for the gradients."""
     cache = optimizer._step_cache.entries
     return [cache[key] for key in cache if key[0] == "scratch"]
@@ -125,17 +125,17 @@ def lasting(optimizer):
 @each_option
 def test_results_with_persistent_gradients_are_those_of_keras(options, small_threshold):
     models = [
-        network(made(kerasched, options, fused=True), MODES["xla"]),
-        network(made(keras.optimizers, options), MODES["xla"]),
+        network(optimizer_of(kerasched, options, fused=True), MODES["xla"]),
+        network(optimizer_of(keras.optimizers, options), MODES["xla"]),
     ]
     kept = []
     for _ in range(5):
         for model in models:
             model.train_on_batch(*data())
-        kept.append([at(v) for v in lasting(models[0].optimizer)])
+        kept.append([at(v) for v in gradient_variables(models[0].optimizer)])
     assert len(kept[0]) == 4
     assert kept[1] == kept[2] == kept[3] == kept[4]
-    assert all(np.any(v) for v in lasting(models[0].optimizer))
+    assert all(np.any(v) for v in gradient_variables(models[0].optimizer))
     ours, theirs = [model.get_weights() for model in models]
     # Five steps of float32; XLA contracts products and sums, the kernel does not.
     assert all(map(lambda a, b: np.allclose(a, b, atol=2e-6), ours, theirs))
@@ -145,7 +145,7 @@ def test_results_with_persistent_gradients_are_those_of_keras(options, small_thr
 def test_outside_of_xla_gradients_are_not_persistent(mode, small_threshold):
     model = network(SGD(0.01, momentum=0.9, fused=True), MODES[mode])
     model.fit(*data(), verbose=0)
-    assert lasting(model.optimizer) == []
+    assert gradient_variables(model.optimizer) == []
 
 
 def test_a_gradient_argument_is_not_copied(small_threshold):
@@ -167,9 +167,9 @@ def test_a_gradient_argument_is_not_copied(small_threshold):
             optimizer.apply([gradient * 2])
 
     step(tf.ones((3, 2)), False)
-    assert lasting(optimizer) == []
+    assert gradient_variables(optimizer) == []
     step(tf.ones((3, 2)), True)
-    assert np.array_equal(lasting(optimizer)[0], np.full((3, 2), 2))
+    assert np.array_equal(gradient_variables(optimizer)[0], np.full((3, 2), 2))
     assert np.array_equal(weight, np.full((3, 2), -2))
     assert traced == [False, True]  # The variable caused no third trace.
 
@@ -262,7 +262,7 @@ def test_under_xla_a_sparse_gradient_goes_to_the_kernel(
     ours = of_words(SGD(**given, fused=True), MODES["xla"])
     theirs = of_words(keras.optimizers.SGD(**given), MODES["xla"])
     assert ours.optimizer._step_cache.path == ("kernel", "")
-    assert len(lasting(ours.optimizer)) == (0 if bytes_that_last else 3)
+    assert len(gradient_variables(ours.optimizer)) == (0 if bytes_that_last else 3)
     pairs = zip(ours.weights, theirs.weights, strict=True)
     # Ten steps in float32; XLA fuses products and sums, the kernel does not.
     assert all(np.allclose(a, b, atol=2e-6) for a, b in pairs)
@@ -348,9 +348,9 @@ def copies_of_weights(optimizer):
 @pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"cls": "AdamW"}], ids=str)
 def test_under_xla_accumulation_copies_no_array(options):
     options = {**options, "gradient_accumulation_steps": 4}
-    assert copies_of_weights(made(kerasched, options)) == 0
+    assert copies_of_weights(optimizer_of(kerasched, options)) == 0
     # The step has arrays of that shape: a sum for each weight and a slot.
-    of_keras = copies_of_weights(made(keras.optimizers, options))
+    of_keras = copies_of_weights(optimizer_of(keras.optimizers, options))
     assert of_keras >= 8
 
 
@@ -417,9 +417,9 @@ def test_a_refusal_by_tensorflow_is_a_warning_not_an_error(monkeypatch):
     kernel.unavailable.cache_clear()
     dispatch._warn.cache_clear()
     model = network(SGD(0.01, momentum=0.9), MODES["graph"])
-    with pytest.warns(RuntimeWarning, match="TensorFlow refused it") as told:
+    with pytest.warns(RuntimeWarning, match="TensorFlow refused it") as warned:
         model.fit(*data(), batch_size=4, verbose=0)
     monkeypatch.undo()
     kernel.unavailable.cache_clear()
-    assert len([w for w in told if w.category is RuntimeWarning]) == 1
+    assert len([w for w in warned if w.category is RuntimeWarning]) == 1
     assert model.optimizer._step_cache.path[0] == "keras"

@@ -84,7 +84,7 @@ def test_a_repeated_step_needs_no_variables():
     assert np.array_equal(weight.numpy(), np.zeros((4, 6)))
 
 
-def others(kind, plain):
+def unsupported(kind, plain):
     """Return the gradient `plain` in a form that the kernel does not accept."""
     import torch
 
@@ -124,7 +124,7 @@ def test_a_step_with_another_kind_of_gradient_is_not_repeated(kind, way):
     optimizer.apply([ones(4, 6)], [weight])
     repeated = optimizer._step_cache.repeated
     assert repeated.fits([way(ones(4, 6))], [weight])
-    assert not repeated.fits([way(others(kind, ones(4, 6)))], [weight])
+    assert not repeated.fits([way(unsupported(kind, ones(4, 6)))], [weight])
 
 
 def test_a_tensor_type_without_the_dlpack_api_is_supported():

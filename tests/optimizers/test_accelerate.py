@@ -95,7 +95,7 @@ def test_an_optimizer_of_kerasched_is_not_converted():
     assert kerasched.accelerate(optimizer) is optimizer
 
 
-def test_what_is_excluded_from_decay_stays_excluded():
+def test_variables_excluded_from_decay_stay_excluded():
     names = ("kernel", "bias")
     weights = [keras.Variable(np.ones(3, "float32"), name=name) for name in names]
     optimizer = keras.optimizers.SGD(0.0, weight_decay=0.5)

@@ -195,7 +195,7 @@ def test_a_variable_is_overwritten_with_its_gradient(fused, options):
     assert found[0][0].tolist() == [5.0 if options else 3.0] * 3
 
 
-def test_a_constraint_holds_after_every_step(fused, of_keras):
+def test_a_constraint_is_applied_after_every_step(fused, of_keras):
     limit = keras.constraints.MaxNorm(0.5)
     ours, theirs = both(fused)
     ours = fitted(ours, constraint=limit)
@@ -219,7 +219,7 @@ def test_train_on_batch_gives_the_weights_of_keras(fused, of_keras):
 # On JAX, Keras 3.15.1 uses the same array for a weight and its average, and the second
 # fit donates it twice. The test copies the averages of Keras's own optimizer.
 @needs_extension  # As Keras on JAX hides why a step with averages failed.
-def test_a_second_fit_with_averages_goes_on(fused, of_keras):
+def test_a_second_fit_with_averages_continues(fused, of_keras):
     def twice(optimizer):
         made = compiled(optimizer)
         fit(made)

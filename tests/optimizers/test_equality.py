@@ -98,10 +98,10 @@ KEPT = {}
 
 def of_keras(row):
     """Return the result of Keras's class, computed once for all values of `fused`."""
-    return kept(keras.optimizers.SGD, row)
+    return cached_run(keras.optimizers.SGD, row)
 
 
-def kept(cls, row):
+def cached_run(cls, row):
     """Return the weights and the state after the steps, computed once."""
     key = cls, label(row)
     if key not in KEPT:
@@ -225,7 +225,7 @@ def test_an_option_changes_the_weights(name, level):
         changed, plain = {**plain, name: "overwrite"}, changed
     if level == "excluded":
         plain["decay"] = "0.01"
-    ours = [kept(kerasched.SGD, row)[0] for row in (changed, plain)]
+    ours = [cached_run(kerasched.SGD, row)[0] for row in (changed, plain)]
     assert bits(ours[0]) != bits(ours[1])
 
 

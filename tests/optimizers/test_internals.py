@@ -54,7 +54,7 @@ def test_variables_are_excluded_by_name():
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="torch's variables hold tensors")
-def test_a_variable_on_torch_holds_its_tensor_in_one_attribute():
+def test_a_variable_on_torch_has_its_tensor_in_one_attribute():
     _, variable = built()
     tensor = variable._value
     variable.assign(np.zeros(3))

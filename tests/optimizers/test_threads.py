@@ -129,7 +129,7 @@ def test_weights_of_replicas_under_few_options_are_those_of_keras_to_the_bit():
     assert_same_rows(run_json(IN_REPLICAS, arguments=names)["rows"], names)
 
 
-def elsewhere(function):
+def in_another_thread(function):
     """Return the result of a function that runs in another thread."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function).result()
@@ -141,7 +141,7 @@ def seen_during_a_step(look, **options):
 
     class Looking(keras.optimizers.schedules.LearningRateSchedule):
         def __call__(self, step):
-            found.append(elsewhere(lambda: look(optimizer)))
+            found.append(in_another_thread(lambda: look(optimizer)))
             return 0.5
 
     weight = keras.Variable(np.ones(3, "float32"))
@@ -164,7 +164,7 @@ def test_another_thread_computes_its_own_rate():
 
 def test_a_loss_scaled_in_another_thread_does_not_affect_the_step():
     optimizer = SGD(0.1)
-    elsewhere(lambda: optimizer.scale_loss(1.0))
+    in_another_thread(lambda: optimizer.scale_loss(1.0))
     assert not optimizer._step_state.computes_gradients
     optimizer.scale_loss(1.0)
     assert optimizer._step_state.computes_gradients

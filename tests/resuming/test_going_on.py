@@ -48,7 +48,7 @@ class Crash(keras.callbacks.Callback):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def uninterrupted(tmp_path_factory):
     """A function that returns the result of an uninterrupted run on a kind of data."""
     known = {}
 
@@ -66,7 +66,7 @@ def crash(kind, folder, epoch):
 
 
 @pytest.fixture(scope="module")
-def died(tmp_path_factory):
+def crashed(tmp_path_factory):
     """A function that returns the folder of a run that crashed in its fifth epoch."""
     known = {}
 
@@ -81,20 +81,20 @@ def died(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", AVAILABLE)
 def test_a_run_that_crashes_and_resumes_ends_with_the_same_bits(
-    kind, whole, died, tmp_path
+    kind, uninterrupted, crashed, tmp_path
 ):
-    shutil.copytree(died(kind), tmp_path, dirs_exist_ok=True)
+    shutil.copytree(crashed(kind), tmp_path, dirs_exist_ok=True)
     if kind == "arrays":
         crash(kind, tmp_path, 5)
     (tmp_path / "epoch-000006.part").write_bytes(b"begun")  # An interrupted write.
     with warnings.catch_warnings():
         warnings.filterwarnings("error", ".*BackupAndRestore")
         ended = train(kind, tmp_path)
-    assert ended == whole(kind)
+    assert ended == uninterrupted(kind)
 
 
-def test_a_dataset_has_another_order_in_each_epoch(whole):
-    record = whole("dataset")["record"]
+def test_a_dataset_has_another_order_in_each_epoch(uninterrupted):
+    record = uninterrupted("dataset")["record"]
     assert len({one["logs"]["order"] for one in record}) == len(record)
 
 
@@ -105,9 +105,9 @@ def test_each_epoch_has_different_dropout():
     assert len(set(history["loss"])) == 4
 
 
-def test_fit_reshuffles_arrays_in_each_epoch_except_on_tensorflow(whole):
+def test_fit_reshuffles_arrays_in_each_epoch_except_on_tensorflow(uninterrupted):
     # On TensorFlow, Keras repeats a seeded order in every epoch: see docs/callbacks.md.
-    orders = {one["logs"]["order"] for one in whole("arrays")["record"]}
+    orders = {one["logs"]["order"] for one in uninterrupted("arrays")["record"]}
     assert len(orders) == (1 if BACKEND == "tensorflow" else 8)
 
 
@@ -119,13 +119,13 @@ class CrashAtTheEnd(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize("order", ["backup first", "backup last"])
-def test_the_order_of_callbacks_does_not_matter(order, whole, tmp_path):
+def test_the_order_of_callbacks_does_not_matter(order, uninterrupted, tmp_path):
     names = ["averaging", "plateau", "logger", "stopping", "draws"]
     names.insert(0 if order == "backup first" else 5, "backup")
     for crashes in (Crash(4), CrashAtTheEnd()):
         with pytest.raises(CrashError):
             train("arrays", tmp_path, also=[crashes], order=names)
-    assert train("arrays", tmp_path, order=names) == whole("arrays")
+    assert train("arrays", tmp_path, order=names) == uninterrupted("arrays")
 
 
 @pytest.fixture(scope="module")
@@ -180,28 +180,30 @@ ITEMS += [pytest.param(item, marks=pytest.mark.host) for item in OF_PYTHON]
 
 @pytest.mark.parametrize("item", ITEMS)
 def test_without_any_one_saved_item_the_result_differs(
-    item, whole, died, fresh, tmp_path
+    item, uninterrupted, crashed, fresh, tmp_path
 ):
     kind = "dataset" if item == "data" else "arrays"
-    shutil.copytree(died(kind), tmp_path, dirs_exist_ok=True)
+    shutil.copytree(crashed(kind), tmp_path, dirs_exist_ok=True)
     newest = RunFiles(tmp_path).all()[0]
     state, arrays = read(newest)
     assert leave_out(item, state, arrays, fresh)
     with newest.open("wb") as file:
         write(file, state, arrays)
-    assert train(kind, tmp_path) != whole(kind)
+    assert train(kind, tmp_path) != uninterrupted(kind)
 
 
 @pytest.mark.host
-def test_a_damaged_file_falls_back_to_the_previous_one(whole, died, tmp_path):
-    shutil.copytree(died("arrays"), tmp_path, dirs_exist_ok=True)
+def test_a_damaged_file_falls_back_to_the_previous_one(
+    uninterrupted, crashed, tmp_path
+):
+    shutil.copytree(crashed("arrays"), tmp_path, dirs_exist_ok=True)
     newest = RunFiles(tmp_path).all()[0]
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes(content)
     with pytest.warns(UserWarning, match=f"{newest.name} is not whole"):
         ended = train("arrays", tmp_path)
-    assert ended == whole("arrays")
+    assert ended == uninterrupted("arrays")
 
 
 @pytest.mark.host

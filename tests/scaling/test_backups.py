@@ -174,11 +174,11 @@ def test_the_last_epoch_is_kept_until_all_have_saved_the_next(tmp_path):
                 raise OSError("full")
             backups.save(2, Run(0, 2), [])
 
-    told, full = Group(2)(save)
-    assert isinstance(told, OtherProcessError)
+    other, full = Group(2)(save)
+    assert isinstance(other, OtherProcessError)
     assert (
         "Process 1 of 2 has failed, so that process 0 cannot go on. OSError: full"
-        in (str(told))
+        in (str(other))
     )
     assert isinstance(full, OSError)
     assert epochs_of(newest(folders)) == [1, 1]

@@ -126,7 +126,7 @@ def train(numbers, folder, also=(), epochs=EPOCHS, rank=0, **options):
     model.fit(Parts(numbers), shuffle=False, **options)
     arrays = [*model.variables, *model.optimizer.variables]
     return {
-        "values": [whole(variable) for variable in arrays],
+        "values": [full_value(variable) for variable in arrays],
         "losses": [one["logs"]["loss"] for one in backup.record],
         "rates": [one["rates"]["learning_rate"] for one in backup.record],
         "drawn": draws.drawn,
@@ -140,11 +140,13 @@ def train_with_each_option(numbers):
     for name, options in OPTIONS.items():
         model = make_model(**options)
         model.fit(Parts(numbers), shuffle=False, verbose=0)
-        values[name] = [whole(v) for v in model.variables + model.optimizer.variables]
+        values[name] = [
+            full_value(v) for v in model.variables + model.optimizer.variables
+        ]
     return values
 
 
-def whole(variable):
+def full_value(variable):
     """Return the full value of a variable, also if it is sharded over processes."""
     value = variable.value
     if getattr(value, "is_fully_addressable", True) or value.is_fully_replicated:

@@ -127,8 +127,8 @@ def test_a_real_tensorflow_dataset_is_read():
     assert "infinite" in refusal(rows.repeat())
     some = rows.filter(lambda row: row > 3)
     assert "unknown" in refusal(some)
-    told = some.apply(tf.data.experimental.assert_cardinality(21)).batch(4)
-    assert PerEpoch(INNER, told).steps_per_epoch == 6
+    counted = some.apply(tf.data.experimental.assert_cardinality(21)).batch(4)
+    assert PerEpoch(INNER, counted).steps_per_epoch == 6
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="needs torch")

@@ -7,7 +7,7 @@ import numpy as np
 import own_step
 import pytest
 from own_step import Two
-from own_step import made
+from own_step import new_model
 from own_step import sgd
 
 import kerasched
@@ -88,7 +88,7 @@ def test_a_model_with_many_layers_has_no_other_contents():
 
 
 def test_every_variable_is_found_once():
-    model = made(kind=Furnished)
+    model = new_model(kind=Furnished)
     loose = contents_of(model).variables
     assert list(loose) == ["helper/seeds", "helper/loose/0"]
     every = every_variable(model)
@@ -100,7 +100,7 @@ def test_every_variable_is_found_once():
 
 
 def test_the_default_optimizer_does_not_count_while_it_is_unused():
-    model = made()
+    model = new_model()
     assert isinstance(model.optimizer, keras.optimizers.RMSprop)
     assert list(training_optimizers(model)) == ["a_opt", "b_opt"]
     own_step.fit(model)  # On torch and JAX this builds the default optimizer.
@@ -119,7 +119,7 @@ def test_the_default_optimizer_does_not_count_while_it_is_unused():
     ],
 )
 def test_an_optimizer_passed_to_compile_counts_as_training(given):
-    model = made(optimizer=given())
+    model = new_model(optimizer=given())
     assert list(training_optimizers(model)) == ["optimizer", "a_opt", "b_opt"]
 
 
@@ -146,7 +146,7 @@ def test_an_ambiguous_rate_is_refused(owner):
         r"'b_opt'\]"
     )
     with pytest.raises(ValueError, match=text):
-        AMBIGUOUS[owner](made())
+        AMBIGUOUS[owner](new_model())
 
 
 def rates(model):
@@ -155,7 +155,7 @@ def rates(model):
 
 
 def test_each_rate_is_set_by_its_attribute():
-    model = made()
+    model = new_model()
     set_schedule(model, {"a_opt": 0.5, "b_opt": CosineDecay(0.25, 10)})
     assert rates(model) == pytest.approx([0.001, 0.5, 0.25])
     set_schedule(model, {"optimizer": 2.0})
@@ -166,17 +166,17 @@ def test_each_rate_is_set_by_its_attribute():
 def test_an_unknown_optimizer_name_is_refused(given):
     text = "must be a dict with names among optimizer, a_opt, b_opt"
     with pytest.raises(ValueError, match=text):
-        set_schedule(made(), given)
+        set_schedule(new_model(), given)
 
 
 def test_the_only_custom_optimizer_is_used():
-    model = made(sgd(0.05))
+    model = new_model(sgd(0.05))
     set_schedule(model, 0.5)
     assert rates(model) == pytest.approx([0.001, 0.5])
 
 
 def test_the_next_update_of_a_custom_optimizer_has_the_new_rate():
-    model = made(keras.optimizers.SGD(0.05))
+    model = new_model(keras.optimizers.SGD(0.05))
     own_step.fit(model)
     before = model.a.get_weights()
     set_schedule(model, CosineDecay(0.05, 10) * 0.0)
@@ -185,7 +185,7 @@ def test_the_next_update_of_a_custom_optimizer_has_the_new_rate():
 
 
 def test_a_sweep_of_the_only_custom_optimizer_restores_all_state():
-    model = made(sgd(0.05))
+    model = new_model(sgd(0.05))
     model.helper = Helper(None)
     model.helper.loose = [keras.Variable(2.0)]
     own_step.fit(model)
@@ -202,17 +202,17 @@ def test_a_sweep_of_the_only_custom_optimizer_restores_all_state():
 def test_an_optimizer_that_could_not_be_restored_is_refused():
     text = r"one whose optimizer a_opt is built.*Call model.a_opt.build\(variables\)"
     with pytest.raises(ValueError, match=text):
-        AMBIGUOUS["find_learning_rate"](made(sgd(0.05), build=False))
+        AMBIGUOUS["find_learning_rate"](new_model(sgd(0.05), build=False))
 
 
 @pytest.mark.parametrize("kind", [".keras", ".weights.h5"])
 @pytest.mark.parametrize("rate", [0.05, CosineDecay(0.1, 10)])
 def test_a_file_has_the_state_of_all_optimizers(kind, rate, tmp_path):
-    model = made()
+    model = new_model()
     own_step.fit(model)
     path = tmp_path / f"model{kind}"
     model.save(path) if kind == ".keras" else model.save_weights(path)
-    other = made(sgd(rate), sgd(0.02))
+    other = new_model(sgd(rate), sgd(0.02))
     load_training_state(other, path)
     for before, after in zip(model.pairs(), other.pairs(), strict=True):
         assert own_step.updates(after[1]) == 4
@@ -229,7 +229,7 @@ def saved(model, tmp_path):
 
 
 def test_a_custom_optimizer_must_be_built_before_loading(tmp_path):
-    path, other = saved(made(), tmp_path), made(build=False)
+    path, other = saved(new_model(), tmp_path), new_model(build=False)
     before = other.get_weights()
     with pytest.raises(ValueError, match=r"Call model.a_opt.build\(variables\)"):
         load_training_state(other, path)
@@ -238,7 +238,7 @@ def test_a_custom_optimizer_must_be_built_before_loading(tmp_path):
 
 
 def test_a_file_without_a_custom_optimizer_raises(tmp_path):
-    path, other = saved(made(sgd(0.05)), tmp_path), made()
+    path, other = saved(new_model(sgd(0.05)), tmp_path), new_model()
     text = r"b_opt does not find iteration, momentum of \S+kernel, .*strict=False"
     with pytest.raises(ValueError, match=text):
         load_training_state(other, path)
@@ -248,7 +248,7 @@ def test_a_file_without_a_custom_optimizer_raises(tmp_path):
 
 
 def test_state_is_copied_to_the_optimizer_of_the_same_variables():
-    model = made()
+    model = new_model()
     own_step.fit(model)
     old, new = model.b_opt, sgd(CosineDecay(0.1, 10))
     new.build(model.b.trainable_variables)
@@ -261,7 +261,7 @@ def test_state_is_copied_to_the_optimizer_of_the_same_variables():
 
 
 def test_state_for_one_of_several_is_refused():
-    model = made()
+    model = new_model()
     own_step.fit(model)
     old, model.b_opt = model.b_opt, sgd(0.1)
     with pytest.raises(ValueError, match="Build the new one before, on the variables"):
@@ -271,7 +271,7 @@ def test_state_for_one_of_several_is_refused():
 def test_accelerate_names_the_attributes():
     text = r"\['a_opt', 'b_opt'\].*model.a_opt = kerasched.accelerate\(model.a_opt\)"
     with pytest.raises(ValueError, match=text):
-        kerasched.accelerate(made())
+        kerasched.accelerate(new_model())
 
 
 def looped(momentum):

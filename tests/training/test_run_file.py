@@ -39,7 +39,7 @@ def content_of(state, arrays):
 def test_any_flipped_bit_is_detected_or_does_not_matter(apart, tmp_path):
     path = tmp_path / "epoch-000003.run"
     whole = written(path)
-    told = []
+    messages = []
     for place in range(0, 8 * len(whole), apart):
         damaged = bytearray(whole)
         damaged[place // 8] ^= 1 << place % 8
@@ -47,13 +47,13 @@ def test_any_flipped_bit_is_detected_or_does_not_matter(apart, tmp_path):
         try:
             found = read(path)
         except ValueError as error:
-            told.append(str(error))
+            messages.append(str(error))
         else:
             assert content_of(*found) == content_of(STATES, ARRAYS), place
     # Bits in dates, versions and the like do not matter. In so small a file they are
     # up to half of all bits.
-    assert len(told) > 4 * len(whole) / apart
-    assert all(text.startswith(f"{path} is not whole: ") for text in told)
+    assert len(messages) > 4 * len(whole) / apart
+    assert all(text.startswith(f"{path} is not whole: ") for text in messages)
 
 
 def test_a_truncated_file_is_damaged(tmp_path):

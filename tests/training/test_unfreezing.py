@@ -19,7 +19,7 @@ SCHEDULE = StepDecay(0.1, 3)
 ALL = ("a", "b", "norm", "c")
 
 
-def made(optimizer, frozen=()):
+def new_model(optimizer, frozen=()):
     """Return a model with frozen layers; `optimizer` is a function of the model."""
     layers = [keras.layers.Dense(3, name="a"), keras.layers.Dense(3, name="b")]
     inner = keras.Sequential([keras.layers.Input((3,)), *layers], name="inner")
@@ -89,8 +89,8 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("frozen", [("a",), ("b",), ("a", "b", "norm")])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_unfrozen_layer_starts_anew_and_others_continue(name, frozen, tmp_path):
-    model = trained(made(OPTIMIZERS[name], frozen))
-    other = made(OPTIMIZERS[name])
+    model = trained(new_model(OPTIMIZERS[name], frozen))
+    other = new_model(OPTIMIZERS[name])
     path = saved(model, tmp_path)
     with pytest.warns(UserWarning, match="^load_training_state: ") as caught:
         load_training_state(other, path, strict=False)
@@ -122,7 +122,10 @@ def test_an_unfrozen_layer_starts_anew_and_others_continue(name, frozen, tmp_pat
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_state_of_a_newly_frozen_layer_is_lost(name, tmp_path):
-    model, other = trained(made(OPTIMIZERS[name])), made(OPTIMIZERS[name], ("b",))
+    model, other = (
+        trained(new_model(OPTIMIZERS[name])),
+        new_model(OPTIMIZERS[name], ("b",)),
+    )
     path = saved(model, tmp_path)
     with pytest.raises(ValueError, match="cannot restore .*inner/b/"):
         load_training_state(other, path)
@@ -136,7 +139,7 @@ def test_the_state_of_a_newly_frozen_layer_is_lost(name, tmp_path):
 
 
 def test_layers_of_the_same_shape_are_not_confused(tmp_path):
-    model, other = trained(made(sgd, ("a",))), made(sgd, ("b",))
+    model, other = trained(new_model(sgd, ("a",))), new_model(sgd, ("b",))
     path, before = saved(model, tmp_path), other.get_weights()
     text = (
         "load_training_state: the optimizer of the model cannot restore momentum "
@@ -155,19 +158,19 @@ def test_layers_of_the_same_shape_are_not_confused(tmp_path):
 
 
 def test_a_frozen_submodel_is_recognized(tmp_path):
-    model = made(sgd)
+    model = new_model(sgd)
     model.layers[0].trainable = False
     model.compile(sgd(model), keras.losses.MeanSquaredError(), jit_compile=False)
     trained(model)
-    other = made(sgd)
+    other = new_model(sgd)
     with pytest.warns(UserWarning, match="does not find momentum of inner/a/kernel"):
         load_training_state(other, saved(model, tmp_path), strict=False)
     assert state(other)["c_bias_momentum"] == state(model)["c_bias_momentum"]
 
 
 def test_state_that_is_not_in_the_file_is_reset(tmp_path):
-    path = saved(trained(made(sgd, ("a",))), tmp_path)
-    other = trained(made(sgd), 5)
+    path = saved(trained(new_model(sgd, ("a",))), tmp_path)
+    other = trained(new_model(sgd), 5)
     assert np.any(state(other)["a_kernel_momentum"])
     with pytest.warns(UserWarning, match="initial values"):
         load_training_state(other, path, strict=False)
@@ -179,7 +182,7 @@ def test_a_new_average_starts_at_its_weight(tmp_path):
     def averaged(model):
         return keras.optimizers.SGD(SCHEDULE, use_ema=True, ema_momentum=0.9)
 
-    model, other = trained(made(averaged, ("a",))), made(averaged)
+    model, other = trained(new_model(averaged, ("a",))), new_model(averaged)
     with pytest.warns(UserWarning, match="does not find average of"):
         load_training_state(other, saved(model, tmp_path), strict=False)
     weights = {w.path: w.numpy().tolist() for w in other.weights}
@@ -188,16 +191,16 @@ def test_a_new_average_starts_at_its_weight(tmp_path):
 
 
 def test_a_weights_file_without_names_raises_with_advice(tmp_path):
-    path = saved(trained(made(sgd, ("a",))), tmp_path, ".weights.h5")
+    path = saved(trained(new_model(sgd, ("a",))), tmp_path, ".weights.h5")
     text = "do not fit the .* Where other layers are trainable now: set `trainable` as"
     with pytest.raises(ValueError, match=text):
-        load_training_state(made(sgd), path, strict=False)
+        load_training_state(new_model(sgd), path, strict=False)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_advice_of_the_error_works(name, tmp_path):
-    model = trained(made(OPTIMIZERS[name], ("a",)))
-    other = made(OPTIMIZERS[name], ("a",))
+    model = trained(new_model(OPTIMIZERS[name], ("a",)))
+    other = new_model(OPTIMIZERS[name], ("a",))
     load_training_state(other, saved(model, tmp_path, ".weights.h5"))
     source = other.optimizer
     compiled(other, OPTIMIZERS[name])
@@ -210,19 +213,19 @@ def test_the_advice_of_the_error_works(name, tmp_path):
 
 
 def test_a_plain_optimizer_continues_in_each_part_of_a_multi_optimizer(tmp_path):
-    model, other = trained(made(sgd)), made(layerwise)
+    model, other = trained(new_model(sgd)), new_model(layerwise)
     load_training_state(other, saved(model, tmp_path))
     assert state(other) == state(model)
     assert counts(other) == [3, 3, 3, 3]
 
 
 def test_random_states_continue_without_a_warning_if_all_is_found(tmp_path):
-    path = saved(trained(made(sgd, ("a",))), tmp_path)
-    other = made(sgd, ("a",))
+    path = saved(trained(new_model(sgd, ("a",))), tmp_path)
+    other = new_model(sgd, ("a",))
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "load_training_state")
         load_training_state(other, path, strict=False)
-    other = made(sgd)
+    other = new_model(sgd)
     before = random_states()
     with pytest.warns(UserWarning, match="initial values"):
         load_training_state(other, path, strict=False)

@@ -48,7 +48,7 @@ def main() -> int:
             if options.dist:
                 for sdist in options.dist.glob("*.tar.gz"):
                     check_sdist(sdist)
-                wheels = map(given, sorted(options.dist.glob("*.whl")))
+                wheels = map(prebuilt, sorted(options.dist.glob("*.whl")))
             else:
                 wheels = built(options, options.python or [here], work)
             trials: dict[str, Trial] = {}
@@ -64,7 +64,7 @@ def main() -> int:
     return 0 if rows else 1
 
 
-def given(path: Path) -> Wheel:
+def prebuilt(path: Path) -> Wheel:
     """Return a wheel that was built elsewhere."""
     return Wheel(path, "as given")
 

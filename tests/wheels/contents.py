@@ -43,9 +43,9 @@ def sources(folders: Iterable[str]) -> set[str]:
 def problems_of_sdist(packed: set[str]) -> list[str]:
     """Return the missing and the unexpected files of a source distribution."""
     top = {path.name for path in ROOT.iterdir() if path.name.endswith(ENDS)}
-    lacking = (sources(FOLDERS) | top) - packed
-    surplus = {name for name in packed if Path(name).suffix in BUILT}
-    return _told(lacking, surplus)
+    missing = (sources(FOLDERS) | top) - packed
+    unexpected = {name for name in packed if Path(name).suffix in BUILT}
+    return _messages(missing, unexpected)
 
 
 def problems_of_wheel(packed: set[str]) -> list[str]:
@@ -53,11 +53,13 @@ def problems_of_wheel(packed: set[str]) -> list[str]:
 
     The compiled extension is optional, as the package works without it.
     """
-    lacking = sources(["kerasched"]) - packed
+    missing = sources(["kerasched"]) - packed
     own = ("kerasched/", "kerasched-")
-    surplus = {name for name in packed - sources(["kerasched"]) if not _is_ours(name)}
-    surplus |= {name for name in packed if not name.startswith(own)}
-    return _told(lacking, surplus)
+    unexpected = {
+        name for name in packed - sources(["kerasched"]) if not _is_ours(name)
+    }
+    unexpected |= {name for name in packed if not name.startswith(own)}
+    return _messages(missing, unexpected)
 
 
 def _is_ours(name: str) -> bool:
@@ -70,7 +72,7 @@ def _is_cache(path: Path) -> bool:
     return bool({"__pycache__", ".pytest_cache"} & set(path.parts))
 
 
-def _told(lacking: set[str], surplus: set[str]) -> list[str]:
-    return [f"it lacks {name}" for name in sorted(lacking)] + [
-        f"it should not contain {name}" for name in sorted(surplus)
+def _messages(missing: set[str], unexpected: set[str]) -> list[str]:
+    return [f"{name} is missing" for name in sorted(missing)] + [
+        f"it should not contain {name}" for name in sorted(unexpected)
     ]
