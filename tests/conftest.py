@@ -15,7 +15,7 @@ if BACKEND == "torch":
     import torch  # noqa: F401
 
 # A process whose resident memory exceeds this releases what it can.
-HELD_BYTES = 5 * 2**28
+MEMORY_LIMIT = 5 * 2**28
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,7 +47,7 @@ def jax_compiles_once(tmp_path_factory):
 def free_models():
     """Free unreferenced models after a test file if the process uses much memory."""
     yield
-    if resident_bytes() > HELD_BYTES and "keras" in sys.modules:
+    if resident_bytes() > MEMORY_LIMIT and "keras" in sys.modules:
         sys.modules["keras"].backend.clear_session()
         release_memory()
 
@@ -59,7 +59,7 @@ def free_programs():
     Recompiling takes time, so they are freed again only after the memory has grown.
     """
     yield
-    if resident_bytes() > max(HELD_BYTES, KEPT[-1] + 2**28):
+    if resident_bytes() > max(MEMORY_LIMIT, KEPT[-1] + 2**28):
         release_memory()
 
 

@@ -191,7 +191,7 @@ def allowed(values, steps, kind, far):
     Args:
         kind: how the original computes a value: "exact" in float64, "recursive" in
             float64 from its previous value, "single" in float32.
-        far: whether the original rounds steps above 2**24 to float32.
+        far: whether its error above step 2**24 is that of float32.
     """
     peak = np.nanmax(np.abs(values))
     within = {

@@ -57,7 +57,7 @@ def test_the_tested_versions_are_those_of_the_rows():
 
 
 @pytest.mark.parametrize("requirement", PROJECT["dependencies"])
-def test_keras_and_numpy_are_required_as_far_back_as_they_were_run(requirement):
+def test_the_lowest_required_keras_and_numpy_are_the_lowest_tested(requirement):
     name, bound = declared(requirement)
     assert bound == oldest(name)
 
@@ -66,18 +66,18 @@ def test_keras_and_numpy_are_required_as_far_back_as_they_were_run(requirement):
     ("extra", "framework"),
     [("tensorflow", "TensorFlow"), ("jax", "jaxlib"), ("torch", "torch")],
 )
-def test_frameworks_are_declared_as_far_back_as_they_were_run(extra, framework):
+def test_the_lowest_declared_frameworks_are_the_lowest_tested(extra, framework):
     (requirement,) = EXTRAS[extra]
     assert declared(requirement)[1] == oldest("framework", framework)
 
 
-def test_python_is_declared_as_far_back_as_it_was_run():
+def test_the_lowest_declared_python_is_the_lowest_tested():
     assert PROJECT["requires-python"] == ">={}.{}".format(*oldest("python"))
     versions = {numbers(row["python"]) for row in columns()}
     assert versions == {(3, 11), (3, 12), (3, 13)}
 
 
-def test_the_readme_names_the_versions_that_were_run():
+def test_the_readme_names_the_tested_versions():
     text = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
     text = " ".join(text.split())
     ran = [

@@ -150,7 +150,7 @@ def test_losses_are_smoothed_as_the_formula_says():
     [
         ([2.0, 1.0, 4.0, 4.1, 1.0], 4),
         ([2.0, 1.0, 3.0, 2.0, 1.0], 5),
-        ([2.0, -1.0, 2.0, 2.1, 1.0], 4),  # More than 3 above -1, as 4 is 3 above 1.
+        ([2.0, -1.0, 2.0, 2.1, 1.0], 4),  # 2.1 exceeds the limit -1 + (4 - 1) * |-1|.
         ([2.0, math.nan, 1.0, 1.0], 2),
         ([2.0, math.inf, 1.0, 1.0], 2),
         ([math.inf, 2.0, 1.0], 1),

@@ -81,7 +81,7 @@ def all_bits(arrays):
 
 
 def inside(buffer, array):
-    """Return a copy of an array inside a buffer, not aligned to a vector register."""
+    """Return a copy of an array inside a buffer, at an offset of five numbers."""
     place = buffer[5 : 5 + array.size].reshape(array.shape)
     place[...] = array
     return place

@@ -89,10 +89,7 @@ def moved(options, scalars, decays, gradient, weight, *slots):
 
 
 def corrected_rate(weight, scalars, update):
-    """Return Adam's bias-corrected rate from powers of the betas.
-
-    The betas are rounded to the weight's type, and for bfloat16 powers are float32.
-    """
+    """Return Adam's rate with bias correction, in float32 for bfloat16 weights."""
     wide = norm_type(weight)
     powers = [wide(float(wide(b)) ** update) for b in scalars.hyperparameters[:2]]
     rate = wide(scalars.learning_rate) * np.sqrt(1 - powers[1]) / (1 - powers[0])

@@ -106,7 +106,7 @@ def test_results_are_those_of_keras(options, mode):
     for model in models:
         model.fit(*data(), epochs=5, verbose=0)
     ours, theirs = [model.get_weights() for model in models]
-    # Five steps of float32; XLA contracts products and sums, the kernel does not.
+    # Five steps in float32; XLA fuses products and sums, the kernel does not.
     assert all(map(lambda a, b: np.allclose(a, b, atol=2e-6), ours, theirs))
 
 
@@ -137,7 +137,7 @@ def test_results_with_persistent_gradients_are_those_of_keras(options, small_thr
     assert kept[1] == kept[2] == kept[3] == kept[4]
     assert all(np.any(v) for v in gradient_variables(models[0].optimizer))
     ours, theirs = [model.get_weights() for model in models]
-    # Five steps of float32; XLA contracts products and sums, the kernel does not.
+    # Five steps in float32; XLA fuses products and sums, the kernel does not.
     assert all(map(lambda a, b: np.allclose(a, b, atol=2e-6), ours, theirs))
 
 

@@ -101,9 +101,9 @@ ROWS = [
     (LINE.shift(-5), (0.2, 0.8)),
     (PerEpoch(LINE, 10), (0.2, 0.8)),
     (Noise(LINE, 0.5, 1), (0.1, 1.2)),
-    # without a warmup the first rate is the highest; the lowest has epoch 0
+    # without a warmup the first rate is the highest; the last step is still in epoch 0
     (Eden(0.8, 2**31 - 1, 1.0, 2**31 - 1, 0), (0.8 * 2.0**-0.5, 0.8)),
-    # the upper bound is before the decay, the lower bound is after it
+    # the upper bound ignores the decay, and the lower bound assumes that it has ended
     (
         Eden(0.8, 4, 1.0, 2**31 - 1, 4, 0.5),
         (0.8 * 2.0 * (2**31 - 1) ** -0.5 * 2.0**-0.25, 0.8),
