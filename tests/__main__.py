@@ -1,16 +1,16 @@
-"""Runs the tests: python -m tests [--backend NAME] [--thorough] [options of pytest].
+"""Run the tests: python -m tests [--backend NAME] [--thorough] [pytest options].
 
-Without `--thorough` this is the first tier of docs/testing.md: each behaviour once, on
-every backend only where the backend matters. `--backend NAME` (repeatable) names the
-backends to run, all that are installed if none is named. Each backend runs in several
-processes, each with a part of the test files; as many run at a time as there are cores,
-but four at most. Tests marked `host` are run with the first backend alone. The run
-fails if any test fails, if a backend collects no test, or if fewer than two backends
-were there.
+Without `--thorough` this runs the first tier of docs/testing.md: each behaviour once,
+and on every backend only where the backend matters. `--backend NAME` (repeatable)
+selects backends; the default is all installed ones. The test files of each backend are
+split over several processes. One process per core runs at a time, four at most. Tests
+marked `host` run on the first backend only. The run fails if any test fails, if a
+backend collects no test, or if fewer than two backends are installed.
 
 `--thorough` adds the tests marked `slow` on each backend, every mutant and both
-sanitizers, and ends with a table. `--part NAME` (repeatable) chooses parts by the names
-in that table, such as "tests, jax"; `--write` puts the rows into docs/testing.md.
+sanitizers, and prints a table at the end. `--part NAME` (repeatable) selects parts by
+their names in that table, such as "tests, jax". `--write` writes the rows to
+docs/testing.md.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from collections import Counter
 from tests import processes
 from tests import thorough
 
-# JAX first: tests marked `host` run there, as its models are the fastest to compile.
+# JAX comes first and so runs the tests marked `host`: it compiles models the fastest.
 BACKENDS = ("jax", "tensorflow", "torch")
 
 
@@ -58,7 +58,7 @@ def main() -> int:
             parser.error(f"no such part: {sorted(unknown)}. Choose from {list(works)}")
         chosen = {name: works[name] for name in options.part or works}
         return thorough.run_all(chosen, options.write)
-    # TensorFlow's take the longest: the short ones fill the gaps at the end.
+    # TensorFlow's jobs take longest and start first. The short jobs fill the end.
     every = [job for name in reversed(wanted) for job in jobs(name)]
     results = processes.run(every, bool(pytest_options))
     total: Counter[str] = Counter()
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def marks(slow: bool, first: bool) -> list[str]:
-    """Return the marks to run; tests marked `host` run with the first backend."""
+    """Return pytest's options that select tests; `host` runs on the first backend."""
     left_out = ["slow"] * (not slow) + ["host"] * (not first)
     return ["-m", " and ".join(f"not {mark}" for mark in left_out)] if left_out else []
 

@@ -1,4 +1,4 @@
-"""Compiles the extension of some sources, for what is tried with another one."""
+"""Compiles the extension from other sources, for mutants and sanitizers."""
 
 import os
 import shutil
@@ -16,13 +16,13 @@ def build(
     sources: Path = ROOT / "csrc",
     environment: Mapping[str, str] | None = None,
 ) -> Path:
-    """Compile the extension, and return the folder that holds it.
+    """Compile the extension and return the folder that contains it.
 
     Args:
-        work: a folder to be made, for what the compiler writes.
-        target: where the package with the extension, and nothing else, comes to be.
-        sources: what is compiled.
-        environment: what is set for the compiler besides.
+        work: a new folder for the compiler's files.
+        target: the folder for a package that contains the extension only.
+        sources: the tree to compile.
+        environment: additional environment variables for the compiler.
     """
     work.mkdir()
     shutil.copytree(sources, work / "csrc")

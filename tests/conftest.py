@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and hooks of all tests."""
 
 import ctypes
 import gc
@@ -11,19 +11,19 @@ import pytest
 BACKEND = os.environ.get("KERAS_BACKEND")
 
 if BACKEND == "torch":
-    # Torch must be loaded before TensorFlow where both are in one process.
+    # In one process, torch must be loaded before TensorFlow.
     import torch  # noqa: F401
 
-# A worker that holds more than this gives back what it can.
-HELD_BYTES = 5 * 2**28
+# A process whose resident memory exceeds this releases what it can.
+MEMORY_LIMIT = 5 * 2**28
 
 
 @pytest.fixture(scope="session", autouse=True)
 def jax_compiles_once(tmp_path_factory):
-    """Let JAX take from a folder what it has compiled before, here or in a child.
+    """Set JAX's persistent compilation cache, for this process and its children.
 
-    Each fit traces its step, but most steps of the tests are the same ones. Processes
-    that run at one time need folders of their own, as JAX writes its files in place.
+    Each fit traces its step, but most tests compile the same steps. Concurrent
+    processes need separate folders, because JAX writes the cache files in place.
     """
     given = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     settings = {
@@ -39,7 +39,8 @@ def jax_compiles_once(tmp_path_factory):
 
         for name, value in settings.items():
             jax.config.update(name, value)
-        compilation_cache.reset_cache()  # While tests were collected there was none.
+        # Importing the tests may have initialized the cache without the folder.
+        compilation_cache.reset_cache()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,41 +52,41 @@ def garbage_is_collected_less_often():
 
 
 @pytest.fixture(scope="module", autouse=True)
-def models_are_given_back():
-    """Drop models that nothing refers to after a file, once much memory is held."""
+def free_models():
+    """Free unreferenced models after a test file if the process uses much memory."""
     yield
-    if held_bytes() > HELD_BYTES and "keras" in sys.modules:
+    if resident_bytes() > MEMORY_LIMIT and "keras" in sys.modules:
         sys.modules["keras"].backend.clear_session()
-        give_back()
+        release_memory()
 
 
 @pytest.fixture(autouse=True)
-def programs_are_given_back():
-    """Drop JAX's compiled programs after a test, once much memory is held.
+def free_programs():
+    """Free JAX's compiled programs after a test if the process uses much memory.
 
-    To compile them again takes time, so it is not done again before more is held.
+    Recompiling takes time, so they are freed again only after the memory has grown.
     """
     yield
-    if held_bytes() > max(HELD_BYTES, KEPT[-1] + 2**28):
-        give_back()
+    if resident_bytes() > max(MEMORY_LIMIT, KEPT[-1] + 2**28):
+        release_memory()
 
 
-# What was held after memory was given back the last time.
+# The resident memory after the last release.
 KEPT = [0]
 
 
-def give_back():
-    """Return to the system what the caches of JAX and cycles of references hold."""
+def release_memory():
+    """Clear JAX's caches, collect garbage and return the memory to the system."""
     if BACKEND == "jax" and "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
     gc.collect()
     if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)  # The C library keeps what was freed.
-    KEPT[:] = [held_bytes()]
+        ctypes.CDLL(None).malloc_trim(0)  # The C library keeps freed memory otherwise.
+    KEPT[:] = [resident_bytes()]
 
 
-def held_bytes():
-    """Return the memory that this process holds now, 0 where no one tells."""
+def resident_bytes():
+    """Return the resident memory of this process, or 0 where /proc does not exist."""
     path = Path("/proc/self/statm")
     if not path.exists():
         return 0
@@ -93,7 +94,7 @@ def held_bytes():
 
 
 def peak_megabytes():
-    """Return the most memory that this process has held, None where no one tells."""
+    """Return the peak memory of this process, or None where /proc does not exist."""
     path = Path("/proc/self/status")
     if not path.exists():
         return None
@@ -108,7 +109,7 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call():
-    """Skip what insists on the kernel where the extension was left out on purpose."""
+    """Skip tests that need the kernel if the extension was deliberately not built."""
     try:
         return (yield)
     except RuntimeError as error:

@@ -1,7 +1,7 @@
-"""Random schedules for hypothesis, drawn from the registry and the annotations alone.
+"""Hypothesis strategies for schedules, from the registry and the annotations alone.
 
-A schedule starts from its registered example, and some of its arguments are replaced
-by what their checks accept. So one that is new is drawn without a line of code here.
+A schedule starts as its registered example. Some of its arguments are then replaced by
+values that their checks accept. A new schedule therefore needs no code here.
 """
 
 import itertools
@@ -25,13 +25,13 @@ from kerasched.schedules.arguments import checks_of
 from kerasched.schedules.from_function import RegisteredFunction
 from kerasched.schedules.from_function import one_over_step
 
-LARGEST = 8.0  # Of a number: rates, factors and powers above it have no use.
+LARGEST = 8.0  # The largest number drawn: no larger rate, factor or power is useful.
 MOST_ITEMS = 4
 
 
 @st.composite
 def schedules(draw, entry, depth=1):
-    """Draw a schedule of an entry of the registry, with others up to a depth in it."""
+    """Draw a schedule of a registry entry, with children nested up to `depth`."""
     count = draw(st.integers(1, MOST_ITEMS))
     arguments, checks = dict(entry.example_arguments), checks_of(entry.cls)
     a_name = st.sampled_from(sorted(checks))
@@ -42,17 +42,17 @@ def schedules(draw, entry, depth=1):
     try:
         return entry.cls(**arguments)
     except ValueError:
-        reject()  # Arguments, each right alone, that do not fit together.
+        reject()  # Each argument is valid alone, but their combination is not.
 
 
 def any_schedule(depth=1):
-    """Draw a schedule of any entry; of depth 0, one that holds no other."""
+    """Draw a schedule of any entry. At depth 0 it has no schedule as an argument."""
     entries = [e for e in kerasched.list_schedules() if depth or not e.example.children]
     return st.sampled_from(entries).flatmap(lambda entry: schedules(entry, depth))
 
 
 def values(check, depth, example=None, length=0):
-    """Return what draws values that a check accepts, of the kind of an example."""
+    """Return a strategy for values that a check accepts, similar to an example."""
     if isinstance(check, Optional):
         return st.none() | values(check.check, depth, example, length)
     if isinstance(check, Number):
@@ -70,7 +70,7 @@ def values(check, depth, example=None, length=0):
 
 
 def numbers(check):
-    """Draw floats of few digits, the bounds that are accepted and what is near them."""
+    """Draw floats of few digits, the accepted bounds and numbers close to them."""
     low = max(check.minimum, -LARGEST)
     high = min(check.below, LARGEST)
     least = 1 / 64 if check.exclusive else 0.0
@@ -80,15 +80,15 @@ def numbers(check):
 
 
 def integers(check):
-    """Draw integers on every scale, those at both bounds among them."""
+    """Draw integers of every magnitude, the bounds included."""
     low = max(check.minimum, -300)
-    # Things that are counted need not be as many as the steps of all time.
+    # A count, such as a number of cycles, need not be as large as a step.
     high = 1000 if isinstance(check, Counted) else MAX_STEP
     return st.integers(low, 300) | st.sampled_from([low, high, high // 2])
 
 
 def items(check, depth, example, length):
-    """Draw as many items as asked for, rising where those of the example rise."""
+    """Draw `length` items, in increasing order if the example's items increase."""
     if not rises(example):
         return st.tuples(*[values(check.check, depth)] * length)
     steps = st.integers(0, 2000) | st.integers(0, MAX_STEP)
@@ -99,7 +99,7 @@ def items(check, depth, example, length):
 
 
 def longer(name, arguments):
-    """Return by how many items an argument is longer than the shortest one."""
+    """Return how many more items an argument has than the shortest argument."""
     lengths = {n: len(v) for n, v in arguments.items() if isinstance(v, tuple)}
     return lengths.get(name, 0) - min(lengths.values(), default=0)
 
@@ -110,7 +110,7 @@ def rises(example):
 
 
 def turns(schedule):
-    """Return the integers among the arguments of a schedule and of those inside it."""
+    """Yield the numbers among a schedule's and its children's arguments, rounded up."""
     for name in checks_of(type(schedule)):
         value = getattr(schedule, name)
         for item in value if isinstance(value, tuple) else (value,):

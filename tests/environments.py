@@ -1,4 +1,4 @@
-"""Commands in environments of their own: which Python, and what went wrong."""
+"""Runs commands in separate environments with a chosen version of Python."""
 
 import os
 import shutil
@@ -11,18 +11,18 @@ ROOT = Path(__file__).parents[1]
 
 
 class CommandError(Exception):
-    """A command failed; the text says which one."""
+    """A command failed. The message names it."""
 
 
 def command(
     words: list[str], environment: Mapping[str, str] | None = None, cwd: Path = ROOT
 ) -> str:
-    """Run a command and return its output; if it fails, print the end of it.
+    """Run a command and return its output. If it fails, print the end of the output.
 
     Args:
         words: the command.
-        environment: what is set besides. KERAS_BACKEND and PYTHONPATH of this process
-            are not passed on.
+        environment: additional environment variables. KERAS_BACKEND and PYTHONPATH of
+            this process are not inherited.
         cwd: the folder to run it in.
 
     Raises:
@@ -45,10 +45,10 @@ def command(
 
 
 def interpreter(version: str) -> str:
-    """Return a Python of a version such as 3.11: from the path, or one that pyenv has.
+    """Return the Python of a version such as 3.11, from the PATH or from pyenv.
 
     Raises:
-        CommandError: there is none.
+        CommandError: this version is not installed.
     """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     candidates = [shutil.which(f"python{version}"), sys.executable]
@@ -62,13 +62,13 @@ def interpreter(version: str) -> str:
 
 
 def venv(version: str, place: Path) -> str:
-    """Create a virtual environment of a Python version, and return its Python."""
+    """Create a virtual environment with a version of Python, and return its Python."""
     command([interpreter(version), "-m", "venv", str(place)])
     return str(place / "bin" / "python")
 
 
 def copy_of_the_tree(place: Path) -> Path:
-    """Copy what a checkout has, without what was built in it, and return the copy."""
+    """Copy the files of a checkout without build products, and return the copy."""
     ignored = shutil.ignore_patterns(
         *(".git", "build", "dist", "*.egg-info", "*.so", "*.pyd", "__pycache__"),
         *(".venv", ".*_cache", ".hypothesis"),

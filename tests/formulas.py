@@ -1,6 +1,6 @@
-"""Formulas with 50 digits, written from the docstrings alone, for the table in rows.py.
+"""The schedules' formulas with 50 digits, for the table in rows.py.
 
-Nothing of the package is used but the arguments.
+They are written from the docstrings alone and use none of the package's code.
 """
 
 import functools
@@ -16,7 +16,7 @@ MP.dps = 50
 
 
 def meant(number):
-    """Return the decimal that was written, of which a float is the nearest."""
+    """Return the decimal number that a float stands for, such as 1/10 for 0.1."""
     return Fraction(repr(float(number)))
 
 
@@ -27,7 +27,7 @@ def real(number):
 
 
 def part(step, total):
-    """Return how much of `total` is done, 1 after its end."""
+    """Return the completed fraction of `total`, 1 after its end."""
     return real(min(step, total)) / total
 
 
@@ -44,7 +44,7 @@ def passed(a, step):
 
 
 def interpolated(points, shape, step):
-    """Return the rate between points, pairs of a place and a rate."""
+    """Interpolate between points, which are pairs of a step and a rate."""
     index = bisect_right([place for place, _ in points], step)
     if index == 0:
         return points[0][1]
@@ -56,13 +56,13 @@ def interpolated(points, shape, step):
 
 
 def all_over(first, factor):
-    """Return the time at which all cycles are over: of those that shrink a sum."""
+    """Return the end of all cycles; for shrinking cycles a geometric sum."""
     return first / (1 - factor) if factor < 1 else 2**31
 
 
 @functools.cache
 def starts(first, factor):
-    """Return the starts of all cycles up to 2**31, or in which a step may lie."""
+    """Return the starts of the cycles that contain a step below 2**31."""
     times = [Fraction(0)]
     length = Fraction(first)
     while math.ceil(times[-1]) < min(2**31, math.ceil(all_over(first, factor))):
@@ -72,7 +72,7 @@ def starts(first, factor):
 
 
 def cycle(first, factor, limit, step):
-    """Return a step's cycle, the steps done in it, its length; None after the last."""
+    """Return a step's cycle, steps so far and cycle length; None after the last."""
     factor = meant(factor)
     if factor == 1:
         index, begin, length = step // first, step // first * first, first
@@ -174,7 +174,7 @@ def noise(a, step):
 
 
 def bits(step, seed):
-    """Return 32 bits: MurmurHash3's finaliser in unsigned Python integers."""
+    """Return 32 bits of MurmurHash3's finalizer, in unsigned Python integers."""
     return finalised(finalised(step) ^ seed * 0x9E3779B9 % 2**32)
 
 

@@ -1,6 +1,6 @@
-"""Models of one weight per layer whose gradient is always 1.
+"""Models with one weight per layer, whose gradient is always 1.
 
-Under SGD what an update takes off a weight is the rate.
+With SGD, an update therefore subtracts the learning rate from each weight.
 """
 
 import keras
@@ -8,7 +8,7 @@ import numpy as np
 from support import BACKEND
 from support import built
 
-# Torch would take long to compile a step, and XLA in TensorFlow takes a while too.
+# Compiling a step takes long in torch, and with XLA in TensorFlow.
 JIT = BACKEND == "jax"
 
 
@@ -37,20 +37,20 @@ def compiled(optimizer, layers=1, **options):
 
 
 def fitted(optimizer, layers=1):
-    """Return a model that has done two updates, its step compiled."""
+    """Return a model that has trained for two updates and so has a compiled step."""
     model = compiled(optimizer, layers)
     fit(model, 2)
     return model
 
 
 def fit(model, steps, **options):
-    """Train for some steps in each epoch."""
+    """Train for `steps` steps in each epoch."""
     data = np.ones((steps, 1), "float32")
     return model.fit(data, data, batch_size=1, verbose=0, **options)
 
 
 def next_update(model):
-    """Return what one more update takes off each weight."""
+    """Run one more update and return what it subtracts from each weight."""
     before = np.array(model.get_weights())
     fit(model, 1)
     return before - np.array(model.get_weights())
@@ -61,7 +61,7 @@ def sgd(rate, **options):
 
 
 class Metric(keras.callbacks.Callback):
-    """Puts values of a metric into the logs of the epochs."""
+    """Writes given values of a metric to the logs of the epochs."""
 
     def __init__(self, values, name="metric"):
         super().__init__()
@@ -72,7 +72,7 @@ class Metric(keras.callbacks.Callback):
 
 
 class Rates(keras.callbacks.Callback):
-    """Keeps what each update takes off the first weight, in one list."""
+    """Records what each update subtracts from the first weight."""
 
     def __init__(self):
         super().__init__()

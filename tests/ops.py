@@ -1,4 +1,4 @@
-"""Counts what a compiled schedule is made of: nodes of a graph, instructions of XLA."""
+"""Counts the operations of a compiled schedule: graph nodes or XLA instructions."""
 
 import re
 from collections import Counter
@@ -17,7 +17,7 @@ from kerasched import PolynomialDecay
 from kerasched import StepDecay
 from kerasched import Warmup
 
-# Ours and Keras's own of the same family with the same arguments.
+# A schedule of kerasched and Keras's own one of the same family, with equal arguments.
 PAIRS = {
     "StepDecay": (
         StepDecay(0.1, 100, 0.5),
@@ -78,7 +78,7 @@ PAIRS = {
     ),
 }
 
-# A function of the user's is made of what the user writes.
+# The operations of `from_function` depend on the user's function.
 COMPILED = tuple(
     entry.name for entry in kerasched.list_schedules() if entry.name != "from_function"
 )
@@ -89,9 +89,9 @@ NO_WORK = ("parameter", "constant", "copy", "bitcast")
 
 
 def nodes(schedule):
-    """Return how many nodes a schedule's graph has, those of its functions included.
+    """Return the number of nodes in a schedule's graph, functions included.
 
-    Keras's warmup hides its operations in the functions of a conditional.
+    The operations of Keras's warmup are in the functions of a conditional.
     """
     import tensorflow as tf
 
@@ -104,7 +104,7 @@ def nodes(schedule):
 
 
 def instructions(schedule):
-    """Return how many instructions of each kind XLA runs one after the other."""
+    """Return the number of instructions of each kind in XLA's entry computation."""
     import jax
     import jax.numpy as jnp
 
@@ -116,7 +116,7 @@ def instructions(schedule):
 
 
 def operations(schedule):
-    """Return how many operations this backend compiles a step of a schedule to."""
+    """Return the number of operations to which this backend compiles a schedule."""
     if BACKEND == "tensorflow":
         return nodes(schedule)
     if BACKEND == "jax":

@@ -1,4 +1,4 @@
-"""A model whose step is its own, and whose two nets have an optimizer each."""
+"""A model with its own `train_step` and a separate optimizer for each of two nets."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ Y = X.sum(axis=1, keepdims=True)
 
 
 class Two(keras.Model):
-    """Trains the net `a` with `a_opt` and the net `b` with `b_opt`, if there is one."""
+    """Trains the net `a` with `a_opt` and, if given, the net `b` with `b_opt`."""
 
     def __init__(self):
         super().__init__()
@@ -20,7 +20,8 @@ class Two(keras.Model):
         return self.a(x) + self.b(x)
 
     def compile(self, a_opt, b_opt=None, **options):
-        # JAX's state holds one optimizer: the others are assigned to, outside of XLA.
+        # Keras's state on JAX contains one optimizer only. The step assigns to the
+        # variables of the other one, so it cannot be compiled.
         super().compile(run_eagerly=BACKEND == "jax", **options)
         self.a_opt, self.b_opt = a_opt, b_opt
 
@@ -30,7 +31,7 @@ class Two(keras.Model):
 
     def train_step(self, *arguments):
         *state, data = arguments
-        x, y = data  # As Keras's guide has it.
+        x, y = data  # As in Keras's guide to custom training steps.
         return getattr(self, f"_step_on_{BACKEND}")(x, y, *state)
 
     def _step_on_tensorflow(self, x, y):
@@ -84,8 +85,8 @@ def sgd(rate, **options):
     return keras.optimizers.SGD(rate, momentum=0.9, **options)
 
 
-def made(*optimizers, kind=Two, build=True, **options):
-    """Return a compiled model, always the same, its own optimizers built or not."""
+def new_model(*optimizers, kind=Two, build=True, **options):
+    """Return a compiled model with fixed initial weights; `build` its optimizers."""
     keras.utils.set_random_seed(0)
     model = kind()
     model.build((None, 3))

@@ -1,8 +1,8 @@
-"""What each schedule must give: its formula with 50 digits, and values found by hand.
+"""The expected values of each schedule: a formula with 50 digits, and hand-made values.
 
-A schedule has one row. Its formula is written from the docstring alone: a function of
-the step and of the arguments, where floats are exact numbers and nested schedules are
-functions of the step. The comments show how values were computed by hand.
+Each schedule has one row. Its formula is written from the docstring alone. It is a
+function of the arguments and the step, in which floats are exact numbers and nested
+schedules are functions of the step. The comments show the hand computation of values.
 """
 
 import dataclasses
@@ -69,13 +69,14 @@ from kerasched import WarmupStableDecay
 
 
 class Row(NamedTuple):
-    """What a class of schedules must give.
+    """The expected values of a schedule class.
 
     Args:
         formula: a function of the arguments and the step.
         values: instances, each with its rates by step.
-        kinds: "positive", "not negative", "part" (of a whole) or "any" for an argument
-            whose name does not tell it in BY_NAME of schedules/test_arguments.py.
+        kinds: the range of each argument that BY_NAME of schedules/test_arguments.py
+            does not contain: "positive", "not negative", "part" (between 0 and 1) or
+            "any".
     """
 
     formula: Callable[[Any, int], Any] | None
@@ -155,9 +156,9 @@ ROWS = {
                     5: 0.1,
                 },
             ),
-            # half way the cosine factor is 1/2, and its square 1/4
+            # at the middle the cosine factor is 1/2 and its square 1/4
             (CosineDecay(0.8, 4, exponent=2.0), {0: 0.8, 2: 0.2, 4: 0.0}),
-            # (2/4)**2 = 1/4 of the way
+            # (2/4)**2 = 1/4 of the progress
             (
                 CosineDecay(0.8, 4, k_decay=2.0),
                 {0: 0.8, 2: 0.4 * (1 + ROOT_HALF), 4: 0.0},
@@ -194,7 +195,7 @@ ROWS = {
                     10: 0.6 + 0.2 * COSINE_2_27,
                 },
             ),
-            # two steps of rise and four of fall in each cycle
+            # each cycle rises for two steps and falls for four
             (
                 CosineRestarts(0.8, 6, 1.0, 1.0, 0.2, 2, 2),
                 {
@@ -244,7 +245,7 @@ ROWS = {
                 Difference(Constant(0.5), LinearDecay(0.4, 4)),
                 {0: 0.1, 1: 0.2, 4: 0.5, 2**31 - 1: 0.5},
             ),
-            # 0.4 - 0.2 * t, not below 0.15
+            # 0.4 - 0.2 * t, but at least 0.15
             (
                 Difference(LinearDecay(0.4, 4), LinearDecay(0.0, 4, 0.4), 0.15),
                 {0: 0.4, 1: 0.2, 2: 0.15, 3: 0.15, 4: 0.15},
@@ -311,7 +312,7 @@ ROWS = {
     "Hyperbolic": Row(
         formulas.hyperbolic,
         [
-            # Upper bound and length alike: f(t) = 1 - t / n.
+            # With upper_bound equal to the length, f(t) = 1 - t / n.
             (Hyperbolic(0.8, 4, 4, 0.4), {0: 0.8, 1: 0.7, 4: 0.4, 5: 0.4}),
             # f(0) = sqrt(1/2 * 3/2), f(1) = sqrt(1/4 * 5/4), f(2) = 0
             (
@@ -431,7 +432,7 @@ ROWS = {
     "PerEpoch": Row(
         lambda a, step: a.schedule(step // a.steps_per_epoch),
         [
-            # Within an epoch the rate stays: 5 // 3 = 1 of 4 epochs.
+            # The rate is constant within an epoch: 5 // 3 = 1 of 4 epochs.
             (PerEpoch(LinearDecay(0.8, 4), 3), {2: 0.8, 3: 0.6, 5: 0.6, 12: 0.0}),
             (PerEpoch(StepDecay(0.8, 2), 3), {0: 0.8, 5: 0.8, 6: 0.4, 12: 0.2}),
         ],
@@ -462,7 +463,7 @@ ROWS = {
                 PiecewiseInterpolation((0, 4, 6), (0.0, 0.4, 0.1)),
                 {0: 0.0, 1: 0.1, 4: 0.4, 5: 0.25, 6: 0.1, 7: 0.1},
             ),
-            # points between two steps: (1 - 0.5) / 2 of the way, then (3 - 2.5) / 1
+            # points between two steps: progress (1 - 0.5) / 2, then (3 - 2.5) / 1
             (
                 PiecewiseInterpolation((0.5, 2.5, 3.5), (0.4, 0.8, 0.2)),
                 {0: 0.4, 1: 0.5, 2: 0.7, 3: 0.5, 4: 0.2},
@@ -487,7 +488,7 @@ ROWS = {
                 {0: 0.9, 2: 0.3, 3: 0.15, 4: 0.1, 5: 0.1},
             ),
             (PolynomialDecay(0.8, 4, power=0.5), {0: 0.8, 3: 0.4, 4: 0.0}),
-            # ways of 4, 8 and 12 steps
+            # decays over 4, 8 and 12 steps
             (
                 PolynomialDecay(0.8, 4, cycle=True),
                 {0: 0.8, 1: 0.6, 4: 0.0, 5: 0.3, 8: 0.0, 9: 0.2, 12: 0.0},
@@ -538,13 +539,14 @@ ROWS = {
                 Repeat(LinearDecay(0.8, 16), 16, 0.5, cycle_limit=3),
                 {0: 0.8, 12: 0.2, 16: 0.8, 20: 0.4, 24: 0.8, 27: 0.2, 28: 0.0, 99: 0.0},
             ),
-            # cycles of 4, 2, 1, 1/2, 1/4, ... steps, which are over at step 8: of those
-            # after the third only the fourth, from 7 to 7.5, has a step
+            # cycles of 4, 2, 1, 1/2, 1/4, ... steps, which end at step 8; after the
+            # third cycle only the fourth, from 7 to 7.5, contains a step
             (
                 Repeat(LinearDecay(0.8, 4, 0.4), 4, 0.5, 0.5, 10),
                 {0: 0.8, 3: 0.5, 4: 0.4, 5: 0.3, 6: 0.2, 7: 0.1, 8: 0.4 * 0.5**9},
             ),
-            # cycles of 3, 1.5, 0.75, 0.375, ... steps: from 0, 3, 4.5, 5.25, ... to 6
+            # cycles of 3, 1.5, 0.75, 0.375, ... steps start at 0, 3, 4.5, 5.25, ...
+            # and end at 6
             (
                 Repeat(LinearDecay(0.8, 3), 3, 0.5, 1.0, 10),
                 {0: 0.8, 3: 0.8, 4: 0.8 / 3, 5: 0.8 / 3, 6: 0.0},
@@ -584,7 +586,7 @@ ROWS = {
     "SlantedTriangular": Row(
         formulas.slanted_triangular,
         [
-            # cut = floor(2.7) = 2, the end at 2 / 0.25 = 8
+            # cut = floor(2.7) = 2, and the end is at 2 / 0.25 = 8
             (
                 SlantedTriangular(0.8, 11, 0.25, 4.0),
                 {0: 0.2, 1: 0.5, 2: 0.8, 5: 0.5, 8: 0.2, 11: 0.2},
@@ -638,7 +640,7 @@ ROWS = {
                 Triangular(0.1, 0.5, 2, mode="exp_range", gamma=0.5),
                 {1: 0.2, 2: 0.2, 3: 0.125, 4: 0.1},
             ),
-            # the height 0.4 is doubled at every step
+            # the height 0.4 doubles at every step
             (
                 Triangular(0.1, 0.5, 2, mode="exp_range", gamma=2.0),
                 {1: 0.5, 2: 1.7, 3: 1.7, 4: 0.1, 2**31 - 4: 0.1},

@@ -1,4 +1,4 @@
-"""Helpers of the tests: examples of schedules, compiled calls, other processes."""
+"""Shared helpers: example schedules, compiled calls and child processes."""
 
 import importlib.util
 import json
@@ -43,7 +43,7 @@ from kerasched import Triangular
 from kerasched import Warmup
 from kerasched import WarmupStableDecay
 
-# The sources of the package that is imported: a mutant changes a copy.
+# The source tree of the imported package: the tests of a mutant import a copy.
 PACKAGE = Path(kerasched.__file__).parent
 BACKENDS = ("tensorflow", "jax", "torch")
 INSTALLED = tuple(name for name in BACKENDS if importlib.util.find_spec(name))
@@ -51,7 +51,7 @@ BACKEND = keras.backend.backend()
 
 EXAMPLES = {entry.name: entry.example for entry in kerasched.list_schedules()}
 
-# The registry's examples, and others that turn every option on.
+# The registry's examples, and more that together turn on every option.
 SCHEDULES = {
     **EXAMPLES,
     "step with an end": StepDecay(0.1, 7, 0.3, end_learning_rate=0.01),
@@ -146,7 +146,7 @@ SCHEDULES = {
     ).shift(3),
 }
 
-# Steps at which any schedule above turns, their neighbours, and the far end of time.
+# The steps at which a schedule above changes, their neighbours, and very large steps.
 STEPS = np.unique(
     np.concatenate(
         [
@@ -158,26 +158,26 @@ STEPS = np.unique(
     )
 )
 
-# Relative to the value, and to the peak.
+# Tolerances relative to the value and to the peak.
 ROUNDING = {"exact": (1e-9, 1e-15), "recursive": (1e-7, 1e-12), "single": (2e-6, 1e-9)}
 
-# Keras's own functions are traced with the warnings that they bring themselves.
+# Keras's own functions may warn while they are traced.
 TORCH_NOTE = "ignore:.*(lru_cache|Dynamo).*"
 
 
 def steps_of(schedule):
-    """Return the steps above and those around a schedule's own end, as int32."""
+    """Return the steps above and those around the schedule's end, as int32."""
     end = min(schedule.constant_after or 0, 2**31 - 1)
     around = np.clip(end + np.arange(-3, 3), 0, 2**31 - 1)
     return np.unique(np.concatenate([STEPS, around])).astype("int32")
 
 
 def tolerance(schedule, steps):
-    """Return how far a call may lie from `evaluate`, at each step.
+    """Return the allowed difference between a call and `evaluate` at each step.
 
-    design: 2e-6 relative, 3e-7 more for each power above 1, and 1e-9 of the peak; a
-    sum, product or chain adds its parts' relative terms. A difference may be small
-    where its parts are not, and adds what each of them may be off by.
+    It is 2e-6 of the value, 3e-7 more for each power above 1, and 1e-9 of the peak. A
+    sum, product or chain adds the relative terms of its parts. A difference of large
+    parts may be small, so it adds the absolute errors of its parts.
     """
     if isinstance(schedule, Difference):
         return sum(tolerance(child, steps) for child in schedule.children)
@@ -186,12 +186,12 @@ def tolerance(schedule, steps):
 
 
 def allowed(values, steps, kind, far):
-    """Return how far ours may lie from an original's values: what its rounding allows.
+    """Return how far our values may be from an original's, given its rounding.
 
     Args:
-        kind: how it computed: "exact" in float64, "recursive" in float64 from its value
-            before, "single" in float32.
-        far: whether it rounds as in float32 past step 2**24.
+        kind: how the original computes a value: "exact" in float64, "recursive" in
+            float64 from its previous value, "single" in float32.
+        far: whether its error above step 2**24 is that of float32.
     """
     peak = np.nanmax(np.abs(values))
     within = {
@@ -210,7 +210,7 @@ def relative(schedule):
 
 
 def compiled_calls(function):
-    """Return the ways in which a step can be compiled on this backend, by name."""
+    """Return the function compiled by each compiler of this backend, by name."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
@@ -224,14 +224,15 @@ def compiled_calls(function):
         return {"jit": jax.jit(function)}
     import torch
 
-    torch.compiler.reset()  # It would refuse the ninth function of the same code.
+    torch.compiler.reset()  # Otherwise it stops at eight compilations of the same code.
     return {"compile": torch.compile(function, fullgraph=True, backend="eager")}
 
 
 def built(model):
-    """Return a compiled model whose optimizer TensorFlow has built before any step.
+    """Build a compiled model's optimizer on TensorFlow, and return the model.
 
-    It traces twice a step that makes variables. Other backends build before the step.
+    TensorFlow traces a step that creates variables twice. The other backends build the
+    optimizer before the step.
     """
     if BACKEND == "tensorflow":
         model.optimizer.build(model.trainable_variables)
@@ -239,7 +240,7 @@ def built(model):
 
 
 def calls_of(function):
-    """Return how many calls a function makes in Python: work, whatever the time."""
+    """Return the number of Python calls that a function makes, as a measure of work."""
     calls = 0
 
     def count(frame, event, argument):
@@ -256,9 +257,9 @@ def calls_of(function):
 
 
 def run_python(code, backend=BACKEND, arguments=(), check=True, log_level="2"):
-    """Run a program in a fresh process on a backend and return what became of it.
+    """Run a program in a new process on a backend and return the completed process.
 
-    `log_level` is the TF_CPP_MIN_LOG_LEVEL of TensorFlow and JAX; None unsets it.
+    `log_level` is TF_CPP_MIN_LOG_LEVEL, for TensorFlow and JAX. None unsets it.
     """
     environment = {
         **os.environ,
@@ -278,18 +279,18 @@ def run_python(code, backend=BACKEND, arguments=(), check=True, log_level="2"):
 
 
 def run_json(code, backend=BACKEND, arguments=()):
-    """Run a program in a fresh process and return the JSON of its last line."""
+    """Run a program in a new process and return the JSON of its last line of output."""
     done = run_python(code, backend, arguments)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def run_in_terminal(command, no_color, streams):
-    """Run a command in a pseudo-terminal, and return its exit code and what it wrote.
+    """Run a command in a pseudo-terminal and return its exit code and its output.
 
     Args:
         command: the command.
         no_color: the value of NO_COLOR.
-        streams: the streams that are the terminal: "stdout", "stderr" or both.
+        streams: the streams attached to the terminal: "stdout", "stderr" or both.
     """
     import pty
 
@@ -308,11 +309,11 @@ def run_in_terminal(command, no_color, streams):
 
 
 def sampled(cases, first):
-    """Return parameters with readable ids; those not in `first` are marked slow.
+    """Return pytest parameters with ids; those not in `first` are marked slow.
 
     Args:
-        cases: by id the values of a case.
-        first: the ids of the cases that the first tier has.
+        cases: the values of each case, by id.
+        first: the ids of the cases in the first tier.
     """
     return [
         pytest.param(*values, id=name, marks=[pytest.mark.slow] * (name not in first))
@@ -321,5 +322,5 @@ def sampled(cases, first):
 
 
 def whole(message):
-    """Return a pattern for `pytest.raises` that matches a message and nothing more."""
+    """Return a pattern for `pytest.raises` that matches exactly one message."""
     return f"^{re.escape(message)}$"

@@ -1,4 +1,4 @@
-"""Following docs/adding_a_backend.md to the letter gives a backend with the kernel."""
+"""Following docs/adding_a_backend.md literally adds a backend with the kernel."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ MODULE = re.compile(r"^A new file, `([\w/.]+)`.*?^```python\n(.*?)^```$", re.M |
 ROW = re.compile(r"^\| `([\w/]+\.py)` \| `([A-Z_]+)` \| `(.+)` \|$", re.MULTILINE)
 PLACE = re.compile(r"^\| `([\w/]+\.py)` \| [^`]", re.MULTILINE)
 
-# Optimizers with the options of each kind, on weights of two sizes, against Keras's.
+# Compares optimizers with options of each kind to Keras's, on weights of two sizes.
 TRAIN = """
 import json
 import keras
@@ -27,7 +27,7 @@ import kerasched
 from kerasched.kernels import tested
 from kerasched.kernels.report import report
 
-# As if a lane had run: no self-test in a child process, which takes seconds.
+# Skips the self-test in a child process, which takes seconds.
 tested.TESTED["numpy"] = (tested.installed("numpy"),)
 
 def trained(optimizer):
@@ -57,7 +57,7 @@ print(json.dumps({
 
 
 def follow(tree):
-    """Put the block of the page and the rows of its table where the page says."""
+    """Apply the code block and the table rows of the page to a copy of the tree."""
     (name, code), *others = MODULE.findall(PAGE)
     assert not others
     (tree / name).write_text(code, encoding="utf-8")
@@ -66,7 +66,7 @@ def follow(tree):
 
 
 def add_row(file, table, row):
-    """Insert a row at the beginning of a table, or a name before those in it."""
+    """Insert a row at the start of a table, or a name at the start of a tuple."""
     text = file.read_text(encoding="utf-8")
     (head,) = re.findall(rf"^{table}\b[^=\n]*= {{[^\n]*", text, re.MULTILINE)
     opening = "in (" if "in (" in head else "{"
@@ -77,7 +77,7 @@ def add_row(file, table, row):
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
-    """What a process finds that runs on the page's backend."""
+    """The results of a process that runs on the page's backend."""
     tree = tmp_path_factory.mktemp("tree")
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PACKAGE, tree / "kerasched", ignore=ignored)

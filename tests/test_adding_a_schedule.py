@@ -1,4 +1,4 @@
-"""Following docs/adding_a_schedule.md to the letter gives a schedule that passes."""
+"""Following docs/adding_a_schedule.md literally adds a schedule that passes."""
 
 import os
 import re
@@ -11,12 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "adding_a_schedule.md").read_text(encoding="utf-8")
-# The text before a block ends with what it goes into: a table of a file, or a file.
+# The text before a code block ends with its destination: a file, or a table in a file.
 BLOCK = re.compile(r"^(.+?)^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.search(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
 PARTS = ("kerasched", "tests", "benchmarks", "docs", "README.md", "pyproject.toml")
 
-# A test of each kind that a registered schedule must pass.
+# A registered schedule must pass many tests: this selects one of each kind.
 TESTS = [
     f"tests/test_{name}.py"
     for name in ("layers", "readme", "gallery", "package", "public_api")
@@ -34,7 +34,7 @@ ABOUT_IT += " or up_to_date"
 
 
 def follow(tree):
-    """Put each block of the page where the page says."""
+    """Apply each code block of the page to a copy of the tree."""
     file = None
     for before, code in BLOCK.findall(PAGE):
         names = re.findall(r"`([\w/]+\.py)`", before)

@@ -1,4 +1,4 @@
-"""What docs/adding_an_optimizer.md says is enough, followed literally."""
+"""Following docs/adding_an_optimizer.md literally adds an optimizer and its kernel."""
 
 import re
 import shutil
@@ -38,7 +38,7 @@ print(json.dumps(float(np.abs(ours - theirs).max())))
 
 @pytest.fixture(name="tree")
 def _tree(tmp_path):
-    """Return a copy of the sources with the files and lines of the page."""
+    """Return a copy of the sources with the page's changes applied."""
     for name in ("kerasched", "csrc"):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
@@ -57,12 +57,12 @@ def _tree(tmp_path):
 
 
 def distance(tree, fused):
-    """Return how far the new class is from Keras's after five steps."""
+    """Return the largest difference to Keras's weights after five steps."""
     code = TRAINING.replace("fused = {}", f"fused = {fused}")
     return run_json(f"import sys; sys.path.insert(0, {str(tree)!r})\n{code}")
 
 
-# Five steps of float32, in torch's own order of operations where Keras runs on torch.
+# Five steps in float32; torch may compute the operations in another order.
 @pytest.mark.host
 def test_without_a_compiler_the_new_class_gives_the_results_of_keras(tree):
     assert distance(tree, False) <= 1e-6

@@ -1,4 +1,4 @@
-"""The declared versions are those that the lanes of tests/versions passed with."""
+"""The declared versions are those with which the lanes of tests/versions passed."""
 
 import re
 import tomllib
@@ -21,7 +21,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 
 def columns():
-    """Return the cells of each lane of docs/compatibility.md, by its columns."""
+    """Return the rows of docs/compatibility.md as dicts, by column name."""
     rows = lines_of(PAGE.read_text(encoding="utf-8")).values()
     cells = [[cell.strip() for cell in row.strip("| ").split("|")] for row in rows]
     names = ("lane", "python", "keras", "numpy", "framework", "features", "tests")
@@ -33,13 +33,13 @@ def numbers(version):
 
 
 def oldest(column, framework=""):
-    """Return the oldest version that a lane was run with, as (major, minor)."""
+    """Return the oldest version that was tested, as (major, minor)."""
     found = [row[column] for row in columns() if framework in row["framework"]]
     return min(numbers(version.split()[-1]) for version in found)
 
 
 def declared(requirement):
-    """Return the lower bound of a requirement, which has no other."""
+    """Return the lower bound of a requirement without other bounds."""
     name, bound = re.fullmatch(r"([a-z-]+)>=([0-9.]+)", requirement).groups()
     return name, numbers(f"{bound}.0")
 
@@ -57,7 +57,7 @@ def test_the_tested_versions_are_those_of_the_rows():
 
 
 @pytest.mark.parametrize("requirement", PROJECT["dependencies"])
-def test_keras_and_numpy_are_required_as_far_back_as_they_were_run(requirement):
+def test_the_lowest_required_keras_and_numpy_are_the_lowest_tested(requirement):
     name, bound = declared(requirement)
     assert bound == oldest(name)
 
@@ -66,18 +66,18 @@ def test_keras_and_numpy_are_required_as_far_back_as_they_were_run(requirement):
     ("extra", "framework"),
     [("tensorflow", "TensorFlow"), ("jax", "jaxlib"), ("torch", "torch")],
 )
-def test_frameworks_are_declared_as_far_back_as_they_were_run(extra, framework):
+def test_the_lowest_declared_frameworks_are_the_lowest_tested(extra, framework):
     (requirement,) = EXTRAS[extra]
     assert declared(requirement)[1] == oldest("framework", framework)
 
 
-def test_python_is_declared_as_far_back_as_it_was_run():
+def test_the_lowest_declared_python_is_the_lowest_tested():
     assert PROJECT["requires-python"] == ">={}.{}".format(*oldest("python"))
     versions = {numbers(row["python"]) for row in columns()}
     assert versions == {(3, 11), (3, 12), (3, 13)}
 
 
-def test_the_readme_names_the_versions_that_were_run():
+def test_the_readme_names_the_tested_versions():
     text = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
     text = " ".join(text.split())
     ran = [

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md names files that exist, and pre-commit checks what .ci/run checks."""
+"""CONTRIBUTING.md names existing files, and pre-commit runs the checks of .ci/run."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def style():
-    """Return the commands of the part of .ci/run about style."""
+    """Return the style checks of .ci/run."""
     part = re.search(r'^say "style"\n(.*?)\n\n', CI, re.MULTILINE | re.DOTALL)[1]
     return part.splitlines()
 

@@ -1,4 +1,4 @@
-"""Each example runs as a newcomer runs it, and its output shows what its text says."""
+"""Each example runs as a program, and its output shows what its text describes."""
 
 import ast
 import importlib.util
@@ -22,7 +22,7 @@ NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e-?\d+)?(?![\w.])")
 
 
 def needs(package):
-    """Skip a test where a package of the extra is not installed."""
+    """Skip a test if a package of the `examples` extra is not installed."""
     lacks = importlib.util.find_spec(package) is None
     reason = f'{package} is not installed: pip install ".[examples]"'
     return pytest.mark.skipif(lacks, reason=reason)
@@ -48,7 +48,7 @@ def numbers_in(line):
 
 
 def columns_of(lines):
-    """Return the columns of the rows that begin with a number."""
+    """Return the columns of the rows that start with a number."""
     rows = [numbers_in(line) for line in lines if re.match(r" *\d", line)]
     return list(zip(*rows, strict=True))
 
@@ -71,7 +71,7 @@ def test_the_table_has_a_row_for_each_example():
 
 
 @needs("sklearn")
-# Cheap, and what a newcomer runs first: on one backend it is in the first tier.
+# Newcomers run this example first, and it is cheap: the first tier runs it once.
 @pytest.mark.parametrize(
     "name", [pytest.param("step_decay", marks=[pytest.mark.slow] * (BACKEND != "jax"))]
 )
@@ -90,7 +90,7 @@ def test_the_cycle_peaks_at_the_rate_of_the_finder():
     lines = output_of("one_cycle_with_finder")
     (suggestion,) = numbers_in(lines[0])
     _, rates, momenta, losses, accuracies = columns_of(lines)
-    assert max(rates) == pytest.approx(suggestion, rel=0.06)  # Of two digits.
+    assert max(rates) == pytest.approx(suggestion, rel=0.06)  # Printed with two digits.
     assert rates.index(max(rates)) == momenta.index(min(momenta)) == 1
     assert rates[-1] < rates[0] / 100
     assert losses[-1] < losses[0] / 3
@@ -102,7 +102,8 @@ def test_a_transformer_learns_under_the_inverse_square_root():
     lines = output_of("transformer_inverse_sqrt")
     (guess,) = numbers_in(lines[0])
     epochs, rates, losses, held_out = columns_of(lines)
-    # Far from the warmup the rate falls as the root of the steps; it has two digits.
+    # Long after the warmup the rate is proportional to 1 / sqrt(step). It is printed
+    # with two digits.
     by_root = [rates[0] / epoch**0.5 for epoch in epochs]
     assert list(rates) == pytest.approx(by_root, rel=0.03)
     assert falls(losses)
@@ -124,7 +125,7 @@ for branch, schedule in zip(names["BRANCHES"], names["schedules"], strict=True):
     short, long = json.loads(first), json.loads(second)
     assert short["shared"]
     assert long["shared"]
-    # In columns: the step, the rate of the next update, and the loss.
+    # The columns are the step, the rate of the next update and the loss.
     runs = [numbers_in(line.rpartition("  cooldown at ")[2]) for line in lines[1:]]
     stable, cooled = runs[::2], [run[1:] for run in runs[1::2]]
     assert [run[0] for run in stable] == [short["steps"], long["steps"]]

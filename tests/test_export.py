@@ -1,4 +1,4 @@
-"""A model trained with our optimizers is exported as any other, and predicts alike."""
+"""A model trained with our optimizers can be exported and predicts the same."""
 
 import importlib.util
 
@@ -14,16 +14,16 @@ from kerasched import CosineDecay
 X = np.random.default_rng(3).normal(size=(16, 4)).astype("float32")
 Y = X[:, :1] * 0.5
 SCHEDULE = CosineDecay(0.1, 10)
-# Each output is a sum of four products, none above 4, in another order: float32.
+# Each output is a float32 sum of four products of at most 4, in any order.
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-6}
 CLASSES = {
     name: value
     for name, value in vars(kerasched).items()
     if isinstance(value, type) and issubclass(value, keras.optimizers.Optimizer)
 }
-# What Keras converts models with.
+# The packages with which Keras converts models.
 CONVERTERS = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnxscript"}
-# Keras exports from JAX through TensorFlow, which takes long to import.
+# From JAX, Keras exports through TensorFlow, which takes long to import.
 FIRST = ("SGD",) if BACKEND == "tensorflow" else ()
 each_class = pytest.mark.parametrize(
     "cls", sampled({name: (cls,) for name, cls in CLASSES.items()}, FIRST)
@@ -31,7 +31,7 @@ each_class = pytest.mark.parametrize(
 
 
 def trained(cls):
-    """Return a model that an optimizer of a class has trained under a schedule."""
+    """Return a model trained by an optimizer of a class with a schedule."""
     wraps = cls is kerasched.LossScaleOptimizer
     optimizer = cls(kerasched.SGD(SCHEDULE) if wraps else SCHEDULE)
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])

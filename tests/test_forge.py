@@ -1,4 +1,4 @@
-"""The forge runs commands that exist, on the versions that were tried."""
+"""The CI workflows run existing commands, on the versions that were tested."""
 
 import importlib.util
 import os
@@ -25,13 +25,13 @@ WORKFLOWS = {
 
 
 def steps():
-    """Return the steps of all jobs, each with the name of its workflow."""
+    """Return the steps of all jobs, each with its workflow's name."""
     jobs = [(name, job) for name, w in WORKFLOWS.items() for job in w["jobs"].values()]
     return [(name, step) for name, job in jobs for step in job["steps"]]
 
 
 def commands():
-    """Return the commands that the workflows and the contributor's pages give."""
+    """Return the commands in the workflows and in the pages for contributors."""
     lines = [step["run"] for _, step in steps() if "run" in step]
     for page in ("CONTRIBUTING.md", "docs/releasing.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ def commands():
 
 
 def module_file(name):
-    """Return the file that `python -m name` runs, for a package of this tree."""
+    """Return the file that `python -m name` runs."""
     return ROOT.joinpath(*name.split("."), "__main__.py")
 
 
@@ -60,17 +60,17 @@ def test_a_command_of_the_project_exists_with_its_options(command):
         assert is_there or words[2] in installed.partition("pip install")[2]
 
 
-def test_the_forge_runs_each_lane_on_its_python():
+def test_the_workflows_run_each_lane_on_its_python():
     matrix = WORKFLOWS["tests"]["jobs"]["versions"]["strategy"]["matrix"]
     expected = [{"lane": lane.name, "python": lane.python} for lane in LANES]
     assert matrix == {"include": expected}
 
 
-def test_the_forge_runs_the_check_that_decides():
+def test_the_workflows_run_the_whole_check():
     assert {"run": ".ci/run"} in [step for _, step in steps()]
 
 
-def test_wheels_are_built_for_the_versions_of_python_that_were_tried():
+def test_wheels_are_built_for_the_tested_versions_of_python():
     versions = sorted({lane.python for lane in LANES})
     (setup,) = (
         step
@@ -83,7 +83,7 @@ def test_wheels_are_built_for_the_versions_of_python_that_were_tried():
     assert built == [f"cp{version}-manylinux_x86_64" for version in short]
 
 
-def test_a_wheel_was_tried_for_each_version_of_python():
+def test_a_wheel_was_tested_for_each_version_of_python():
     rows = re.findall(r"^\| 3\..*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     tried = {key(row)[0] for row in rows if " passed |" in row}
     assert tried == {lane.python for lane in LANES}

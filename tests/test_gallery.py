@@ -1,4 +1,4 @@
-"""The gallery is that of the registry: its text, its pictures, its lines of code."""
+"""The gallery's text, pictures and code are generated from the registry."""
 
 import re
 import runpy
@@ -24,11 +24,11 @@ def gallery():
     return runpy.run_path(str(DOCS / "gallery.py"))
 
 
-def test_the_page_is_that_of_the_registry(gallery):
+def test_the_page_is_up_to_date(gallery):
     assert gallery["page"]() == PAGE, RUN
 
 
-def test_the_pictures_are_those_that_the_page_shows():
+def test_the_folder_contains_exactly_the_page_pictures():
     shown = re.findall(r"\]\(gallery/(\w+\.png)\)", PAGE)
     assert sorted(shown) == [path.name for path in PICTURES], RUN
 

@@ -1,7 +1,7 @@
-"""Problems in Keras, each shown with Keras alone, and then solved with kerasched.
+"""Problems in Keras: each test reproduces one with Keras alone and solves it here.
 
 The table of docs/problems.md has a row for each. If the part with Keras alone fails,
-Keras has solved the problem, and the row can go.
+Keras has solved the problem, and the row can be removed.
 """
 
 import re
@@ -56,7 +56,7 @@ def test_problem_1_accumulation_makes_the_schedule_run_ahead():
     accumulating = {"gradient_accumulation_steps": 2}
     theirs = schedules.PolynomialDecay(1.0, 8, 0.0)
     taken = rates_of(sgd(theirs, **accumulating), 6)
-    # Updates 0, 1, 2 have the rates of steps 1, 3, 5.
+    # Updates 0, 1 and 2 use the rates of steps 1, 3 and 5.
     np.testing.assert_allclose(taken, [0, 7 / 8, 0, 5 / 8, 0, 3 / 8], rtol=1e-5)
 
     ours = PerUpdate(LinearDecay(1.0, 8), 2)
@@ -90,7 +90,7 @@ def test_problem_4_a_number_that_becomes_a_schedule_drops_the_optimizer_state(tm
     with pytest.warns(UserWarning, match="Skipping variable loading for optimizer"):
         model.load_weights(path)
     assert int(model.optimizer.iterations) == 0
-    np.testing.assert_allclose(next_update(model), 0.5)  # Of a velocity of 0.
+    np.testing.assert_allclose(next_update(model), 0.5)  # The velocity was 0.
 
     model = compiled(sgd(StepDecay(0.5, 99), momentum=0.5))
     load_training_state(model, path)
@@ -131,7 +131,7 @@ class Crash(keras.callbacks.Callback):
 
 
 def steps_after_a_crash(backup, folder, **options):
-    """Return the steps that a run of 6 epochs of 8 steps counts across a crash."""
+    """Return the step count after a crash and a restart, of 6 epochs of 8 steps."""
     model, callbacks = compiled(sgd(0.5)), [backup(folder, **options), Crash()]
     with pytest.raises(InterruptedError):
         fit(model, 8, epochs=6, callbacks=callbacks)
@@ -143,13 +143,13 @@ def steps_after_a_crash(backup, folder, **options):
 def test_problem_6_a_backup_within_an_epoch_counts_steps_twice(tmp_path):
     theirs = keras.callbacks.BackupAndRestore
     counted = steps_after_a_crash(theirs, str(tmp_path / "theirs"), save_freq=1)
-    assert counted > 48  # The fourth epoch again, on top of the steps before the crash.
+    assert counted > 48  # The steps of the fourth epoch before the crash count twice.
     assert steps_after_a_crash(BackupAndRestore, tmp_path / "ours") == 48
     with pytest.raises(ValueError, match="give fit a steps_per_epoch"):
         BackupAndRestore(tmp_path, save_freq=1)
 
 
-def test_problem_7_a_restart_forgets_what_a_plateau_has_counted():
+def test_problem_7_a_restart_resets_the_counters_of_a_plateau():
     values, halves = [1.0] * 6, {"factor": 0.5, "patience": 3, "mode": "min"}
     theirs = keras.callbacks.ReduceLROnPlateau("metric", **halves)
     model = compiled(sgd(0.5))
@@ -158,7 +158,7 @@ def test_problem_7_a_restart_forgets_what_a_plateau_has_counted():
     theirs = keras.callbacks.ReduceLROnPlateau("metric", **halves)
     callbacks = [Metric(values), theirs]
     fit(model, 1, epochs=4, initial_epoch=3, callbacks=callbacks)
-    np.testing.assert_allclose(next_update(model), 0.5)  # Due, and forgotten.
+    np.testing.assert_allclose(next_update(model), 0.5)  # The reduction did not happen.
 
     ours, model = ReduceOnPlateau("metric", **halves), compiled(sgd(0.5))
     fit(model, 1, epochs=3, callbacks=[Metric(values), ours])
@@ -169,14 +169,14 @@ def test_problem_7_a_restart_forgets_what_a_plateau_has_counted():
     np.testing.assert_allclose(next_update(model), 0.25)
 
 
-def test_problem_8_a_plateau_on_a_schedule_stops_the_run_when_it_comes():
+def test_problem_8_a_plateau_on_a_schedule_stops_the_run():
     halves = {"factor": 0.5, "patience": 2, "mode": "min"}
     values, schedule = [1.0] * 4, LinearDecay(1.0, 8)
     theirs = keras.callbacks.ReduceLROnPlateau("metric", **halves)
     model = compiled(sgd(schedule))
     with pytest.raises(TypeError, match="its learning rate is not settable"):
         fit(model, 1, epochs=4, callbacks=[Metric(values), theirs])
-    assert int(model.optimizer.iterations) == 3  # Three epochs, and then no more.
+    assert int(model.optimizer.iterations) == 3  # It stopped after three epochs.
 
     ours = ReduceOnPlateau("metric", **halves)
     taken = rates_of(sgd(schedule), 1, epochs=4, callbacks=[Metric(values), ours])
@@ -186,7 +186,8 @@ def test_problem_8_a_plateau_on_a_schedule_stops_the_run_when_it_comes():
 def test_problem_9_steps_above_2_to_the_24_are_rounded():
     step = 2**24 + 1
     theirs = schedules.ExponentialDecay(1.0, step, 0.5, staircase=True)
-    assert float(keras.ops.convert_to_numpy(theirs(step - 1))) == 0.5  # One early.
+    # The rate drops one step early.
+    assert float(keras.ops.convert_to_numpy(theirs(step - 1))) == 0.5
 
     ours = StepDecay(1.0, step, 0.5)
     at = [float(keras.ops.convert_to_numpy(ours(s))) for s in (step - 1, step)]
@@ -198,7 +199,8 @@ def test_problem_10_schedules_do_not_agree_on_a_boundary():
     by_rate = schedules.ExponentialDecay(1.0, 100, 0.1, staircase=True)
     at_100 = [float(keras.ops.convert_to_numpy(one(100))) for one in (by_list, by_rate)]
     np.testing.assert_allclose(at_100, [1.0, 0.1], rtol=1e-6)
-    assert schedules.PiecewiseConstantDecay([20, 10], [1.0, 0.1, 0.01])  # Not refused.
+    # Keras accepts boundaries that decrease.
+    assert schedules.PiecewiseConstantDecay([20, 10], [1.0, 0.1, 0.01])
 
     ours = [PiecewiseConstant((100,), (1.0, 0.1)), StepDecay(1.0, 100, 0.1)]
     np.testing.assert_allclose([one.evaluate(100) for one in ours], 0.1)
@@ -216,7 +218,7 @@ class WithoutConfig(schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable("problems")
 class WithFields(Schedule):
-    """Give one rate."""
+    """A constant rate."""
 
     rate: float
 
@@ -316,15 +318,15 @@ def test_problem_15_reading_the_optimizer_in_a_batch_fails_or_waits():
 
 
 class TheirSubclass(keras.optimizers.SGD):
-    """Changes nothing."""
+    """A subclass without changes."""
 
 
 class OurSubclass(kerasched.SGD):
-    """Changes nothing."""
+    """A subclass without changes."""
 
 
 def operations_of_update(optimizer):
-    """Return how many operations of torch an update of 50 variables has."""
+    """Return the number of torch operations in an update of 50 variables."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Counting(TorchDispatchMode):
@@ -346,11 +348,12 @@ def operations_of_update(optimizer):
 @pytest.mark.skipif(BACKEND != "torch", reason="torch has an optimizer of its own")
 def test_problem_16_a_subclass_of_sgd_is_several_times_slower():
     plain = operations_of_update(sgd(0.1, momentum=0.9))
-    assert plain < 50  # All variables at once.
+    assert plain < 50  # Fewer than one for each variable.
     assert operations_of_update(TheirSubclass(0.1, momentum=0.9)) > 3 * 50
 
     assert operations_of_update(OurSubclass(0.1, momentum=0.9)) <= plain
-    fused = OurSubclass(0.1, momentum=0.9, fused=True)  # Or else an error.
+    # `fused=True` raises if the kernel cannot run.
+    fused = OurSubclass(0.1, momentum=0.9, fused=True)
     assert operations_of_update(fused) <= plain
 
 
@@ -359,7 +362,7 @@ def falling(step):
     return 1.0 - step / 8.0
 
 
-def test_problem_17_a_function_of_the_step_is_not_taken():
+def test_problem_17_a_function_of_the_step_is_not_accepted():
     with pytest.raises(TypeError, match="missing 1 required positional argument"):
         fit(compiled(sgd(falling)), 2)
 
@@ -394,7 +397,7 @@ def test_problem_19_a_rate_set_in_a_batch_waits_for_the_whole_execution():
 
 
 def test_problem_20_lengths_are_in_steps_where_epochs_were_meant():
-    theirs = schedules.CosineDecay(0.5, 30)  # Meant as epochs, of 2 steps each.
+    theirs = schedules.CosineDecay(0.5, 30)  # The user means 30 epochs of 2 steps.
     assert float(keras.ops.convert_to_numpy(theirs(15 * 2))) == 0.0
 
     ours = CosineDecay.from_epochs(0.5, decay_epochs=30, steps_per_epoch=2)
@@ -415,13 +418,13 @@ def test_problem_29_a_second_fit_with_an_average_of_the_weights_crashes():
     options = {"momentum": 0.5, "use_ema": True}
     with pytest.raises((TypeError, ValueError)) as caught:
         next_update(fitted(sgd(0.5, **options)))
-    # The end of fit raises too, because of the state that the first error left.
+    # The end of fit raises too, because the first error left the state incomplete.
     first = caught.value.__context__ or caught.value
     assert "donate the same buffer twice" in str(first)
 
     model = fitted(kerasched.SGD(0.5, **options))
     weight = model.get_weights()[0]
-    # At its end fit sets the weights to the average. The velocity is then 0.75.
+    # At its end, fit sets the weights to the average. The velocity is then 0.75.
     np.testing.assert_allclose(weight, 0.99 * -0.5 + 0.01 * -1.25, rtol=1e-6)
     fit(model, 1)
     assert int(model.optimizer.iterations) == 3
@@ -441,7 +444,7 @@ def test_the_page_has_a_row_for_each():
 
 
 @pytest.mark.host
-def test_what_the_rows_name_is_there():
+def test_the_names_in_the_rows_exist():
     cures = " ".join(row.split("|")[2] for row in rows())
     names = re.findall(r"\b([A-Z]\w+|[a-z]+_[a-z_]+)\(", cures)
     assert len(set(names)) >= 12

@@ -1,4 +1,4 @@
-"""Imports point down only, and each foreign package is imported in its own place."""
+"""Imports point down only, and each third-party package has its allowed importers."""
 
 import ast
 
@@ -8,7 +8,7 @@ from support import PACKAGE
 pytestmark = pytest.mark.host
 
 
-# What each part may import of the others. A change here is a change of the design.
+# The parts that each part may import. A change here is a change of the design.
 MAY_IMPORT = {
     "__init__": {
         "schedules",
@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "errors": set(),
 }
 
-# Where each foreign package may be imported; all others may be imported nowhere.
+# Where each third-party package may be imported. Others may not be imported at all.
 MAY_BE_IMPORTED_IN = {
     "keras": set(MAY_IMPORT) - {"__main__", "cli", "plotting", "errors"},
     "h5py": {"resuming"},
@@ -50,7 +50,7 @@ MAY_BE_IMPORTED_IN = {
     "torch": {"kernels"},
 }
 
-# Imported before a user error is reported, and before Keras is.
+# The command imports these before Keras, so that it reports user errors quickly.
 BEFORE_KERAS = ("cli.py", "errors.py", "demo/__init__.py")
 BEFORE_KERAS += ("demo/table.py", "demo/trace.py")
 BEFORE_KERAS += tuple(
@@ -106,7 +106,7 @@ def modules(path):
 
 
 def when_run(node):
-    """Return a node and those below it, without what only a type checker reads."""
+    """Yield a node and its descendants, without blocks under `if TYPE_CHECKING:`."""
     yield node
     guard = isinstance(node, ast.If) and ast.unparse(node.test)
     only_checked = guard in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
@@ -122,7 +122,7 @@ def file_of(name):
 
 
 def cycle(graph):
-    """Return nodes of which each leads to the next and the last to the first."""
+    """Return the nodes of a cycle in a directed graph, if it has one."""
     done, path = set(), []
 
     def search(node):
@@ -169,7 +169,7 @@ def test_imports_point_down(path):
 
 
 @each_file
-def test_foreign_packages_stay_in_their_place(path):
+def test_third_party_packages_are_imported_only_where_allowed(path):
     import sys
 
     known = sys.stdlib_module_names | {"kerasched"}

@@ -39,9 +39,13 @@ def sgd(rate):
 
 
 def nested():
-    """A model of six weights: 1, then a model of 2 that holds one of 1, then 2."""
+    """Return a model of six weights with a model inside a model.
+
+    It has one weight, then a model of two weights that contains a model of one weight,
+    then two more weights.
+    """
     inner = keras.Sequential([OneWeight(name="a"), keras.layers.ReLU()], name="inner")
-    # Built by its first call: its variables' paths are others in the loaded model.
+    # The first call builds the model. The loaded model has other variable paths.
     body = keras.Sequential([OneWeight(name="b"), inner, OneWeight(name="c")])
     inputs = keras.Input((1,))
     outputs = OneWeight(name="d")(OneWeight(name="e")(body(OneWeight()(inputs))))
@@ -50,13 +54,13 @@ def nested():
 
 def compiled(model, *args, **kwargs):
     optimizer = kerasched.layerwise(model, *args, **kwargs)
-    # Torch would take long to compile a step.
+    # Torch takes long to compile a step.
     model.compile(optimizer, output, jit_compile=False)
     return model
 
 
 def updates(model, steps):
-    """Return what each of some steps takes off each weight, from the first one up."""
+    """Run steps and return what each subtracts from each weight, lowest layer first."""
     taken = []
     for _ in range(steps):
         for weight in model.trainable_variables:
@@ -83,7 +87,7 @@ def test_each_depth_is_trained_at_its_rate_before_and_after_saving(tmp_path):
     )
     loaded = saved_and_loaded(model, tmp_path)
     paths = [[w.path for w in m.trainable_variables] for m in (model, loaded)]
-    assert paths[0] != paths[1]  # Why paths are not what is saved.
+    assert paths[0] != paths[1]  # The optimizers cannot be saved by variable path.
     np.testing.assert_allclose(
         updates(loaded, 5), expected(np.arange(4, 9), 0.5), rtol=1e-5
     )
@@ -140,7 +144,7 @@ def chain_of(*names):
 
 
 def block(layer):
-    """Return the prefix of a block, as keras.applications names it."""
+    """Return the block of a layer, from its name in keras.applications."""
     return re.match("expanded_conv|block_[0-9]+|", layer.name)[0]
 
 
@@ -148,13 +152,13 @@ def test_layers_of_one_group_have_one_depth():
     model = chain_of("stem", "stem_bn", "block_1_a", "block_1_b", "block_2_a", "head")
     compiled(model, SCHEDULE, 0.5, sgd, groups=block)
     assert len(model.optimizer.optimizers) == 4
-    # From the top: head, block_2, block_1, the stem.
+    # From the top: the head, block_2, block_1, the stem.
     depths = [3, 3, 2, 2, 1, 0]
     taken = updates(model, 2)
     np.testing.assert_allclose(taken, expected(np.arange(2), 0.5, depths), rtol=1e-5)
 
 
-def test_an_equal_group_that_is_no_neighbour_is_another_depth():
+def test_equal_groups_that_are_not_adjacent_have_different_depths():
     model = chain_of("a1", "b1", "a2", "a3")
     optimizer = kerasched.layerwise(
         model, 1.0, 0.5, sgd, groups=lambda layer: layer.name[0]
@@ -163,9 +167,9 @@ def test_an_equal_group_that_is_no_neighbour_is_another_depth():
     assert rates == [1.0, 0.5, 0.25]
 
 
-def test_groups_go_through_the_models_inside_and_past_layers_without_weights():
-    # The six of `nested` from below: one without a name, b, a, c, e, d; behind a lies
-    # a layer without weights.
+def test_groups_include_nested_models_and_skip_layers_without_weights():
+    # The six layers of `nested` from below: one without a name, b, a, c, e, d. A layer
+    # without weights follows a.
     asked = []
 
     def of_inner(layer):
@@ -184,7 +188,7 @@ SMALL = (
 )
 
 
-def test_a_rate_of_nothing_is_warned_of_at_the_line_of_the_call():
+def test_a_vanishing_rate_warns_at_the_line_of_the_call():
     # 0.5**20 is 9.54e-7, 0.5**19 is 1.9e-6.
     with pytest.warns(UserWarning, match=f"^{re.escape(SMALL)}$") as caught:
         kerasched.layerwise(chain_of(*map(str, range(21))), 1.0, 0.5, sgd)
@@ -194,7 +198,7 @@ def test_a_rate_of_nothing_is_warned_of_at_the_line_of_the_call():
         kerasched.layerwise(chain_of(*map(str, range(20))), 1.0, 0.5, sgd)
 
 
-def test_a_rate_of_nothing_is_not_warned_of_below_what_is_trained():
+def test_layers_below_the_trainable_ones_cause_no_warning():
     model = chain_of(*map(str, range(21)))
     model.layers[0].trainable = False
     with warnings.catch_warnings():
@@ -222,7 +226,7 @@ def test_a_layer_that_is_used_twice_has_its_lower_depth():
     shared, inputs = OneWeight(), keras.Input((1,))
     model = keras.Model(inputs, OneWeight()(shared(OneWeight()(shared(inputs)))))
     taken = updates(compiled(model, 1.0, 0.5, sgd), 1)[0]
-    # Shared below, then the two others; the shared weight has a gradient of 2.
+    # The shared layer is the lowest, and its weight has a gradient of 2.
     np.testing.assert_allclose(taken, [2 * 0.25, 0.5, 1.0], rtol=1e-6)
 
 
@@ -297,7 +301,7 @@ NO_WEIGHTS = "Argument `model` of layerwise must be a model with trainable weigh
         ),
     ],
 )
-def test_what_is_wrong_is_told(kind, arguments, text):
+def test_an_invalid_argument_raises(kind, arguments, text):
     with pytest.raises(kind, match=re.escape(text)):
         kerasched.layerwise(**{"model": nested(), "schedule": 0.1, **arguments})
 

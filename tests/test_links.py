@@ -1,4 +1,4 @@
-"""Links of README and docs lead to files and headings, and pages are in the menu."""
+"""Links in README and docs point to existing headings, and pages are in the menu."""
 
 import re
 import runpy
@@ -28,7 +28,7 @@ def links_of(path):
 
 
 def anchors_of(path):
-    """Return the anchors that GitHub and mkdocs give the headings of a page."""
+    """Return the anchors that GitHub and mkdocs create for the headings of a page."""
     text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.M | re.S)
     headings = [re.sub(r"[^\w\s-]", "", line) for line in HEADING.findall(text)]
     return [re.sub(r"\s", "-", line.strip().lower()) for line in headings]
@@ -52,7 +52,7 @@ def test_links_are_found():
     assert len(links_of(ROOT / "docs" / "gallery.md")) > 80
 
 
-def test_headings_of_a_page_have_anchors_of_their_own():
+def test_headings_of_a_page_have_unique_anchors():
     for page in PAGES:
         if page.name != "CHANGELOG.md":
             anchors = anchors_of(page)
@@ -68,7 +68,7 @@ def test_every_page_is_in_the_menu_of_the_site():
 
 def test_the_reference_has_every_public_name():
     listing = (ROOT / "tests" / "data" / "public_api.txt").read_text("utf-8")
-    # Modules, then a name, not that of a method. `*args` has what only raises an error.
+    # Modules, then a name that is not a method's. A function with `*args` only raises.
     name = r"^(kerasched(?:\.[a-z]+)*\.\w+)\((?!\*args)"
     public = re.findall(name, listing, re.MULTILINE)
     pages = runpy.run_path(str(ROOT / "docs" / "hooks.py"))["api_pages"]()

@@ -1,4 +1,4 @@
-"""No function of the package examines the frames of its callers."""
+"""No function of the package inspects stack frames."""
 
 import re
 

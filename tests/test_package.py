@@ -1,4 +1,4 @@
-"""The package as it is installed: its names, its version and what importing does."""
+"""The installed package: its names, its version and the effects of importing it."""
 
 import ast
 import importlib.metadata
@@ -38,7 +38,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def imported():
-    """What importing does in a fresh process."""
+    """The effects of importing the package in a new process."""
     return run_json(IMPORT)
 
 
@@ -74,7 +74,7 @@ def test_the_extras_are_these():
     assert set(extras) == frameworks | {"demo", "docs", "examples", "plot", "test"}
 
 
-def test_the_top_level_takes_all_that_the_schedules_make_public():
+def test_the_top_level_exports_every_public_name_of_schedules():
     names = kerasched.schedules.__all__
     assert len(names) > len(kerasched.list_schedules())
     for name in names:
@@ -84,7 +84,7 @@ def test_the_top_level_takes_all_that_the_schedules_make_public():
 
 
 def test_type_checkers_see_the_same_names():
-    # They take `X as X` for public, and know nothing of a list that is computed.
+    # Type checkers treat `X as X` as public and cannot read a computed `__all__`.
     text = (PACKAGE / "schedules/__init__.py").read_text("utf-8")
     lines = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
     aliases = [alias for node in lines for alias in node.names]
@@ -118,16 +118,16 @@ def distributions(tmp_path_factory):
 
 
 @pytest.mark.host
-def test_the_sdist_holds_what_its_build_and_its_tests_read(distributions):
+def test_the_sdist_contains_the_files_of_its_build_and_tests(distributions):
     (sdist,) = distributions.glob(f"kerasched-{kerasched.__version__}.tar.gz")
     packed = contents.in_sdist(sdist)
     assert contents.problems_of_sdist(packed) == []
-    # Even though nothing of it was compiled.
+    # The sources of the extension are included although it was not compiled.
     assert "csrc/xla_handler.cc" in packed
 
 
 @pytest.mark.host
-def test_the_wheel_holds_the_package_and_nothing_else(distributions):
+def test_the_wheel_contains_only_the_package(distributions):
     (wheel,) = distributions.glob(f"kerasched-{kerasched.__version__}-*.whl")
     packed = contents.in_wheel(wheel)
     assert contents.problems_of_wheel(packed) == []
@@ -149,7 +149,7 @@ def test_setup_is_short():
 
 
 @pytest.mark.host
-def test_a_program_whose_words_hold_the_name_still_gets_all_names():
+def test_a_program_with_kerasched_among_its_arguments_gets_all_names():
     code = "import sys; sys.argv[1:] = ['-m', 'kerasched']; "
     code += "import kerasched; print(kerasched.StepDecay.__name__)"
     assert run_python(code).stdout.strip() == "StepDecay"

@@ -1,4 +1,4 @@
-"""The code blocks of the pages in docs/ run, each page from top to bottom."""
+"""The code blocks of each page in docs/ run from top to bottom."""
 
 import re
 import textwrap
@@ -12,7 +12,7 @@ from kerasched import StepDecay
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^( *)```python\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-# The blocks of these are parts of files, which other tests put together.
+# The blocks of these pages are parts of files. Other tests assemble them.
 WITH_OWN_TESTS = re.compile("gallery|scaling|adding_")
 ON_ONE_BACKEND = {"kernel": "jax"}
 

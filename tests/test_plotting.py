@@ -1,4 +1,4 @@
-"""Pictures of a training and of a schedule."""
+"""Plots of a training run and of a schedule."""
 
 import math
 import re
@@ -37,8 +37,8 @@ def test_a_png_begins_with_its_signature(tmp_path):
     assert (tmp_path / "picture.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-# 8 inches by 5 inches at 150 dots an inch; the size follows the signature and the
-# 8 bytes that open the first chunk.
+# 8 by 5 inches at 150 dots per inch. In the file, the size follows the signature and
+# the first 8 bytes of the first chunk.
 def test_a_png_has_1200_by_750_dots(tmp_path):
     plot_training(RATES, LOSSES, tmp_path / "picture.png")
     header = (tmp_path / "picture.png").read_bytes()[16:24]
@@ -51,7 +51,7 @@ def test_an_svg_is_an_xml_document_of_its_kind(tmp_path):
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
 
 
-# Matplotlib draws letters as curves and writes the text beside them as a comment.
+# Matplotlib draws letters as curves and adds their text as a comment.
 @pytest.mark.parametrize(
     "label", ["learning rate", "optimizer step", "loss of the batch"]
 )
@@ -66,7 +66,7 @@ def test_losses_that_are_not_finite_leave_gaps(tmp_path):
     assert (tmp_path / "picture.png").stat().st_size > 0
 
 
-def test_a_training_that_never_was_finite_is_drawn(tmp_path):
+def test_a_run_without_any_finite_loss_is_drawn(tmp_path):
     plot_training(RATES, [math.nan] * 4, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 0
 
@@ -89,9 +89,9 @@ def test_a_jump_is_drawn_as_a_jump():
     assert line.get_drawstyle() == "steps-post"
 
 
-# 200 + 200 // 10; 5 + 1; no change at all; 3 * 400; 3 * 100 are too few; 3 * 5000;
-# of epochs and updates 3 * 10 * 500 and 3 * 2000 * 4; an offset and a boundary are
-# lengths too; another library's are not known.
+# By row: 200 + 200 // 10; 5 + 1; a constant; 3 * 400; 3 * 100, which is below the
+# minimum; 3 * 5000; 3 * 10 * 500 and 3 * 2000 * 4 for epochs and updates; an offset and
+# a boundary, which count as lengths; a schedule of another library of unknown length.
 @pytest.mark.parametrize(
     ("schedule", "last"),
     [
@@ -111,7 +111,7 @@ def test_a_jump_is_drawn_as_a_jump():
     ],
     ids=repr,
 )
-def test_the_last_step_is_a_little_beyond_what_there_is_to_see(schedule, last):
+def test_the_last_step_is_a_little_after_the_end_of_the_schedule(schedule, last):
     assert drawn(schedule)[0][-1] == last
 
 
@@ -121,7 +121,7 @@ def test_4000_steps_at_most_are_evaluated_from_the_first_to_the_last():
     assert (steps[0], steps[-1]) == (0, 10**6)
 
 
-# 10**6 steps at 3999 distances are 250.06 steps each; the nearest integer is meant.
+# 10**6 steps in 3999 intervals are 250.06 steps each, rounded to an integer.
 def test_steps_at_equal_distances_differ_by_one_at_most():
     distances = np.diff(sample(10**6, 4000))
     assert set(distances.tolist()) == {250, 251}
@@ -139,7 +139,7 @@ def test_a_new_figure_is_made_without_axes():
     pyplot.close(second.figure)
 
 
-def test_two_schedules_in_one_picture_are_both_seen_down_to_0():
+def test_the_axis_of_two_schedules_starts_at_0():
     axes = Figure().subplots()
     plot(Constant(0.1), 10, axes)
     plot(Constant(0.5), 100, axes)
@@ -156,7 +156,7 @@ def test_a_line_is_labelled_with_its_schedule():
 
 def test_several_schedules_have_a_legend_and_end_at_the_same_step():
     axes = plot([LinearDecay(0.1, 200), StepDecay(0.1, 5)], ax=Figure().subplots())
-    # 220 of the first schedule; the second one never ends, and gets 1000.
+    # The first schedule is drawn for 220 steps, the second, which never ends, for 1000.
     assert [line.get_xdata()[-1] for line in axes.get_lines()] == [1000, 1000]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert [label.partition("(")[0] for label in labels] == ["LinearDecay", "StepDecay"]
@@ -228,13 +228,13 @@ def test_another_librarys_schedule_is_refused():
             plot(given)
 
 
-# What the error advises; Keras's own step of 3 in float32: 0.5 * (1 + cos(pi / 2)).
+# The error above advises this. Keras computes step 3 in float32: 0.5 * (1 + cos(pi/2)).
 def test_another_librarys_schedule_is_drawn_inside_one_of_ours():
     _, rates = drawn(Scale(keras.optimizers.schedules.CosineDecay(1.0, 6), 1.0), 6)
     assert rates[3] == pytest.approx(0.5, abs=1e-6)
 
 
-def test_a_missing_matplotlib_is_told(monkeypatch):
+def test_a_missing_matplotlib_raises(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     text = r"^kerasched.plot needs matplotlib, .* Install matplotlib\.$"
     with pytest.raises(RuntimeError, match=text):
@@ -247,7 +247,8 @@ def test_a_picture_of_a_schedule_has_the_same_bytes_again(suffix, tmp_path):
         save_plot(StepDecay(0.1, 100), tmp_path / f"{name}.{suffix}")
     one, two = (tmp_path / f"{name}.{suffix}" for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
-    assert b"Date" not in one.read_bytes()  # The two may be of the same second.
+    # Both files may be written in the same second, so also check for a date.
+    assert b"Date" not in one.read_bytes()
 
 
 @pytest.mark.filterwarnings("error")

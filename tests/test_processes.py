@@ -1,4 +1,4 @@
-"""Each file of tests is in one process, and what a process says is read."""
+"""Each test file runs in exactly one process, and the output of a process is parsed."""
 
 from pathlib import Path
 
@@ -54,6 +54,6 @@ def test_a_process_is_counted(body, counts, tmp_path):
     assert processes.run_one(job(file, *options), tmp_path, False) == counts
 
 
-def test_the_ending_tells_the_most_memory():
+def test_the_last_line_reports_the_peak_memory():
     output = ["...\n", "most memory held: 120 MB\n", "3 passed in 0.1s\n"]
     assert processes.ending(output) == "3 passed in 0.1s, most memory held: 120 MB"

@@ -1,6 +1,6 @@
-"""Public names, arguments and defaults are those that a file lists.
+"""Public names, arguments and defaults match the listing in tests/data.
 
-`python -m tests.test_public_api` writes the file anew, for a change made on purpose.
+After an intended change, `python -m tests.test_public_api` regenerates the listing.
 """
 
 import importlib
@@ -33,7 +33,7 @@ def listing():
 
 
 def is_public(module, name, value):
-    """Return whether a name is made public by a module, not only imported by it."""
+    """Return whether a module exports a name, rather than only imports it."""
     if not is_ours(value):
         return False
     home = value.__module__
@@ -45,7 +45,7 @@ def is_ours(value):
 
 
 def described(path, value):
-    """Return the lines of one public value."""
+    """Return the lines of the listing for one public name."""
     if not callable(value):
         return [path]
     lines = [f"{path}{signature(value)}"]
@@ -58,7 +58,7 @@ def described(path, value):
 
 
 def members(cls):
-    """Return the public methods of a class; those of all schedules, for one alone."""
+    """Return the public methods of a class; methods of `Schedule` are listed once."""
     methods = {
         name
         for name in dir(cls)
@@ -71,7 +71,7 @@ def members(cls):
 
 
 def signature(value):
-    """Return names, kinds and defaults of the arguments, without annotations."""
+    """Return the names, kinds and defaults of the arguments, without annotations."""
     found = inspect.signature(value)
     plain = [
         p.replace(annotation=inspect.Parameter.empty) for p in found.parameters.values()

@@ -17,15 +17,15 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SHELL = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 PAGES = ("README.md", "docs/schedules.md", "docs/speed.md")
-# What TensorFlow writes to standard error by itself: how it was compiled, and what it
-# looked for, such as a GPU.
+# The messages that TensorFlow itself writes to standard error: how it was compiled, and
+# which devices it looked for.
 FROM_FRAMEWORKS = re.compile(
     r"before absl::InitializeLog\(\) is called"
     r"|^[IWE]0000 .* (port|cudart_stub|cpu_feature_guard|service|cuda_executor"
     r"|device_compiler|xla_gpu_device|cuda_platform)\.cc:"
     r"|To enable the following instructions: .* rebuild TensorFlow"
 )
-# A library, a line of it, a note, and our line.
+# A row: the library, its line of code, a note and our line of code.
 ORIGINAL = re.compile(r"^\| (\w+) \| `(.+?)`(.*?) \| `(.+?)` \|$", re.MULTILINE)
 ORIGINALS = ORIGINAL.findall(README.partition("| from |")[2].partition("\n\n")[0])
 
@@ -99,10 +99,10 @@ def test_the_originals_are_of_these_libraries():
 
 @pytest.mark.host
 @pytest.mark.parametrize(("library", "theirs", "note", "ours"), ORIGINALS)
-def test_our_line_has_the_rates_of_the_original(library, theirs, note, ours):
+def test_our_line_gives_the_rates_of_the_original(library, theirs, note, ours):
     ported = library != "Keras"
     place = getattr(compat, library.lower()) if ported else keras.optimizers.schedules
-    # A port takes the rate for the optimizer, unless another argument is the rate.
+    # A port has the rate as `learning_rate`, unless another argument is the rate.
     replaced = theirs.replace("optimizer, ", "" if "max_lr" in theirs else "0.1, ")
     expected = eval(replaced, dict(vars(place)))
     if note == ", once an epoch":
@@ -111,7 +111,7 @@ def test_our_line_has_the_rates_of_the_original(library, theirs, note, ours):
     if ported:
         steps = np.append(np.arange(0, 12_000, 61), 391 * np.arange(1, 92))
         rates, options = expected.evaluate(steps), {"rtol": 1e-12}
-    else:  # In float32: half a unit of cos near -1 is 6e-8, times 0.05.
+    else:  # In float32 the error of cos near -1 is 6e-8, which is multiplied by 0.05.
         steps = np.array([0, 50, 99, 100, 101, 550, 999, 1000, 1100])
         rates = [keras.ops.convert_to_numpy(expected(step)) for step in steps]
         options = {"rtol": 1e-6, "atol": 1e-8}

@@ -1,4 +1,4 @@
-"""The documentation site builds, and nothing in it is fetched from elsewhere."""
+"""The documentation site builds and loads nothing from other hosts."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The folder of a new build in which no link is lost."""
+    """The folder of a new build without broken links."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     done = subprocess.run(
@@ -37,7 +37,7 @@ def text(page):
     return re.sub(r"\s+", " ", re.sub("<[^>]+>", "", page))
 
 
-def test_nothing_is_fetched_from_elsewhere(site):
+def test_the_site_loads_nothing_from_other_hosts(site):
     fetched = r"<(?:script|img|iframe)[^>]* src=\"(?:https?:)?//"
     fetched += r"|<link[^>]* rel=\"?(?:stylesheet|preconnect)[^>]*//"
     pages = list(site.glob("**/*.html"))

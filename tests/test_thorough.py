@@ -1,4 +1,4 @@
-"""The thorough tier counts what its parts print, and writes its table into the page."""
+"""The thorough tier parses the results of its parts and writes a table to the page."""
 
 import dataclasses
 from collections import Counter
@@ -63,7 +63,7 @@ def test_a_table_is_read_as_it_was_written():
     assert thorough.read_table("") == []
 
 
-def test_a_row_takes_the_place_of_the_last_one_of_its_part(tmp_path, monkeypatch):
+def test_a_row_replaces_the_previous_row_of_its_part(tmp_path, monkeypatch):
     page = tmp_path / "testing.md"
     page.write_text(f"before\n{thorough.BEGIN}\n\n{thorough.END}\nafter\n", "utf-8")
     monkeypatch.setattr(thorough, "PAGE", page)

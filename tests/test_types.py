@@ -1,4 +1,4 @@
-"""What an editor knows of the package, as pyright tells it.
+"""The types that an editor sees, checked with pyright.
 
 mypy checks the package itself, in .ci/run.
 """
@@ -25,17 +25,17 @@ pytestmark = [
 
 
 def test_an_editor_sees_arguments_operators_and_evaluate(tmp_path):
-    """The file is checked in an empty folder, so that it finds the package as users do.
+    """Check a file in an empty folder, so that pyright finds the installed package.
 
-    It has no other errors than those it names.
+    The file must have no errors other than those in its comments.
     """
     shutil.copy(EDITOR, tmp_path)
 
-    assert told_by_pyright(tmp_path) == expected(EDITOR.read_text().splitlines())
+    assert reported_by_pyright(tmp_path) == expected(EDITOR.read_text().splitlines())
 
 
 def expected(lines):
-    """Return the comments below lines of code, by the numbers of these lines."""
+    """Return the comment below each line of code, by line number."""
     found, code = {}, 0
     for number, line in enumerate(lines):
         if line.startswith("# "):
@@ -45,12 +45,12 @@ def expected(lines):
     return found
 
 
-def told_by_pyright(folder):
-    """Return the types that pyright reveals and the rules of errors, by line."""
+def reported_by_pyright(folder):
+    """Return pyright's revealed types and error rules, by line number."""
     command = ["pyright", "--outputjson", "--pythonpath", sys.executable, EDITOR.name]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    told = json.loads(done.stdout)["generalDiagnostics"]
-    return {one["range"]["start"]["line"]: text_of(one) for one in told}
+    diagnostics = json.loads(done.stdout)["generalDiagnostics"]
+    return {one["range"]["start"]["line"]: text_of(one) for one in diagnostics}
 
 
 def text_of(diagnostic):

@@ -1,4 +1,4 @@
-"""The thorough tier of docs/testing.md: its parts, and the table of what they gave."""
+"""The thorough tier of docs/testing.md: its parts and the table of their results."""
 
 import datetime
 import os
@@ -19,7 +19,7 @@ PAGE = ROOT / "docs" / "testing.md"
 BEGIN, END = "<!-- thorough: written by tests/thorough.py -->", "<!-- thorough: end -->"
 NAMES = ("passed", "failed", "skipped")
 COLUMNS = ("part", *NAMES, "minutes", "date", "commit")
-# The closing lines of the parts, and which of the counts each number is.
+# Patterns of the parts' summary lines, and the count to which each number belongs.
 CLOSING = {
     r"^(\d+) mutants died, (\d+) survived$": ("passed", "failed"),
     r"^\w+: clean after": (),
@@ -28,7 +28,7 @@ CLOSING = {
 
 @dataclass(frozen=True)
 class Row:
-    """What a part of the run gave, when and of which commit."""
+    """The result of a part, with its date and commit."""
 
     part: str
     counts: Counter[str]
@@ -51,7 +51,7 @@ class Row:
 def parts(
     backends: list[str], tests_on: Callable[[str], Counter[str]]
 ) -> dict[str, Callable[[], Counter[str]]]:
-    """Return what runs each part, by its name, in the order of the table."""
+    """Return a function that runs each part, by name, in the order of the table."""
     found: dict[str, Callable[[], Counter[str]]] = {}
     for name in backends:
         found[f"tests, {name}"] = partial(tests_on, name)
@@ -65,9 +65,9 @@ def parts(
 
 
 def run_all(works: Mapping[str, Callable[[], Counter[str]]], write: bool) -> int:
-    """Run some parts, print the table, and return the exit code.
+    """Run parts, print the table and return the exit code.
 
-    With `write` each part's row goes into the page as soon as the part has ended.
+    With `write`, each row is written to the page as soon as its part has finished.
     """
     rows = []
     for part, work in works.items():
@@ -89,7 +89,7 @@ def timed(part: str, work: Callable[[], Counter[str]]) -> Row:
 
 
 def command(module: str, backend: str, *words: str) -> Counter[str]:
-    """Run a command of the tests, show what it prints, and return its counts."""
+    """Run a command of the tests, print its output and return its counts."""
     environment = {
         **os.environ,
         "KERAS_BACKEND": backend,
@@ -112,7 +112,7 @@ def command(module: str, backend: str, *words: str) -> Counter[str]:
 
 
 def count(printed: str, counts: Counter[str]) -> None:
-    """Add what a closing line says; a line without numbers is one that passed."""
+    """Add the numbers of a summary line. A line without numbers counts as one pass."""
     for pattern, names in CLOSING.items():
         if found := re.match(pattern, printed):
             counts.update(dict(zip(names, map(int, found.groups()), strict=True)))
@@ -120,7 +120,7 @@ def count(printed: str, counts: Counter[str]) -> None:
 
 
 def passed(counts: Counter[str]) -> bool:
-    """Return whether something was run and nothing failed."""
+    """Return whether at least one test passed and none failed."""
     return counts["passed"] > 0 and counts["failed"] == 0
 
 
@@ -136,7 +136,7 @@ def total(rows: list[Row]) -> Row:
 
 
 def aligned(rows: list[Row]) -> str:
-    """Return the table for a terminal, in columns of one width each."""
+    """Return the table for a terminal, with aligned columns."""
     cells = [list(COLUMNS), *(r.cells() for r in [*rows, total(rows)])]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
@@ -147,7 +147,7 @@ def aligned(rows: list[Row]) -> str:
 
 
 def markdown(rows: list[Row], machine: str) -> str:
-    """Return the table for the page, with the machine that made it."""
+    """Return the table for the page, with a description of the machine."""
     cells = [list(COLUMNS), ["---"] * len(COLUMNS)]
     cells += [row.cells() for row in [*rows, total(rows)]]
     return f"{machine}:\n\n" + "\n".join(
@@ -156,14 +156,14 @@ def markdown(rows: list[Row], machine: str) -> str:
 
 
 def read_table(text: str) -> list[Row]:
-    """Return the rows of a table as `markdown` writes it, without their total."""
+    """Return the rows of a table that `markdown` wrote, without the total."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
     return [Row.of_cells(each) for each in cells[2:-1]]
 
 
 def write_table(rows: list[Row]) -> None:
-    """Put rows into the table of the page, each in the place of its part's last one."""
+    """Write rows to the page's table; each replaces the previous row of its part."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     table, _, after = rest.partition(END)
@@ -173,14 +173,14 @@ def write_table(rows: list[Row]) -> None:
 
 
 def commit() -> str:
-    """Return the commit of the tree, marked if files differ from it."""
+    """Return the commit of the tree, with a mark if files were changed since."""
     words = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     return done.stdout.strip() or "unknown"
 
 
 def machine() -> str:
-    """Return the processor and the number of its cores."""
+    """Return the number of cores and the name of the processor."""
     path = Path("/proc/cpuinfo")
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The benchmark of the callbacks runs, and its file keeps what is promised."""
+"""The callbacks' benchmark runs, and its recorded results are within the limits."""
 
 import json
 import runpy
@@ -13,7 +13,7 @@ SETTERS = "EpochSchedule(schedule, steps)"  # It assigns a variable for each bat
 
 
 @pytest.mark.slow
-def test_a_small_run_has_what_the_file_has(monkeypatch):
+def test_a_small_run_has_the_structure_of_the_recorded_file(monkeypatch):
     monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
     costs = runpy.run_path(str(FOLDER / "callback_costs.py"))
     result = {
@@ -32,7 +32,7 @@ def test_a_small_run_has_what_the_file_has(monkeypatch):
 
 
 @pytest.mark.host
-def test_the_kept_numbers_are_as_promised():
+def test_the_recorded_numbers_are_within_the_limits():
     assert set(RESULT["backends"]) == {"tensorflow", "jax", "torch"}
     for kept in RESULT["backends"].values():
         assert kept["fit"]["low"] <= 1.02
@@ -41,7 +41,7 @@ def test_the_kept_numbers_are_as_promised():
 
 
 @pytest.mark.host
-def test_the_page_has_the_kept_numbers():
+def test_the_page_has_the_recorded_numbers():
     bench = runpy.run_path(str(FOLDER / "bench_callbacks.py"))
     page = (FOLDER.parent / "docs" / "callbacks.md").read_text("utf-8")
     assert bench["markdown"](RESULT["backends"]) in page

@@ -1,4 +1,4 @@
-"""The benchmark that counts collective operations, and what its file says."""
+"""The benchmark that counts collective operations, and its recorded results."""
 
 import json
 import runpy

@@ -1,4 +1,4 @@
-"""The benchmark of the finder runs, and its file shows why the default was chosen."""
+"""The finder's benchmark runs, and its recorded results justify the default rule."""
 
 import json
 import math
@@ -37,7 +37,7 @@ def script(monkeypatch):
     ("loss", "expected"),
     [
         (1.0, 0.0),
-        (2.0, 0.25),  # The best of the grid falls from 5 to 1.
+        (2.0, 0.25),  # With the best rate of the grid the loss decreases from 5 to 1.
         (5.0, 1.0),
         (9.0, 1.0),
         (0.5, -0.125),
@@ -45,7 +45,7 @@ def script(monkeypatch):
         (math.inf, 1.0),
     ],
 )
-def test_a_regret_is_the_part_of_the_fall_that_is_missed(loss, expected, script):
+def test_a_regret_is_the_missed_part_of_the_decrease(loss, expected, script):
     regret = script("finder_regret.py")["regret"]
     assert regret(loss, 5.0, [4.0, 1.0, math.nan, math.inf]) == expected
 
@@ -59,16 +59,16 @@ def test_regrets_are_means_over_the_seeds(script):
     }
 
 
-# Without "one" the rule "a" is the better one, whose regret on "one" is 0.5.
+# Without "one", rule "a" is better. Its regret on "one" is 0.5.
 @pytest.mark.host
-def test_a_rule_is_judged_on_the_problem_that_did_not_choose_it(script):
+def test_a_rule_is_judged_on_the_problem_left_out_of_its_selection(script):
     found = script("bench_finder.py")["left_out"](CASES)
     assert found == {"one": ("a", 0.5), "two": ("b", 0.625)}
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND == "tensorflow", reason="one of two backends is enough")
-def test_a_small_run_has_what_the_file_has(script):
+def test_a_small_run_has_the_structure_of_the_recorded_file(script):
     run = script("finder_regret.py")["run"]
     found = run("five problems", "wine", "Adam", 1, rates=[1e-3, 1e-2], steps=4)
     assert {"group": "five problems", **found}.keys() == RESULT["runs"][0].keys()
@@ -100,7 +100,7 @@ def test_the_default_is_the_rule_with_the_least_regret(script):
 
 
 @pytest.mark.host
-def test_the_page_has_the_kept_numbers(script):
+def test_the_page_has_the_recorded_numbers(script):
     page = (FOLDER.parent / "docs" / "finder.md").read_text("utf-8")
     for table in script("bench_finder.py")["markdown"](RESULT).split("\n\n"):
         assert table in page

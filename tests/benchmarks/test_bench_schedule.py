@@ -1,4 +1,4 @@
-"""The benchmark of the schedules runs, and its file says what it must."""
+"""The schedules' benchmark runs, and its recorded results are complete."""
 
 import json
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_a_run_on_every_backend(tmp_path):
 
 
 @pytest.mark.host
-def test_the_file_that_is_kept_is_of_this_benchmark():
+def test_the_recorded_file_is_from_this_benchmark():
     result = json.loads(RESULT.read_text(encoding="utf-8"))
     assert set(result) == KEYS | set(TABLES.values())
     assert (result["steps"], len(result["torch"])) == (1_000_000, 3)
@@ -73,7 +73,7 @@ def test_the_file_that_is_kept_is_of_this_benchmark():
 
 
 @pytest.mark.host
-def test_the_page_gives_the_range_that_was_measured():
+def test_the_page_gives_the_measured_range():
     rows = json.loads(RESULT.read_text(encoding="utf-8"))["evaluate"]
     ratios = [row["ratio_to_cosine"] for row in rows]
     text = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The benchmarks of the optimizer run, and their files say what they must."""
+"""The optimizers' benchmarks run, and their recorded results are complete."""
 
 import importlib
 import json
@@ -24,13 +24,13 @@ PEERS = {
 }[BACKEND]
 
 
-# The first tier runs it on JAX, and on torch where that is there.
+# The first tier runs it on JAX, and on torch if that is installed.
 on_one_of_two = pytest.mark.slow if BACKEND == "tensorflow" else lambda test: test
 
 
 @pytest.fixture
 def modules(monkeypatch):
-    """Return what imports a module of the benchmarks."""
+    """Return a function that imports a module of the benchmarks."""
     monkeypatch.syspath_prepend(str(FOLDER))
     before = set(sys.modules)
     yield importlib.import_module
@@ -40,7 +40,7 @@ def modules(monkeypatch):
 
 
 def bench(name, output, *options, check=True):
-    """Run a benchmark in three rounds, and return what it printed and kept."""
+    """Run a benchmark in three rounds, and return its output and its results."""
     path = str(FOLDER / f"bench_{name}.py")
     code = f"import runpy; runpy.run_path({path!r}, run_name='__main__')"
     given = ("--rounds", 3, "--output", output, *options)
@@ -61,7 +61,7 @@ def test_an_update_is_timed(tmp_path):
 
 @pytest.fixture
 def update(modules, monkeypatch, tmp_path):
-    """Return a run of the benchmark in this process, whose every number is made up."""
+    """Return a function that runs the benchmark here with made-up measurements."""
     bench_update, report = modules("bench_update"), modules("report")
     numbers = iter(range(1, 1000))
 
@@ -93,7 +93,7 @@ def update(modules, monkeypatch, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.host
-def test_rows_are_added_to_those_of_other_cases(update):
+def test_rows_are_added_to_the_rows_of_other_cases(update):
     given = ("--tensors", "tiny", "--options")
     first = update(*given, "momentum")
     second = update(*given, "momentum", "nesterov", "--add")
@@ -107,7 +107,7 @@ def test_rows_are_added_to_those_of_other_cases(update):
 
 
 @pytest.mark.host
-def test_one_that_gives_other_weights_is_not_timed(modules):
+def test_an_optimizer_with_different_weights_is_not_timed(modules):
     tensors = modules("tensors")
     moved = [w + 1e-3 for w in tensors.arrays("tiny", 1)]
     tensors.agree("tiny", {"keras": moved, "ours": [w + 2e-6 for w in moved]})
@@ -117,7 +117,7 @@ def test_one_that_gives_other_weights_is_not_timed(modules):
 
 
 @pytest.mark.host
-def test_what_was_measured_before_a_failure_is_kept(update):
+def test_measurements_before_a_failure_are_kept(update):
     with pytest.raises(SystemExit, match="small failed"):
         update("--tensors", "tiny", "small", "--options", "momentum")
     result = json.loads(update.output.read_text(encoding="utf-8"))
@@ -142,7 +142,7 @@ def test_a_fit_is_timed(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "jax", reason="it uses no backend")
-def test_the_kernel_is_timed_beside_a_loop(tmp_path):
+def test_the_kernel_is_timed_against_a_loop(tmp_path):
     _, result = bench("roofline", tmp_path / "a.json", "--tensors", "tiny")
     assert [row["option"] for row in result["rows"]] == ["momentum", "adam"]
     for row in result["rows"]:

@@ -18,22 +18,22 @@ FOLDER = ROOT / "benchmarks"
 
 @pytest.fixture
 def modules(monkeypatch):
-    """Return what imports a module of the benchmarks."""
+    """Return a function that imports a module of the benchmarks."""
     monkeypatch.syspath_prepend(str(FOLDER))
     yield importlib.import_module
     for name in {path.stem for path in FOLDER.glob("*.py")}:
         sys.modules.pop(name, None)
 
 
-# Published: torchvision's ResNet-50 has 25,557,032 parameters, in 161 tensors.
+# torchvision's ResNet-50 has 25,557,032 parameters in 161 tensors, as published.
 def test_the_shapes_are_those_of_resnet_50(modules):
     shapes = modules("resnet").shapes()
     assert len(shapes) == 161
     assert sum(map(math.prod, shapes)) == 25_557_032
 
 
-# Of 15 tosses at most 3 are heads with a chance of 576 / 32768 = 1.8 %, and at most 4
-# with 5.9 %: the interval is from the 4th lowest to the 4th highest.
+# At most 3 of 15 coin tosses are heads with probability 576 / 32768 = 1.8 %, and at
+# most 4 with 5.9 %. So the interval is from the 4th lowest to the 4th highest.
 def test_the_interval_of_15_pairs_is_from_the_4th_to_the_12th(modules):
     numbers = [float(n) for n in range(15, 0, -1)]
     found = modules("ratios").interval(numbers)
@@ -93,7 +93,7 @@ def test_a_floor_is_missed_by_a_whole_interval_of_15_pairs(
 
 
 @pytest.mark.parametrize(("ours", "lines"), [(111, 1), (110, 0), (90, 0)])
-def test_a_peak_of_memory_is_missed_above_a_tenth_more(modules, ours, lines):
+def test_a_peak_memory_more_than_a_tenth_higher_misses_its_limit(modules, ours, lines):
     floors = modules("floors")
     row = floors.judged(example(8.0, 9.0))
     missed = floors.missed([{**row, "peak_bytes": {"ours": ours, "keras": 100}}])
@@ -101,13 +101,13 @@ def test_a_peak_of_memory_is_missed_above_a_tenth_more(modules, ours, lines):
     assert all("peak memory 1.11 of Keras's, at most 1.10" in m for m in missed)
 
 
-def test_nothing_is_promised_against_others(modules):
+def test_there_are_no_floors_against_other_libraries(modules):
     rows = [modules("floors").judged(example(0.1, 0.2, peer="optax"))]
     assert rows[0]["ratios"]["optax"]["floor"] is None
     assert len(modules("floors").lost(rows)) == 1
 
 
-def test_every_floor_is_of_a_case_that_is_run(modules):
+def test_every_floor_belongs_to_a_case_that_runs(modules):
     floors, cases = modules("floors"), modules("cases")
     every = {*cases.CASES, *cases.SCALED, "first call"}
     options = {"roofline": {*modules("bench_roofline").RULES}}
@@ -135,7 +135,7 @@ def test_few_steps_are_not_judged(modules):
     assert modules("floors").slow_schedules(schedules(999_999, step=9.0)) == []
 
 
-def test_the_kept_schedules_are_as_fast_as_promised(modules):
+def test_the_recorded_schedules_meet_their_floors(modules):
     text = (FOLDER / "results" / "schedule.json").read_text("utf-8")
     result = json.loads(text)
     assert len(result["evaluate"]) > 30
@@ -154,7 +154,7 @@ def speeds(low, high, floor):
     ("low", "high", "floor", "shown"),
     [(2, 3, 1.5, True), (2, 3, 0.97, False), (0.8, 0.9, 0.97, True)],
 )
-def test_the_table_of_speeds_shows_promises_and_losses(low, high, floor, shown):
+def test_the_table_of_speeds_shows_floors_and_losses(low, high, floor, shown):
     table = runpy.run_path(str(ROOT / "docs" / "tables.py"))["speed_table"]
     text = table(speeds(low, high, floor))
     middle = f"{(low + high) / 2:.2f} ({low:.2f} to {high:.2f})"
@@ -179,7 +179,7 @@ def test_a_table_of_speeds_is_written_after_the_line_that_names_its_file():
         ([1.5, 1.6, 1.4, 1.7, 1.5, 1.6], True),
     ],
 )
-def test_a_commit_has_fallen_if_it_is_slower_in_all_turns(modules, after, fell):
+def test_a_commit_is_a_regression_if_it_is_slower_in_all_turns(modules, after, fell):
     before = [2.1, 2.2, 2.0, 2.3, 2.1, 2.2]
     found = modules("bench_commits").compared({"before": before, "after": after})
     assert found["fell"] is fell

@@ -1,1 +1,1 @@
-"""Tests of kerasched.compat, and the traces that they share."""
+"""Tests of the callbacks."""

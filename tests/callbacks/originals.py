@@ -1,6 +1,6 @@
-"""What to give to ReduceOnPlateau for the plateau rule of another library.
+"""The arguments of ReduceOnPlateau that give the plateau rule of another library.
 
-Each function takes the original's arguments without the rate, and the metric.
+Each function takes the original's arguments, except the rate and the metric.
 """
 
 
@@ -25,7 +25,7 @@ def torch(
     min_lr=0.0,
     eps=1e-8,
 ):
-    """It waits for one epoch more, and after a cooldown for one more again."""
+    """torch waits one epoch longer, and its cooldown is one epoch longer too."""
     relative = threshold_mode == "rel"
     return {
         "mode": mode,
@@ -40,7 +40,7 @@ def torch(
 
 
 def mmengine(rule="less", min_value=0.0, **arguments):
-    """As torch."""
+    """Like torch."""
     mode = {"less": "min", "greater": "max"}[rule]
     renamed = {"threshold_rule": "threshold_mode"}
     arguments = {renamed.get(name, name): arguments[name] for name in arguments}
@@ -56,13 +56,13 @@ def timm(
     lr_min=0.0,
     warmup_t=0,
 ):
-    """As torch, and blind in the epochs of its warmup."""
+    """Like torch, but it ignores the metric during warmup."""
     plateau = torch(mode, decay_rate, patience_t, threshold, "rel", cooldown_t, lr_min)
     return {**plateau, "start_from_epoch": warmup_t}
 
 
 def paddle(epsilon=1e-8, **arguments):
-    """As torch, and blind in a cooldown."""
+    """Like torch, but it ignores the metric during a cooldown."""
     return {**torch(eps=epsilon, **arguments), "watch_in_cooldown": False}
 
 
@@ -102,7 +102,7 @@ def greedy_lr(
     window_size=50,
     reset_start=500,
 ):
-    """As torch, blind in a cooldown, and with the way up."""
+    """Like torch, but it ignores the metric in a cooldown and can raise the rate."""
     return {
         **torch(
             mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps

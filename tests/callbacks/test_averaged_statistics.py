@@ -1,4 +1,4 @@
-"""Averaged weights get the statistics of batches that belong to them."""
+"""Averaged weights get batch normalization statistics that are computed with them."""
 
 import re
 
@@ -24,7 +24,7 @@ BATCHES = [X[:4], X[4:8], X[8:]]
 
 
 def dense_norm(norm=None, dtype=None):
-    """Return layers whose statistics are those of a product of matrices."""
+    """Return a dense layer and a normalization of its outputs."""
     keras.utils.set_random_seed(5)
     norm = norm or keras.layers.BatchNormalization(dtype=dtype)
     return [keras.layers.Dense(3, dtype=dtype), norm, keras.layers.Dropout(0.5)]
@@ -43,7 +43,7 @@ def train(model, callbacks, epochs=4, **options):
 
 
 def expected(model, batches=BATCHES):
-    """Return the means over batches of the mean and variance after the first layer."""
+    """Return the mean and variance after the first layer, averaged over batches."""
     kernel, bias = (np.array(w, "float64") for w in model.layers[0].get_weights())
     outputs = [batch @ kernel + bias for batch in batches]
     return [
@@ -64,7 +64,7 @@ def test_a_model_ends_with_the_statistics_of_its_average():
     assert normalizations(model)[0].momentum == 0.99
 
 
-def test_what_is_validated_has_the_statistics_of_the_average():
+def test_validation_uses_the_statistics_of_the_average():
     averaging = WeightAveraging(1, data=X, batch_size=4, assign_at_end=False)
     model, data = compiled(dense_norm()), (X[:5], Y[:5])
     history = train(model, [averaging], validation_data=data)
@@ -76,14 +76,14 @@ def test_what_is_validated_has_the_statistics_of_the_average():
     np.testing.assert_array_equal(statistics(model), trained)
 
 
-def test_a_part_of_the_data_is_enough():
+def test_the_pass_may_use_part_of_the_data():
     model = compiled(dense_norm())
     train(model, [WeightAveraging(1, data=X, batch_size=4, steps=2)])
     values = expected(model, BATCHES[:2])
     np.testing.assert_allclose(statistics(model), values, rtol=1e-5, atol=1e-5)
 
 
-def test_the_data_are_passed_once_for_each_average():
+def test_there_is_one_pass_over_the_data_for_each_average():
     class Data(keras.utils.PyDataset):
         passed, num_batches = 0, 1
 
@@ -94,7 +94,7 @@ def test_the_data_are_passed_once_for_each_average():
     averaging, model = WeightAveraging(1, every=2, data=Data()), compiled(dense_norm())
     train(model, [averaging], 6, validation_data=(X, Y))
     assert averaging.count == 3
-    # Keras looks at one batch before each pass to know what batches are like.
+    # Before each pass Keras reads one batch to learn the shapes and types.
     passed = Data.passed
     assert 3 <= passed <= 6
     restarted = WeightAveraging(data=Data())
@@ -117,7 +117,7 @@ def test_a_long_pass_shows_its_progress_where_fit_does(capsys, monkeypatch):
 
 @keras.saving.register_keras_serializable("averaged_statistics")
 class WithoutArgument(keras.Model):
-    """Its call does not say whether it is a training."""
+    """A model whose call does not have the argument `training`."""
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -144,20 +144,20 @@ def test_a_layer_that_is_frozen_keeps_its_statistics():
     norm = keras.layers.BatchNormalization()
     norm.trainable = False
     model = compiled(dense_norm(norm))
-    train(model, [WeightAveraging(1)])  # No data are asked for.
+    train(model, [WeightAveraging(1)])  # It raises no error for missing data.
     np.testing.assert_array_equal(read([norm.moving_mean])[0], np.zeros(3))
 
 
-def test_half_precision_does_not_spoil_the_means():
+def test_means_are_accurate_in_half_precision():
     model = compiled(dense_norm(dtype="mixed_bfloat16"), "mixed_bfloat16")
     Refresher(model)(X, 4, None)
     values = expected(model)
-    # The products are rounded to 8 bits, the means of them are not.
+    # The products are rounded to 8 bits, but their means are not.
     np.testing.assert_allclose(statistics(model)[0], values[0], rtol=0, atol=0.05)
     np.testing.assert_allclose(statistics(model)[1], values[1], rtol=0.02)
 
 
-def test_a_pass_that_fails_leaves_all_as_it_was():
+def test_a_failed_pass_restores_all_state():
     model = compiled(dense_norm())
     train(model, [], epochs=1)
     before, averaging = [], WeightAveraging(1, data=X[:, :3], batch_size=4)
@@ -206,6 +206,6 @@ def test_the_results_are_those_of_torch():
         weight = weight.T if weight.ndim == 2 else weight
         torch.testing.assert_close(parameter.detach(), weight, rtol=0, atol=2**-22)
     torch.testing.assert_close(theirs[1].running_mean, ours[4], rtol=1e-5, atol=1e-6)
-    # Torch divides the squares of 4 samples by 3, Keras by 4.
+    # For the variance of 4 samples torch divides by 3 and Keras by 4.
     variance = ours[5] * 4 / 3
     torch.testing.assert_close(theirs[1].running_var, variance, rtol=1e-5, atol=1e-6)

@@ -1,4 +1,4 @@
-"""What BackupAndRestore keeps, refuses and warns of; tests/resuming has whole runs."""
+"""BackupAndRestore: what it saves, its errors and warnings. tests/resuming has runs."""
 
 import concurrent.futures
 import contextlib
@@ -27,7 +27,7 @@ X = np.arange(24.0, dtype="float32").reshape(12, 2)
 Y = X.sum(axis=1, keepdims=True)
 
 
-EAGER = {"run_eagerly": True, "jit_compile": False}  # A trace takes longer than a fit.
+EAGER = {"run_eagerly": True, "jit_compile": False}  # Tracing would take longer.
 
 
 def compiled(units=1, **options):
@@ -43,7 +43,7 @@ def fit(model, *callbacks, epochs=3, **arguments):
     return model.fit(epochs=epochs, verbose=0, callbacks=list(callbacks), **data)
 
 
-def kept(folder, **arguments):
+def backup_in(folder, **arguments):
     return BackupAndRestore(folder, delete_checkpoint=False, **arguments)
 
 
@@ -56,7 +56,7 @@ class Dataset(keras.utils.PyDataset):
 
 
 class Copies(Dataset):
-    """Has its inputs as targets."""
+    """A dataset whose targets are its inputs."""
 
     def __getitem__(self, index):
         x, _ = super().__getitem__(index)
@@ -64,7 +64,7 @@ class Copies(Dataset):
 
 
 class Asked(Dataset):
-    """Has a state of its own to give."""
+    """A dataset with `get_state` and `set_state`."""
 
     def __init__(self):
         super().__init__()
@@ -96,7 +96,7 @@ class Opaque(Dataset):
 
 
 class Mixed(Dataset):
-    """Changes a number beside a function."""
+    """A dataset with a dict of a function and a number that changes."""
 
     def __init__(self):
         super().__init__()
@@ -113,7 +113,7 @@ class Streams(Dataset):
 
 
 class Furnished(Dataset):
-    """Holds much that cannot be saved and does not change, and counts its epochs."""
+    """A dataset with many constant attributes that cannot be saved, and a counter."""
 
     def __init__(self):
         super().__init__()
@@ -163,14 +163,14 @@ def test_the_files_are_deleted_at_the_end_and_nothing_else(tmp_path):
 
 @pytest.mark.parametrize(("double", "names"), [(True, [3, 2]), (False, [3])])
 def test_the_last_files_are_kept(double, names, tmp_path):
-    fit(compiled(), kept(tmp_path, double_checkpoint=double))
+    fit(compiled(), backup_in(tmp_path, double_checkpoint=double))
     found = sorted((path.name for path in tmp_path.iterdir()), reverse=True)
     assert found == [f"epoch-{number:06d}.run" for number in names]
 
 
-def test_the_record_is_of_all_epochs_with_their_rates(tmp_path):
-    fit(compiled(), kept(tmp_path), epochs=1)
-    backup = kept(tmp_path)
+def test_the_history_has_all_epochs_and_their_rates(tmp_path):
+    fit(compiled(), backup_in(tmp_path), epochs=1)
+    backup = backup_in(tmp_path)
     history = fit(compiled(), backup)
     assert [one["epoch"] for one in backup.record] == [0, 1, 2]
     assert [one["logs"]["loss"] for one in backup.record] == history.history["loss"]
@@ -178,17 +178,17 @@ def test_the_record_is_of_all_epochs_with_their_rates(tmp_path):
     assert history.epoch == [0, 1, 2]
 
 
-def test_the_next_fit_begins_where_it_says(tmp_path):
-    fit(compiled(), kept(tmp_path), epochs=2)
+def test_the_next_fit_begins_at_its_initial_epoch(tmp_path):
+    fit(compiled(), backup_in(tmp_path), epochs=2)
     model = compiled()
-    fit(model, kept(tmp_path), epochs=3)
+    fit(model, backup_in(tmp_path), epochs=3)
     assert fit(model, epochs=2).epoch == [0, 1]
     model = compiled()
-    fit(model, kept(tmp_path), epochs=3)  # Has no epoch left.
+    fit(model, backup_in(tmp_path), epochs=3)  # No epoch is left.
     assert fit(model, epochs=2).epoch == [0, 1]
 
 
-def test_a_run_that_was_stopped_stays_so(tmp_path):
+def test_a_stopped_run_does_not_resume_training(tmp_path):
     results = []
     for _ in range(2):
         stopping = keras.callbacks.EarlyStopping(
@@ -196,9 +196,9 @@ def test_a_run_that_was_stopped_stays_so(tmp_path):
         )
         model = compiled()
         with warnings.catch_warnings():
-            # That it has done fewer steps than nine epochs have is no mistake.
+            # A stopped run has fewer steps than nine epochs, which causes no warning.
             warnings.filterwarnings("error", "BackupAndRestore")
-            history = fit(model, stopping, kept(tmp_path), epochs=9)
+            history = fit(model, stopping, backup_in(tmp_path), epochs=9)
         results.append((history.epoch, [w.tolist() for w in model.get_weights()]))
     assert results[0][0] == [0, 1]
     assert results[1] == results[0]
@@ -239,7 +239,7 @@ class Crash(keras.callbacks.Callback):
             raise InterruptedError
 
 
-# What these hold the others hold too, with more.
+# The other optimizers contain the same state and more.
 PLAINER = ("adam", "loss scale", "fused accumulation")
 EACH_OPTIMIZER = [
     pytest.param(name, marks=[pytest.mark.slow] * (name in PLAINER))
@@ -248,28 +248,28 @@ EACH_OPTIMIZER = [
 
 
 @pytest.mark.parametrize("name", EACH_OPTIMIZER)
-def test_under_any_optimizer_a_run_goes_on(name, tmp_path):
+def test_a_run_resumes_with_any_optimizer(name, tmp_path):
     ends = []
     for folder, also in (("whole", []), ("died", [Crash()]), ("died", [])):
         model = compiled()
-        # XLA takes a while in TensorFlow: one model, of two optimizers, is enough.
+        # XLA compiles slowly in TensorFlow: one case, of two optimizers, is enough.
         options = {"jit_compile": "auto" if name == "multi" else JIT}
         options["steps_per_execution"] = 1 if BACKEND == "torch" else 2
         model.compile(OPTIMIZERS[name](), "mse", **options)
         with contextlib.suppress(InterruptedError):
-            fit(model, kept(tmp_path / folder), *also, epochs=5)
+            fit(model, backup_in(tmp_path / folder), *also, epochs=5)
         every = [*model.variables, *model.optimizer.variables]
         values = (np.asarray(keras.ops.convert_to_numpy(v.value)) for v in every)
         ends.append([value.tobytes() for value in values])
     assert ends[2] == ends[0] != ends[1]
 
 
-def test_another_model_is_refused_and_left_alone(tmp_path):
-    fit(compiled(), kept(tmp_path))
+def test_another_model_is_refused_and_not_changed(tmp_path):
+    fit(compiled(), backup_in(tmp_path))
     model = compiled(units=2)
     before = model.get_weights()
     with pytest.raises(ValueError, match="The model is not the one that was saved: "):
-        fit(model, kept(tmp_path))
+        fit(model, backup_in(tmp_path))
     np.testing.assert_equal(model.get_weights(), before)
 
 
@@ -278,19 +278,19 @@ def test_a_model_without_weights_is_refused(tmp_path):
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="must be a model with weights"):
-        fit(model, kept(tmp_path))
+        fit(model, backup_in(tmp_path))
 
 
-def test_a_callback_that_is_gone_is_named(tmp_path):
-    fit(compiled(), kept(tmp_path), keras.callbacks.EarlyStopping("loss"))
+def test_a_missing_callback_is_named(tmp_path):
+    fit(compiled(), backup_in(tmp_path), keras.callbacks.EarlyStopping("loss"))
     with pytest.warns(UserWarning, match="callback EarlyStopping which is not there"):
-        fit(compiled(), kept(tmp_path), epochs=4)
+        fit(compiled(), backup_in(tmp_path), epochs=4)
 
 
-def test_other_data_are_noticed(tmp_path):
-    fit(compiled(), kept(tmp_path), epochs=1)
+def test_changed_data_cause_a_warning(tmp_path):
+    fit(compiled(), backup_in(tmp_path), epochs=1)
     with pytest.warns(UserWarning, match="finds other data in fit"):
-        fit(compiled(), kept(tmp_path), epochs=2, x=X + 1.0)
+        fit(compiled(), backup_in(tmp_path), epochs=2, x=X + 1.0)
 
 
 @pytest.mark.parametrize("kind", ["sparse", "tensor", "lists", "scalar"])
@@ -312,12 +312,12 @@ def test_any_kind_of_array_has_a_fingerprint(kind):
 
 
 def warnings_of(tmp_path, **arguments):
-    """Return what is warned of on two runs, the second of which goes on."""
+    """Return the warnings of two runs, the second of which resumes the first."""
     data = arguments.pop("data", {})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for epochs in (2, 4):
-            backup = kept(tmp_path, **arguments)
+            backup = backup_in(tmp_path, **arguments)
             fit(compiled(**EAGER), backup, epochs=epochs, **data())
     texts = (str(one.message) for one in caught)
     return [text for text in texts if text.startswith("BackupAndRestore")]
@@ -326,7 +326,7 @@ def warnings_of(tmp_path, **arguments):
 SOURCE = {"y": None, "batch_size": None}
 
 
-def test_nothing_is_warned_of_where_all_is_known(tmp_path):
+def test_data_whose_state_is_known_cause_no_warning(tmp_path):
     assert not warnings_of(tmp_path / "arrays", data=dict)
     assert not warnings_of(tmp_path / "set", data=lambda: {"x": Dataset(), **SOURCE})
     asked = Asked()
@@ -334,7 +334,7 @@ def test_nothing_is_warned_of_where_all_is_known(tmp_path):
     assert asked.given["order"].tolist() == [0, 1, 2]
 
 
-def test_nothing_is_warned_of_what_a_dataset_only_holds(tmp_path):
+def test_constant_attributes_of_a_dataset_cause_no_warning(tmp_path):
     assert not warnings_of(tmp_path, data=lambda: {"x": Furnished(), **SOURCE})
 
 
@@ -349,11 +349,11 @@ def test_nothing_is_warned_of_what_a_dataset_only_holds(tmp_path):
         (lambda: (pair for pair in [(X, Y)] * 99), "the order of a builtins.gen", 2),
     ],
 )
-def test_a_source_that_cannot_be_seen_into_is_named_once(source, text, times, tmp_path):
+def test_data_with_inaccessible_state_are_named_once(source, text, times, tmp_path):
     steps = {} if isinstance(source, type) else {"steps_per_epoch": 3}
-    told = warnings_of(tmp_path, data=lambda: {"x": source(), **SOURCE, **steps})
-    assert len(told) == times  # Once in each of the two runs.
-    assert all(text in one for one in told)
+    messages = warnings_of(tmp_path, data=lambda: {"x": source(), **SOURCE, **steps})
+    assert len(messages) == times
+    assert all(text in one for one in messages)
 
 
 @pytest.mark.host
@@ -368,28 +368,28 @@ def test_a_source_that_cannot_be_seen_into_is_named_once(source, text, times, tm
         ),
     ],
 )
-def test_data_of_validation_that_cannot_be_seen_into_are_named(source, text, tmp_path):
+def test_validation_data_with_inaccessible_state_are_named(source, text, tmp_path):
     def data():
         return {"validation_data": source(), "validation_steps": 2}
 
-    told = warnings_of(tmp_path, data=data)
-    assert len(told) == 2  # Once in each of the two runs.
-    assert all(text in one for one in told)
+    messages = warnings_of(tmp_path, data=data)
+    assert len(messages) == 2  # One in each of the two runs.
+    assert all(text in one for one in messages)
 
 
 @pytest.mark.host
 @pytest.mark.parametrize("data", [(X, Y), [X, Y], (X, Y, Y[:, 0]), Dataset(), Asked()])
-def test_nothing_is_warned_of_other_data_of_validation(data, tmp_path):
+def test_changed_stateless_validation_data_cause_no_warning(data, tmp_path):
     arguments = {"validation_data": data, "validation_steps": 2}
     assert not warnings_of(tmp_path, data=lambda: arguments)
 
 
 @pytest.mark.parametrize("validation", [{"validation_data": (X, Y)}, {}])
-def test_other_data_of_validation_are_noticed(validation, tmp_path):
-    fit(compiled(), kept(tmp_path), epochs=1, **validation)
+def test_changed_validation_data_cause_a_warning(validation, tmp_path):
+    fit(compiled(), backup_in(tmp_path), epochs=1, **validation)
     other = {"validation_data": (X, Y + 1.0)}
     with pytest.warns(UserWarning, match="finds other data in fit"):
-        fit(compiled(), kept(tmp_path), epochs=2, **other)
+        fit(compiled(), backup_in(tmp_path), epochs=2, **other)
 
 
 @pytest.mark.parametrize("data", [(X, X), Copies()])
@@ -398,17 +398,17 @@ def test_keras_begins_each_validation_at_the_start_of_its_data(data):
     model.compile("sgd", "mae", jit_compile=JIT)
     steps = {"validation_batch_size": 4, "validation_steps": 2}
     history = fit(model, y=X, validation_data=data, **steps).history
-    # The first 8 of 12 rows in each epoch, whose numbers are those up to 15.
+    # Each epoch uses the first 8 of 12 rows, which contain the numbers up to 15.
     assert history["val_loss"] == [7.5] * 3
 
 
-def test_the_check_of_the_data_can_be_left_out(tmp_path):
+def test_the_check_of_the_data_can_be_disabled(tmp_path):
     source = lambda: {"x": Iterates(), **SOURCE}  # noqa: E731
     assert not warnings_of(tmp_path, data=source, check_data=False)
 
 
 class Augmented(Dataset):
-    """Drops numbers by a layer, and adds some of a generator of seeds."""
+    """A dataset that applies dropout and adds random numbers from a seed generator."""
 
     def __init__(self):
         super().__init__()
@@ -423,25 +423,25 @@ class Augmented(Dataset):
         return keras.ops.convert_to_numpy(x), y
 
 
-def test_layers_and_seeds_of_a_dataset_go_on(tmp_path):
+def test_layers_and_seed_generators_of_a_dataset_resume(tmp_path):
     ends_alike(tmp_path, Augmented)
 
 
 def ends_alike(tmp_path, dataset):
-    """Check that a run that died ends with the weights of one that did not."""
+    """Check that a run that crashed and resumed has the weights of one that did not."""
     ends = []
     for folder, epochs in (("whole", 4), ("died", 2), ("died", 4)):
         model = compiled()
         data = {"x": dataset(), **SOURCE}
         with warnings.catch_warnings():
             warnings.filterwarnings("error", ".*BackupAndRestore")
-            fit(model, kept(tmp_path / folder), epochs=epochs, **data)
+            fit(model, backup_in(tmp_path / folder), epochs=epochs, **data)
         ends.append(np.concatenate([w.ravel() for w in model.get_weights()]).tolist())
     assert ends[2] == ends[0] != ends[1]
 
 
 class Noisy(Dataset):
-    """Adds numbers of a generator of torch's."""
+    """A dataset that adds random numbers from a torch generator."""
 
     def __init__(self):
         import torch
@@ -457,12 +457,12 @@ class Noisy(Dataset):
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="loaded there alone")
-def test_a_generator_of_torch_goes_on(tmp_path):
+def test_a_torch_generator_resumes(tmp_path):
     ends_alike(tmp_path, Noisy)
 
 
 class Counting(Dataset):
-    """Changes at the end of an epoch, and is drawn from by two threads."""
+    """A dataset that changes at the end of an epoch and has two loading threads."""
 
     def __init__(self):
         super().__init__(workers=2)
@@ -472,24 +472,24 @@ class Counting(Dataset):
         self.ends += 1
 
 
-def test_a_dataset_that_changes_while_it_is_drawn_from_ahead_is_told_of(tmp_path):
+def test_a_dataset_that_changes_during_prefetching_causes_a_warning(tmp_path):
     data = {"x": Counting(), **SOURCE}
     assert not warnings_of(tmp_path / "whole", data=lambda: data)
-    told = warnings_of(
+    messages = warnings_of(
         tmp_path / "by steps", data=lambda: {**data, "steps_per_epoch": 2}
     )
-    assert len(told) == 2
-    assert "cannot repeat which batches of Counting are drawn" in told[0]
+    assert len(messages) == 2
+    assert "cannot repeat which batches of Counting are drawn" in messages[0]
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="others draw from a saved state")
-def test_an_order_without_a_seed_is_told_of_on_tensorflow(tmp_path):
+def test_shuffling_without_a_seed_causes_a_warning_on_tensorflow(tmp_path):
     import tensorflow
 
     model = compiled()
     tensorflow.random.set_seed(None)
     with pytest.warns(UserWarning, match="Call keras.utils.set_random_seed before"):
-        fit(model, kept(tmp_path))
+        fit(model, backup_in(tmp_path))
 
 
 def mapped(optimizers):
@@ -513,10 +513,10 @@ COUNTS = [
     (5, 2, True, multi, {}),
     (6, 2, False, mapped([".*bias"]), {}),
     (5, 2, True, mapped([".*bias"]), {}),
-    # What is left for the default optimizer is nothing.
+    # The default optimizer gets no variables.
     (6, 2, False, mapped([".*"]), {}),
     (5, 2, True, mapped([".*"]), {}),
-    # A step without a finite gradient is not counted.
+    # A skipped step with non-finite gradients is not counted.
     (5, 2, False, scaled, {}),
     (7, 2, True, scaled, {}),
     (0, 2, True, scaled, {}),
@@ -525,15 +525,15 @@ COUNTS_ON_THE_HOST = [pytest.param(*case, marks=pytest.mark.host) for case in CO
 
 
 @pytest.mark.parametrize(
-    ("steps", "initial_epoch", "told", "made", "arguments"),
+    ("steps", "initial_epoch", "warns", "made", "arguments"),
     [
         (6, 2, False, adam, {}),
         (5, 2, True, adam, {}),
         *COUNTS_ON_THE_HOST,
     ],
 )
-def test_a_count_that_does_not_fit_the_epoch_is_told_of(
-    steps, initial_epoch, told, made, arguments, tmp_path
+def test_a_step_count_that_does_not_match_the_epoch_causes_a_warning(
+    steps, initial_epoch, warns, made, arguments, tmp_path
 ):
     model = compiled()
     model.compile(made(), "mse", **EAGER)
@@ -542,16 +542,16 @@ def test_a_count_that_does_not_fit_the_epoch_is_told_of(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         options = {"epochs": initial_epoch + 1, **arguments}
-        fit(model, kept(tmp_path), initial_epoch=initial_epoch, **options)
+        fit(model, backup_in(tmp_path), initial_epoch=initial_epoch, **options)
     texts = [str(one.message) for one in caught if "is step" in str(one.message)]
-    assert len(texts) == told
-    if told:
+    assert len(texts) == warns
+    if warns:
         expected = f"begins at epoch {initial_epoch}, which is step {3 * initial_epoch}"
         assert expected in texts[0]
         assert f"has done {steps} steps" in texts[0]
 
 
-def test_an_own_callback_is_asked_for_its_state():
+def test_the_state_of_a_custom_callback_is_saved():
     class Own(keras.callbacks.Callback):
         count, sums = 0, None
 
@@ -626,5 +626,5 @@ def test_keras_has_the_private_names_that_are_used(tmp_path):
             for name in ("_steps_seen", "_current_iterator", "_get_iterator"):
                 assert hasattr(fit._iterator, name), name
 
-    others = [kept(tmp_path)]
+    others = [backup_in(tmp_path)]
     fit(compiled(), *others, Look(), steps_per_epoch=3)

@@ -1,4 +1,4 @@
-"""While a batch is trained, callbacks read nothing and call next to nothing."""
+"""The batch hooks of callbacks read no variables and make few function calls."""
 
 import sys
 from collections import Counter
@@ -22,7 +22,7 @@ from kerasched.callbacks.rate_writer import RateWriter
 STEPS = 100_000
 SCHEDULE = LinearDecay(1.0, 10**6)
 
-# Callbacks that may stand together, and the rate that they need.
+# Callbacks that can be combined, and the learning rate that they need.
 TOGETHER = {
     "schedule": (SCHEDULE, lambda: [LearningRateLogger(every=10), plateau()]),
     "number": (0.5, lambda: [LearningRateLogger(every=10), plateau()]),
@@ -30,7 +30,7 @@ TOGETHER = {
     "average": (SCHEDULE, lambda: [WeightAveraging(0), plateau()]),
     "epochs": (0.5, lambda: [LearningRateLogger(every=10), by_epoch()]),
 }
-FOLDERS = count()  # A list of callbacks that is not within fit holds its folder.
+FOLDERS = count()  # Outside of fit, a BackupAndRestore keeps its folder locked.
 TOGETHER["all"] = (
     SCHEDULE,
     lambda: [
@@ -55,14 +55,14 @@ def by_epoch():
 
 
 class ReadsTheCount(keras.callbacks.Callback):
-    """What the tests must notice."""
+    """Reads a variable in each batch, which the tests must detect."""
 
     def on_train_batch_end(self, batch, logs=None):
         float(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
 
 
-def begun(rate, callbacks):
-    """Return a list of callbacks within an epoch of a model that has its state."""
+def started(rate, callbacks):
+    """Return a CallbackList in the middle of an epoch, with a model that has state."""
     model = compiled(sgd(rate))
     fit(model, 1)
     steps = {"steps": STEPS, "epochs": 1, "verbose": 0}
@@ -73,7 +73,7 @@ def begun(rate, callbacks):
 
 
 def reads(monkeypatch, callbacks, batches=3000):
-    """Return how often hooks of batches touch variables, tensors and the model."""
+    """Return how often batch hooks access variables, tensors and the model."""
     touched = []
 
     def counted(original, name):
@@ -104,7 +104,7 @@ def reads(monkeypatch, callbacks, batches=3000):
 @each_set
 def test_a_batch_reads_nothing(names, monkeypatch):
     rate, make = TOGETHER[names]
-    assert reads(monkeypatch, begun(rate, make())) == {}
+    assert reads(monkeypatch, started(rate, make())) == {}
 
 
 @pytest.mark.parametrize(
@@ -112,19 +112,19 @@ def test_a_batch_reads_nothing(names, monkeypatch):
     [(SCHEDULE, 3000), (MultiStepDecay(0.5, (1000, 2000), 0.5), 3)],
 )
 def test_a_rate_for_each_batch_reads_nothing(schedule, rates, monkeypatch):
-    # The model is asked for where the rate is another one, as JAX needs it for a write.
-    listed = begun(0.5, [EpochSchedule(schedule, STEPS)])
+    # A change of the rate accesses the model, which JAX needs to write the rate.
+    listed = started(0.5, [EpochSchedule(schedule, STEPS)])
     assert reads(monkeypatch, listed, 3000) == {"model": rates}
 
 
-def test_a_read_in_a_batch_would_be_noticed(monkeypatch):
-    seen = reads(monkeypatch, begun(SCHEDULE, [ReadsTheCount()]), 10)
+def test_a_read_in_a_batch_is_detected(monkeypatch):
+    seen = reads(monkeypatch, started(SCHEDULE, [ReadsTheCount()]), 10)
     assert seen["model"] == 10
     assert seen["numpy"] >= 10
 
 
 def calls(callbacks, batches=range(3000)):
-    """Return how many functions the hooks of batches call, of Python and of C."""
+    """Return how many Python and C functions the batch hooks call."""
     members, counted = callbacks.callbacks, Counter()
 
     def count(frame, event, argument):
@@ -145,24 +145,24 @@ def calls(callbacks, batches=range(3000)):
 
 @each_set
 def test_a_batch_takes_at_most_8_calls_for_each_callback(names):
-    # Two are the hooks themselves.
+    # Two of the calls are the hooks themselves.
     rate, make = TOGETHER[names]
-    listed = begun(rate, make())
-    calls(listed, range(1))  # Whatever is computed at the first batch.
+    listed = started(rate, make())
+    calls(listed, range(1))  # The first batch may compute more.
     assert calls(listed, range(1, 1000)) <= 8 * 999 * len(make())
 
 
-def test_a_rate_for_each_batch_takes_at_most_16_calls_beside_its_write(monkeypatch):
-    # Reading `model` makes most of them: 8 in all on TensorFlow, 11 on JAX and 14 on
-    # torch with Keras 3.15.
-    listed = begun(0.5, [EpochSchedule(SCHEDULE, STEPS)])
+def test_a_rate_for_each_batch_takes_at_most_16_calls_besides_its_write(monkeypatch):
+    # Most calls are in Keras's property `model`. With Keras 3.15 there are 8 in total
+    # on TensorFlow, 11 on JAX and 14 on torch.
+    listed = started(0.5, [EpochSchedule(SCHEDULE, STEPS)])
     monkeypatch.setattr(RateWriter, "write_prepared", lambda self, value: None)
     calls(listed, range(1))
     assert calls(listed, range(1, 1000)) <= 16 * 999
 
 
-def test_no_callback_keeps_keras_from_working_beside_the_batches():
-    # A hook of batches that is not `async_safe` makes JAX and torch wait for each.
+def test_no_callback_prevents_asynchronous_batches():
+    # With a batch hook that is not `async_safe`, JAX and torch wait for each batch.
     assert LearningRateLogger.async_safe
     inherited = keras.callbacks.Callback.on_train_batch_end
     for kind in (ReduceOnPlateau, EpochSchedule, WeightAveraging, BackupAndRestore):

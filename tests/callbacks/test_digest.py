@@ -1,4 +1,4 @@
-"""What is seen of a value changes with the value, and with nothing else."""
+"""The digest of a value changes if and only if the value changes."""
 
 import random
 import re
@@ -40,7 +40,7 @@ def deep(value):
     return value
 
 
-# Each makes a value of a number.
+# Each function creates a value that depends on a number.
 VALUES = {
     "numbers": lambda n: [1, 2.5, n],
     "an array": lambda n: np.array([1, n]),
@@ -61,25 +61,25 @@ VALUES = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_it_is_the_same_for_the_same_value_and_another_for_another(name):
+def test_equal_values_have_equal_digests_and_others_have_not(name):
     make = VALUES[name]
     first, again, other = (digest_of(make(number)).seen for number in (3, 3, 4))
     assert first == again != other
     assert first is not None
 
 
-def test_a_function_is_what_its_name_says():
+def test_the_digest_of_a_function_depends_on_its_name_only():
     def made(number):
         return lambda: number
 
     assert digest_of(made(3)) == digest_of(made(4)) != digest_of(generate)
 
 
-def test_what_raises_is_what_its_class_is():
+def test_the_digest_of_an_object_that_raises_depends_on_its_class_only():
     assert digest_of([Broken(3)]) == digest_of([Broken(4)]) != digest_of([3])
 
 
-def test_the_owner_is_not_looked_into():
+def test_the_digest_does_not_include_the_owner():
     owner = Thing(3, None)
     owner.held = {"all": owner, "number": 1}
     before = digest_of(owner.held, owner)
@@ -95,12 +95,12 @@ def test_the_owner_is_not_looked_into():
         ([generate()], True),
         ({"a": Thing(1, (generate(),))}, True),
         ([Broken(1), generate, threading.Lock()], False),
-        ([iter([1])], False),  # Can be looked into.
+        ([iter([1])], False),  # The state of this iterator is accessible.
     ],
 )
-def test_an_iterator_that_cannot_be_looked_into_is_noted(value, holds):
+def test_an_iterator_with_inaccessible_state_is_noted(value, holds):
     assert digest_of(value).holds_iterator == holds
 
 
-def test_what_is_too_deep_has_none():
+def test_a_value_that_is_nested_too_deeply_has_no_digest():
     assert digest_of(deep(1)).seen is None

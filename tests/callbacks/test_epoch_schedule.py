@@ -1,4 +1,4 @@
-"""A number as rate follows the epochs, or the batches, wherever a run begins."""
+"""EpochSchedule sets a numeric rate by epoch or by batch, from any initial epoch."""
 
 import re
 
@@ -54,18 +54,18 @@ def test_a_restart_has_the_rates_of_its_epochs(tmp_path):
 
 
 def test_each_batch_has_its_rate():
-    # 1 - step / 8, two steps an epoch.
+    # The rate is 1 - step / 8, with two steps per epoch.
     taken = rates_of(EpochSchedule(LinearDecay(1.0, 8), 2), initial_epoch=1, epochs=3)
     np.testing.assert_allclose(taken, [0.75, 0.625, 0.5, 0.375], rtol=1e-6)
 
 
-def test_an_epoch_of_other_length_is_stretched():
-    # Four steps an epoch of the schedule, two batches: steps 0, 2, 4, 6.
+def test_an_epoch_of_another_length_is_stretched():
+    # An epoch has four steps of the schedule and two batches: steps 0, 2, 4 and 6.
     taken = rates_of(EpochSchedule(LinearDecay(1.0, 8), 4), epochs=2)
     np.testing.assert_allclose(taken, [1.0, 0.75, 0.5, 0.25], rtol=1e-6)
 
 
-def test_every_step_of_an_epoch_is_met():
+def test_every_step_of_an_epoch_is_reached_exactly():
     for steps in (3, 7, 49, 391):
         callback = EpochSchedule(LinearDecay(1.0, 10 * steps), steps)
         rates = [callback.rate_at(2, batch, steps) for batch in range(steps)]
@@ -74,7 +74,7 @@ def test_every_step_of_an_epoch_is_met():
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_rates_that_are_computed_ahead_are_those_of_the_batches(known, monkeypatch):
+def test_rates_computed_ahead_belong_to_the_right_batches(known, monkeypatch):
     monkeypatch.setattr(epoch_schedule, "BLOCK", 3)
     callback, one = EpochSchedule(LinearDecay(1.0, 32), 8), np.ones((1, 1), "float32")
     model, rates = compiled(sgd(9.0)), Rates()
@@ -107,7 +107,7 @@ def test_a_function_is_given_the_epoch_or_its_fraction():
     np.testing.assert_allclose(taken, [0.25, 0.375, 0.5, 0.625])
 
 
-def test_a_schedule_of_keras_is_followed():
+def test_a_schedule_of_keras_can_be_used():
     theirs = keras.optimizers.schedules.PiecewiseConstantDecay(
         [0, 2], [0.5, 0.25, 0.125]
     )
@@ -125,14 +125,14 @@ def test_wrapped_optimizers_are_set():
     np.testing.assert_allclose(next_update(model), [0.25, 0.25])
 
 
-def test_nothing_is_compiled_anew():
+def test_nothing_is_recompiled():
     model = fitted(sgd(9.0))
     step = model.train_function
     fit(model, 2, epochs=4, callbacks=[EpochSchedule(BY_EPOCH)])
     assert model.train_function is step
 
 
-def test_a_schedule_as_rate_is_refused_before_the_first_epoch():
+def test_an_optimizer_with_a_schedule_is_refused_before_the_first_epoch():
     model = compiled(sgd(LinearDecay(1.0, 8), name="plain"))
     text = (
         "Argument `optimizer` of EpochSchedule must be one whose learning rate is a "
@@ -148,7 +148,7 @@ def test_a_schedule_as_rate_is_refused_before_the_first_epoch():
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere fit makes the weights")
 @pytest.mark.parametrize("rate", [9.0, LinearDecay(1.0, 8)])
 @pytest.mark.parametrize("steps_per_epoch", [None, 2])
-def test_optimizers_that_are_unknown_without_weights_are_told(rate, steps_per_epoch):
+def test_a_multi_optimizer_without_weights_is_refused(rate, steps_per_epoch):
     model = keras.Sequential([OneWeight()])
     model.compile(keras.optimizers.MultiOptimizer(lambda v: sgd(rate)), output)
     text = (
@@ -173,7 +173,7 @@ def test_a_model_without_weights_has_the_rate_under_one_optimizer():
 )
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_plateau_beside_it_is_refused_in_any_order(plateau, order):
-    # It would set the rate anew in each epoch, and undo what the plateau does.
+    # EpochSchedule sets the rate in each epoch, which would undo the reductions.
     callbacks = [EpochSchedule(BY_EPOCH), plateau][::order]
     with pytest.raises(ValueError, match="must be without a plateau, whose reductions"):
         fit(compiled(sgd(9.0)), 1, callbacks=callbacks)
@@ -187,11 +187,11 @@ def test_a_plateau_beside_it_is_refused_in_any_order(plateau, order):
         (TypeError, (BY_EPOCH, 1.5), "Argument `steps_per_epoch` of EpochSchedule mus"),
     ],
 )
-def test_what_is_wrong_is_told(kind, arguments, text):
+def test_an_invalid_argument_raises(kind, arguments, text):
     with pytest.raises(kind, match=re.escape(text)):
         EpochSchedule(*arguments)
 
 
-def test_a_rate_out_of_range_is_told():
+def test_a_rate_out_of_range_raises():
     with pytest.raises(ValueError, match="must be a non-negative finite number"):
         fit(compiled(sgd(9.0)), 1, callbacks=[EpochSchedule(lambda epoch: -1.0)])

@@ -1,4 +1,4 @@
-"""The rate is found when `fit` begins, and the epochs are trained with it."""
+"""LearningRateFinder finds a rate at the start of `fit`, which trains with it."""
 
 import keras
 import numpy as np
@@ -34,7 +34,7 @@ def test_fit_trains_with_the_suggested_rate(suggestion):
     finder = LearningRateFinder(X, Y, suggestion=suggestion, **OPTIONS)
     model = trained(0.5, finder, LearningRateLogger())
     rate = finder.result.suggestions[suggestion]
-    # 1e-6: the optimizer holds its rate in float32.
+    # The tolerance is 1e-6 because the optimizer stores its rate as float32.
     shown = model.history.history["learning_rate"]
     np.testing.assert_allclose(shown, [rate, rate], rtol=1e-6)
     expected = trained(rate)
@@ -42,7 +42,7 @@ def test_fit_trains_with_the_suggested_rate(suggestion):
         np.testing.assert_array_equal(one, other)
 
 
-def test_it_finds_what_the_function_finds_and_sets_its_suggestion():
+def test_it_finds_the_same_as_the_function_and_sets_its_suggestion():
     finder = LearningRateFinder(X, Y, batch_size=16, mode="linear", **OPTIONS)
     rate = trained(0.5, finder).optimizer.learning_rate
     keras.utils.set_random_seed(2)
@@ -64,7 +64,7 @@ def test_without_an_update_fit_is_as_without_the_callback(rate):
     assert histories[0] == histories[1]
 
 
-def test_an_update_of_a_schedule_is_refused_before_anything_is_done():
+def test_an_update_of_a_schedule_is_refused_before_the_sweep():
     finder = LearningRateFinder(X, Y, **OPTIONS)
     text = (
         "Argument `optimizer` of LearningRateFinder must be one whose learning rate "
@@ -87,7 +87,7 @@ def test_all_optimizers_are_given_the_rate():
     np.testing.assert_allclose(rates, finder.result.suggestion, rtol=1e-6)
 
 
-def test_the_rate_stays_where_nothing_is_suggested():
+def test_the_rate_does_not_change_without_a_suggestion():
     finder = LearningRateFinder(X, Y, steps=20, suggestion="slide", verbose=0)
     with pytest.warns(UserWarning, match="leaves the learning rate as it is: 'slide'"):
         model = trained(0.05, finder)
@@ -97,7 +97,7 @@ def test_the_rate_stays_where_nothing_is_suggested():
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_restarted_run_goes_on_with_the_rate_that_was_found_at_first(order, tmp_path):
+def test_a_restarted_run_resumes_with_the_rate_found_at_first(order, tmp_path):
     def run(folder, epochs):
         finder = LearningRateFinder(X, Y, suggestion="steepest", **OPTIONS)
         backup = BackupAndRestore(tmp_path / folder, delete_checkpoint=False)
@@ -118,7 +118,7 @@ def test_a_plateau_starts_from_the_rate_that_was_found(order):
     assert plateau.get_state()["bases"] == [np.float32(finder.result.suggestion)]
 
 
-def test_of_two_finders_the_last_one_decides():
+def test_the_last_of_two_finders_sets_the_rate():
     options = {**OPTIONS, "suggestion": "steepest"}
     finders = [LearningRateFinder(X, Y, **OPTIONS), LearningRateFinder(X, Y, **options)]
     model = trained(0.5, *finders)
@@ -149,6 +149,6 @@ def test_it_works_where_several_steps_are_executed_at_once():
         ({"rates": 3}, TypeError, "unexpected keyword argument 'rates'"),
     ],
 )
-def test_what_cannot_be_is_refused_at_once(options, kind, text):
+def test_an_invalid_option_raises_at_construction(options, kind, text):
     with pytest.raises(kind, match=text):
         LearningRateFinder(X, Y, **options)

@@ -1,4 +1,4 @@
-"""What the logger shows is the rate that was used, whoever shows the logs."""
+"""LearningRateLogger logs the rate of the last update, for any consumer of the logs."""
 
 import csv
 import re
@@ -36,9 +36,9 @@ class Unregistered(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class Batches(keras.callbacks.Callback):
-    """Keeps what the logs of batches show, and has no say in when it is called.
+    """Records the logged values of batches without making Keras wait for batches.
 
-    Keras calls it from several threads, so that batches may come in another order.
+    Keras calls it from several threads, so batches may arrive in a different order.
     """
 
     async_safe = True
@@ -53,7 +53,7 @@ class Batches(keras.callbacks.Callback):
 
 
 def logged(optimizer, callbacks=(), steps=2, epochs=3, every=None, **options):
-    """Return the rates in History, and those that the updates had."""
+    """Return the rates in History, and the rates that the updates used."""
     rates, logger = Rates(), LearningRateLogger(every)
     model = compiled(optimizer, **options)
     history = fit(model, steps, epochs=epochs, callbacks=[rates, *callbacks, logger])
@@ -84,10 +84,10 @@ def test_several_optimizers_are_shown_by_their_names():
     }
 
 
-def test_what_else_is_scheduled_is_shown_by_its_name():
+def test_other_scheduled_hyperparameters_are_shown_by_name():
     model, callback, logs = compiled(sgd(0.5)), LearningRateLogger(), {}
     fit(model, 2)
-    # What a class that takes schedules for them has as its attributes.
+    # The attributes of an optimizer class that accepts such schedules.
     names = ("momentum", "weight_decay", "beta_1", "beta_2")
     for name in names:
         setattr(model.optimizer, name, SCHEDULE)
@@ -109,7 +109,7 @@ def test_scheduled_betas_are_shown():
     assert shown == expected
 
 
-def test_numbers_are_shown_on_request():
+def test_constant_hyperparameters_are_shown_on_request():
     model, batches = compiled(sgd(9.0, momentum=0.5, weight_decay=0.25)), Batches()
     momentum = Batches("momentum")
     setter = EpochSchedule(LinearDecay(1.0, 4), 2)
@@ -121,14 +121,14 @@ def test_numbers_are_shown_on_request():
         assert others == ({"momentum", "weight_decay"} if constants else set())
     assert history["momentum"] == [0.5, 0.5]
     assert history["weight_decay"] == [0.25, 0.25]
-    # A callback that sets the rate of each batch sets nothing else.
+    # A callback that sets the rate of each batch sets no other hyperparameter.
     assert momentum.seen == {0: [0.5, 0.5], 1: [0.5, 0.5]}
     assert batches.seen == {0: [1.0, 0.5] * 2, 1: [0.75, 0.25] * 2}
 
 
 @pytest.mark.parametrize("steps", [4, 5, 6, 7])
 def test_accumulated_gradients_count_as_keras_counts_them(steps):
-    # The schedule sees batches; an update has the rate of the last one of three.
+    # The schedule counts batches. An update uses the rate of the last of three.
     optimizer = sgd(SCHEDULE, gradient_accumulation_steps=3)
     shown, taken = logged(optimizer, steps=steps, epochs=2)
     used = [[rate for rate in taken[: steps * n] if rate][-1] for n in (1, 2)]
@@ -136,12 +136,12 @@ def test_accumulated_gradients_count_as_keras_counts_them(steps):
 
 
 class CountsUpdates(keras.optimizers.SGD):
-    """Gives the schedule updates, and says so."""
+    """An optimizer whose schedules count updates, as an attribute declares."""
 
     schedule_counts_updates = True
 
 
-def test_an_optimizer_whose_schedules_count_updates_is_believed():
+def test_an_optimizer_can_declare_that_its_schedules_count_updates():
     model = compiled(CountsUpdates(SCHEDULE, gradient_accumulation_steps=3))
     history = fit(model, 7, callbacks=[LearningRateLogger()]).history
     assert history["learning_rate"] == [1 - 1 / 16]  # Updates 0 and 1 are done.
@@ -164,7 +164,7 @@ def test_several_steps_in_one_execution_are_counted(rate):
 def test_an_execution_of_fewer_steps_has_the_rate_of_the_last(every, labels, rate):
     model, batches = compiled(sgd(rate), steps_per_execution=2), Batches()
     fit(model, 7, epochs=2, callbacks=[batches, LearningRateLogger(every)])
-    # Keras calls the end of batch 6, which is alone in its execution, that of batch 7.
+    # Batch 6 is alone in its execution, but Keras reports the end of batch 7.
     assert sorted(batches.seen) == labels
     ends = [min(label, 6) for label in labels]
     expected = [[1 - step / 16 for step in (b, b + 7)] for b in ends]
@@ -175,7 +175,7 @@ def test_an_execution_of_fewer_steps_has_the_rate_of_the_last(every, labels, rat
 @pytest.mark.parametrize(
     "rate", [SCHEDULE, THEIRS, Unregistered()], ids=["ours", "Keras's", "unregistered"]
 )
-def test_every_few_batches_are_shown(rate):
+def test_the_rate_is_shown_every_few_batches(rate):
     model, batches = compiled(sgd(rate)), Batches()
     fit(model, 7, epochs=2, callbacks=[batches, LearningRateLogger(every=3)])
     assert sorted(batches.seen) == [2, 5]
@@ -216,7 +216,7 @@ def test_a_plateau_before_or_after_it_makes_no_difference(order, rate):
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_file_of_logs_has_it_in_any_order(order, tmp_path):
+def test_a_csv_file_has_the_rate_in_any_order_of_callbacks(order, tmp_path):
     path = str(tmp_path / "log.csv")
     callbacks = [LearningRateLogger(), keras.callbacks.CSVLogger(path)][::order]
     fit(compiled(sgd(SCHEDULE)), 2, epochs=2, callbacks=callbacks)
@@ -232,12 +232,12 @@ def test_the_progress_bar_shows_it(every, capsys):
     callbacks = [LearningRateLogger(every)]
     model.fit(data, data, batch_size=1, verbose=1, callbacks=callbacks)
     shown = re.findall(r"learning_rate: (\S+)", capsys.readouterr().out)
-    # The bar averages what it is shown of batches, and ends with the epoch's value.
+    # The bar shows an average over batches and at the end the value of the epoch.
     assert float(shown[-1]) == pytest.approx(1 - 3 / 16, abs=1e-4)
     assert len(shown) == 1 if every is None else len(shown) > 1
 
 
-def test_a_callback_list_of_the_user_is_ordered_once_in_each_fit():
+def test_a_callback_list_of_the_user_is_sorted_once_in_each_fit():
     model = compiled(sgd(SCHEDULE))
     history, logger = keras.callbacks.History(), LearningRateLogger(every=1)
     mine = keras.callbacks.CallbackList([history, logger], model=model)
@@ -253,7 +253,7 @@ def test_a_callback_list_of_the_user_is_ordered_once_in_each_fit():
     np.testing.assert_allclose(history.history["learning_rate"], [15 / 16, 13 / 16])
 
 
-def test_an_epoch_of_unknown_length_is_shown_for_schedules_of_ours():
+def test_an_epoch_of_unknown_length_is_shown_for_our_schedules():
     for rate, expected in ((SCHEDULE, [0, 1, 2]), (THEIRS, [])):
         model, seen = compiled(sgd(rate)), Batches()
         logger = LearningRateLogger(every=1)
@@ -270,12 +270,12 @@ def test_an_epoch_of_unknown_length_is_shown_for_schedules_of_ours():
             seen.on_train_batch_end(batch, logs)
         assert list(seen.seen) == expected
         text = "LearningRateLogger shows learning_rate for epochs only"
-        told = [one for one in caught if str(one.message).startswith(text)]
-        assert len(told) == (not expected)
+        warned = [one for one in caught if str(one.message).startswith(text)]
+        assert len(warned) == (not expected)
 
 
 @pytest.mark.parametrize(("kind", "every"), [(ValueError, 0), (TypeError, 1.5)])
-def test_what_is_wrong_is_told(kind, every):
+def test_an_invalid_argument_raises(kind, every):
     with pytest.raises(kind, match="Argument `every` of LearningRateLogger must be"):
         LearningRateLogger(every)
 

@@ -1,4 +1,4 @@
-"""A metric is watched in its direction, and only a name that cannot come is refused."""
+"""The monitored metric's direction is inferred; a name that never appears raises."""
 
 import re
 
@@ -11,7 +11,7 @@ from support import BACKEND
 from kerasched.callbacks import ReduceOnPlateau
 
 X = np.array([[0.0], [1.0]], "float32")
-# Metrics are built by the first batch there, and before the first epoch elsewhere.
+# On TensorFlow the first batch builds the metrics; elsewhere they are built earlier.
 LATE = BACKEND == "tensorflow"
 # A trace of TensorFlow takes longer than a fit. JAX traces its step in any case.
 HOW = {"run_eagerly": BACKEND == "tensorflow", "jit_compile": BACKEND == "jax"}
@@ -27,7 +27,7 @@ class Subclassed(keras.Model):
 
 
 class Watching(keras.layers.Layer):
-    """Owns a metric, which Keras logs too."""
+    """A layer with a metric, which Keras also logs."""
 
     def __init__(self):
         super().__init__()
@@ -39,7 +39,7 @@ class Watching(keras.layers.Layer):
 
 
 class Extremes(keras.metrics.Mean):
-    """Returns a dict, whose names Keras logs."""
+    """A metric that returns a dict, whose keys Keras logs."""
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         return super().update_state(y_pred)
@@ -69,7 +69,7 @@ def fit(model, *callbacks, y=X, epochs=1, **compiled):
     return model.fit(X, y, callbacks=callbacks, **validation).history
 
 
-# A model, and the form of the metrics that its compile is given.
+# Each case has a model and the `metrics` argument of compile.
 KINDS = {
     "subclassed": (Subclassed, lambda metrics: metrics),
     "no input": (
@@ -95,7 +95,7 @@ def test_the_direction_is_known_once_an_epoch_has_the_metric(kind, monitor, mode
 
 
 @pytest.mark.parametrize("monitor", ["val_loss", "val_mae"])
-def test_a_metric_of_validation_without_data_is_told_as_early_as_it_can_be(monitor):
+def test_a_validation_metric_without_data_raises_as_early_as_possible(monitor):
     model = functional()
     model.compile(sgd(0.5), "mse", metrics=["mae"], **HOW)
     text = (
@@ -113,7 +113,7 @@ def test_a_metric_of_validation_without_data_is_told_as_early_as_it_can_be(monit
 @pytest.mark.parametrize(
     "validation", [{"validation_data": (X, X)}, {"validation_split": 0.5}]
 )
-def test_a_metric_of_validation_with_data_can_be_watched(validation):
+def test_a_validation_metric_can_be_monitored(validation):
     model, callback = functional(), ReduceOnPlateau("val_loss")
     model.compile(sgd(0.5), "mse", **HOW)
     history = model.fit(X, X, verbose=0, callbacks=[callback], **validation).history
@@ -121,20 +121,20 @@ def test_a_metric_of_validation_with_data_can_be_watched(validation):
 
 
 class Validates(keras.callbacks.Callback):
-    """Puts the metrics of a validation of its own into the logs."""
+    """Runs its own validation and adds the metrics to the logs."""
 
     def on_epoch_end(self, epoch, logs=None):
         logs["val_loss"] = self.model.evaluate(X, X, verbose=0)
 
 
-def test_a_validation_by_another_callback_is_waited_for():
+def test_a_validation_by_another_callback_is_accepted():
     model, callback = functional(), ReduceOnPlateau("val_loss")
     model.compile(sgd(0.5), "mse", **HOW)
     model.fit(X, X, verbose=0, callbacks=[Validates(), callback])
     assert callback.get_state()["best"] is not None
 
 
-def test_a_metric_of_training_may_be_named_as_one_of_validation():
+def test_a_training_metric_may_have_the_name_of_a_validation_metric():
     model, callback = functional(), ReduceOnPlateau("val_mine", mode="min")
     metric = keras.metrics.MeanSquaredError(name="val_mine")
     model.compile(sgd(0.5), "mse", metrics=[metric], **HOW)
@@ -147,7 +147,7 @@ def distance(y_true, y_pred):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_direction_that_stays_unknown_is_told_as_early_as_it_can_be(kind):
+def test_an_unknown_direction_raises_as_early_as_possible(kind):
     make, given = KINDS[kind]
     model = make()
     text = (
@@ -159,7 +159,7 @@ def test_a_direction_that_stays_unknown_is_told_as_early_as_it_can_be(kind):
     assert int(model.optimizer.iterations) == (1 if LATE else 0)
 
 
-def test_the_direction_is_asked_for_where_keras_puts_an_output_before_a_name():
+def test_the_direction_is_unknown_if_keras_adds_the_output_to_a_name():
     given = {**TWO, "metrics": {"a": ["mae"], "b": ["mae"]}}
     with pytest.raises(ValueError, match="direction of 'val_a_mae' is not known"):
         fit(of_two_outputs(), ReduceOnPlateau("val_a_mae"), **given)
@@ -180,7 +180,7 @@ def test_a_reset_in_the_middle_of_a_run_keeps_the_direction():
 
 TWO = {"y": {"a": X, "b": X}, "loss": {"a": "mse", "b": "mse"}}
 MAE = {"metrics": ["mae"], "weighted_metrics": ["mae", "mae", "mse"]}
-# A model, what compile and fit are given, and the names in the logs.
+# Each case has a model, the arguments of compile and fit, and the names in the logs.
 NAMED = {
     "losses of outputs": (of_two_outputs, TWO, ["loss", "a_loss", "b_loss"]),
     "losses of outputs and a metric of a layer": (
@@ -220,7 +220,7 @@ NAMED = {
 
 @pytest.mark.filterwarnings("error::UserWarning")
 @pytest.mark.parametrize("kind", NAMED)
-def test_each_name_that_keras_logs_can_be_watched(kind):
+def test_each_name_that_keras_logs_can_be_monitored(kind):
     if BACKEND == "jax" and "of a layer" in kind:
         pytest.skip("a step of Keras on JAX fails where a layer owns a metric")
     make, given, names = NAMED[kind]
@@ -231,7 +231,7 @@ def test_each_name_that_keras_logs_can_be_watched(kind):
 
 
 @pytest.mark.parametrize("kind", NAMED)
-def test_a_name_that_keras_will_not_log_is_told_as_early_as_it_can_be(kind):
+def test_a_name_that_keras_will_not_log_raises_as_early_as_possible(kind):
     make, given, names = NAMED[kind]
     model = make()
     listed = [*sorted(names), *(f"val_{name}" for name in sorted(names))]

@@ -1,4 +1,4 @@
-"""A folder of BackupAndRestore has one writer: a second run is told at once."""
+"""Only one run can use a folder of BackupAndRestore; a second run fails immediately."""
 
 import errno
 import os
@@ -37,7 +37,7 @@ model.fit(x, y, batch_size=4, epochs=3, verbose=0, callbacks=callbacks)
 
 
 class At(keras.callbacks.Callback):
-    """Does something in the middle of the second epoch."""
+    """Calls a function in the middle of the second epoch."""
 
     def __init__(self, act):
         super().__init__()
@@ -61,7 +61,7 @@ def interrupt():
 
 def fit(*callbacks, epochs=3):
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
-    # A trace would take longer than a fit.
+    # Tracing would take longer than an eager fit.
     eager = {"run_eagerly": True, "jit_compile": False}
     model.compile(keras.optimizers.SGD(1e-3), "mse", **eager)
     options = {"batch_size": 4, "verbose": 0, "epochs": epochs}
@@ -91,7 +91,8 @@ def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
     assert (tmp_path / NAME).exists()
     files = sorted(path.name for path in tmp_path.glob("*.run"))
     assert files == ["epoch-000001.run", "epoch-000002.run"]
-    assert fit(BackupAndRestore(tmp_path)).epoch == [0, 1, 2]  # The first two are read.
+    # The first two epochs come from the backup.
+    assert fit(BackupAndRestore(tmp_path)).epoch == [0, 1, 2]
     assert not tmp_path.exists()
 
 
@@ -102,7 +103,7 @@ def test_a_second_callback_of_the_same_fit_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_a_fit_within_a_fit_is_refused_and_the_outer_one_goes_on(same, tmp_path):
+def test_a_fit_within_a_fit_is_refused_and_the_outer_one_continues(same, tmp_path):
     outer, told = BackupAndRestore(tmp_path), []
 
     def again():
@@ -141,24 +142,24 @@ def test_a_fit_in_another_thread_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("act", "kind"), [(fail, InterruptedError), (interrupt, KeyboardInterrupt)]
 )
-def test_a_fit_that_failed_gives_the_folder_back(act, kind, same, tmp_path):
+def test_a_failed_fit_releases_the_folder(act, kind, same, tmp_path):
     first = BackupAndRestore(tmp_path)
-    with pytest.raises(kind) as kept:  # Which keeps the frames of the call alive.
+    with pytest.raises(kind) as kept:  # The traceback keeps the frames alive.
         fit(first, At(act))
     assert kept.value.__traceback__ is not None
     again = first if same else BackupAndRestore(tmp_path)
     assert fit(again).epoch == [0, 1, 2]
 
 
-def test_a_failure_gives_the_folder_back_while_its_traceback_is_kept(tmp_path):
+def test_a_failed_fit_releases_the_folder_while_its_traceback_is_alive(tmp_path):
     with pytest.raises(InterruptedError) as kept:
         fit(BackupAndRestore(tmp_path), At(fail))
-    assert not (tmp_path / NAME).exists()  # For other processes too.
+    assert not (tmp_path / NAME).exists()  # Other processes can use the folder too.
     assert kept.value.__traceback__ is not None
     assert (tmp_path / "epoch-000001.run").exists()
 
 
-def test_a_refused_model_gives_the_folder_back(tmp_path):
+def test_a_refused_model_releases_the_folder(tmp_path):
     fit(BackupAndRestore(tmp_path, delete_checkpoint=False))
     other = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2)])
     other.compile("sgd", "mse", jit_compile=False)
@@ -168,7 +169,7 @@ def test_a_refused_model_gives_the_folder_back(tmp_path):
     assert not (tmp_path / NAME).exists()
 
 
-def test_nothing_is_held_after_the_end(tmp_path):
+def test_the_folder_is_released_at_the_end(tmp_path):
     backup = BackupAndRestore(tmp_path, delete_checkpoint=False)
     for epochs in (2, 3):
         fit(backup, epochs=epochs)
@@ -177,7 +178,7 @@ def test_nothing_is_held_after_the_end(tmp_path):
 
 
 @pytest.mark.host
-def test_a_folder_that_cannot_be_written_to_is_told_before_the_first_epoch(
+def test_a_folder_without_write_access_raises_before_the_first_epoch(
     tmp_path, monkeypatch
 ):
     begun = []
@@ -198,7 +199,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_the_first_epoch(
 
 
 @pytest.mark.host
-def test_a_full_disk_is_told_and_the_run_goes_on_from_the_epoch_before(
+def test_a_full_disk_raises_and_the_run_resumes_from_the_previous_epoch(
     tmp_path, monkeypatch
 ):
     def fill_the_disk():
@@ -222,9 +223,10 @@ def test_a_full_disk_is_told_and_the_run_goes_on_from_the_epoch_before(
 
 
 @pytest.mark.host
-def test_a_backup_that_cannot_be_read_does_not_begin_the_run_anew(tmp_path):
+def test_an_unreadable_backup_raises_instead_of_restarting_the_run(tmp_path):
     fit(BackupAndRestore(tmp_path, delete_checkpoint=False), epochs=1)
     (tmp_path / "epoch-000001.run").rename(tmp_path / "kept")
-    (tmp_path / "epoch-000001.run").mkdir()  # Root may read any file.
+    # Root can read any file, but nobody can read a folder as a file.
+    (tmp_path / "epoch-000001.run").mkdir()
     with pytest.raises(OSError, match="BackupAndRestore cannot read .*: .*. Make it "):
         fit(BackupAndRestore(tmp_path))

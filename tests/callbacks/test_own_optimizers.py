@@ -1,4 +1,4 @@
-"""Callbacks and a model that trains with optimizers of its own."""
+"""Callbacks with a model that has its own optimizers and train step."""
 
 import json
 import zipfile
@@ -10,7 +10,7 @@ from own_step import Two
 from own_step import X
 from own_step import Y
 from own_step import fit
-from own_step import made
+from own_step import new_model
 from own_step import sgd
 from own_step import updates
 from own_step import values_of
@@ -28,7 +28,7 @@ from kerasched.training.model_contents import every_variable
 
 
 class Plain:
-    """Holds what Keras does not look into."""
+    """An object whose attributes Keras does not track."""
 
     def __init__(self):
         self.counts = {"epochs": keras.Variable(0.0, trainable=False)}
@@ -44,7 +44,7 @@ class Furnished(Two):
 
 
 class Counts(keras.callbacks.Callback):
-    """Changes all that a Furnished holds."""
+    """Changes all state of a Furnished model."""
 
     def on_epoch_end(self, epoch, logs=None):
         plain = self.model.plain
@@ -74,23 +74,23 @@ PAIRS = {
 
 
 def all_of(model):
-    """Return the values of all variables but of those that Keras makes unused."""
+    """Return the values of all variables except Keras's unused default optimizer's."""
     unused = {id(v) for v in model.optimizer.variables}
     every = [v for v in every_variable(model) if id(v) not in unused]
     return [keras.ops.convert_to_numpy(v.value) for v in every]
 
 
 def restarted(pair, folder, built=(True, True), **options):
-    """Return what a run is at its end that was begun again after two epochs."""
+    """Return the final state of a run that was restarted after two epochs."""
     for build, epochs in zip(built, (2, 4), strict=True):
-        model = made(*PAIRS[pair](), kind=Furnished, build=build, **options)
+        model = new_model(*PAIRS[pair](), kind=Furnished, build=build, **options)
         back = BackupAndRestore(folder, delete_checkpoint=False)
         fit(model, Counts(), back, epochs=epochs)
     return model
 
 
 def unbroken(pair, **options):
-    model = made(*PAIRS[pair](), kind=Furnished, **options)
+    model = new_model(*PAIRS[pair](), kind=Furnished, **options)
     fit(model, Counts(), epochs=4)
     return model
 
@@ -105,7 +105,7 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_a_run_goes_on_with_all_that_its_model_holds(pair, tmp_path):
+def test_a_run_resumes_with_all_state_of_its_model(pair, tmp_path):
     model = restarted(pair, tmp_path)
     assert_same(model, unbroken(pair))
     assert float(model.plain.counts["epochs"].value) == 4.0
@@ -123,7 +123,7 @@ def test_a_run_goes_on_with_all_that_its_model_holds(pair, tmp_path):
         ("several", (False, False)),
     ],
 )
-def test_optimizers_are_built_as_they_were(pair, built, tmp_path):
+def test_restored_optimizers_are_built_as_before(pair, built, tmp_path):
     assert_same(restarted(pair, tmp_path, built), unbroken(pair))
 
 
@@ -133,7 +133,7 @@ def test_the_optimizer_of_compile_may_train_with_others(tmp_path):
     assert_same(model, unbroken("schedules", **given))
 
 
-def test_a_file_holds_no_variable_twice(tmp_path):
+def test_a_file_contains_no_variable_twice(tmp_path):
     model = restarted("several", tmp_path)
     (newest, _) = sorted(tmp_path.iterdir(), reverse=True)
     with zipfile.ZipFile(newest) as archive:
@@ -141,11 +141,12 @@ def test_a_file_holds_no_variable_twice(tmp_path):
     owners = ("model:", "optimizer", "metric:", "variable:")
     found = sum(name.startswith(owners) for name in names)
     loss = [v for v in every_variable(model) if v.path.startswith("loss/")]
-    assert found == len(every_variable(model)) - len(loss)  # fit resets the latter.
+    # Without the variables of the loss, which fit resets.
+    assert found == len(every_variable(model)) - len(loss)
 
 
 def rewritten(path, change):
-    """Change the JSON of a file of a run."""
+    """Change the JSON in a backup file."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     content = json.loads(members["state.json"])
@@ -184,15 +185,15 @@ def test_a_file_of_an_earlier_version_is_read(pretrained, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_an_optimizer_that_is_gone_is_told(tmp_path):
-    fit(made(), BackupAndRestore(tmp_path, delete_checkpoint=False), epochs=2)
+def test_a_missing_optimizer_raises(tmp_path):
+    fit(new_model(), BackupAndRestore(tmp_path, delete_checkpoint=False), epochs=2)
     text = "not the one that was saved: optimizer b_opt:.* is not there in the model"
     with pytest.raises(ValueError, match=text):
-        fit(made(sgd(0.05)), BackupAndRestore(tmp_path), epochs=4)
+        fit(new_model(sgd(0.05)), BackupAndRestore(tmp_path), epochs=4)
 
 
-def test_an_optimizer_that_has_done_no_step_is_told(tmp_path):
-    model = made()
+def test_an_optimizer_without_steps_causes_a_warning(tmp_path):
+    model = new_model()
     with pytest.warns(UserWarning, match="begins at epoch 1, which is step 4, but sgd"):
         fit(model, BackupAndRestore(tmp_path), initial_epoch=1, epochs=2)
 
@@ -206,8 +207,8 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize("owner", AMBIGUOUS)
-def test_a_rate_that_is_not_known_is_refused_before_the_first_epoch(owner):
-    model = made()
+def test_an_ambiguous_rate_is_refused_before_the_first_epoch(owner):
+    model = new_model()
     text = (
         rf"Argument `optimizer` of {owner} must be the only one .*optimizer=\['a_opt', "
         r"'b_opt'\].*set_schedule\(model, {'a_opt': rate, 'b_opt': rate}\)"
@@ -217,14 +218,15 @@ def test_a_rate_that_is_not_known_is_refused_before_the_first_epoch(owner):
     assert updates(model.a_opt) == 0
 
 
-def test_the_rate_of_the_one_own_optimizer_is_reduced():
-    model = made(keras.optimizers.SGD(0.5), jit_compile=False)
+def test_the_rate_of_the_only_custom_optimizer_is_reduced():
+    model = new_model(keras.optimizers.SGD(0.5), jit_compile=False)
     fit(model, ReduceOnPlateau("loss", 0.5, 1, min_delta=1e9), epochs=3)
-    assert float(model.a_opt.learning_rate) == 0.125  # After the second and the third.
+    # Reduced after the second and the third epoch.
+    assert float(model.a_opt.learning_rate) == 0.125
 
 
-def test_the_best_epoch_comes_back_with_the_momentum_of_an_own_optimizer():
-    model = made(sgd(0.05))
+def test_restoring_the_best_epoch_includes_the_momentum():
+    model = new_model(sgd(0.05))
     seen = []
 
     class Note(keras.callbacks.Callback):
@@ -241,14 +243,14 @@ def test_the_best_epoch_comes_back_with_the_momentum_of_an_own_optimizer():
         assert not np.array_equal(best, last)
 
 
-def test_the_rate_of_the_one_own_optimizer_follows_the_epochs():
-    model = made(sgd(0.05))
+def test_the_rate_of_the_only_custom_optimizer_follows_the_epochs():
+    model = new_model(sgd(0.05))
     fit(model, EpochSchedule(lambda epoch: 0.5 / (epoch + 1)), epochs=2)
     assert float(model.a_opt.learning_rate) == 0.25
 
 
-def test_a_rate_is_found_for_the_one_own_optimizer():
-    model = made(sgd(0.05))
+def test_a_rate_is_found_for_the_only_custom_optimizer():
+    model = new_model(sgd(0.05))
     finder = LearningRateFinder(X, Y, batch_size=8, verbose=0)
     fit(model, finder)
     assert finder.result.suggestion is not None
@@ -265,22 +267,22 @@ NAMES = {
 
 @pytest.mark.parametrize("pair", NAMES)
 def test_each_rate_is_logged_by_its_attribute(pair):
-    model = made(*PAIRS[pair]())
+    model = new_model(*PAIRS[pair]())
     logs = fit(model, LearningRateLogger(every=1), epochs=2).history
     assert [name for name in logs if name.startswith("learning_rate")] == NAMES[pair]
 
 
 def test_a_logged_rate_is_that_of_its_optimizer():
-    logs = fit(made(*PAIRS["schedules"]()), LearningRateLogger(), epochs=2).history
-    # Epochs of 4 steps, the last ones of which are 3 and 7.
+    logs = fit(new_model(*PAIRS["schedules"]()), LearningRateLogger(), epochs=2).history
+    # With epochs of 4 steps, the last steps are 3 and 7.
     a, b = StepDecay(0.05, 6), CosineDecay(0.02, 16)
     for name, schedule in (("a_opt", a), ("b_opt", b)):
         expected = [float(schedule.evaluate(step)) for step in (3, 7)]
         assert logs[f"learning_rate_{name}"] == expected
 
 
-def test_rates_inside_an_own_optimizer_have_two_names():
-    logs = fit(made(*PAIRS["several"]()), LearningRateLogger()).history
+def test_rates_inside_a_custom_optimizer_have_names_of_two_parts():
+    logs = fit(new_model(*PAIRS["several"]()), LearningRateLogger()).history
     names = [name for name in logs if name.startswith("learning_rate")]
     assert len(set(names)) == 4
     assert [name[:19] for name in names] == ["learning_rate_a_opt"] * 2 + [

@@ -1,4 +1,4 @@
-"""Callbacks that were used are pickled, and keep nothing of the fit."""
+"""Used callbacks can be pickled and keep no references to the objects of a fit."""
 
 import gc
 import pickle
@@ -22,7 +22,7 @@ Y = X.sum(axis=1, keepdims=True)
 
 
 class Array(np.ndarray):
-    """Can be referred to weakly."""
+    """An array that supports weak references."""
 
 
 def falling(epoch):
@@ -49,7 +49,7 @@ each = pytest.mark.parametrize("name", MADE)
 def compiled():
     layers = [keras.layers.Dense(2), keras.layers.BatchNormalization()]
     model = keras.Sequential([keras.layers.Input((2,)), *layers, keras.layers.Dense(1)])
-    # On TensorFlow a trace takes longer than these few steps.
+    # On TensorFlow, tracing takes longer than these few steps.
     how = {"jit_compile": BACKEND == "jax", "run_eagerly": BACKEND == "tensorflow"}
     model.compile("sgd", "mse", **how)
     return model
@@ -61,7 +61,7 @@ def fit(callback, *others, epochs=2, x=X):
 
 
 @each
-def test_a_callback_that_was_used_is_pickled_and_used_again(name, tmp_path):
+def test_a_used_callback_can_be_pickled_and_used_again(name, tmp_path):
     callback = MADE[name](tmp_path)
     fit(callback)
     again = pickle.loads(pickle.dumps(callback))
@@ -70,7 +70,7 @@ def test_a_callback_that_was_used_is_pickled_and_used_again(name, tmp_path):
 
 
 class Stop(keras.callbacks.Callback):
-    """Stands in for whatever ends a fit, of which no callback is told."""
+    """Ends a fit with an error, of which Keras does not inform the callbacks."""
 
     def on_epoch_end(self, epoch, logs=None):
         raise KeyboardInterrupt
@@ -78,7 +78,7 @@ class Stop(keras.callbacks.Callback):
 
 @pytest.mark.host
 @each
-def test_a_callback_is_pickled_after_an_error(name, tmp_path):
+def test_a_callback_can_be_pickled_after_an_error(name, tmp_path):
     callback = MADE[name](tmp_path)
     with pytest.raises(KeyboardInterrupt):
         fit(callback, Stop())
@@ -86,7 +86,7 @@ def test_a_callback_is_pickled_after_an_error(name, tmp_path):
 
 
 class Look(keras.callbacks.Callback):
-    """Refers weakly to all lists of callbacks."""
+    """Keeps weak references to all CallbackLists."""
 
     def on_train_begin(self, logs=None):
         kind = keras.callbacks.CallbackList
@@ -108,7 +108,7 @@ def test_a_callback_keeps_neither_data_nor_callbacks_of_a_fit(name, tmp_path):
 
 @pytest.mark.host
 @each
-def test_what_belongs_to_a_fit_is_let_go_of(name, tmp_path):
+def test_the_state_of_a_fit_is_reset_at_its_end(name, tmp_path):
     callback = MADE[name](tmp_path)
     fit(callback)
     kept = getattr(callback, "PER_FIT", {})

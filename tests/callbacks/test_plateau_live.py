@@ -1,4 +1,4 @@
-"""The plateau does as Keras, torch and optax do beside it, with arguments at random."""
+"""With random arguments, the plateau gives the rates of Keras, torch and optax."""
 
 import jax
 import keras
@@ -42,7 +42,7 @@ def with_optax(arguments, metrics):
 
 
 def arguments_for(library, random):
-    """Return arguments at random, with deltas that no difference of metrics equals."""
+    """Return random arguments, with deltas that no difference of metrics equals."""
     factor = random.choice([0.25, 0.5])
     patience, cooldown = (int(n) for n in random.integers(1, 5, 2))
     mode = str(random.choice(["min", "max"]))
@@ -74,10 +74,10 @@ LIVE = {"keras": with_keras, "torch": with_torch, "optax": with_optax}
         ),
     ],
 )
-def test_it_does_as_the_original_does_beside_it(library, seed):
+def test_it_gives_the_rates_of_the_original(library, seed):
     random = np.random.default_rng(seed)
     arguments = arguments_for(library, random)
-    # Multiples of 1/16 above 0: exact in float32, and their differences too.
+    # Positive multiples of 1/16, which are exact in float32 like their differences.
     walk = 8.0 + np.cumsum(random.integers(-2, 3, 60)) / 16.0
     metrics = [float(value) for value in np.maximum(walk, 1 / 16)]
     ours = ReduceOnPlateau("loss", **RULES[library](**arguments))

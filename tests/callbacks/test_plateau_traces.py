@@ -1,7 +1,7 @@
 """The plateau follows the rules of seven libraries, value by value.
 
-tests/data/plateau.json holds what they did with series of a metric: the rate after each
-value, or for optax the scale.
+tests/data/plateau.json contains their results for series of a metric: the rate after
+each value, or for optax the scale.
 """
 
 import json
@@ -20,7 +20,7 @@ TRACES = json.loads(
 )
 NOT_OF_THE_RULE = ("lr", "learning_rate", "monitor")
 
-# A rate is held in float32, and read and multiplied once a change: 40 of them at most.
+# A rate is stored as float32 and rounded at each change, of which there are up to 40.
 ROUNDING = 40 * 2.0**-24
 
 
@@ -31,13 +31,13 @@ def arguments_of(trace):
 
 
 def rate_of(trace):
-    """Return the rate at the start; 1 stands for the scale of optax."""
+    """Return the initial rate, or 1 for the scale of optax."""
     params = trace["params"]
     return params.get("lr", params.get("learning_rate", 1.0))
 
 
 def metrics_of(trace):
-    """Return the metric as the original saw it: optax computes in float32."""
+    """Return the metric in the original's precision, which is float32 for optax."""
     return np.array(trace["metrics"], "float64").astype(trace["dtype"])
 
 
@@ -53,7 +53,7 @@ def model_with(rate, make=keras.optimizers.SGD):
 
 
 def rates_after(callback, model, metrics):
-    """Return the rate after each value of a metric, given at the ends of epochs."""
+    """Return the rate after each epoch, for given values of the metric."""
     callback.set_model(model)
     callback.on_train_begin()
     rates = []
@@ -93,7 +93,7 @@ def test_every_library_has_a_trace_in_which_the_rate_changes(library):
 @pytest.mark.host
 @each_trace
 def test_a_restart_after_any_value_changes_nothing(trace):
-    # The rule alone, whose state goes through JSON after each value.
+    # Only the rule is tested. Its state is saved to JSON after each value.
     rule = ReduceOnPlateau("loss", **arguments_of(trace)).rule
     state, actions = rule.start(), []
     for value in metrics_of(trace):

@@ -1,4 +1,4 @@
-"""Numbers are written into variables of any floating type, one or several at once."""
+"""RateWriter writes numbers to one or several variables of any floating type."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ TYPES = ("float32", "float16", "bfloat16")
 
 
 def written(dtypes):
-    """Return what each variable holds after each of two writes."""
+    """Return the value of each variable after each of two writes."""
     variables = [keras.Variable(0.5, dtype=dtype) for dtype in dtypes]
     writer = RateWriter(variables)
     seen = []

@@ -1,4 +1,4 @@
-"""The plateau works on models that train, with numbers and schedules as rates."""
+"""ReduceOnPlateau in `fit`, with numbers and schedules as learning rates."""
 
 import json
 import re
@@ -29,13 +29,13 @@ WRAPPERS = {
 
 
 def plateau(values, **options):
-    """Return callbacks: a metric, and a plateau that watches it."""
+    """Return a callback that logs a metric, and a plateau that monitors the metric."""
     options = {"mode": "min", "factor": 0.5, "patience": 1, **options}
     return [Metric(values), ReduceOnPlateau("metric", **options)]
 
 
 def rates_in(model, callbacks, epochs, steps=1, **options):
-    """Return the rate of each update of some epochs."""
+    """Return the rate of each update."""
     rates = Rates()
     callbacks = [*callbacks, rates]
     fit(model, steps, epochs=epochs, callbacks=callbacks, **options)
@@ -48,7 +48,7 @@ def test_a_flat_metric_halves_the_rate_of_the_updates(number, wrapper):
     rate = 0.5 if number else LinearDecay(1.0, 16)
     model = compiled(WRAPPERS[wrapper](sgd(rate)))
     taken = rates_in(model, plateau([1.0] * 4), epochs=4, steps=2)
-    # Epoch 0 improves, each later one does not: it is halved after epochs 1, 2, 3.
+    # Only epoch 0 improves, so the rate is halved after epochs 1, 2 and 3.
     scales = np.repeat([1.0, 1.0, 0.5, 0.25], 2)
     base = 0.5 if number else LinearDecay(1.0, 16).evaluate(np.arange(8))
     np.testing.assert_allclose(taken, base * scales, rtol=1e-5)
@@ -64,7 +64,7 @@ def test_the_factor_is_one_scale_around_the_schedule_and_is_saved(tmp_path):
     np.testing.assert_allclose(next_update(loaded), 0.25 * 13 / 16, rtol=1e-6)
 
 
-def test_the_step_is_compiled_anew_only_where_a_schedule_changes():
+def test_the_step_is_recompiled_only_if_a_schedule_changes():
     class Steps(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
             self.seen = []
@@ -91,8 +91,9 @@ def test_a_schedule_is_not_reduced_below_the_lowest_rate():
     model = compiled(sgd(LinearDecay(1.0, 4)))
     callbacks = plateau([1.0] * 4, factor=0.1, min_lr=0.3)
     taken = rates_in(model, callbacks, epochs=4)
-    # After epoch 1 the rate, which would be 0.5, becomes 0.3: a scale of 0.6. After
-    # epoch 2 it would be 0.25 * 0.6, below the limit by itself, and stays.
+    # After epoch 1 the scheduled rate is 0.5. It is reduced to the limit of 0.3, which
+    # is a scale of 0.6. After epoch 2 the rate of 0.25 * 0.6 is already below the limit
+    # and is not reduced.
     np.testing.assert_allclose(taken, [1.0, 0.75, 0.3, 0.15], rtol=1e-5)
 
 
@@ -111,34 +112,34 @@ def test_improvements_increase_the_rate_up_to_its_limit():
         np.testing.assert_allclose(taken, [0.5, 1.0, 1.5, 1.5, 0.75], rtol=1e-6)
 
 
-def test_reductions_at_the_limit_start_anew():
+def test_reductions_at_the_limit_reset_the_rate():
     for rate in (0.5, StepDecay(0.5, 99)):
         callbacks = plateau([1.0] * 8, min_lr=0.25, reset_after=3)
         taken = rates_in(compiled(sgd(rate)), callbacks, epochs=8)
-        # Reduced to the limit after epoch 1, at it after 2, and after 3 back at the
-        # start, where the value of epoch 4 is the first and an improvement.
+        # The rate is reduced to the limit after epoch 1 and cannot be after epoch 2.
+        # After epoch 3 it is reset, so the value of epoch 4 counts as an improvement.
         expected = [0.5, 0.5, 0.25, 0.25, 0.5, 0.5, 0.25, 0.25]
         np.testing.assert_allclose(taken, expected, rtol=1e-6)
 
 
-def test_a_small_change_is_left_out():
+def test_a_small_change_is_not_made():
     for rate in (0.5, StepDecay(0.5, 99)):
         taken = rates_in(compiled(sgd(rate)), plateau([1.0] * 4, eps=0.2), epochs=4)
         np.testing.assert_allclose(taken, [0.5, 0.5, 0.25, 0.25], rtol=1e-6)
 
 
-def test_epochs_before_the_first_one_are_not_looked_at():
+def test_epochs_before_start_from_epoch_are_ignored():
     values = [0.0, 0.0, 5.0, 4.0, 3.0]
     callbacks = plateau(values, start_from_epoch=2)
     assert rates_in(compiled(sgd(0.5)), callbacks, epochs=5) == [0.5] * 5
-    # What counts is the number of the epoch.
+    # The number of the epoch decides.
     callbacks = plateau([0.0] * 6, start_from_epoch=4)
     taken = rates_in(compiled(sgd(0.5)), callbacks, epochs=6, initial_epoch=3)
     assert taken == [0.5, 0.5, 0.5]
 
 
 class Bad(keras.callbacks.Callback):
-    """Spoils weights and momentum after one epoch, as a step that diverged does."""
+    """Sets weights and momentum to bad values after one epoch, as divergence would."""
 
     def __init__(self, epoch):
         super().__init__()
@@ -152,7 +153,7 @@ class Bad(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize("rate", [0.5, StepDecay(0.5, 99)])
-def test_a_run_that_diverges_goes_back_and_on_with_a_lower_rate(rate):
+def test_a_diverged_run_restores_the_best_weights_and_lowers_the_rate(rate):
     model = compiled(sgd(rate, momentum=0.5))
     values = [2.0, 1.0, np.nan, 0.5]
     options = {"on_nan": "reduce", "restore_best_weights": True, "patience": 9}
@@ -162,16 +163,17 @@ def test_a_run_that_diverges_goes_back_and_on_with_a_lower_rate(rate):
     model = compiled(sgd(rate, momentum=0.5))
     fit(model, 1, epochs=3, callbacks=[Bad(2), *callbacks])
     np.testing.assert_array_equal(model.get_weights(), best)
-    # Velocities 0.5 and 0.75 at the best epoch; half the rate adds 0.25 to 0.375.
+    # The velocities until the best epoch are 0.5 and 0.75. With half the rate the next
+    # one is 0.25 + 0.375.
     np.testing.assert_allclose(next_update(model), 0.625)
     assert int(model.optimizer.iterations) == 4
 
 
-def test_the_best_weights_come_back_when_the_rate_is_reduced():
+def test_the_best_weights_are_restored_when_the_rate_is_reduced():
     model = compiled(sgd(0.5))
     callbacks = plateau([2.0, 1.0, 3.0, 3.0], patience=2, restore_best_weights=True)
     fit(model, 1, epochs=4, callbacks=callbacks)
-    np.testing.assert_allclose(model.get_weights(), -1.0)  # Two updates of 0.5.
+    np.testing.assert_allclose(model.get_weights(), -1.0)  # After two updates of 0.5.
     model = compiled(sgd(0.5))
     fit(model, 1, epochs=4, callbacks=plateau([2.0, 1.0, 3.0, 3.0], patience=2))
     np.testing.assert_allclose(model.get_weights(), -2.0)
@@ -181,7 +183,7 @@ VALUES = [5.0, 4.0, 4.0, 4.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]
 OPTIONS = {"patience": 2, "cooldown": 2, "window": 2, "min_delta": 0.1}
 
 
-# After 4 epochs one without an improvement is counted, and after 8 the rate is reduced.
+# After epoch 4 the plateau has counted one epoch, and after 8 it has reduced the rate.
 STOPS = [4, 8, *(pytest.param(stop, marks=pytest.mark.slow) for stop in (1, 3, 6))]
 
 
@@ -206,7 +208,7 @@ def test_a_restart_after_any_epoch_changes_nothing(number, stop, tmp_path):
     np.testing.assert_array_equal(second.get_weights(), whole.get_weights())
 
 
-def test_a_model_that_was_loaded_whole_keeps_its_factor(tmp_path):
+def test_a_loaded_model_keeps_its_factor(tmp_path):
     model, (metric, callback) = compiled(sgd(StepDecay(0.5, 99))), plateau([1.0] * 4)
     fit(model, 1, epochs=2, callbacks=[metric, callback])
     model.save(tmp_path / "model.keras")
@@ -216,13 +218,13 @@ def test_a_model_that_was_loaded_whole_keeps_its_factor(tmp_path):
     assert rates_in(loaded, [Metric([1.0]), other], epochs=1) == [0.25]
 
 
-def test_a_state_from_before_the_first_fit_changes_no_rate():
+def test_a_state_saved_before_the_first_fit_changes_no_rate():
     model, (metric, callback) = compiled(sgd(0.5)), plateau([1.0])
     callback.set_state(plateau([])[1].get_state())
     assert rates_in(model, [metric, callback], epochs=1) == [0.5]
 
 
-def test_counters_go_on_in_the_next_fit_and_start_anew_for_another_model():
+def test_counters_continue_in_the_next_fit_and_restart_for_another_model():
     model, callbacks = compiled(sgd(0.5)), plateau([1.0] * 4, patience=2)
     fit(model, 1, epochs=2, callbacks=callbacks)
     assert callbacks[1].get_state()["wait"] == 1
@@ -232,7 +234,7 @@ def test_counters_go_on_in_the_next_fit_and_start_anew_for_another_model():
     assert callbacks[1].get_state()["wait"] == 0
 
 
-def test_reset_forgets_the_counters():
+def test_reset_clears_the_counters():
     model, callbacks = compiled(sgd(0.5)), plateau([1.0] * 4, patience=2)
     fit(model, 1, epochs=2, callbacks=callbacks)
     callbacks[1].reset()
@@ -240,7 +242,7 @@ def test_reset_forgets_the_counters():
     np.testing.assert_allclose(next_update(model), 0.5)
 
 
-def test_a_change_is_printed_if_it_is_to_be(capsys):
+def test_a_change_is_printed_if_verbose(capsys):
     for verbose in (0, 1):
         callbacks = plateau([1.0] * 2, verbose=verbose)
         model = compiled(sgd(StepDecay(0.5, 99), name="plain"))
@@ -283,7 +285,7 @@ def test_a_model_that_is_built_by_its_first_batch_can_be_reduced():
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_metric_of_another_callback_may_come_or_not(first):
+def test_a_metric_of_another_callback_may_be_missing(first):
     model, metric = compiled(sgd(0.5)), Metric([1.0] * 3)
     callbacks = [metric, ReduceOnPlateau("metric", 0.5, 1, mode="min")]
     if first:
@@ -296,17 +298,18 @@ def test_a_metric_of_another_callback_may_come_or_not(first):
     assert len([one for one in caught if "ReduceOnPlateau" in str(one.message)]) == 1
 
 
-def test_a_validation_that_comes_now_and_then_is_waited_for():
+def test_an_occasional_validation_is_accepted():
     model = with_metrics()
     data = np.zeros((2, 1), "float32")
     callback = ReduceOnPlateau("val_loss", 0.5, 1)
     options = {"validation_data": (data, data), "validation_freq": 2, "verbose": 0}
     with pytest.warns(UserWarning, match="It looks again after each epoch"):
         model.fit(data, data, epochs=6, callbacks=[callback], **options)
-    assert float(model.optimizer.learning_rate) == 0.125  # Flat at epochs 1, 3 and 5.
+    # The loss is the same at epochs 1, 3 and 5, so the rate is reduced twice.
+    assert float(model.optimizer.learning_rate) == 0.125
 
 
-def test_a_fraction_of_a_negative_value_is_told():
+def test_a_relative_delta_of_a_negative_value_causes_a_warning():
     callbacks = plateau([-1.0, -2.0], relative_delta=0.1)
     with pytest.warns(UserWarning, match="compares a negative 'metric' by a fraction"):
         fit(compiled(sgd(0.5)), 1, epochs=2, callbacks=callbacks)
@@ -324,27 +327,27 @@ class Unregistered(keras.optimizers.schedules.LearningRateSchedule):
         (lambda: 0.5, TypeError, "must be a number or a learning-rate schedule"),
     ],
 )
-def test_a_rate_that_cannot_be_reduced_is_told_before_the_first_epoch(rate, kind, text):
+def test_a_rate_that_cannot_be_reduced_raises_before_the_first_epoch(rate, kind, text):
     model = compiled(sgd(rate))
     with pytest.raises(kind, match=text):
         fit(model, 1, callbacks=plateau([1.0]))
     assert int(model.optimizer.iterations) == 0
 
 
-def test_a_foreign_schedule_is_reduced():
+def test_a_schedule_of_keras_is_reduced():
     theirs = keras.optimizers.schedules.PolynomialDecay(1.0, 8, 0.0)
     taken = rates_in(compiled(sgd(theirs)), plateau([1.0] * 3), epochs=3)
     np.testing.assert_allclose(taken, [1.0, 7 / 8, 3 / 8], rtol=1e-5)
 
 
-def test_a_state_of_another_kind_is_told():
+def test_an_invalid_state_raises():
     callback = ReduceOnPlateau("loss")
     for state in ({}, {"best": 1.0}, 3):
         with pytest.raises(ValueError, match="ReduceOnPlateau.set_state must be a"):
             callback.set_state(state)
 
 
-def test_no_hook_of_a_batch_is_used():
+def test_no_batch_hook_is_used():
     for name in ("on_train_batch_begin", "on_train_batch_end", "on_batch_end"):
         inherited = getattr(keras.callbacks.Callback, name)
         assert getattr(ReduceOnPlateau, name) is inherited
@@ -378,14 +381,14 @@ def test_no_hook_of_a_batch_is_used():
         (TypeError, "restore_best_weights", None, "True or False"),
     ],
 )
-def test_what_is_wrong_is_told(kind, argument, value, text):
+def test_an_invalid_argument_raises(kind, argument, value, text):
     expected = f"Argument `{argument}` of ReduceOnPlateau must be {text}. Received: "
     with pytest.raises(kind, match=re.escape(expected)):
         ReduceOnPlateau(**{argument: value})
 
 
 @pytest.mark.host
-def test_bounds_in_the_wrong_order_are_told():
+def test_bounds_in_the_wrong_order_raise():
     text = "`max_lr` of ReduceOnPlateau must be at least `min_lr`, which is 0.5."
     with pytest.raises(ValueError, match=re.escape(text)):
         ReduceOnPlateau(min_lr=0.5, max_lr=0.1)

@@ -1,4 +1,4 @@
-"""TensorBoard's files have what is scheduled when a logger stands beside it."""
+"""With a LearningRateLogger, TensorBoard's files have scheduled hyperparameters."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="written by Tens
 
 
 def scalar(name, data, step=None, description=None):
-    """Write a number as the package tensorboard does, which need not be installed."""
+    """Write a number like the package tensorboard, which need not be installed."""
     import tensorflow as tf
 
     metadata = tf.compat.v1.SummaryMetadata()
@@ -30,7 +30,7 @@ NAMES = ("learning_rate", "momentum", "weight_decay")
 
 @pytest.fixture
 def rates(tmp_path, monkeypatch):
-    """Return a function that trains, and gives what the files have by its tags."""
+    """Return a function that trains and returns the values in the files, by tag."""
     import tensorflow as tf
     import tensorflow.summary as summary
 
@@ -58,7 +58,7 @@ def test_each_batch_has_its_rate_in_any_order(order, rates):
     found = rates(lambda board: [LearningRateLogger(every=1), board][::order])
     batches = LinearDecay(1.0, 8).evaluate(np.arange(4))
     np.testing.assert_allclose(found["batch_learning_rate"], batches, rtol=1e-6)
-    # Keras puts its own number in the place of ours: the rate of the next update.
+    # Keras replaces our number by its own, which is the rate of the next update.
     following = LinearDecay(1.0, 8).evaluate([2, 4])
     np.testing.assert_allclose(found["epoch_learning_rate"], following, rtol=1e-6)
 

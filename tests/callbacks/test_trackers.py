@@ -1,4 +1,4 @@
-"""MLflow's and W&B's own callbacks record what is scheduled, without a network."""
+"""The callbacks of MLflow and W&B record scheduled values, tested without a network."""
 
 import os
 import struct
@@ -22,7 +22,7 @@ SCHEDULES = {
     "momentum": LinearDecay(0.9, 8, 0.1),
     "weight_decay": LinearDecay(0.5, 8),
 }
-LAST = [1, 3]  # The last step of each of two epochs.
+LAST = [1, 3]  # The last steps of two epochs.
 
 
 def train(*trackers):
@@ -33,7 +33,7 @@ def train(*trackers):
 
 @pytest.fixture
 def alone(tmp_path, monkeypatch):
-    """Leave the environment and the folder as they were, and reach no server."""
+    """Use a temporary folder and environment, and disable the network."""
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
         if name.startswith(("MLFLOW_", "WANDB_")):
@@ -66,7 +66,7 @@ def test_mlflow_records_batches(alone):
     for name, schedule in SCHEDULES.items():
         history = client.get_metric_history(run.info.run_id, name)
         found = {entry.step: entry.value for entry in history}
-        # MLflow counts the updates that are done.
+        # MLflow counts completed updates.
         steps = np.array(sorted(found))
         assert steps.tolist() == [1, 2, 3, 4]
         values = [found[step] for step in steps]
@@ -74,25 +74,25 @@ def test_mlflow_records_batches(alone):
 
 
 def records(path):
-    """Yield the records of a file of an offline run, in the format of LevelDB's log."""
+    """Yield the records of an offline run's file, which has LevelDB's log format."""
     from wandb.proto import wandb_internal_pb2
 
     data, at, joined = path.read_bytes(), 7, b""
     while at + 7 <= len(data):
         left = 32768 - at % 32768
-        if left < 7:  # The rest of a block is too short for a header.
+        if left < 7:  # The rest of the block is too short for a header.
             at += left
             continue
         _, length, kind = struct.unpack("<IHB", data[at : at + 7])
         at += 7 + length
         joined += data[at - length : at]
-        if kind in (1, 4):  # A whole record, or the last part of one.
+        if kind in (1, 4):  # A complete record, or its last part.
             yield wandb_internal_pb2.Record.FromString(joined)
             joined = b""
 
 
-def whole(path):
-    """Return all records of a run; another process writes the last ones."""
+def all_records(path):
+    """Return all records of a run, and wait for those that another process writes."""
     for _ in range(600):
         found = list(records(path))
         if any(record.HasField("exit") for record in found):
@@ -103,7 +103,7 @@ def whole(path):
 
 @pytest.fixture
 def wandb_run(alone):
-    """Return a function that ends an offline run, and returns the logged values."""
+    """Return a function that ends an offline run and returns the logged values."""
     wandb = pytest.importorskip("wandb")
     run = wandb.init(project="kerasched", mode="offline", dir=str(alone))
 
@@ -112,7 +112,7 @@ def wandb_run(alone):
         (path,) = alone.rglob("*.wandb")
         rows = [
             {item.key or "/".join(item.nested_key): item.value_json for item in items}
-            for items in (record.history.item for record in whole(path))
+            for items in (record.history.item for record in all_records(path))
         ]
         return [float(row[name]) for row in rows if name in row]
 
@@ -132,7 +132,7 @@ def test_wandb_records_epochs_and_batches(wandb_run):
         np.testing.assert_allclose(found, schedule.evaluate(batches), rtol=1e-6)
         found = logged(f"epoch/{name}")
         np.testing.assert_allclose(found, schedule.evaluate(LAST), rtol=1e-6)
-    # W&B puts its own number in the place of ours: the rate of the next update.
+    # W&B replaces our number by its own, which is the rate of the next update.
     found, rate = logged("epoch/learning_rate"), SCHEDULES["learning_rate"]
     np.testing.assert_allclose(found, rate.evaluate([2, 4]), rtol=1e-6)
 

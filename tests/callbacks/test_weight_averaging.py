@@ -1,4 +1,4 @@
-"""Averages of weights are right, are what fit validates, and go on after a restart."""
+"""WeightAveraging averages correctly, validates the average and resumes."""
 
 import json
 import re
@@ -35,7 +35,7 @@ WRAPPERS = {
 
 
 class Weights(keras.callbacks.Callback):
-    """Keeps the weights of each epoch, as other callbacks find them at its end."""
+    """Records the weights at the end of each epoch, as other callbacks see them."""
 
     def __init__(self):
         super().__init__()
@@ -46,7 +46,7 @@ class Weights(keras.callbacks.Callback):
 
 
 def network(optimizer=None, norm=False, dtype=None, **options):
-    """Return a compiled model, of the same weights each time."""
+    """Return a compiled model with fixed initial weights."""
     keras.utils.set_random_seed(3)
     layers = [keras.layers.Input((4,)), keras.layers.Dense(3, dtype=dtype)]
     if norm:
@@ -63,18 +63,18 @@ def train(model, callbacks, epochs=6, **options):
 
 
 def mean(epochs):
-    """Return the equal mean of the weights of some epochs, in float64."""
+    """Return the mean of the weights of some epochs, in float64."""
     columns = zip(*epochs, strict=True)
     return [np.mean(np.array(weights, "float64"), 0) for weights in columns]
 
 
 def assert_close(weights, expected, ulps=4):
-    # An update of the mean rounds three times; the weights are around 1.
+    # An update of the mean rounds three times. The weights are about 1.
     for weight, one in zip(weights, expected, strict=True):
         np.testing.assert_allclose(weight, one, rtol=0, atol=ulps * 2**-23)
 
 
-# On TensorFlow, which compiles for the longest, each place and wrapper has one case.
+# TensorFlow compiles slowly: there, each start and each wrapper has one case.
 ENDS = [
     pytest.param(
         first,
@@ -102,7 +102,7 @@ def test_a_model_ends_with_the_mean_of_its_last_epochs(first, wrapper):
     [
         ({"start_from_epoch": 0}, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
         ({"start_from_epoch": 7}, [7, 8, 9]),
-        ({}, [8, 9]),  # 0.75 of 10 epochs are over when epoch 8 begins.
+        ({}, [8, 9]),  # Epoch 8 is the first after 0.75 of 10 epochs.
         ({"start_from_epoch": 0.7}, [7, 8, 9]),
         ({"start_from_epoch": 0.99}, [9]),
         ({"start_from_epoch": 2, "until_epoch": 5}, [2, 3, 4]),
@@ -126,7 +126,7 @@ def test_an_epoch_keeps_its_number_after_initial_epoch():
     assert_close(model.get_weights(), mean(weights.seen[1:]))
 
 
-def test_an_exponential_average_forgets_the_past():
+def test_an_exponential_average_has_decaying_weights():
     weights, model = Weights(), network()
     train(model, [WeightAveraging(1, decay=0.75), weights])
     expected = [np.array(w, "float64") for w in weights.seen[1]]
@@ -136,14 +136,14 @@ def test_an_exponential_average_forgets_the_past():
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras refuses it on torch")
-def test_steps_that_are_executed_at_once_change_nothing():
+def test_several_steps_per_execution_change_nothing():
     weights, model = Weights(), network(steps_per_execution=3)
     train(model, [WeightAveraging(2), weights], validation_data=VALIDATION)
     assert_close(model.get_weights(), mean(weights.seen[2:]))
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16", "float64"])
-def test_averages_of_other_types_are_of_float32_at_least(dtype):
+def test_averages_are_at_least_float32(dtype):
     weights, model = Weights(), network(dtype=dtype)
     averaging = WeightAveraging(2, assign_at_end=False)
     with np.errstate(all="ignore"):
@@ -159,19 +159,19 @@ def test_averages_of_other_types_are_of_float32_at_least(dtype):
         np.testing.assert_allclose(np.array(weight, "f4"), average, rtol=unit)
 
 
-def test_what_is_validated_is_the_average():
+def test_validation_uses_the_average():
     weights, model = Weights(), compiled(sgd(LinearDecay(1.0, 8)))
     one = np.ones((1, 1), "float32")
     callbacks = [weights, WeightAveraging(2)]
     history = fit(model, 1, epochs=5, callbacks=callbacks, validation_data=(one, one))
     seen = np.array(weights.seen, "float64")[:, 0]
-    # The model adds its weight to 1. Until epoch 2 there is no average.
+    # The model adds its weight to 1. Before epoch 2 there is no average.
     expected = [1 + seen[0], 1 + seen[1]]
     expected += [1 + seen[2 : end + 1].mean() for end in (2, 3, 4)]
     np.testing.assert_allclose(history.history["val_loss"], expected, rtol=1e-6)
 
 
-def test_without_the_swap_what_is_validated_are_the_weights_of_training():
+def test_without_the_swap_validation_uses_the_training_weights():
     weights, model = Weights(), compiled(sgd(LinearDecay(1.0, 8)))
     one = np.ones((1, 1), "float32")
     callbacks = [weights, WeightAveraging(2, swap_in_validation=False)]
@@ -181,8 +181,8 @@ def test_without_the_swap_what_is_validated_are_the_weights_of_training():
 
 
 @pytest.mark.parametrize("steps", [1, 3])
-def test_nothing_of_it_reaches_the_training(steps):
-    # Seeds of dropout and statistics of batches must be as if nothing had been done.
+def test_averaging_does_not_affect_training(steps):
+    # The dropout seeds and the batch statistics must be as without averaging.
     if steps > 1 and BACKEND == "torch":
         pytest.skip("Keras refuses it on torch")
     runs = []
@@ -196,7 +196,7 @@ def test_nothing_of_it_reaches_the_training(steps):
 
 
 class Fails(keras.callbacks.Callback):
-    """Breaks off a validation, at its first batch or after one."""
+    """Raises during a validation, before or after its first batch."""
 
     def __init__(self, hook, error):
         super().__init__()
@@ -218,7 +218,7 @@ class Fails(keras.callbacks.Callback):
 
 @pytest.mark.parametrize("hook", ["on_test_batch_begin", "on_test_batch_end"])
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_validation_that_fails_leaves_the_weights_of_training(error, hook):
+def test_a_failed_validation_restores_the_training_weights(error, hook):
     model, averaging, fails = network(), WeightAveraging(0), Fails(hook, error)
     with pytest.raises(error, match="on purpose"):
         train(model, [averaging, fails], validation_data=VALIDATION)
@@ -230,9 +230,9 @@ def test_a_validation_that_fails_leaves_the_weights_of_training(error, hook):
 
 
 @pytest.mark.parametrize("bad", [4, 5])
-def test_data_that_fail_in_validation_leave_the_weights_of_training(bad):
+def test_failing_validation_data_restore_the_training_weights(bad):
     class Data(keras.utils.PyDataset):
-        """Two batches in each validation; the third validation meets the bad one."""
+        """Data whose validations have two batches; one in the third raises."""
 
         turn, num_batches = 0, 2
 
@@ -243,14 +243,14 @@ def test_data_that_fail_in_validation_leave_the_weights_of_training(bad):
             return VALIDATION
 
     model, averaging, fails = network(), WeightAveraging(0), Fails("none", None)
-    # TensorFlow has an error of its own, which names that of the data.
+    # TensorFlow raises its own error, which contains the error of the data.
     with pytest.raises(Exception, match="on purpose"):
         train(model, [averaging, fails], validation_data=Data())
     for weight, trained in zip(model.get_weights(), fails.weights, strict=True):
         np.testing.assert_array_equal(weight, trained)
 
 
-def test_an_evaluation_of_the_user_sees_the_weights_that_are_there():
+def test_an_evaluation_by_the_user_uses_the_current_weights():
     seen = []
 
     class Evaluates(keras.callbacks.Callback):
@@ -272,7 +272,7 @@ def test_an_evaluation_of_the_user_sees_the_weights_that_are_there():
     np.testing.assert_allclose(result - 1.0, mean, rtol=1e-6)
 
 
-def test_other_callbacks_save_the_weights_of_training(tmp_path):
+def test_other_callbacks_save_the_training_weights(tmp_path):
     class SavesTheAverage(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             if averaging.count:
@@ -292,7 +292,7 @@ def test_other_callbacks_save_the_weights_of_training(tmp_path):
 
 
 class Saves(keras.callbacks.Callback):
-    """Writes at the end of an epoch what a restart needs."""
+    """Saves the state for a restart at the end of an epoch."""
 
     def __init__(self, folder, averaging, epoch):
         super().__init__()
@@ -309,7 +309,7 @@ class Saves(keras.callbacks.Callback):
 
 
 class Restores(keras.callbacks.Callback):
-    """Gives a callback its state back when fit begins."""
+    """Restores the state of a callback when fit begins."""
 
     def __init__(self, folder, averaging):
         super().__init__()
@@ -353,19 +353,19 @@ def test_a_restart_changes_nothing(stop, decay, first, tmp_path):
         np.testing.assert_array_equal(weight, expected)
 
 
-def test_a_state_given_before_fit_is_kept_for_the_next_model():
+def test_a_state_set_before_fit_is_used_for_the_next_model():
     one = WeightAveraging(0, assign_at_end=False)
     train(network(), [one], epochs=2)
     state, arrays = one.get_state(), one.get_arrays()
     train(network(), [one], epochs=1)
-    assert one.count == 1  # Another model.
+    assert one.count == 1  # The count restarts for another model.
     one.set_state(state)
     one.set_arrays(arrays)
     train(network(), [one], epochs=3, initial_epoch=2)
     assert one.count == 3
 
 
-def test_an_average_goes_on_in_the_next_fit_until_it_was_assigned():
+def test_an_average_continues_in_the_next_fit_until_it_is_assigned():
     for assigned, expected in ((False, 4), (True, 2)):
         one, model = WeightAveraging(0, assign_at_end=assigned), network()
         train(model, [one], epochs=2)
@@ -373,7 +373,7 @@ def test_an_average_goes_on_in_the_next_fit_until_it_was_assigned():
         assert one.count == expected
 
 
-def test_a_state_without_its_averages_is_told():
+def test_a_state_without_averages_raises():
     one = WeightAveraging(0)
     one.set_state({"count": 2})
     with pytest.raises(ValueError, match="Restore them with set_arrays, or call reset"):
@@ -383,7 +383,7 @@ def test_a_state_without_its_averages_is_told():
             one.set_state(state)
 
 
-def test_weights_that_are_not_finite_are_left_out():
+def test_non_finite_weights_are_left_out():
     class Spoils(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             value = [0.0, np.inf, 2.0][epoch]
@@ -396,19 +396,20 @@ def test_weights_that_are_not_finite_are_left_out():
     np.testing.assert_array_equal(model.get_weights(), [(-0.5 + 1.5) / 2])
 
 
-def test_weights_are_taken_before_a_plateau_puts_others_back():
-    # Without a validation both act when the epoch ends.
+def test_weights_are_averaged_before_a_plateau_restores_others():
+    # Without validation both callbacks act at the end of the epoch.
     for first in (True, False):
         plateau = ReduceOnPlateau("loss", 0.5, 1, restore_best_weights=True)
-        plateau.min_delta = 1e9  # No epoch improves, each goes back to the first.
+        plateau.min_delta = 1e9  # No epoch improves, so each restores the first.
         callbacks = [WeightAveraging(1), plateau, LearningRateLogger()]
         model = compiled(sgd(0.5))
         fit(model, 1, epochs=3, callbacks=callbacks if first else callbacks[::-1])
-        # Epoch 1 goes from -0.5 to -1, epoch 2 at half the rate from -0.5 to -0.75.
+        # Epoch 1 trains from -0.5 to -1, and epoch 2 at half the rate from -0.5 to
+        # -0.75.
         np.testing.assert_allclose(model.get_weights(), (-1.0 - 0.75) / 2)
 
 
-def test_a_fit_that_averages_nothing_says_so():
+def test_a_fit_that_averages_nothing_causes_a_warning():
     class Stops(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = True
@@ -426,7 +427,7 @@ def refused(model, callbacks, text, epochs=4):
     assert int(keras.ops.convert_to_numpy(model.optimizer.iterations)) == 0
 
 
-def test_what_cannot_work_is_told_before_the_first_epoch():
+def test_an_invalid_setup_raises_before_the_first_epoch():
     of = "of WeightAveraging must be"
     text = f"Argument `start_from_epoch` {of} below the number of epochs, which is 4"
     refused(network(), [WeightAveraging(4)], text)
@@ -465,7 +466,7 @@ def test_what_cannot_work_is_told_before_the_first_epoch():
         (TypeError, "assign_at_end", None, "True or False"),
     ],
 )
-def test_what_is_wrong_is_told(kind, argument, value, text):
+def test_an_invalid_argument_raises(kind, argument, value, text):
     expected = f"Argument `{argument}` of WeightAveraging must be {text}"
     with pytest.raises(kind, match=re.escape(expected)):
         WeightAveraging(**{argument: value})

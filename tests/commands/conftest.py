@@ -1,4 +1,4 @@
-"""What several tests of the commands share."""
+"""Fixtures of the commands' tests."""
 
 import importlib.util
 

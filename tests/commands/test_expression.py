@@ -1,4 +1,4 @@
-"""The parser of the command line, and all that it refuses."""
+"""The parser of command-line expressions, and the errors it raises."""
 
 import ast
 import re

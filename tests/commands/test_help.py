@@ -1,4 +1,4 @@
-"""Each command's help teaches by examples that work, and explains the exit codes."""
+"""The help of each command has working examples and explains the exit codes."""
 
 import argparse
 import os
@@ -36,7 +36,7 @@ def help_of(capsys, monkeypatch):
 def examples(text):
     """Return the words of each example in a help text."""
     lines = re.findall(r"^  kerasched (.*)$", text, re.MULTILINE)
-    # What a line says about its example stands apart; `>` is the shell's.
+    # Two spaces separate an example from its explanation, and `>` is for the shell.
     return [shlex.split(re.split(r" {2,}| >", line)[0]) for line in lines]
 
 
@@ -96,11 +96,11 @@ def test_an_error_is_coloured_in_a_terminal_unless_no_color_is_set(no_color):
     assert bool(re.search(rb"\x1b\[[\d;]*3\d", text)) == (not no_color)
 
 
-def test_a_closed_output_is_noticed_without_a_traceback():
+def test_a_closed_output_ends_the_command_without_a_traceback():
     command = [sys.executable, "-m", "kerasched", "show", "--help"]
     reader, writer = os.pipe()
     os.close(reader)
-    # A buffer as Python has in a pipe, which is written at the end.
+    # A buffer like Python's for a pipe, which is written at the end.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     done = subprocess.run(
         command, env=environment, stdout=writer, stderr=subprocess.PIPE

@@ -66,7 +66,7 @@ def test_the_kernel_is_shown_with_instruction_set_and_threads(info):
     built, *offered = found["XLA interface"].split(f"; {BACKEND} has ")
     assert built == ".".join(map(str, native.ffi_version()))
     if BACKEND == "torch":
-        assert not offered  # Nobody called the handler.
+        assert not offered  # XLA has not called the handler yet.
     else:
         assert tuple(map(int, offered[0].split("."))) >= native.ffi_version()
 
@@ -93,12 +93,12 @@ def test_an_invalid_environment_variable_is_shown(info, monkeypatch):
     assert "must be a positive integer" in info()["threads"]
 
 
-# In one process, without a distribution or a strategy.
+# This is one process without a distribution or a strategy.
 ALONE = {"jax": "1 cpu", "tensorflow": "1 cpu", "torch": "1 cpu"}
 
 
 @pytest.mark.skipif(bool(native.missing), reason="the extension is not installed")
-def test_devices_and_what_runs_on_several_are_shown(info, monkeypatch):
+def test_devices_and_distributed_programs_are_shown(info, monkeypatch):
     found = info()
     assert found["devices"] == ALONE[BACKEND]
     assert "the kernel" in found["several devices"]

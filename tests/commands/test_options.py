@@ -1,4 +1,4 @@
-"""The checks of output files before anything is loaded."""
+"""Output paths are checked before Keras or data are loaded."""
 
 import errno
 import os
@@ -110,7 +110,7 @@ def test_a_file_that_cannot_be_opened_is_an_error():
             check_files()
 
 
-# Root can write in spite of the mode, so the error is simulated.
+# Root can write despite the file mode, so the error is simulated.
 def test_a_directory_that_cannot_be_written_is_an_error(monkeypatch):
     def refuse(dir):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(dir))

@@ -27,7 +27,7 @@ def test_bars_start_at_the_lowest_value_if_it_is_negative():
     assert drawn([-7, 0]) == ["▁█"]
 
 
-# 16 eighths in two lines: 0 has one of them, and 15 all.
+# Two lines have 16 eighths. A value of 0 has one of them, and 15 has all.
 def test_the_top_line_comes_first():
     assert drawn([0, 7, 8, 15], 2) == ["  ▁█", "▁███"]
 

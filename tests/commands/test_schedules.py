@@ -107,7 +107,7 @@ def test_the_last_step_shown_can_be_chosen(capsys):
     assert "\nsteps 0 to 7, rates" in shown(capsys, "show", "cosine", "--steps", "7")
 
 
-def test_nothing_is_cut_off_in_a_narrow_terminal(capsys, monkeypatch):
+def test_a_narrow_terminal_truncates_nothing(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert "…" not in shown(capsys, "show", "warmup")
 
@@ -156,7 +156,7 @@ def test_a_schedule_is_printed_as_json(capsys):
     found = read(capsys, "show", "Warmup(LinearDecay(0.1, 4), 2)", "--json")
     assert (found["name"], found["class"]) == ("warmup", "Warmup")
     assert found["repr"] == repr(Warmup(LinearDecay(0.1, 4), 2))
-    # The end is at step 6; one more is shown.
+    # The end is at step 6, and one more step is shown.
     assert found["steps"] == list(range(8))
     rates = [0.0, 0.05, 0.1, 0.075, 0.05, 0.025, 0.0, 0.0]
     assert found["learning_rates"] == pytest.approx(rates)

@@ -1,4 +1,4 @@
-"""At random parameters, the ports follow the libraries that are installed here."""
+"""With random parameters, the ports agree with the libraries installed here."""
 
 import random
 
@@ -16,13 +16,13 @@ ROUNDS = range(30)
 
 
 def choices(seed):
-    """Return a way to choose and one to draw an integer, alike at every run."""
+    """Return functions that choose an item and draw an integer, with a fixed seed."""
     generator = random.Random(seed)
     return generator.choice, generator.randint
 
 
 def torch_parameters(choose, draw):
-    """Return parameters for every scheduler of torch."""
+    """Return random parameters for every torch scheduler."""
     total = draw(2, STEPS)
     return {
         "StepLR": {"step_size": draw(1, 40), "gamma": choose([0.1, 0.5, 1.1])},
@@ -75,14 +75,14 @@ def torch_parameters(choose, draw):
 
 
 def rates_of_torch(name, parameters):
-    """Return the rates of a scheduler of torch, as long as it does not raise."""
+    """Return the rates of a torch scheduler until it raises."""
     import torch
 
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     module = torch.optim.swa_utils if name == "SWALR" else torch.optim.lr_scheduler
     try:
         scheduler = getattr(module, name)(optimizer, **parameters)
-    except ZeroDivisionError:  # OneCycleLR with a phase of no length.
+    except ZeroDivisionError:  # OneCycleLR with an empty phase.
         return []
     rates = []
     for _ in range(parameters.get("total_steps", STEPS)):
@@ -105,13 +105,13 @@ def test_torch(seed):
         if theirs.size:
             ours = getattr(compat.torch, name)(**base, **parameters)
             rates = ours.evaluate(np.arange(theirs.size))
-            # Theirs are driven recursively, which adds up roundings.
+            # torch computes its rates recursively, which accumulates roundings.
             within = 1e-7 * np.abs(theirs) + 1e-12 * np.abs(theirs).max()
             assert (np.abs(rates - theirs) <= within).all(), (name, parameters)
 
 
 def momenta_of_torch(name, parameters):
-    """Return the momentum that a scheduler of torch sets for each step."""
+    """Return the momentum that a torch scheduler sets at each step."""
     import torch
 
     parameter = torch.nn.Parameter(torch.zeros(1))
@@ -137,17 +137,17 @@ def test_the_momentum_of_torch(name, seed):
     parameters = torch_parameters(choose, draw)[name]
     parameters.update(cycle_momentum=True, base_momentum=choose([0.1, 0.85]))
     if parameters.get("total_steps", 2) * parameters.get("pct_start", 1.0) == 1:
-        return  # A phase of no length, by which torch divides.
+        return  # torch divides by the length of an empty phase.
     theirs = np.array(momenta_of_torch(name, parameters))
     ours = getattr(compat.torch, f"{name}_momentum")(**parameters)
     momenta = ours.evaluate(np.arange(theirs.size))
     assert theirs.size > 1
-    # Theirs is computed anew at each step, in float64.
+    # torch computes each momentum directly, in float64.
     np.testing.assert_allclose(momenta, theirs, rtol=1e-9, atol=1e-12)
 
 
 def arguments_of_torch(name, changed):
-    """Return the arguments of a row of REFUSED, for torch itself."""
+    """Return the arguments of a row of REFUSED in torch's own form."""
     good = GOOD[getattr(compat.torch, name)]
     arguments = {**good, **changed}
     return {key: value for key, value in arguments.items() if key != "lr"}
@@ -158,7 +158,7 @@ TORCH_REFUSED = [
     for port, changed, *_ in REFUSED
     if NAMES[port].startswith("torch.")
     and not {"schedulers", "milestones", "lr"} & changed.keys()
-    and all(value == value for value in changed.values())  # It takes NaN.
+    and all(value == value for value in changed.values())  # torch accepts NaN.
 ]
 
 
@@ -193,7 +193,7 @@ def test_every_scheduler_of_torch_has_its_port():
 
 
 def optax_parameters(choose, draw):
-    """Return parameters for every schedule of optax."""
+    """Return random parameters for every optax schedule."""
     warmup, steps = draw(0, 30), draw(1, 90)
     exponential = {
         "transition_steps": choose([0, steps]),
@@ -266,7 +266,7 @@ def test_optax(seed):
         schedule = getattr(optax, name)(**parameters)
         theirs = np.array(jax.vmap(schedule)(steps))
         ours = getattr(compat.optax, name)(**parameters).evaluate(steps)
-        # Theirs are in float32, with 1 + cos and the like: one unit of the peak.
+        # optax computes in float32 with terms such as 1 + cos: one unit of the peak.
         within = 2e-6 * np.abs(theirs) + 2.0**-23 * max(0.1, np.abs(theirs).max())
         assert (np.abs(ours - theirs) <= within).all(), (name, parameters)
 

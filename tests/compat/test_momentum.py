@@ -1,4 +1,4 @@
-"""The momentum of a port is in step with its rate, as the originals' tests have it."""
+"""The momentum of a port has the values of the original's tests."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,14 @@ from kerasched.compat import torch
 
 pytestmark = pytest.mark.host
 
-# Of test_onecycle_lr_linear_annealing in torch's test_lr_scheduler.py.
+# From test_onecycle_lr_linear_annealing in torch's test_lr_scheduler.py.
 LINEAR = {
     "max_lr": 25,
     "final_div_factor": 2,
     "total_steps": 10,
     "anneal_strategy": "linear",
 }
-# Of test_onecycle_lr_linear_annealing_three_phases.
+# From test_onecycle_lr_linear_annealing_three_phases.
 THREE_PHASES = {
     "max_lr": 25,
     "div_factor": 25,
@@ -64,8 +64,9 @@ def test_the_momentum_on_cosines_is_that_of_the_test_of_torch():
     close(ours, [*between(22, 1, rise), *between(1, 22, fall)])
 
 
-# Of test_cycle_lr_triangular_mode_one_lr, _triangular2_mode_one_lr and
-# _exp_range_mode_one_lr: from 1 to 5 and back, the height halved or times 0.9 a step.
+# From test_cycle_lr_triangular_mode_one_lr, _triangular2_mode_one_lr and
+# _exp_range_mode_one_lr: from 1 to 5 and back, with the height constant, halved in each
+# cycle or multiplied by 0.9 in each step.
 WAVE = np.array([0, 1, 2, 3, 4, 3, 2, 1, 0, 1, 2, 3, 4, 3, 2, 1, 0, 1]) / 4
 
 
@@ -109,6 +110,6 @@ def test_a_momentum_that_does_not_change_is_refused(port):
 
 
 @pytest.mark.parametrize("port", [torch.OneCycleLR, torch.CyclicLR])
-def test_a_rate_says_where_its_momentum_is(port):
+def test_the_error_of_a_rate_names_the_function_for_its_momentum(port):
     with pytest.raises(ValueError, match=rf"Give the optimizer {port.__name__}_moment"):
         port(0.1, 20, base_momentum=0.8)

@@ -1,4 +1,4 @@
-"""Ports are made of our schedules, and refuse what can have no effect."""
+"""Ports consist of our schedules and refuse arguments that would have no effect."""
 
 import importlib
 import inspect
@@ -47,7 +47,7 @@ def ports():
 
 
 @pytest.mark.parametrize(("library", "function"), list(ports()))
-def test_a_port_says_whose_it_is_in_one_line(library, function):
+def test_the_docstring_of_a_port_names_its_library(library, function):
     first, *rest = function.__doc__.splitlines()
     owner = {"paddle": "Paddle's", "transformers": "transformers'"}
     whose = owner.get(library, f"{library}'s")
@@ -58,7 +58,7 @@ def test_a_port_says_whose_it_is_in_one_line(library, function):
     assert len(inspect.getsource(inspect.unwrap(function)).splitlines()) < 60
 
 
-def test_what_is_saved_does_not_know_of_compat():
+def test_a_saved_port_does_not_refer_to_compat():
     for schedule in (
         torch.OneCycleLR(0.1, 100),
         transformers.get_scheduler("cosine", 0.1, 10, 100),
@@ -143,13 +143,13 @@ SGDR = {"init_value": 0.0, "peak_value": 0.1, "warmup_steps": 5, "decay_steps": 
         (lambda: timm.StepLRScheduler(0.1, 3.141592653589793), "decay_t"),
     ],
 )
-def test_what_can_have_no_effect_is_refused_by_name(make, argument):
+def test_an_argument_without_effect_is_refused_by_name(make, argument):
     with pytest.raises(ValueError, match=f"^Argument `{argument}` of ") as caught:
         make()
     assert any("In a call of kerasched.compat." in n for n in caught.value.__notes__)
 
 
-def test_the_plain_value_of_such_an_argument_is_taken():
+def test_the_default_of_an_argument_without_effect_is_accepted():
     same(torch.StepLR(0.1, 10, last_epoch=-1), torch.StepLR(0.1, 10))
     same(torch.OneCycleLR(0.1, 90, cycle_momentum=False), torch.OneCycleLR(0.1, 90))
     same(torch.OneCycleLR(0.1, 90, lr=0.7), torch.OneCycleLR(0.1, 90))
@@ -195,7 +195,7 @@ def test_the_plain_value_of_such_an_argument_is_taken():
         ),
     ],
 )
-def test_get_scheduler_takes_a_name(name, function, count, specific):
+def test_get_scheduler_accepts_a_name(name, function, count, specific):
     steps = (10, 100)[:count]
     ours = transformers.get_scheduler(
         name, 0.1, *steps, scheduler_specific_kwargs=specific
@@ -220,20 +220,20 @@ NAMES = [
 
 @pytest.mark.parametrize("given", [None, {}])
 @pytest.mark.parametrize(("name", "kwargs"), NAMES)
-def test_get_scheduler_takes_what_a_script_passes_to_each(name, kwargs, given):
+def test_get_scheduler_accepts_all_arguments_of_a_script(name, kwargs, given):
     script = {
         "num_warmup_steps": 0,
         "num_training_steps": 1000,
         "scheduler_specific_kwargs": kwargs or given,
     }
     ours = transformers.get_scheduler(name, lr=0.1, **script)
-    # Without warmup each begins at the rate, but for what counts from 1.
+    # Without warmup each starts at the rate, except the one that counts from 1.
     first = 0.1 if name != "cosine_warmup_with_min_lr" else pytest.approx(0.1, 1e-4)
     assert ours.evaluate(0) == first
 
 
 @pytest.mark.parametrize(("name", "kwargs"), NAMES)
-def test_a_whole_float_is_a_number_of_steps(name, kwargs):
+def test_an_integral_float_is_a_number_of_steps(name, kwargs):
     def made(warmup, total):
         steps = (warmup, total)
         return transformers.get_scheduler(
@@ -254,7 +254,7 @@ def test_kwargs_of_a_constant_are_ignored_as_in_the_original():
         same(ours, transformers.get_constant_schedule(0.1))
 
 
-def test_no_cycle_of_a_cosine_is_a_constant():
+def test_a_cosine_of_zero_cycles_is_constant():
     # cos(pi * 0 * progress) is 1.
     ours = transformers.get_cosine_schedule_with_warmup(0.1, 0, 100, num_cycles=0)
     same(ours, transformers.get_constant_schedule(0.1))
@@ -291,7 +291,7 @@ def test_no_cycle_of_a_cosine_is_a_constant():
         ),
     ],
 )
-def test_what_follows_a_metric_names_the_callback(call, owner):
+def test_a_scheduler_of_a_metric_names_the_callback(call, owner):
     text = (
         f"{owner} follows a metric, which is not known from the step. Use the "
         "callback kerasched.callbacks.ReduceOnPlateau(monitor, ...)."
@@ -308,7 +308,7 @@ def test_what_follows_a_metric_names_the_callback(call, owner):
         (paddle.MultiplicativeDecay, "paddle.MultiplicativeDecay", paddle.LambdaDecay),
     ],
 )
-def test_what_multiplies_the_rate_before_says_what_to_use(call, owner, instead):
+def test_a_scheduler_of_the_previous_rate_names_a_substitute(call, owner, instead):
     library = owner.partition(".")[0]
     with pytest.raises(NotImplementedError) as caught:
         call(0.1, halved)
@@ -321,8 +321,8 @@ def test_the_plateau_of_timm_is_refused_with_the_callback():
         timm.create_scheduler_v2(0.1, "plateau")
 
 
-def test_a_line_of_no_steps_keeps_its_start():
-    # The ramp (t + 1) / W of one step, as LinearLR(1 / W, total_iters=W - 1).
+def test_a_linear_ramp_of_no_steps_keeps_its_start():
+    # This is the ramp (t + 1) / W for one step, as in LinearLR(1 / W, total_iters=W-1).
     same(torch.LinearLR(0.1, 1.0, total_iters=0), Constant(0.1))
     same(torch.LinearLR(0.1, 0.5, total_iters=0), Constant(0.05))
 
@@ -343,7 +343,7 @@ def timm_cosine(step, lr_min, decay):
 def test_cycles_of_timm_may_shrink(lr_min, decay):
     cycles = {"cycle_mul": 0.5, "cycle_limit": 3, "cycle_decay": decay}
     ours = timm.CosineLRScheduler(0.1, 16, lr_min, **cycles)
-    # timm raises at step 32, where 16 + 8 + 4 + 2 + ... ends.
+    # timm raises at step 32, which is the sum of 16 + 8 + 4 + 2 + ...
     theirs = [timm_cosine(step, lr_min, decay) for step in range(32)]
     np.testing.assert_allclose(
         ours.evaluate(np.arange(32)), theirs, rtol=1e-12, atol=1e-17
@@ -379,7 +379,7 @@ def test_get_scheduler_of_a_plateau():
 
 
 def test_create_scheduler_v2_counts_epochs_or_updates():
-    # A cosine of ten epochs after a warmup that it goes on under.
+    # A cosine of ten epochs that includes the warmup.
     by_epoch = timm.create_scheduler_v2(0.1, num_epochs=10, warmup_epochs=2)
     same(by_epoch, timm.CosineLRScheduler(0.1, 10, warmup_t=2, warmup_lr_init=1e-5))
     by_update = timm.create_scheduler_v2(
@@ -415,7 +415,7 @@ def test_create_scheduler_v2_counts_epochs_or_updates():
         ),
         ({"sched": "none"}, transformers.get_constant_schedule(0.1)),
         (
-            # A fifth of what the warmup leaves.
+            # A fifth of the steps after the warmup.
             {"sched": "wsd", "num_epochs": 30, "warmup_epochs": 5},
             timm.WSDLRScheduler(0.1, 25, 5, warmup_t=5, warmup_lr_init=1e-5),
         ),
@@ -453,21 +453,21 @@ def test_a_join_of_too_few_schedules_is_refused():
         torch.SequentialLR([StepDecay(0.1, 2)], [5])
 
 
-def test_a_scale_function_is_given_the_number_of_the_cycle():
+def test_a_scale_function_receives_the_number_of_the_cycle():
     ours = torch.CyclicLR(0.1, 0.3, 4, scale_fn=halved)
-    # In each cycle half of the height of the one before, as mode "triangular2" has it.
+    # The height halves in each cycle, as in mode "triangular2".
     expected = torch.CyclicLR(0.1, 0.3, 4, mode="triangular2").evaluate(STEPS)
     np.testing.assert_allclose(ours.evaluate(STEPS), expected, rtol=1e-14)
 
 
-def test_a_scale_function_may_be_given_the_step():
+def test_a_scale_function_may_receive_the_step():
     ours = paddle.CyclicLR(0.1, 0.3, 4, scale_fn=halved, scale_mode="iterations")
-    # The wave is at 1/2 of its height at step 2, and the function at 1/2 of 1.
+    # At step 2 the wave is at half of its height, and the function is 1/2.
     assert ours.evaluate(2) == pytest.approx(0.1 + 0.2 * 0.5 * 0.5)
 
 
 def test_the_width_of_paddle_need_not_be_an_integer():
-    # Of TestNoamDecay in Paddle's test_lr_scheduler.py.
+    # From TestNoamDecay in Paddle's test_lr_scheduler.py.
     ours = paddle.NoamDecay(d_model=0.01, warmup_steps=200, learning_rate=2.0)
     steps = np.arange(1, 400)
     theirs = 2.0 * 0.01**-0.5 * np.minimum(steps**-0.5, steps * 200**-1.5)

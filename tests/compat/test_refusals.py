@@ -1,4 +1,4 @@
-"""What an original refuses its port refuses, in the names that the caller wrote."""
+"""A port refuses the arguments that its original refuses, by the port's names."""
 
 import inspect
 import re
@@ -150,9 +150,9 @@ def test_every_port_has_arguments_here():
     assert set(GOOD) == set(NAMES)
 
 
-# Each row: the port, what differs from its good arguments, the error, the requirement.
-# Each was seen to raise in the original, at the latest where it is first stepped, but
-# for NaN, which the originals take for a number between 0 and 1.
+# Each row has the port, the changes to its valid arguments, the error and the
+# requirement. In the original, each was observed to raise at construction or at the
+# first step, except NaN, which the originals accept as a number between 0 and 1.
 REFUSED = [
     (torch.StepLR, {"step_size": 0}, ValueError, "a positive whole number"),
     (torch.StepLR, {"step_size": "10"}, TypeError, "a positive whole number"),
@@ -602,7 +602,7 @@ ARGUMENTS = [
 
 
 def error_of(port, arguments):
-    """Return what a port makes of arguments: a schedule, or the text of its error."""
+    """Return the schedule that a port creates, or the text of its error."""
     try:
         return port(**arguments)
     except (TypeError, ValueError) as error:
@@ -610,9 +610,9 @@ def error_of(port, arguments):
 
 
 @pytest.mark.parametrize(("port", "argument"), ARGUMENTS)
-def test_an_error_names_what_the_caller_wrote(port, argument):
-    """Whatever is given makes a schedule, or an error about an argument of the port."""
-    # Named in what another argument holds, or because they must be given with it.
+def test_an_error_names_an_argument_of_the_caller(port, argument):
+    """Any value gives a schedule or an error about an argument of the port."""
+    # The error may also name an argument that is nested or required in addition.
     other = {"scheduler_specific_kwargs", "cosine_kwargs", "updates_per_epoch"}
     written = {argument, *GOOD[port], *other}
     form = re.compile(r"Argument `(\w+).*` of (\w+)\.\w+ must be .+", re.DOTALL)
@@ -628,7 +628,7 @@ def test_an_error_names_what_the_caller_wrote(port, argument):
             assert said[2] == NAMES[port].partition(".")[0], (value, made)
 
 
-def test_an_optimizer_is_refused_with_what_to_give():
+def test_an_optimizer_is_refused_with_advice():
     text = (
         "Argument `optimizer` of transformers.get_scheduler must be left out: a "
         "schedule is made without an optimizer. Received: optimizer=0.1. Give its "

@@ -1,4 +1,4 @@
-"""Every trace of the real libraries is reproduced by the function of the same name."""
+"""Each port reproduces every trace of the original library."""
 
 from collections import Counter
 
@@ -25,7 +25,7 @@ def test_as_many_traces_are_compared_as_there_are():
 
 
 def test_every_exception_is_needed():
-    """An exception by name that no trace needs would hide a later mistake."""
+    """An unneeded exception for a trace could hide a later mistake."""
     for name in [*traces.CANCELLED, *traces.ROUNDED_AT_2_TO_THE_24]:
         trace = TRACES[name]
         ours = traces.schedule_of(trace).evaluate(trace["steps"])

@@ -1,4 +1,4 @@
-"""The traces of the real libraries, and what makes our schedule of each."""
+"""The traces of the original libraries, and our schedule for each."""
 
 import json
 from pathlib import Path
@@ -24,20 +24,20 @@ LIBRARIES = {
 
 
 def read(library):
-    """Return the traces of a library, each with its steps and values as arrays."""
+    """Return the traces of a library, with steps and values as arrays."""
     traces = json.loads((FOLDER / f"{library}.json").read_text(encoding="utf-8"))
     for trace in traces:
         if isinstance(trace["steps"][0], list):
             runs = [np.arange(*run) for run in trace["steps"]]
             trace["steps"] = np.concatenate(runs)
-        # What the original raised at is null, which becomes NaN.
+        # Steps at which the original raised are null, which becomes NaN.
         trace["values"] = np.array(trace["values"], "float64")
     return traces
 
 
 TRACES = {trace["id"]: trace for name in LIBRARIES for trace in read(name)}
 
-# The functions that were lambdas in the originals' runs.
+# The functions for lambdas in the traces.
 FUNCTIONS = {
     "lambda t: 1/(1+t)": lambda t: 1 / (1 + t),
     "lambda t: min((t+1)**-0.5, (t+1)*40**-1.5)*40**0.5": lambda t: (
@@ -89,7 +89,7 @@ COMPOSED = {
 
 
 def schedule_of(trace):
-    """Return what `compat` makes of a trace's name and parameters."""
+    """Return the port's schedule for a trace's name and parameters."""
     composed = COMPOSED.get(trace["id"].removesuffix("/f32"))
     if composed is not None:
         return composed()
@@ -98,13 +98,13 @@ def schedule_of(trace):
     if "lr_lambda" in params:
         params["lr_lambda"] = FUNCTIONS[params["lr_lambda"]]
     scales = params.get("boundaries_and_scales")
-    if scales is not None:  # JSON has made strings of the numbers.
+    if scales is not None:  # JSON has strings as keys.
         params["boundaries_and_scales"] = {int(k): v for k, v in scales.items()}
     return getattr(library, trace["name"])(**params)
 
 
 def left_out(trace):
-    """Return why a trace is not compared, None if it is."""
+    """Return why a trace is not compared, or None."""
     params = trace["params"]
     if params.get("last_epoch", -1) != -1:
         return "a schedule has no memory to begin with"
@@ -127,17 +127,17 @@ def compared(trace):
         total = (
             params.get("total_steps") or params["epochs"] * params["steps_per_epoch"]
         )
-        wanted &= trace["steps"] < total  # Ours holds its last value.
+        wanted &= trace["steps"] < total  # Afterwards our value is constant.
     missed = MISSED_RESTARTS.get(trace["id"], ())
     return wanted & ~np.isin(trace["steps"], missed)
 
 
-# Restarts that the logarithm in the original misses: they are an integer's multiples.
+# Restarts that the original misses because of a logarithm.
 MISSED_RESTARTS = {"timm/CosineLRScheduler/26": (1210, 295240)}
 
-# Where optax subtracts near-equal floats, in float32 in one file and, for two, in both:
-# the cosine from -1 near the end of a fall, a line from its end near its start. What is
-# left of a value far below the peak is off by up to half a float32 unit of the peak.
+# Traces in which optax loses precision by subtracting nearly equal float32 numbers, in
+# one file or in both: the cosine near -1 at the end of a decay, or a line near its
+# start. The error of a small value is then up to half a float32 unit of the peak.
 CANCELLED = {
     "optax/cosine_decay_schedule/0/f32",
     "optax/cosine_onecycle_schedule/0/f32",
@@ -151,12 +151,12 @@ CANCELLED = {
     "optax/join_schedules/0/f32",
 }
 
-# torch's cosine of pi * t / T_max has lost a digit more than 1e-9 at t = 2**24 already.
+# At t = 2**24 torch's cosine of pi * t / T_max already has an error above 1e-9.
 ROUNDED_AT_2_TO_THE_24 = {"torch/CosineAnnealingLR/8"}
 
 
 def tolerance(trace):
-    """Return how far our values may lie from a trace's, at each step."""
+    """Return the allowed difference between our values and a trace's at each step."""
     values, steps = trace["values"], trace["steps"]
     library = trace["id"].partition("/")[0]
     kind = "recursive" if "recursive" in trace["drive"] else "exact"

@@ -1,4 +1,4 @@
-"""User errors of all commands, and `kerasched demo` in a process of its own."""
+"""User errors of all commands, and `kerasched demo` in a separate process."""
 
 import json
 import os
@@ -21,7 +21,7 @@ BACKEND = keras.backend.backend()
 SCRIPT = shutil.which("kerasched", path=Path(sys.executable).parent)
 COMMANDS = {"module": [sys.executable, "-m", "kerasched"], "script": [SCRIPT]}
 
-# Invalid command lines, each with a part of its error.
+# Invalid command lines, each with a part of its error message.
 USER_ERRORS = {
     "long name": (f"demo --save {'m' * 300}.keras", "cannot be written: File name too"),
     "no command": ("", "required: COMMAND"),
@@ -103,7 +103,7 @@ FILES = {
     "words.csv": "a,kind\none,no\n2,yes\n",
     "one.csv": "a,kind\n1,no\n2,no\n",
 }
-# A Keras whose import leaves a trace and ends the process.
+# A fake Keras whose import creates a file and ends the process.
 TRAP = """
 from pathlib import Path
 Path(__file__).with_name("imported").touch()
@@ -111,7 +111,7 @@ raise SystemExit("Keras was imported")
 """
 
 
-# Runs several command lines. It is started as the command is, without Keras.
+# Runs several command lines in one process, started without Keras like the command.
 RUN_ALL = """
 import contextlib, io, json, sys
 sys.argv = ["kerasched"]
@@ -171,7 +171,7 @@ def listing(folder):
 
 
 class Answers:
-    """What command lines did in a folder with a Keras that cannot be imported."""
+    """The results of command lines in a folder whose fake Keras cannot be imported."""
 
     def __init__(self, folder):
         self.work, self.trap = folder / "work", folder / "trap"
@@ -192,7 +192,7 @@ class Answers:
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    """All user errors in one process, and some of them in processes of their own."""
+    """All user errors in one process, and some of them in separate processes."""
     answers = Answers(tmp_path_factory.mktemp("user_errors"))
     lines = {name: words.split() for name, (words, _) in USER_ERRORS.items()}
     done = answers.call([sys.executable, "-c", RUN_ALL], json.dumps(lines))
@@ -229,7 +229,7 @@ def test_a_user_error_is_one_line_that_names_the_command(start, name, answers):
 
 @pytest.mark.host
 @each_user_error
-def test_a_user_error_says_what_is_wrong(start, name, answers):
+def test_a_user_error_names_the_problem(start, name, answers):
     _, _, errors = answers.all[start, name]
     assert USER_ERRORS[name][1] in errors
 
@@ -373,7 +373,7 @@ def test_the_loss_falls_from_the_first_epoch_to_the_last(trace):
     assert trace["epochs"][-1]["loss"] < trace["epochs"][0]["loss"]
 
 
-# 455 of the 569 rows are for training: 15 batches of at most 32, in 6 epochs.
+# 455 of the 569 rows are for training: 15 batches of at most 32 rows, for 6 epochs.
 def test_the_last_batch_of_an_epoch_counts_as_a_step(trace):
     assert trace["steps_per_epoch"] == 15
 
@@ -403,8 +403,7 @@ def test_a_fifth_of_the_rows_is_held_out(trace):
     assert (trace["training"]["rows"], trace["held_out"]["rows"]) == (455, 114)
 
 
-# After 90 steps the rate is halved for the third time, 0.1 / 2**3; the optimizer has
-# it in float32.
+# After 90 steps the rate has been halved three times to 0.1 / 2**3, in float32.
 def test_a_fresh_process_restores_everything(trace):
     assert trace["reloaded"] == {
         "path": "model.keras",
@@ -432,7 +431,7 @@ def text_folder(tmp_path_factory):
     """A folder with a table of 60 points, labelled by whether y is above x."""
     folder = tmp_path_factory.mktemp("text")
     points = np.random.default_rng(0).uniform(-1.0, 1.0, (60, 2))
-    # Class names that look like markup of rich.
+    # The class names look like the markup of rich.
     rows = [f"{x},{'[above]' if y > x else '[/below]'},{y}" for x, y in points]
     (folder / "points.csv").write_text("\n".join(["x,[b]side,y", *rows]))
     return folder
@@ -512,7 +511,7 @@ def test_the_largest_loss_has_the_longest_bar(text_run):
     [
         "predictions are bit-equal",
         "the schedule is equal",
-        # 6 steps in each of 6 epochs; the rate is then halved for the third time.
+        # 6 steps in each of 6 epochs. Then the rate has been halved three times.
         "optimizer.iterations was restored: 36",
         "training continued at learning rate 0.0125",
     ],

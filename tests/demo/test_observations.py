@@ -88,7 +88,7 @@ FAITHFUL = Reloaded(
             "Plateau: the loss changed by less than 1%; the rate was lowered.",
             id="plateau-lowered",
         ),
-        # Only the last two count: 1 -> 0.5, and the rate as it was.
+        # Only the last two epochs count: 1 -> 0.5 with the same rate.
         pytest.param(
             [9.0, 1.0, 0.5], [0.2, 0.1, 0.1], "The loss fell by 50%.", id="last-two"
         ),
@@ -199,7 +199,7 @@ def test_a_restored_model_is_faithful():
     assert FAITHFUL.faithful is True
 
 
-# The rate of a step is computed in float32, within 5e-6 of the one in float64.
+# The rate of a step in float32 is within 5e-6 of the float64 rate.
 @pytest.mark.parametrize("rate", [0.0125 * (1 + 4e-6), 0.0125 * (1 - 4e-6)])
 def test_a_rate_within_float32_rounding_is_faithful(rate):
     assert dataclasses.replace(FAITHFUL, next_learning_rate=rate).faithful is True

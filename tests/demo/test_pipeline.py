@@ -20,7 +20,7 @@ SEEDS = (0, 1, 2, 3, 4)
 
 
 def ignore(stage):
-    """Do nothing with a stage."""
+    """Ignore a stage."""
 
 
 def table_of(features, labels):
@@ -29,9 +29,9 @@ def table_of(features, labels):
 
 
 def numbered_table():
-    """Return 100 rows, the first 30 of class 0; a row's first cell is its number.
+    """Return 100 rows, the first 30 of class 0, with their numbers in the first cells.
 
-    The second column is the square of the number, upside down.
+    The second column decreases with the square of the number.
     """
     number = np.arange(100.0)
     features = np.stack([number, -(number**2)], axis=1)
@@ -39,9 +39,9 @@ def numbered_table():
 
 
 def numbers_of(parts):
-    """Return the rows' numbers in both splits, recovered from their first cells.
+    """Return the numbers of the rows in both splits, recovered from the first cells.
 
-    The scaler keeps the order, whatever it was fitted on.
+    The scaler keeps the order for any fitted range.
     """
     scaled = np.concatenate([parts.x[:, 0], parts.x_held_out[:, 0]])
     numbers = scaled.argsort().argsort()
@@ -54,13 +54,13 @@ def test_rows_are_scaled_by_the_training_part_alone(seed):
     parts = pipeline.prepare(table, seed, ignore)
     training, held_out = (table.features[n] for n in numbers_of(parts))
     low, high = training.min(axis=0), training.max(axis=0)
-    # Computed here in float64 and there in float64 and float32: 1 unit near 1.
+    # The test computes in float64, the demo also in float32: one unit near 1.
     for scaled, rows in ((parts.x, training), (parts.x_held_out, held_out)):
         expected = (rows - low) / (high - low)
         assert np.allclose(scaled, expected, rtol=0, atol=2**-23)
 
 
-# Row n alone holds 5 or more in column n, so that no other row reaches so far.
+# Only row n has a value of 5 or more in column n.
 def test_held_out_rows_may_fall_outside_of_0_to_1():
     features = np.random.default_rng(0).uniform(0, 1, (20, 20)) + 5 * np.eye(20)
     table = table_of(features, np.arange(20) % 2)
@@ -80,7 +80,7 @@ def test_labels_stay_with_their_rows():
     assert np.array_equal(labels, numbers >= 30)
 
 
-# 30 rows of one class and 70 of the other: a fifth is 6 and 14.
+# A fifth of 30 rows of one class and of 70 rows of the other is 6 and 14.
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_fifth_of_each_class_is_held_out(seed):
     parts = pipeline.prepare(numbered_table(), seed, ignore)
@@ -108,8 +108,8 @@ def test_the_schedule_halves_the_rate_every_second_epoch():
     assert schedule.evaluate(steps).tolist() == [0.2, 0.2, 0.1, 0.1, 0.05]
 
 
-# A weight of each of 10 columns and a bias for each of 16 units, and then of each of
-# 16 units and a bias: 10 * 16 + 16 + 16 + 1.
+# 16 units with 10 weights and a bias each, and an output with 16 weights and a bias:
+# 10 * 16 + 16 + 16 + 1.
 def test_the_model_has_one_hidden_layer_of_16_units():
     model = pipeline.build(10, pipeline.make_schedule(Settings(BACKEND), 5), 0.9)
     assert model.count_params() == 193
@@ -119,7 +119,7 @@ ROWS, BATCH, EPOCHS = 72, 16, 3  # 4 batches of 16 and one of 8
 
 
 class Recorded:
-    """A training in the rows' own order, and a copy of it batch by batch."""
+    """A training run without shuffling, and the same run batch by batch."""
 
     def __init__(self):
         random = np.random.default_rng(0)
@@ -153,15 +153,15 @@ def recorded():
     return Recorded()
 
 
-# Keras logs the mean of the epoch so far, in float32. A batch's own loss is the
-# difference of two sums of at most 72 rows, over its 8 or 16 rows: an error of a few
-# units of 2**-24 in the mean is up to 2 * 72 / 8 = 18 times as large in the loss.
+# Keras logs the running mean of the epoch in float32. The loss of a batch is the
+# difference of two sums over at most 72 rows, divided by its 8 or 16 rows. An error of
+# a few units of 2**-24 in the mean is thus up to 2 * 72 / 8 = 18 times as large.
 def test_the_recorder_finds_the_loss_of_each_batch(recorded):
     units = 4 * 18 * 2**-24
     assert np.allclose(recorded.losses, recorded.expected, rtol=0, atol=units)
 
 
-# Two epochs of 5 steps at one rate, and the third at half of it.
+# Two epochs of 5 steps with one rate, and the third epoch with half of it.
 def test_the_recorder_records_the_rate_of_each_step(recorded):
     assert recorded.rates == [0.1] * 10 + [0.05] * 5
 
@@ -174,7 +174,7 @@ def test_the_recorder_numbers_epochs_from_1(recorded):
     assert [epoch.epoch for epoch in recorded.trace.epochs[:3]] == [1, 2, 3]
 
 
-# Each batch counts by its rows, so that the last one counts half. Both are float32.
+# Batches are weighted by their rows, so the last one counts half. Both are float32.
 def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(recorded):
     means = np.reshape(recorded.expected, (EPOCHS, 5)) @ [16, 16, 16, 16, 8] / ROWS
     found = [epoch.loss for epoch in recorded.trace.epochs[:3]]
@@ -182,7 +182,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(recorded):
 
 
 def train(parts, **options):
-    """Train on rows as the demo does, and return the trace."""
+    """Train on rows like the demo, and return the trace."""
     settings = Settings(BACKEND, **options)
     trace = Trace(BACKEND, "rows of the test", ("no", "yes"))
     trace.steps_per_epoch = math.ceil(len(parts.x) / settings.batch_size)
@@ -191,7 +191,7 @@ def train(parts, **options):
 
 
 def run(seed, **options):
-    """Prepare and train on the built-in table, as the demo does; return the trace."""
+    """Prepare the built-in table and train like the demo; return the trace."""
     parts = pipeline.prepare(built_in_table(), seed, ignore)
     return train(parts, seed=seed, **options)
 
@@ -202,8 +202,8 @@ def reference():
     return [run(seed) for seed in SEEDS]
 
 
-# Medians, since a single seed may start badly. On the last epoch's own mean, which
-# is taken while the weights move, and on the trained model.
+# Medians over seeds, since a single one may start badly. They are of the last epoch's
+# running mean during training, and of the trained model.
 @pytest.mark.parametrize("when", ["in the last epoch", "after it"])
 def test_the_reference_run_learns_the_table(when, reference):
     scores = [
@@ -250,7 +250,7 @@ def test_predictions_that_are_not_finite_end_in_a_trace_or_a_user_error():
     def diverge():
         return run(0, learning_rate=1e20, momentum=1.0, epochs=2)
 
-    if BACKEND == "torch":  # Its cross-entropy raises on them.
+    if BACKEND == "torch":  # torch's cross-entropy raises for non-finite predictions.
         with pytest.raises(
             UserError, match="the training diverged and its predictions"
         ):

@@ -1,4 +1,4 @@
-"""The demo's table: reading of CSV files, and all errors in them."""
+"""The demo's table: reading CSV files, and the errors of invalid ones."""
 
 import errno
 import os
@@ -39,7 +39,7 @@ def table_of(counts):
     return Table("table.csv", ("a",), features, labels, ("no", "yes"))
 
 
-def test_features_are_the_cells_beside_the_target():
+def test_features_are_the_cells_besides_the_target():
     expected = [[1.0, 2.5], [-3.0, 40.0], [0.0, 0.5]]
     assert np.array_equal(read(GOOD).features, expected)
 
@@ -85,7 +85,7 @@ def test_a_byte_order_mark_is_not_part_of_the_first_column():
     assert read("\ufeff" + GOOD).columns == ("a", "b")
 
 
-def test_a_quoted_header_may_hold_a_comma():
+def test_a_quoted_header_may_contain_a_comma():
     assert read('"a, in mm",kind\n1,no\n2,yes\n').columns == ("a, in mm",)
 
 
@@ -93,7 +93,7 @@ def test_a_quoted_number_is_a_number():
     assert read('a,kind\n"1.5",no\n2,yes\n').features[0, 0] == 1.5
 
 
-def test_a_quoted_class_may_hold_a_comma():
+def test_a_quoted_class_may_contain_a_comma():
     assert read('a,kind\n1,"no, never"\n2,yes\n').classes == ("no, never", "yes")
 
 
@@ -110,11 +110,11 @@ def test_the_last_line_needs_no_line_end():
     assert len(read(GOOD.rstrip("\n")).labels) == 3
 
 
-def test_a_target_in_the_middle_leaves_the_columns_beside_it():
+def test_a_target_in_the_middle_keeps_the_columns_around_it():
     assert read("a,kind,b\n1,no,2\n3,yes,4\n").columns == ("a", "b")
 
 
-def test_a_target_in_the_middle_leaves_the_cells_beside_it():
+def test_a_target_in_the_middle_keeps_the_cells_around_it():
     table = read("a,kind,b\n1,no,2\n3,yes,4\n")
     assert table.features.tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
@@ -291,8 +291,8 @@ def test_too_few_rows_to_hold_out_both_classes_are_an_error(counts, rows, rarer)
         check_size(table_of(counts), batch_size=1)
 
 
-# The figures of the table are those of its description in the UCI repository:
-# 569 rows, 212 malignant and 357 benign, the first of them record 842302.
+# According to the UCI repository, the table has 569 rows, 212 malignant and 357 benign.
+# The first is record 842302.
 def test_the_built_in_table_has_ten_columns_of_569_rows():
     assert built_in_table().features.shape == (569, 10)
 

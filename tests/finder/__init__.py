@@ -1,1 +1,1 @@
-"""Tests of kerasched.finder, and the rules that they compare with."""
+"""Tests of kerasched.finder, with reference implementations of its rules."""

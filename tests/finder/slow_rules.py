@@ -1,7 +1,7 @@
-"""What fastai does with the losses of a sweep, once more, slowly, number by number.
+"""A slow reference implementation of fastai's rules for the losses of a sweep.
 
-Written from the description of its rules, apart from the package's code: plain loops
-over Python lists of float32 numbers. Where fastai raises, these raise.
+It is written from the description of the rules, independently of the package: plain
+loops over lists of float32 numbers. A rule raises where fastai raises.
 """
 
 import math
@@ -46,7 +46,7 @@ def steepest(rates, losses):
         (losses[i + 1] - losses[i]) / (logs[i + 1] - logs[i])
         for i in range(len(losses) - 1)
     ]
-    # Torch takes what is not a number for the least.
+    # torch's argmin treats NaN as the smallest number.
     wild = [i for i, slope in enumerate(slopes) if math.isnan(slope)]
     return float(rates[wild[0] if wild else slopes.index(min(slopes))])
 

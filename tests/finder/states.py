@@ -1,4 +1,4 @@
-"""Models with all kinds of state, and all of it to compare."""
+"""Models with every kind of state, and functions that return it for comparison."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from kerasched.resuming.random_states import random_states
 from kerasched.training.leaves import leaves_of
 from kerasched.training.leaves import rate_of
 
-JIT = BACKEND == "jax"  # Torch would take long to compile a step, and XLA too.
+JIT = BACKEND == "jax"  # Compiling a step takes long in torch, and in XLA too.
 RANDOM = np.random.default_rng(3)
 X = RANDOM.normal(size=(48, 4)).astype("float32")
 Y = (X[:, :1] * X[:, 1:2] > 0).astype("float32")
@@ -17,7 +17,7 @@ FEW = {"steps": 12, "batch_size": 8, "verbose": 0}
 
 
 def model_with(optimizer, build=True, **options):
-    """Return a model with dropout, moving averages and a metric, always the same."""
+    """Return a model with dropout, moving averages and a metric, with a fixed seed."""
     keras.utils.set_random_seed(5)
     model = keras.Sequential(
         [
@@ -28,7 +28,7 @@ def model_with(optimizer, build=True, **options):
             keras.layers.Dense(1, "sigmoid"),
         ]
     )
-    # One that is made here has its variables before the first step.
+    # An optimizer that is built here has its variables before the first step.
     accuracy = keras.metrics.BinaryAccuracy(name="accuracy")
     options = {"jit_compile": JIT, "metrics": [accuracy], **options}
     model.compile(optimizer, "binary_crossentropy", **options)
@@ -36,7 +36,7 @@ def model_with(optimizer, build=True, **options):
 
 
 class Reading(keras.callbacks.Callback):
-    """Looks at the model when fit begins, for which JAX's trainer brings its state."""
+    """Reads the model when fit begins, so that JAX's trainer updates its variables."""
 
     def on_train_begin(self, logs=None):
         self.model.get_weights()
@@ -48,7 +48,7 @@ def fit(model, epochs=1):
 
 
 def everything(model):
-    """Return all that a sweep must leave alone, as bytes and values that compare."""
+    """Return all state that a sweep must not change, as bytes and comparable values."""
     variables = [*model.variables, *model.metrics_variables]
     variables += model.optimizer.variables
     values = {}
@@ -68,12 +68,12 @@ def everything(model):
 
 
 def modes_of(model):
-    """Return whether torch takes a model and its layers to be in training."""
+    """Return the training flags that torch has for a model and its layers."""
     return [model.training, *(layer.training for layer in model.layers)]
 
 
 def end_of(model):
-    """Return what an epoch more makes of a model, but for names and identities."""
+    """Return a model's state after one more epoch, without names and identities."""
     history = fit(model)
     end = everything(model)
     values = [value[1:] for value in end["values"].values()]

@@ -1,4 +1,4 @@
-"""A model's own step is given in a sweep what `fit` gives it."""
+"""In a sweep a custom train step receives the same data as in `fit`."""
 
 import importlib.util
 
@@ -16,7 +16,7 @@ CLASSES = {0: 2.0, 1: 1.0}
 
 
 class Seen(keras.Model):
-    """Keeps what its step is given, and trains nothing."""
+    """Records the data that its step receives, and trains nothing."""
 
     def __init__(self):
         super().__init__()
@@ -34,7 +34,7 @@ class Seen(keras.Model):
 
 
 def described(data):
-    """Return the structure of some data and the kinds of its leaves."""
+    """Return the structure of data and the kinds of its leaves."""
     if data is None:
         return None
     if isinstance(data, dict):
@@ -42,7 +42,7 @@ def described(data):
     if isinstance(data, (list, tuple)):
         return (type(data).__name__, *map(described, data))
     kind = "tensor" if keras.ops.is_tensor(data) else type(data).__name__
-    # The number of rows may not be known to a step that is compiled.
+    # A compiled step may not know the number of rows.
     return kind, keras.backend.standardize_dtype(data.dtype), tuple(data.shape[1:])
 
 
@@ -123,20 +123,20 @@ def assert_the_same(data, **options):
     assert in_sweep == in_fit
 
 
-# What is not compiled on JAX has arrays in fit, and tensors from train_on_batch.
+# On JAX, an uncompiled step gets arrays in fit and tensors in train_on_batch.
 @pytest.mark.parametrize("eager", [False] if BACKEND == "jax" else [False, True])
 @pytest.mark.parametrize("data", ARRAYS)
-def test_a_step_has_arrays_as_in_fit(data, eager):
+def test_a_step_receives_arrays_as_in_fit(data, eager):
     assert_the_same({**ARRAYS[data], "batch_size": 4}, run_eagerly=eager)
 
 
 @pytest.mark.parametrize("data", DATASETS)
-def test_a_step_has_a_dataset_as_in_fit(data):
+def test_a_step_receives_a_dataset_as_in_fit(data):
     assert_the_same(DATASETS[data]())
 
 
 @pytest.mark.parametrize("data", FRAMEWORKS)
-def test_a_step_has_the_dataset_of_a_framework_as_in_fit(data):
+def test_a_step_receives_a_framework_dataset_as_in_fit(data):
     package = "tensorflow" if data.startswith("tf") else "torch"
     apart = {package, BACKEND} == {"tensorflow", "torch"}
     if apart or importlib.util.find_spec(package) is None:
@@ -164,7 +164,7 @@ def test_a_step_may_unpack_two_parts():
     assert len(find_learning_rate(guided(), X, Y, steps=3, verbose=0).losses) == 3
 
 
-def test_a_model_has_its_step_back():
+def test_the_step_of_a_model_is_restored():
     model = guided()
     find_learning_rate(model, X, Y, steps=3, verbose=0)
     assert "train_step" not in vars(model)

@@ -1,4 +1,4 @@
-"""What `fit` takes as data is read and left as it is."""
+"""A sweep reads every kind of data that `fit` accepts, and does not change it."""
 
 import importlib.util
 import random
@@ -29,7 +29,7 @@ def first(stream, count):
 
 
 def rows(given):
-    """Return the first numbers of all rows of some batches."""
+    """Return the first number of each row of some batches."""
     return [float(row[0]) for x, _, _ in given for row in np.asarray(x)]
 
 
@@ -39,7 +39,7 @@ def trained(x, y=None, **options):
     return find_learning_rate(model, x, y, **{**QUICK, **options})
 
 
-def test_arrays_come_in_another_order_each_time_and_the_same_in_each_sweep():
+def test_arrays_are_reshuffled_in_each_epoch_in_a_reproducible_order():
     epochs = [rows(first(batches(X, Y, 5), 8)) for _ in range(2)]
     assert epochs[0] == epochs[1]
     one, two = epochs[0][:20], epochs[0][20:]
@@ -64,12 +64,12 @@ def test_structures_of_arrays_keep_their_rows_together():
         assert (x["a"].dtype, x["b"][1].dtype) == ("float32", "int64")
 
 
-def test_tensors_are_taken_as_arrays():
+def test_tensors_are_used_like_arrays():
     tensor = keras.ops.convert_to_tensor(X)
     assert rows(first(batches(tensor, Y, 20, shuffle=False), 1)) == ROWS
 
 
-def test_weights_of_samples_and_classes_count():
+def test_sample_and_class_weights_are_used():
     y = np.repeat([0, 1], 10).astype("float32")
     plain = trained(X, y, batch_size=20)
     double = trained(X, y, batch_size=20, sample_weight=np.full(20, 2.0))
@@ -79,7 +79,7 @@ def test_weights_of_samples_and_classes_count():
 
 
 class Numbered(keras.utils.PyDataset):
-    """Has random numbers of its own, and counts the ends of its epochs."""
+    """A dataset with its own random generators, which counts its epochs."""
 
     def __init__(self):
         super().__init__()
@@ -100,7 +100,7 @@ class Numbered(keras.utils.PyDataset):
         self.ends += 1
 
 
-def test_a_py_dataset_is_as_before():
+def test_a_py_dataset_is_unchanged():
     swept, plain = Numbered(), Numbered()
     assert len(trained(swept).losses) == 8
     assert swept.ends == 0
@@ -108,7 +108,7 @@ def test_a_py_dataset_is_as_before():
 
 
 class Asked(Numbered):
-    """Has a state that it gives, beside its generators and what they hang on."""
+    """A dataset that also has `get_state` and `set_state`."""
 
     def __init__(self):
         super().__init__()
@@ -128,7 +128,7 @@ class Asked(Numbered):
         self.random.normal()
 
 
-def test_a_dataset_that_gives_its_state_is_put_back_by_it():
+def test_a_dataset_with_get_state_is_restored_by_set_state():
     swept, plain = Asked(), Asked()
     assert len(trained(swept).losses) == 8
     assert len(swept.drawn) > 8
@@ -137,7 +137,7 @@ def test_a_dataset_that_gives_its_state_is_put_back_by_it():
     np.testing.assert_array_equal(swept[0][0], plain[0][0])
 
 
-def test_the_batches_of_a_py_dataset_come_in_another_order():
+def test_the_batches_of_a_py_dataset_are_shuffled():
     class Plain(Numbered):
         def __getitem__(self, index):
             return X[5 * index : 5 * index + 5], Y[:5]
@@ -155,7 +155,7 @@ needs_tensorflow = pytest.mark.skipif(
 
 
 @needs_tensorflow
-def test_a_tf_dataset_shuffles_on_as_before():
+def test_a_tf_dataset_keeps_its_shuffling_order():
     import tensorflow as tf
 
     def made():
@@ -175,7 +175,7 @@ def test_a_tf_dataset_shuffles_on_as_before():
 
 
 @needs_tensorflow
-def test_a_tf_dataset_of_a_generator_is_read_anew():
+def test_a_tf_dataset_of_a_generator_is_read_again():
     import tensorflow as tf
 
     def generate():
@@ -189,7 +189,7 @@ def test_a_tf_dataset_of_a_generator_is_read_anew():
 
 @pytest.mark.skipif(BACKEND != "torch", reason="loaded there alone")
 @pytest.mark.parametrize("own", [True, False])
-def test_a_data_loader_shuffles_on_as_before(own):
+def test_a_data_loader_keeps_its_shuffling_order(own):
     import torch
 
     def made():
@@ -212,7 +212,7 @@ def generate():
 
 
 @pytest.mark.parametrize("data", [generate(), iter([(X, Y)]), enumerate([X])])
-def test_what_can_be_read_once_is_refused(data):
+def test_data_that_can_be_read_only_once_are_refused(data):
     text = (
         "Argument `x` of find_learning_rate must be arrays or a dataset that can be "
         "read a second time"
@@ -222,7 +222,7 @@ def test_what_can_be_read_once_is_refused(data):
 
 
 class Stored:
-    """Gives the same generator whenever it is begun."""
+    """An iterable that returns the same generator each time."""
 
     def __init__(self, batches):
         self.batches = (batch for batch in batches)
@@ -248,15 +248,15 @@ def stored_batches():
 @pytest.mark.parametrize(
     "made", [stored_batches, pytest.param(tf_dataset, marks=needs_tensorflow)]
 )
-def test_what_gives_nothing_when_it_is_read_again_is_refused(made):
+def test_data_that_are_empty_when_read_again_are_refused(made):
     text = "must be arrays or a dataset that can be read a second time.*give the data"
     with pytest.raises(TypeError, match=text):
         trained(made())
-    # So few steps need no second time.
+    # So few steps need only one pass.
     assert len(trained(made(), steps=3).losses) == 3
 
 
-def test_batches_that_are_all_smaller_than_the_first_are_told():
+def test_batches_that_are_all_smaller_than_the_first_raise():
     class Shrinking(Numbered):
         given = 0
 
@@ -271,19 +271,19 @@ def test_batches_that_are_all_smaller_than_the_first_are_told():
 
 
 @pytest.mark.parametrize("argument", ["y", "batch_size", "sample_weight"])
-def test_a_dataset_comes_alone(argument):
+def test_a_dataset_excludes_other_data_arguments(argument):
     value = {"y": Y, "batch_size": 5, "sample_weight": X[:, 0]}[argument]
     with pytest.raises(ValueError, match=f"`{argument}` .* must be None beside"):
         trained(Numbered(), **{argument: value})
 
 
-def test_arrays_of_unlike_lengths_are_refused():
+def test_arrays_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match=r"must have one length. Received: \[10, 20\]"):
         trained(X, Y[:10])
 
 
 @pytest.mark.parametrize("data", ["text", 3, [[1.0, 2.0]], None])
-def test_what_is_no_data_is_refused(data):
+def test_invalid_data_are_refused(data):
     with pytest.raises(TypeError, match="must be arrays, or structures of arrays"):
         trained(data)
 
@@ -303,7 +303,7 @@ def test_data_without_a_batch_are_refused():
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("pandas"), reason="not installed")
-def test_frames_are_taken_as_arrays():
+def test_data_frames_are_used_like_arrays():
     import pandas
 
     frame = pandas.DataFrame(X)

@@ -21,7 +21,7 @@ def test_the_code_of_the_page_suggests_what_its_comment_says():
     keras.utils.set_random_seed(0)
     names = {}
     exec(block, names)
-    # Between two steps of the sweep, 20 % apart, on either side.
+    # The steps of the sweep are 20 % apart. One step on either side is allowed.
     assert names["rate"] == pytest.approx(float(said), rel=0.2)
 
 

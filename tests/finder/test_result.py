@@ -1,4 +1,4 @@
-"""The record of a sweep is kept, read again and drawn."""
+"""The record of a sweep can be saved, loaded and plotted."""
 
 import dataclasses
 import json
@@ -27,13 +27,13 @@ RATES = np.geomspace(1e-5, 1.0, 60).tolist()
 LOSSES = [2.0 - math.tanh(step / 10 - 3) + 1e-4 * step**2 for step in range(60)]
 
 
-def test_a_record_comes_back_from_json():
+def test_a_record_survives_json():
     for losses in (LOSSES, [*LOSSES[:40], math.inf, math.nan], [1.0]):
         record = LearningRateSweep.of(RATES, losses, losses)
         text = record.to_json()
-        json.loads(text, parse_constant=pytest.fail)  # No NaN, which is not JSON.
+        json.loads(text, parse_constant=pytest.fail)  # NaN is not valid JSON.
         again = LearningRateSweep.from_json(text)
-        # As text: a loss that is no number does not equal itself.
+        # Compared as text, because NaN does not equal itself.
         assert repr(again) == repr(record)
         assert again.to_json() == text
 
@@ -47,7 +47,7 @@ def test_a_record_has_the_suggestions_of_its_smoothed_losses():
     assert None not in record.suggestions.values()
 
 
-def test_a_sweep_that_ended_at_a_nan_suggests_what_it_would_have_at_its_end():
+def test_a_sweep_that_ended_at_a_nan_gives_the_same_suggestions():
     losses = [*LOSSES[:40], math.nan]
     record = LearningRateSweep.of(RATES, losses, losses)
     assert len(record.rates) == 41
@@ -69,7 +69,7 @@ def test_a_record_of_version_0_1_0_gets_the_default_suggestion():
     assert LearningRateSweep.from_json(json.dumps(values)) == record
 
 
-# A fall to the least loss at step 70 of 100, and a steeper rise.
+# The losses fall to a minimum at step 70 of 100 and then rise more steeply.
 FALL = [2.0 - max(step - 40, 0) / 20 + max(step - 70, 0) / 4 for step in range(100)]
 MINIMUM = 70
 
@@ -81,15 +81,15 @@ def swept(losses):
     return LearningRateSweep.of(rates, losses, [smoothing.add(loss) for loss in losses])
 
 
-def test_the_plotted_curve_has_its_minimum_where_the_losses_have_theirs():
+def test_the_plotted_curve_has_the_minimum_of_the_losses():
     record = swept(FALL)
     losses, curve, smoothed = (line.get_ydata() for line in record.plot().lines[:3])
     assert np.argmin(losses) == MINIMUM
-    # Within the median's window of seven. In that around the minimum four losses are
-    # at most 0.15 above it; in those beside it, at most 0.2.
+    # The tolerance is the median's window of seven. In the window around the minimum,
+    # four losses are at most 0.15 above it; in the windows beside it, at most 0.2.
     assert abs(np.argmin(curve) - MINIMUM) <= 3
     assert curve[MINIMUM] <= losses[MINIMUM] + 0.2
-    # The smoothed losses, which the rules need, lag far behind.
+    # The smoothed losses, which the rules use, lag far behind.
     assert np.argmin(smoothed) > MINIMUM + 3
     assert smoothed[MINIMUM] >= losses[MINIMUM] + 0.75
 
@@ -124,14 +124,14 @@ def test_any_record_can_be_drawn(losses):
 
 # The losses up to the minimum lie between 0.5 and 2.
 @pytest.mark.parametrize("last", [1e9, math.inf, math.nan])
-def test_a_divergence_does_not_squeeze_the_curve(last):
+def test_a_divergence_does_not_compress_the_plotted_curve(last):
     low, high = swept([*FALL[:-15], *[last] * 15]).plot().get_ylim()
     assert 0.0 < low < 0.5
     assert 2.0 < high < 2.5
 
 
 # The median of 1, 2, ..., 60 is 30.5.
-def test_half_of_a_curve_that_rises_from_its_start_is_seen():
+def test_half_of_a_curve_that_rises_from_its_start_is_visible():
     low, high = swept([float(step + 1) for step in range(60)]).plot().get_ylim()
     assert low < 1.0
     assert 30.0 < high < 60.0

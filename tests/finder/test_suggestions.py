@@ -1,4 +1,4 @@
-"""The suggestions are those of fastai, index for index, and the default is between."""
+"""The suggestions are those of fastai, and the default is between two of them."""
 
 import json
 import math
@@ -35,7 +35,7 @@ def rates_of(count):
 def test_fastai_suggests_the_same(name, rule):
     curve = CURVES[name]
     found = suggest(curve["rates"], curve["losses"], curve["num_it"])[rule]
-    # 1e-6: fastai holds rates in float32.
+    # fastai stores rates as float32, hence 1e-6.
     expected = curve["suggestions"][THEIR_NAMES[rule]]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     rates = np.array(curve["rates"]) / (10 if rule == "minimum" else 1)
@@ -47,14 +47,14 @@ def test_fastai_suggests_the_same(name, rule):
 def test_the_middle_is_halfway_between_fastais_valley_and_minimum(name):
     curve, theirs = CURVES[name], CURVES[name]["suggestions"]
     found = suggest(curve["rates"], curve["losses"], curve["num_it"])["middle"]
-    # On a logarithmic axis. 1e-6: fastai holds rates in float32.
+    # On a logarithmic axis. fastai stores rates as float32, hence 1e-6.
     logs = np.log([theirs["valley"], theirs["minimum"]])
     np.testing.assert_allclose(np.log(found), logs.mean(), atol=1e-6)
 
 
-# Of 26 losses 21 are seen: the longest fall ends at index 20, so that it begins at -1,
-# and int(7) + int(3.5) after that is the valley. The least loss is the last one.
-def test_the_middle_of_a_steady_fall():
+# The rules use 21 of 26 losses. The longest fall ends at index 20 and so starts at -1.
+# The valley is int(7) + int(3.5) after the start. The smallest loss is the last one.
+def test_the_middle_of_a_steady_decrease():
     rates, losses = np.geomspace(1.0, 10.0**2.5, 26), np.arange(26.0, 0.0, -1.0)
     valley, minimum = 10.0**0.9, 10.0**2.0 / 10
     found = suggest(rates, losses, 1)
@@ -63,7 +63,7 @@ def test_the_middle_of_a_steady_fall():
     assert minimum == 10.0
 
 
-# Multiples of 1/64, among which ties are frequent, and any other numbers.
+# Multiples of 1/64, which often have ties, and arbitrary numbers.
 LOSSES = st.integers(-64, 640).map(lambda n: n / 64) | st.floats(-1e3, 1e3, width=32)
 WILD = st.sampled_from([math.inf, -math.inf, math.nan])
 WALKS = st.lists(st.integers(-8, 6), min_size=10, max_size=140).map(
@@ -81,7 +81,7 @@ WALKS = st.lists(st.integers(-8, 6), min_size=10, max_size=140).map(
 def test_the_slow_rules_suggest_the_same(losses, steps):
     rates = rates_of(len(losses))
     found = suggest(rates, losses, steps)
-    del found["middle"]  # It is ours.
+    del found["middle"]  # fastai does not have this rule.
     assert found == slow_rules.suggestions(rates, losses, steps)
 
 
@@ -97,13 +97,13 @@ def test_the_slow_rules_suggest_the_same(losses, steps):
     ],
 )
 def test_a_rule_without_enough_losses_suggests_nothing(count, rules):
-    # Of fewer than 10 steps nothing is left out in front, the last five always are.
+    # Fewer than 10 steps are not shortened at the start; the last five are dropped.
     found = suggest(rates_of(count), np.arange(count, 0, -1), 1)
     assert {name for name, rate in found.items() if rate is not None} == rules
 
 
-def test_what_follows_a_loss_that_is_not_a_number_is_not_seen():
+def test_losses_after_a_nan_are_ignored():
     losses = np.linspace(3.0, 1.0, 60)
     cut = suggest(rates_of(100)[:45], losses[:45], 100)
-    losses[40] = math.nan  # The 45 above end in five that are left out.
+    losses[40] = math.nan  # The 45 losses above end with five that are dropped.
     assert suggest(rates_of(100)[:60], losses, 100) == cut

@@ -1,7 +1,7 @@
-"""Each step has its rate, in one compiled function, up to the divergence.
+"""Each step of a sweep uses its own rate, in one compiled function, until divergence.
 
-Under one_weight's loss an update takes the rate off the weight, so that the loss falls
-by the rate from one step to the next. Rates are powers of 2: the sums are exact.
+With the loss of one_weight, an update subtracts the rate from the weight, so the loss
+decreases by the rate in each step. The rates are powers of 2, so the sums are exact.
 """
 
 import math
@@ -31,7 +31,7 @@ SCHEDULE = LinearDecay(0.5, 100)
 
 
 def taken(result):
-    """Return what the updates took off the weight, all but the last."""
+    """Return what each update except the last subtracted from the weight."""
     return -np.diff(result.losses)
 
 
@@ -63,7 +63,7 @@ def test_each_step_has_its_rate(name, before):
     if before:
         fit(model, before)
     result = find_learning_rate(model, ONES, ONES, batch_size=4, **POWERS)
-    # 1e-6: the rates are powers of 2 but for rounding.
+    # 1e-6 allows for rounding; otherwise the rates are powers of 2.
     np.testing.assert_allclose(result.rates, 2.0 ** np.arange(-6, 4), rtol=1e-12)
     np.testing.assert_allclose(taken(result), result.rates[:-1], rtol=1e-6)
 
@@ -75,8 +75,8 @@ def test_a_step_is_an_update_of_accumulated_gradients(name, before):
     if before:
         fit(model, before)
     result = find_learning_rate(model, ONES, ONES, batch_size=4, **POWERS)
-    # A step of two batches has its update after the second one, or after the first one
-    # where a batch was waiting. Its loss is the mean of both batches'.
+    # A step of two batches updates after the second batch, or after the first one if a
+    # batch was pending. Its loss is the mean of both batches.
     rates = np.array(result.rates)
     expected = (rates[:-1] + rates[1:]) / 2 if before else rates[:-1]
     np.testing.assert_allclose(taken(result), expected, rtol=1e-6)
@@ -88,18 +88,18 @@ def test_all_optimizers_have_the_rate_of_the_step():
         keras.optimizers.MultiOptimizer(lambda v: next(optimizers)), layers=2
     )
     result = find_learning_rate(model, ONES, ONES, batch_size=4, **POWERS)
-    # Both weights are in the loss.
+    # The loss contains both weights.
     np.testing.assert_allclose(taken(result) / 2, result.rates[:-1], rtol=1e-6)
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras has one step on torch")
-def test_each_step_has_its_rate_where_several_are_executed_at_once():
+def test_each_step_has_its_rate_with_several_steps_per_execution():
     model = compiled(sgd(SCHEDULE), steps_per_execution=4)
     result = find_learning_rate(model, ONES, ONES, batch_size=4, **POWERS)
     np.testing.assert_allclose(taken(result), result.rates[:-1], rtol=1e-6)
 
 
-def test_a_linear_sweep_rises_by_the_same_in_each_step():
+def test_a_linear_sweep_adds_the_same_in_each_step():
     options = {**POWERS, "mode": "linear", "min_lr": 0.5, "max_lr": 5.0}
     result = find_learning_rate(compiled(sgd(1.0)), ONES, ONES, **options)
     np.testing.assert_allclose(result.rates, np.arange(1, 11) / 2)
@@ -131,7 +131,7 @@ def test_all_rates_run_in_one_compiled_function(rate):
 
 
 def losses_of(losses, **options):
-    """Return what a sweep makes of losses that are given."""
+    """Return the result of a sweep with given losses."""
     smoothing = Smoothing(options.pop("factor", 0.0), options.pop("divergence", 4.0))
     return sweep(lambda step: losses[step], len(losses), smoothing, 0)
 
@@ -150,7 +150,7 @@ def test_losses_are_smoothed_as_the_formula_says():
     [
         ([2.0, 1.0, 4.0, 4.1, 1.0], 4),
         ([2.0, 1.0, 3.0, 2.0, 1.0], 5),
-        ([2.0, -1.0, 2.0, 2.1, 1.0], 4),  # 3 above -1, as 4 times 1 is 3 above 1.
+        ([2.0, -1.0, 2.0, 2.1, 1.0], 4),  # 2.1 exceeds the limit -1 + (4 - 1) * |-1|.
         ([2.0, math.nan, 1.0, 1.0], 2),
         ([2.0, math.inf, 1.0, 1.0], 2),
         ([math.inf, 2.0, 1.0], 1),
@@ -173,7 +173,7 @@ def test_a_step_that_diverges_is_the_last():
     assert len(result.rates) == len(result.losses) < 100
 
 
-def test_progress_shows_where_it_takes_a_while(capsys, monkeypatch):
+def test_a_long_sweep_shows_its_progress(capsys, monkeypatch):
     for seconds, shows in ((0.0, True), (60.0, False)):
         monkeypatch.setattr(progress, "SECONDS_BEFORE_PROGRESS", seconds)
         for verbose in (1, 0):
@@ -181,7 +181,7 @@ def test_progress_shows_where_it_takes_a_while(capsys, monkeypatch):
             assert ("5/5" in capsys.readouterr().out) == (shows and verbose == 1)
 
 
-def test_a_model_whose_step_gives_no_loss_is_refused():
+def test_a_model_whose_step_returns_no_loss_is_refused():
     class Silent(keras.Sequential):
         def train_step(self, *arguments):
             outputs = super().train_step(*arguments)
@@ -205,7 +205,7 @@ def test_a_model_whose_step_gives_no_loss_is_refused():
         ({"batch_size": 0}, "`batch_size` of find_learning_rate must be a positive"),
     ],
 )
-def test_what_cannot_be_is_refused(options, text):
+def test_an_invalid_option_is_refused(options, text):
     with pytest.raises(ValueError, match=f"Argument {text}"):
         find_learning_rate(compiled(sgd(0.5)), ONES, ONES, **options)
 

@@ -1,4 +1,4 @@
-"""After a sweep all is as before, bit for bit, however it ended."""
+"""A sweep restores all state bit for bit, however it ends."""
 
 import random
 import signal
@@ -46,8 +46,8 @@ OPTIMIZERS = {
 }
 
 
-# The others hold rates, slots and optimizers in the same ways, each or together.
-# The backends share them.
+# The other cases contain the same kinds of rates, slots and optimizers.
+# Each backend has some of the cases.
 SHARED = {
     "tensorflow": ["function", "multi", "fused, schedule"],
     "jax": ["accumulation", "loss scale", "fused, schedule"],
@@ -63,7 +63,7 @@ CASES += [
 
 
 @pytest.mark.parametrize(("name", "epochs"), CASES)
-def test_what_follows_is_as_without_a_sweep(name, epochs):
+def test_training_after_a_sweep_is_as_without_it(name, epochs):
     ends = []
     for sweeps in (True, False):
         model = model_with(OPTIMIZERS[name](), build=bool(epochs))
@@ -74,7 +74,7 @@ def test_what_follows_is_as_without_a_sweep(name, epochs):
             result = find_learning_rate(model, X, Y, **FEW)
             assert len(set(result.losses)) > 1
             after = everything(model)
-            # What was not built before is there, as it begins.
+            # State that was not built before exists now with its initial values.
             values = {place: after["values"][place] for place in before["values"]}
             assert {**after, "values": values} == before
         ends.append(end_of(model))
@@ -82,7 +82,7 @@ def test_what_follows_is_as_without_a_sweep(name, epochs):
 
 
 class Failing(keras.utils.PyDataset):
-    """Draws from all generators, and raises when some batches were given."""
+    """A dataset that draws from all generators and raises after some batches."""
 
     def __init__(self, error, after=5):
         super().__init__()
@@ -103,7 +103,7 @@ class Failing(keras.utils.PyDataset):
 
 @keras.saving.register_keras_serializable("finder_tests")
 class FailingMetric(keras.metrics.Mean):
-    """Raises at some call, where steps run eagerly."""
+    """A metric that raises after some calls in an eager step."""
 
     left = 10**6
 
@@ -124,7 +124,7 @@ def loss_that_fails(y_true, y_pred):
 SCHEDULED = OPTIMIZERS["adamw, schedule"]
 
 
-def test_all_is_as_before_where_the_data_fail():
+def test_all_state_is_restored_if_the_data_raise():
     model = model_with(SCHEDULED())
     fit(model)
     before = everything(model)
@@ -135,7 +135,7 @@ def test_all_is_as_before_where_the_data_fail():
 
 
 @pytest.mark.parametrize("part", ["metric", "loss"])
-def test_all_is_as_before_where_a_metric_or_loss_fails(part):
+def test_all_state_is_restored_if_a_metric_or_loss_raises(part):
     model = model_with(SCHEDULED())
     loss = loss_that_fails if part == "loss" else "mse"
     metrics = [FailingMetric()] if part == "metric" else []
@@ -155,7 +155,7 @@ def test_all_is_as_before_where_a_metric_or_loss_fails(part):
 
 
 class Interrupted(keras.Sequential):
-    """Is interrupted when a step has run, before its results have come back."""
+    """A model that is interrupted after a step has run, before it has returned."""
 
     after = 10**6
 
@@ -191,7 +191,7 @@ def interrupted(optimizer):
         pytest.param("adamw, schedule", 4, marks=pytest.mark.slow),
     ],
 )
-def test_all_is_as_before_where_a_step_is_interrupted(name, after):
+def test_all_state_is_restored_if_a_step_is_interrupted(name, after):
     ends = []
     for sweeps in (True, False):
         model = interrupted(OPTIMIZERS[name]())
@@ -205,7 +205,7 @@ def test_all_is_as_before_where_a_step_is_interrupted(name, after):
     assert ends[0] == ends[1]
 
 
-def test_a_model_that_was_not_built_starts_as_if_there_had_been_no_sweep():
+def test_a_model_built_by_a_sweep_trains_as_without_it():
     ends = []
     for sweeps in (True, False):
         keras.utils.set_random_seed(5)
@@ -219,7 +219,7 @@ def test_a_model_that_was_not_built_starts_as_if_there_had_been_no_sweep():
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras has one step on torch")
-def test_several_steps_in_one_execution_go_on_as_before():
+def test_several_steps_per_execution_continue_as_before():
     ends = []
     for sweeps in (True, False):
         model = model_with(SCHEDULED(), steps_per_execution=4)
@@ -232,13 +232,13 @@ def test_several_steps_in_one_execution_go_on_as_before():
 
 @pytest.fixture
 def interrupts():
-    """Python's answer to Ctrl-C, which a process in the background begins without."""
+    """Python's handler of Ctrl-C, which a background process starts without."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-def test_an_interrupt_while_all_is_put_back_waits(monkeypatch, interrupts):
+def test_an_interrupt_is_delayed_while_state_is_restored(monkeypatch, interrupts):
     model = model_with(keras.optimizers.SGD(0.1))
     fit(model)
     before = everything(model)
@@ -259,7 +259,7 @@ def test_an_interrupt_while_all_is_put_back_waits(monkeypatch, interrupts):
     assert everything(model) == before
 
 
-def test_an_interrupt_in_the_middle_comes_at_the_end(interrupts):
+def test_an_interrupt_in_an_uninterruptible_block_is_raised_at_its_end(interrupts):
     done = []
 
     def work():
@@ -275,7 +275,7 @@ def test_an_interrupt_in_the_middle_comes_at_the_end(interrupts):
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="modules of torch")
-def test_modules_of_torch_are_as_before():
+def test_torch_modules_keep_their_training_mode():
     import torch
 
     norm = torch.nn.BatchNorm1d(4)

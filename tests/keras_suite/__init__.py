@@ -1,1 +1,1 @@
-"""Keras's own tests of its SGD, run on kerasched.SGD."""
+"""Keras's own tests of its optimizers, run on ours."""

@@ -1,6 +1,6 @@
-"""The cases of Keras's tests that our optimizers do not pass, each with its reason.
+"""The cases of Keras's tests that our optimizers do not pass, with the reasons.
 
-Each is run all the same, and must fail: one that passes fails the run.
+Each case still runs and must fail. A case that passes fails the run.
 """
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -21,7 +21,7 @@ SPARSE = tuple(
     for what in ("gradients", "correctness")
     for name in OPTIMIZERS
 )
-# (case, backends, whether fused is forced or None for both, reason)
+# (case, backends, whether `fused=True` is the default or None for both, reason)
 EXCEPTIONS: tuple[tuple[str, tuple[str, ...], bool | None, str], ...] = (
     *(
         (case, ("tensorflow", "jax"), True, "fused=True refuses a sparse gradient.")
@@ -37,7 +37,7 @@ EXCEPTIONS: tuple[tuple[str, tuple[str, ...], bool | None, str], ...] = (
 
 
 def exceptions(backend, fused):
-    """Return the reasons by case, for a backend and a way of running."""
+    """Return the reason of each case, for a backend and a default of `fused`."""
     return {
         case: reason
         for case, backends, forced, reason in EXCEPTIONS

@@ -1,7 +1,7 @@
-"""A plugin of pytest that puts other classes in the place of Keras's optimizers.
+"""A pytest plugin that replaces Keras's optimizers by other classes.
 
-What Keras's test files import is replaced before they are loaded; the optimizers that a
-case makes are counted in its report. This is test code: it reaches into Keras.
+It replaces what Keras's test files import before they are loaded, and counts in the
+report the optimizers that a case creates. As test code it may use Keras's internals.
 """
 
 import functools
@@ -22,7 +22,7 @@ from keras_suite.exceptions import exceptions
 BACKEND = keras.backend.backend()
 NAMES = ("SGD", "Adam", "AdamW", "Lion")
 if BACKEND == "torch":
-    # Keras's subclasses for torch are made of its classes, before those are replaced.
+    # Keras's subclasses for torch are created before their base classes are replaced.
     for name in NAMES:
         importlib.import_module(
             f"keras.src.backend.torch.optimizers.torch_{name.lower()}"
@@ -53,14 +53,14 @@ def pytest_configure(config):
 
 
 def replace(ours):
-    """Give the classes to all who ask Keras for its own from now on."""
+    """Replace Keras's own classes for all later imports and look-ups."""
     for name, substitute in ours.items():
         module = importlib.import_module(f"keras.src.optimizers.{name.lower()}")
         setattr(module, name, substitute)
         optimizers.ALL_OBJECTS_DICT[name.lower()] = substitute
         api_export.REGISTERED_NAMES_TO_OBJS[f"keras.optimizers.{name}"] = substitute
-    # A copy of the module for the tests alone: the optimizer for torch looks its class
-    # up in the module itself, and would make another object of ours.
+    # Only the tests get this copy of the module. On torch, Keras looks up the class in
+    # the original module and would create a different object from ours.
     copy = types.ModuleType(optimizers.__name__)
     copy.__dict__.update(vars(optimizers), **ours)
     keras.src.optimizers = copy
@@ -78,7 +78,7 @@ def fuse(substitute):
 
 
 def count(theirs, ours):
-    """Count what is made of Keras's classes and their subclasses, ours among them."""
+    """Count the instances of Keras's classes and their subclasses, including ours."""
     make = BaseOptimizer.__init__
 
     @functools.wraps(make)
@@ -100,7 +100,7 @@ def counted(record_property):
 
 
 def concerned(item):
-    """Return whether a case names an optimizer of ours, in code or parameters."""
+    """Return whether the code or parameters of a case name one of our optimizers."""
     given = getattr(item.obj, "__x_params_repr__", "")
     function = inspect.unwrap(item.obj)
     text = f"{item.name} {given} {source(function)}"
@@ -108,7 +108,7 @@ def concerned(item):
 
 
 def source(function):
-    """Return the code of a case without its decorators, which name other cases too."""
+    """Return the code of a case without decorators, which also name other cases."""
     return inspect.getsource(function).partition("def ")[2]
 
 
@@ -124,7 +124,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def expect_failures(items, reasons):
-    """Mark the cases of the table: each must raise an error, or its reason is stale."""
+    """Mark the cases of the table, each of which must raise or is out of date."""
     files = {item.nodeid.partition("::")[0] for item in items}
     of_these = {case for case in reasons if case.partition("::")[0] in files}
     unknown = of_these - {item.nodeid for item in items}

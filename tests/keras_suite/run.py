@@ -1,4 +1,4 @@
-"""Runs Keras's test files in a process of their own and reads the report."""
+"""Runs Keras's test files in a child process and reads the report."""
 
 import importlib.util
 import os
@@ -23,7 +23,7 @@ FILES = (
 
 @dataclass(frozen=True)
 class Case:
-    """What became of a case, and how many optimizers it made of whose classes."""
+    """The result of a case, and the number of optimizers that it created, by class."""
 
     outcome: str
     text: str
@@ -37,10 +37,10 @@ def folder():
 
 
 def command(files, options):
-    """Return the command that runs some of the files.
+    """Return the command that runs test files.
 
-    Keras's package is imported under its own name (`append`): as `importlib`, pytest
-    would load its parent package a second time.
+    The import mode is `append`, which imports Keras's package under its own name. With
+    `importlib`, pytest would load its parent package a second time.
     """
     paths = [str(folder() / f"{name}.py") for name in files]
     start = [sys.executable, "-m", "pytest", "-q", "-p", "keras_suite.plugin"]
@@ -49,7 +49,7 @@ def command(files, options):
 
 
 def environment():
-    """Return the environment, with the plugin on the path and no options of pytest."""
+    """Return the environment with the plugin on the path, without pytest options."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     path = os.pathsep.join(paths)
@@ -57,27 +57,27 @@ def environment():
 
 
 def collected(files=FILES):
-    """Return the names of the cases that Keras's own files collect."""
+    """Return the names of the cases in Keras's test files."""
     done = run(files, ["--collect-only"])
     return {line for line in done.stdout.splitlines() if "::" in line}
 
 
 def results(report, files=FILES, *, ours="kerasched", options=()):
-    """Run the files with other classes in the place of Keras's; return each case."""
+    """Run test files with other classes instead of Keras's, and return the cases."""
     run(files, ["--ours", ours, f"--junitxml={report}", *options])
     root = ElementTree.parse(report).getroot()
     return dict(map(case, root.iter("testcase")))
 
 
 def run(files, options):
-    """Run pytest in a process of its own."""
+    """Run pytest in a child process."""
     return subprocess.run(
         command(files, options), env=environment(), capture_output=True, text=True
     )
 
 
 def case(element):
-    """Return the name of a case and what the report says of it."""
+    """Return the name of a case and its result in the report."""
     file, _, group = element.get("classname").rpartition(".")
     found = {child.tag: child for child in element}
     outcome = next((k for k in ("failure", "error", "skipped") if k in found), "passed")

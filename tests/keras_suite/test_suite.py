@@ -1,4 +1,4 @@
-"""Keras's own test files pass with our optimizers in the place of Keras's.
+"""Keras's own test files pass with our optimizers instead of Keras's.
 
 By hand: python -m tests.keras_suite sgd_test [-- options of pytest]
 """
@@ -12,11 +12,11 @@ from keras_suite.run import FILES
 from keras_suite.run import collected
 from keras_suite.run import results
 
-# Several files are of other optimizers for the greater part: what makes none of ours is
-# left to the thorough tier, which also shows that nothing was left out by mistake.
+# Most cases in some files are about other optimizers. The first tier skips cases that
+# create none of ours, and the thorough tier checks that it skips no others.
 CONCERNED = ["--concerned"]
 WAYS = {"auto": [], "fused": ["--ours-fused"]}
-# The first tier shares them: TensorFlow has the kernel in all cases, JAX the default.
+# In the first tier TensorFlow uses the kernel in all cases, and JAX the default.
 FIRST = {"tensorflow": ["fused"], "jax": ["auto"]}.get(BACKEND, [*WAYS])
 EACH_WAY = [
     pytest.param(way, marks=[pytest.mark.slow] * (way not in FIRST)) for way in WAYS
@@ -39,7 +39,7 @@ def failures(cases):
     return {name: case.text for name, case in cases.items() if case.outcome in bad}
 
 
-# What is collected does not depend on the backend.
+# The collected cases do not depend on the backend.
 @pytest.mark.slow
 @pytest.mark.host
 def test_all_cases_of_keras_are_collected(cases, keras_cases):
@@ -58,8 +58,8 @@ def test_every_optimizer_is_ours(cases):
     assert {name for name, case in cases.items() if case.keras} == set()
 
 
-# Keras has no sparse tensors on torch: that file is skipped there.
-def test_every_file_makes_ours(cases):
+# Keras has no sparse tensors on torch, so it skips that file.
+def test_every_file_creates_our_optimizers(cases):
     for file in FILES:
         made = [
             case.substitute for name, case in cases.items() if name.startswith(file)
@@ -68,11 +68,11 @@ def test_every_file_makes_ours(cases):
         assert (sum(made) == 0) == without, file
 
 
-# Of the plugin, not of a backend.
-# The cases of sgd_test that look at a weight after an update, and no other.
+# This tests the plugin and not a backend.
+# Exactly the cases of sgd_test fail that check a weight after an update.
 @pytest.mark.slow
 @pytest.mark.host
-def test_an_sgd_that_climbs_fails(tmp_path):
+def test_a_broken_sgd_fails(tmp_path):
     cases = results(tmp_path / "a.xml", ["sgd_test"], ours="keras_suite.broken")
     failed = {name.rpartition("::")[2] for name in failures(cases)}
     assert failed == {"test_single_step", "test_correctness_with_golden"}
@@ -86,9 +86,9 @@ def test_every_exception_names_backends_and_a_reason():
         assert reason.endswith(".")
 
 
-# What the quick run skips makes none of the optimizers.
+# The cases that the quick run skips create none of our optimizers.
 @pytest.mark.slow
-def test_no_case_but_the_concerned_makes_one(tmp_path, keras_cases):
+def test_only_the_selected_cases_create_our_optimizers(tmp_path, keras_cases):
     everything = results(tmp_path / "all.xml")
     quick = results(tmp_path / "quick.xml", options=CONCERNED)
     assert set(everything) == keras_cases

@@ -1,4 +1,4 @@
-"""Arrays for tests of kernels: random, special and at odd places; and their bytes."""
+"""Arrays for the kernels' tests: random, special or unaligned; and their bytes."""
 
 import copy
 
@@ -26,15 +26,15 @@ def normal(shape, dtype, seed=0):
 
 
 def eighths(shape, dtype, seed=0):
-    """Return random multiples of 1/8 in -1 .. 1: a sum of their squares is exact."""
+    """Return random multiples of 1/8 in -1 .. 1, so that a sum of squares is exact."""
     random = np.random.default_rng([seed, np.prod(shape, dtype=int)])
     return np.asarray(random.integers(-8, 9, shape) / 8, dtype)
 
 
 def drawn(options, shapes, dtype, gradient=normal):
-    """Return the arrays that options need, and gradients.
+    """Return random arrays for some options, and gradients.
 
-    The velocities of Adam, of which it takes the root, are positive.
+    Adam's second moments are positive, as it takes their root.
     """
 
     def group(seed, draw=normal):
@@ -49,14 +49,14 @@ def drawn(options, shapes, dtype, gradient=normal):
 
 
 def updated(options, arrays, gradients, scalars, decays=None):
-    """Return copies of arrays after one update by the extension."""
+    """Return copies of the arrays after one update by the extension."""
     arrays = copy.deepcopy(arrays)
     update(options, arrays, gradients, scalars, decays)
     return arrays
 
 
 def update(options, arrays, gradients, scalars, decays=None):
-    """Update arrays in place by the extension, and return whether that was done."""
+    """Update arrays in place with the extension, and return whether it ran the step."""
     return native.update(
         options,
         arrays.weights,
@@ -70,7 +70,7 @@ def update(options, arrays, gradients, scalars, decays=None):
 
 
 def bits(array):
-    """Return the bytes, by which 0 and -0 differ; every not-a-number has the same."""
+    """Return the bytes of an array, with the same bytes for every NaN."""
     array = np.array(array)
     array[np.isnan(array)] = np.nan
     return array.tobytes()
@@ -81,21 +81,21 @@ def all_bits(arrays):
 
 
 def inside(buffer, array):
-    """Return a place in a buffer that holds an array; it begins inside of a lane."""
+    """Return a copy of an array inside a buffer, at an offset of five numbers."""
     place = buffer[5 : 5 + array.size].reshape(array.shape)
     place[...] = array
     return place
 
 
 def poisoned(array):
-    """Return a buffer with more room than an array needs, its bytes all 0xA5."""
+    """Return a buffer that is larger than an array and filled with bytes 0xA5."""
     buffer = np.empty(array.size + 40, array.dtype)
     buffer.view("uint8")[:] = 0xA5
     return buffer
 
 
 def special(dtype):
-    """Return 33 numbers, one in three of which is not an ordinary one."""
+    """Return 33 numbers, a third of them special, such as NaN or subnormal numbers."""
     info = ml_dtypes.finfo(dtype)
     numbers = [np.nan, np.inf, -np.inf, info.smallest_subnormal, -info.tiny / 2, -0.0]
     numbers += [info.max, -info.max, 0.0, info.tiny, info.eps]
@@ -104,7 +104,7 @@ def special(dtype):
     return gradient
 
 
-# By rule the hyperparameters, those of Adam with differences as Keras rounds them.
+# The hyperparameters of each rule; Adam's include 1 - beta as Keras rounds it.
 HYPERPARAMETERS = {
     "sgd": (),
     "sgd_momentum": (0.9,),

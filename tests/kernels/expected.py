@@ -1,9 +1,9 @@
-"""One step of each update rule in NumPy, for tests of the compiled one.
+"""One step of each update rule in NumPy, for tests of the compiled rules.
 
-Every operation is that of Keras's documented rule, in its order, and rounds once to the
-arrays' own type, as the kernel does on every processor. Keras's operations on torch and
-under XLA may round a product and a sum together. The squares of a norm are summed in
-float64; the norm itself is float32, or float64 for arrays of that.
+The operations are those of Keras's documented rule in the same order. Each one rounds
+once to the arrays' type, as the kernel does on every processor. On torch and under XLA,
+Keras's operations may round a product and a sum together. A norm is the root of squares
+summed in float64; it is float32, or float64 for float64 arrays.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from kerasched.kernels.options import Arrays
 
 
 def expected(options, arrays, gradients, scalars, decays=None):
-    """Return what the arrays are after one step."""
+    """Return the arrays after one step."""
     decays = [True] * len(gradients) if decays is None else decays
     with np.errstate(all="ignore"):
         return after(options, arrays, gradients, scalars, decays)
@@ -40,20 +40,20 @@ def after(options, arrays, gradients, scalars, decays):
             options, scalars.iterations // steps, weights, averages
         )
     weights, sums, averages = (
-        like(arrays.weights, new) for new in (weights, sums, averages)
+        as_arrays(arrays.weights, new) for new in (weights, sums, averages)
     )
     return Arrays(
-        weights, [like(arrays.weights, slot) for slot in slots], sums, averages
+        weights, [as_arrays(arrays.weights, slot) for slot in slots], sums, averages
     )
 
 
 def real(array, number):
-    """Return a number in an array's type."""
+    """Return a number in the type of an array."""
     return array.dtype.type(number)
 
 
-def like(arrays, new):
-    """Return new values as arrays: NumPy makes numbers of what has no axis."""
+def as_arrays(arrays, new):
+    """Return new values as arrays, because NumPy turns 0-d results into numbers."""
     return [np.asarray(x, a.dtype) for x, a in zip(new, arrays, strict=False)]
 
 
@@ -89,7 +89,7 @@ def moved(options, scalars, decays, gradient, weight, *slots):
 
 
 def corrected_rate(weight, scalars, update):
-    """Return Adam's rate: powers of rounded factors, in float32 for bfloat16."""
+    """Return Adam's rate with bias correction, in float32 for bfloat16 weights."""
     wide = norm_type(weight)
     powers = [wide(float(wide(b)) ** update) for b in scalars.hyperparameters[:2]]
     rate = wide(scalars.learning_rate) * np.sqrt(1 - powers[1]) / (1 - powers[0])
@@ -132,7 +132,7 @@ def norm_type(gradient):
 
 
 def averaged(options, updates, weights, averages):
-    """Return weights and averages after `updates` updates and this one."""
+    """Return weights and averages after this update and `updates` earlier ones."""
     averages = [
         follow(options.ema_momentum if updates else 0.0, weight, average)
         for weight, average in zip(weights, averages, strict=True)

@@ -1,4 +1,4 @@
-"""An untested version of a framework is tried in a child process first."""
+"""The kernel first runs a self-test in a child process on an untested version."""
 
 import os
 import subprocess
@@ -15,8 +15,8 @@ from kernels.arrays import needs_extension
 
 pytestmark = needs_extension
 
-# Python runs this file before any program: each entry into the kernel is a segmentation
-# fault, as with a framework that calls it in another way, and no version is tested.
+# Python runs this file at startup. Each call of the kernel is then a segmentation
+# fault, as with an incompatible framework, and no version counts as tested.
 BROKEN = """
 import ctypes
 import kerasched.kernels.native as native
@@ -52,7 +52,7 @@ print(json.dumps({"same": ours == theirs, "warnings": texts}))
 
 @pytest.fixture(name="cache", autouse=True)
 def _cache(monkeypatch, tmp_path):
-    """Return the folder of verdicts, which is empty."""
+    """Return the folder of stored results, which is empty."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     isolation.crash.cache_clear()
     yield tmp_path / "cache" / "kerasched"
@@ -65,7 +65,7 @@ def _untested(monkeypatch):
 
 
 def ended(code, errors=b""):
-    """Return a stand-in for subprocess.run whose child ends with a code."""
+    """Return a fake subprocess.run with an exit code, and the list of its calls."""
     calls = []
 
     def run(*arguments, **options):
@@ -116,7 +116,7 @@ def test_a_result_is_stored_for_the_next_process(untested, monkeypatch, code, re
 
 
 @pytest.mark.parametrize("code", [1, -9, -15])
-def test_what_says_nothing_of_the_kernel_is_not_kept(
+def test_a_failure_unrelated_to_the_kernel_is_not_stored(
     untested, cache, monkeypatch, code
 ):
     run, calls = ended(code, b"Traceback\nImportError: no such module")
@@ -134,12 +134,12 @@ def test_a_child_that_never_ends_gives_no_result(untested, cache, monkeypatch):
     assert not cache.exists()
 
 
-def test_without_a_python_to_start_the_kernel_is_left_out(untested, monkeypatch):
+def test_without_a_python_for_the_child_the_kernel_is_not_used(untested, monkeypatch):
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert "there is no Python for a self-test in a child" in isolation.crash(BACKEND)
 
 
-def test_a_folder_that_cannot_be_written_to_is_no_error(untested, cache, monkeypatch):
+def test_a_folder_without_write_access_is_no_error(untested, cache, monkeypatch):
     cache.parent.write_text("a file where the folder would be", encoding="utf-8")
     run, _ = ended(0)
     monkeypatch.setattr(subprocess, "run", run)

@@ -1,4 +1,4 @@
-"""The kernel in JAX: in place, without copies, and with gradients in scratch memory."""
+"""The kernel in JAX updates in place, without copies, and uses scratch memory."""
 
 import re
 
@@ -43,8 +43,8 @@ def _small_threshold(monkeypatch):
     monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 1000)
 
 
-def made(package, options, **more):
-    """Return an optimizer of kerasched or keras.optimizers: SGD unless named."""
+def optimizer_of(package, options, **more):
+    """Return an optimizer of kerasched or keras.optimizers, by default SGD."""
     options = dict(options)
     cls = getattr(package, options.pop("cls", "SGD"))
     return cls(0.01, **options, **more)
@@ -90,7 +90,7 @@ def addresses(variables):
 
 @each_option
 def test_variables_keep_their_memory_from_the_second_step_on(options, small_threshold):
-    model = network(made(kerasched, options, fused=True))
+    model = network(optimizer_of(kerasched, options, fused=True))
     kept = []
     for _ in range(3):
         model.train_on_batch(*data())
@@ -103,7 +103,7 @@ def test_variables_keep_their_memory_from_the_second_step_on(options, small_thre
 
 @each_option
 def test_the_compiled_step_copies_no_weight(options, small_threshold):
-    model = network(made(kerasched, options, fused=True))
+    model = network(optimizer_of(kerasched, options, fused=True))
     model.fit(*data(), verbose=0)
     text = compiled_step(model).as_text()
     copies = re.findall(r"= f32\[([\d,]+)\]\S* copy\(", text)
@@ -111,8 +111,8 @@ def test_the_compiled_step_copies_no_weight(options, small_threshold):
 
 
 @each_option
-def test_the_compiled_step_holds_one_call_of_the_kernel(options, small_threshold):
-    model = network(made(kerasched, options, fused=True))
+def test_the_compiled_step_contains_one_call_of_the_kernel(options, small_threshold):
+    model = network(optimizer_of(kerasched, options, fused=True))
     model.fit(*data(), verbose=0)
     text = compiled_step(model).as_text()
     assert len(re.findall(r'custom_call_target="kerasched_update"', text)) == 1
@@ -136,17 +136,17 @@ def test_gradients_are_computed_in_scratch_memory(small_threshold, monkeypatch):
 @each_option
 def test_results_with_scratch_memory_are_those_of_keras(options, small_threshold):
     models = [
-        network(made(kerasched, options, fused=True)),
-        network(made(keras.optimizers, options)),
+        network(optimizer_of(kerasched, options, fused=True)),
+        network(optimizer_of(keras.optimizers, options)),
     ]
     for model in models:
         model.fit(*data(), epochs=5, verbose=0)
     ours, theirs = [model.get_weights() for model in models]
-    # Five steps of float32; XLA contracts products and sums, the kernel does not.
+    # Five steps in float32; XLA fuses products and sums, the kernel does not.
     assert all(map(lambda a, b: np.allclose(a, b, atol=2e-6), ours, theirs))
 
 
-def test_a_step_that_is_given_its_gradients_copies_none(small_threshold):
+def test_a_step_with_gradients_as_arguments_copies_none(small_threshold):
     import jax
 
     model = network(SGD(0.01, momentum=0.9, fused=True))
@@ -165,7 +165,7 @@ def test_a_step_that_is_given_its_gradients_copies_none(small_threshold):
     assert [shape for shape in copies if "," in shape] == []
 
 
-def test_on_a_gpu_the_step_is_plain_xla():
+def test_on_a_gpu_the_step_has_only_xla_operations():
     import jax
     import jax.export
 
@@ -187,7 +187,7 @@ def test_on_a_gpu_the_step_is_plain_xla():
     }
     assert "kerasched_update" in texts["cpu"]
     assert "kerasched_update" not in texts["cuda"]
-    # XLA partitions these operations itself.
+    # XLA can partition these operations.
     assert "CustomSPMDPartitioning" not in texts["cuda"]
 
 
@@ -234,8 +234,8 @@ print(json.dumps({
 """
 
 
-def test_sharded_weights_stay_where_they_are():
+def test_sharded_weights_stay_on_their_devices():
     found = run_json(SHARDED, "jax")
-    # Weights up to 800: float32 leaves 3e-5 there.
+    # The weights are up to 800, where half a unit of float32 is 3e-5.
     assert found.pop("error") <= 1e-4
     assert found == {"gathers": 0, "calls": 1, "sharded": True}

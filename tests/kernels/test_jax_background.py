@@ -1,4 +1,4 @@
-"""An update of many weights in JAX, which runs while JAX makes its results."""
+"""JAX runs an update of many weights on another thread."""
 
 import keras
 import numpy as np
@@ -14,13 +14,13 @@ import jax
 
 from kerasched.kernels import jax_background
 
-# From so many operations on, XLA on a CPU runs a program on another thread.
+# On a CPU, XLA runs a program of this many operations or more on another thread.
 ENOUGH = 1000
 MANY = jax_background.MIN_ARRAYS // 2  # Weights, each with a velocity.
 
 
 def compiled_update(optimizer, count, size=4):
-    """Return the compiled update of some weights, and what it is called with."""
+    """Return the compiled update of `count` weights, and its arguments."""
     variables = [keras.Variable(np.full(size, i, "float32")) for i in range(count)]
     optimizer.build(variables)
     weights = [jax.numpy.array(v.value) for v in variables]
@@ -59,24 +59,25 @@ def test_an_accumulation_without_the_kernel_counts_as_long():
     assert operations(program) >= ENOUGH
 
 
-def test_an_update_of_few_weights_stays_on_the_thread():
+def test_an_update_of_few_weights_runs_on_the_calling_thread():
     program, _ = compiled_update(SGD(0.1, momentum=0.9, fused=True), MANY - 1)
     assert operations(program) < ENOUGH
 
 
-def test_an_update_of_many_weights_is_not_waited_for():
-    # 16 million numbers: several milliseconds, of which JAX takes less than one.
+def test_an_update_of_many_weights_returns_before_it_has_finished():
+    # 16 million numbers take several milliseconds, and starting the update less than
+    # one.
     optimizer = SGD(0.1, momentum=0.9, fused=True)
     program, (weights, state, gradients) = compiled_update(optimizer, MANY, 160_000)
     went_on = False
-    for _ in range(20):  # A busy machine may stop this thread for as long.
+    for _ in range(20):  # A busy machine may pause this thread for that long.
         weights, state = program(weights, state, gradients)
         went_on = went_on or not weights[-1].is_ready()
     assert went_on
 
 
 @pytest.mark.parametrize("number", [0, 1, 12_345, 2**31 - 1024, 2**31 - 2, 2**31 - 1])
-def test_the_counter_stays_what_it_is(number):
+def test_the_detour_does_not_change_the_counter(number):
     optimizer = SGD(0.1)
     optimizer.build([keras.Variable(np.zeros(1, "float32"))])
     counter = jax.numpy.asarray(number, optimizer.iterations.dtype)
@@ -85,7 +86,7 @@ def test_the_counter_stays_what_it_is(number):
 
 
 @pytest.mark.parametrize("fused", [True, False])
-def test_many_weights_are_updated_as_keras_updates_them(fused):
+def test_many_weights_are_updated_as_by_keras(fused):
     options = {"momentum": 0.9, "gradient_accumulation_steps": 3, "use_ema": True}
     results = []
     for optimizer in (
@@ -96,12 +97,12 @@ def test_many_weights_are_updated_as_keras_updates_them(fused):
         for _ in range(7):
             weights, state = program(weights, state, gradients)
         results.append([np.asarray(value) for value in [*weights, *state[2:]]])
-    # Seven steps of float32 on weights of up to a hundred, some of them contracted.
+    # Seven float32 steps on weights up to 100; some products and sums are fused.
     for ours, theirs in zip(*results, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
-def test_a_step_that_is_not_compiled_is_left_alone(monkeypatch):
+def test_an_uncompiled_step_gets_no_detour(monkeypatch):
     monkeypatch.setattr(jax_background, "_with_detour", None)
     optimizer = SGD(0.1, momentum=0.9, fused=True)
     variables = [keras.Variable(np.ones(4, "float32")) for _ in range(MANY)]
@@ -110,7 +111,7 @@ def test_a_step_that_is_not_compiled_is_left_alone(monkeypatch):
     assert int(optimizer.iterations.value) == 1
 
 
-def test_a_step_that_makes_its_gradients_is_left_alone(monkeypatch):
+def test_a_step_that_computes_gradients_gets_no_detour(monkeypatch):
     monkeypatch.setattr(jax_background, "_with_detour", None)
     monkeypatch.setattr(jax_background, "MIN_ARRAYS", 1)
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])

@@ -1,4 +1,4 @@
-"""The first pass over the gradients of shards in JAX, and an update that uses it."""
+"""Statistics of sharded gradients in JAX, and an update that uses them."""
 
 import keras
 import numpy as np
@@ -29,7 +29,7 @@ def _registered():
 
 
 def operands(options, iterations=1, dtype="float32"):
-    """Return the operands of an update: multiples of 1/8, whose squares are exact."""
+    """Return the operands of an update: multiples of 1/8, which have exact squares."""
     random = np.random.default_rng(0)
     scalars = [jnp.asarray(x, "float32") for x in (0.5, 0.0, 4.0)]
     hyperparameters = [jnp.asarray(0.0, "float32")] * options.slots

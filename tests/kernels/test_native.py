@@ -1,7 +1,7 @@
-"""The compiled update with momentum, against the same formula in NumPy.
+"""The compiled update with momentum, compared to the same formula in NumPy.
 
-The two are equal to the last bit: every product and every sum is rounded once, in the
-arrays' own type. The build's -ffp-contract=off is what holds it to that.
+The results are equal bit for bit, as every product and every sum is rounded once in the
+arrays' type. The build flag -ffp-contract=off ensures this.
 """
 
 import keras
@@ -30,7 +30,7 @@ host = pytest.mark.host
 
 BACKEND = keras.backend.backend()
 MOMENTUM = Options("sgd_momentum")
-# Both sides of 4, 8, 16, 32 and 64 lanes, of a block and of a chunk.
+# Sizes around 4, 8, 16, 32 and 64 lanes, around a block and around a chunk.
 SIZES = (0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 1023, 1024, 1025)
 SIZES += (4095, 4096, 4097, 65535, 65536, 65537)
 
@@ -86,10 +86,10 @@ def test_an_array_of_any_shape_is_updated(shape, dtype):
     assert bits(weight) == bits(right)
 
 
-# 0.5 * 2 - 0.25 * 4 = 0, and 0.5 * 2 - 0.25 * (-4) = 2: exact in binary.
+# 0.5 * 2 - 0.25 * 4 = 0 and 0.5 * 2 - 0.25 * (-4) = 2, both exact in binary.
 @host
 @each_dtype
-def test_an_update_equals_the_one_by_hand(dtype):
+def test_an_update_equals_one_computed_by_hand(dtype):
     weight, velocity = np.array([1, 1], dtype), np.array([2, 2], dtype)
     gradient = np.array([4, -4], dtype)
     momentum_step(
@@ -114,7 +114,7 @@ def test_the_bytes_on_both_sides_are_not_touched(name, size, dtype):
 @host
 @each_dtype
 @each_size
-def test_an_array_at_an_odd_place_is_updated(size, dtype):
+def test_an_unaligned_array_is_updated(size, dtype):
     values = three(size, dtype)
     right, _ = in_numpy(*values)
     weight, gradient, velocity = [inside(poisoned(value), value) for value in values]
@@ -132,7 +132,7 @@ def test_the_gradient_is_not_written(size, dtype):
     assert bits(gradient) == before
 
 
-# Several chunks of a tensor, tensors of less than a chunk, and some of nothing.
+# A tensor of several chunks, tensors smaller than a chunk, and empty ones.
 @host
 @each_dtype
 def test_many_tensors_are_updated_in_one_call(dtype):
@@ -159,7 +159,7 @@ def test_tensors_of_several_types_are_updated_in_one_call():
 
 
 @host
-def test_no_tensor_at_all_is_updated():
+def test_an_update_of_no_tensors_is_accepted():
     native.update(Options(), [], [], learning_rate=0.1)
 
 
@@ -183,10 +183,10 @@ def test_a_special_number_stays_in_its_place(value, dtype):
     assert np.flatnonzero(~finite).tolist() == [17]
 
 
-# 0 * 0 - 1 * g = -g, the smallest number that there is.
+# 0 * 0 - 1 * g = -g, the smallest positive number with a negative sign.
 @host
 @each_dtype
-def test_a_subnormal_gradient_is_not_taken_for_0(dtype):
+def test_a_subnormal_gradient_is_not_flushed_to_0(dtype):
     smallest = np.array(1, f"uint{8 * dtype.itemsize}").view(dtype)
     weight, velocity = np.zeros(33, dtype), np.zeros(33, dtype)
     gradient = np.full(33, smallest, dtype)
@@ -194,7 +194,7 @@ def test_a_subnormal_gradient_is_not_taken_for_0(dtype):
     assert bits(weight) == bits(np.full(33, -smallest, dtype))
 
 
-# A sum of -0 and 0 is 0; a difference of them is -0.
+# -0 + 0 is 0, and -0 - 0 is -0.
 @host
 @each_dtype
 def test_the_sign_of_0_is_that_of_numpy(dtype):
@@ -206,7 +206,7 @@ def test_the_sign_of_0_is_that_of_numpy(dtype):
     assert [bits(weight), bits(velocity)] == [bits(array) for array in right]
 
 
-# 0.1 in float64 times 3 is not what 0.1 in float32 times 3 is.
+# 3 times 0.1 differs between float64 and float32.
 @host
 def test_rate_and_momentum_are_rounded_to_the_type_of_the_arrays():
     weight, gradient, velocity = np.zeros((3, 1), "float32")
@@ -216,8 +216,8 @@ def test_rate_and_momentum_are_rounded_to_the_type_of_the_arrays():
     assert velocity[0] == right
 
 
-# The sum of 256 and 1 lies half way between two bfloat16, of which 256 is the even one;
-# 258 + 1 half way between 258 and 260.
+# 256 + 1 is halfway between two bfloat16 numbers, and 256 is the even one. 258 + 1 is
+# halfway between 258 and 260.
 @host
 def test_bfloat16_rounds_a_half_to_even():
     weight = np.array([256, 258], DTYPES[2])
@@ -225,7 +225,7 @@ def test_bfloat16_rounds_a_half_to_even():
     assert weight.tolist() == [256.0, 260.0]
 
 
-# Every bfloat16 there is, times a rate that leaves many bits to round.
+# Every bfloat16 number times a rate whose product has many bits to round.
 @host
 def test_every_bfloat16_is_rounded_as_ml_dtypes_does():
     gradient = np.arange(2**16, dtype="uint16").view(DTYPES[2])
@@ -236,19 +236,19 @@ def test_every_bfloat16_is_rounded_as_ml_dtypes_does():
     ) == all_bits(right)
 
 
-# Keras's optimizer for torch adds -rate * gradient in one operation, which is rounded
-# once where the processor can (FMA); the product of a power of two needs no rounding,
-# so that once and twice are the same. The rate of 0.1 below shows the difference.
+# On torch, Keras adds -rate * gradient in one operation, which rounds once if the
+# processor has FMA. The product with a power of two is exact, so here one rounding and
+# two give the same result. The rate of 0.1 below shows the difference.
 @pytest.mark.parametrize("size", [1, 33, 1000])
 def test_five_updates_equal_those_of_keras(size):
     found, right = five_updates(normal(size, "float32"), 0.125)
     assert np.array_equal(found, right)
 
 
-# An update by FMA differs by the rounding of rate * gradient, below 1 for these
-# gradients, and by that of what comes after: at most three roundings of numbers below
-# 8, each half of 2**-21, in each of five updates, and up to five times in the weight
-# since the velocity is kept. Elsewhere, outside of a compiled step, nothing is fused.
+# With FMA an update differs by the rounding of rate * gradient, which is below 1 here,
+# and by the roundings that follow. These are at most three roundings of numbers below
+# 8, each half of 2**-21, in each of five updates. The velocity carries each of them
+# into the weight up to five times. The other backends fuse nothing in an eager step.
 @pytest.mark.parametrize("size", [1, 33, 1000])
 def test_five_updates_at_0_1_equal_those_of_keras_but_for_the_rounding_of_torch(size):
     found, right = five_updates(normal(size, "float32"), 0.1)
@@ -257,7 +257,7 @@ def test_five_updates_at_0_1_equal_those_of_keras_but_for_the_rounding_of_torch(
 
 
 def five_updates(start, rate):
-    """Return a weight after five updates by this and by Keras's optimizer."""
+    """Return a weight after five updates by our optimizer and by Keras's."""
     variable = keras.Variable(start)
     optimizer = keras.optimizers.SGD(rate, momentum=0.9)
     optimizer.build([variable])

@@ -1,4 +1,4 @@
-"""What the compiled update refuses, in which words, and that it then writes nothing."""
+"""The compiled update refuses invalid arguments with a message and writes nothing."""
 
 import re
 
@@ -20,7 +20,7 @@ def ones(dtype="float32", shape=6):
 
 
 def given(options=MOMENTUM, **changes):
-    """Return arguments of a momentum update of 6 float32, but for the changes."""
+    """Return arguments of a momentum update of 6 float32 numbers, with some changes."""
     lists = {"weights": [ones()], "gradients": [ones()], "slots": [[ones()]]}
     numbers = {"learning_rate": 0.1, "hyperparameters": [0.5] * options.slots}
     return {"options": options, **numbers, **lists, **changes}
@@ -324,7 +324,7 @@ def bytes_of(arguments):
 
 
 @each_refused
-def test_what_does_not_fit_is_refused(arguments, words, kind):
+def test_arguments_that_do_not_match_are_refused(arguments, words, kind):
     with pytest.raises(kind, match=f"^{re.escape(words)}$"):
         native.update(**arguments)
 
@@ -337,14 +337,14 @@ def test_a_refused_call_writes_nothing(arguments, words, kind):
     assert bytes_of(arguments) == before
 
 
-def test_a_gradient_that_may_not_be_written_is_read():
+def test_a_read_only_gradient_is_accepted():
     arguments = given(gradients=[read_only()])
     native.update(**arguments)
     # 1 * 0.5 - 1 * 0.1 in float32.
     assert arguments["slots"][0][0][0] == np.float32(0.5) - np.float32(0.1)
 
 
-# The last byte of one array is just before the first of the next.
+# The last byte of an array is directly before the first byte of the next.
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (2, 1, 0)], ids=str)
 def test_neighbours_in_one_buffer_do_not_share_memory(order):
     buffer = np.ones(18, "float32")
@@ -360,7 +360,7 @@ def test_two_weights_may_have_the_same_gradient():
     assert [weight.tolist() for weight in weights] == [[0.75] * 6] * 2
 
 
-def test_arrays_of_nothing_share_no_memory():
+def test_empty_arrays_do_not_count_as_shared_memory():
     nothing = LINE[3:3]
     native.update(
         Options(),
@@ -370,7 +370,7 @@ def test_arrays_of_nothing_share_no_memory():
     )
 
 
-# What the frameworks' kernels call, with addresses instead of arrays.
+# The entry point of the frameworks' kernels, which takes addresses instead of arrays.
 def program(
     types=("float32",), sizes=(6,), decays=(True,), weights=(4096,), velocities=(16384,)
 ):
@@ -388,7 +388,7 @@ def test_a_type_that_no_weight_has_is_refused():
         program(types=("float16",))
 
 
-def test_lists_of_two_lengths_are_refused():
+def test_lists_of_different_lengths_are_refused():
     words = "`types`, `sizes` and `decays` must have one length"
     with pytest.raises(ValueError, match=f"^{words}$"):
         program(sizes=(6, 6))
@@ -412,17 +412,17 @@ def test_too_few_hyperparameters_are_refused():
         program().run(0.1, 0.0, 1.0, 0, [], [8192])
 
 
-def test_a_rule_that_is_not_there_is_refused():
+def test_an_unknown_rule_is_refused():
     with pytest.raises(ValueError, match="^There is no rule named adagrad$"):
         native._native.Options(**{**vars(Options()), "rule": "adagrad"})
 
 
-def test_an_address_of_nothing_is_refused():
+def test_a_null_address_is_refused():
     with pytest.raises(ValueError, match=r"^The gradient of tensor 0 is missing$"):
         run([0])
 
 
-def test_an_address_between_numbers_is_refused():
+def test_a_misaligned_address_is_refused():
     words = "The slot of tensor 0 must be aligned for float32"
     with pytest.raises(ValueError, match=f"^{words}$"):
         run([8192], velocities=(16386,))

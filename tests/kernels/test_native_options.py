@@ -1,4 +1,4 @@
-"""Every option of the compiled update and all their combinations, against NumPy."""
+"""All combinations of the compiled update's options, compared to NumPy."""
 
 import dataclasses
 import itertools
@@ -47,14 +47,14 @@ AVERAGES = (
 )
 SUMS = ({}, {"gradient_accumulation_steps": 2})
 SCALES = ({}, {"unscales": True})
-# The first, and those after which an average overwrites the weight or a sum is used.
+# The first iteration, and iterations that overwrite the weight or use a sum.
 ITERATIONS = (0, 1, 2, 3, 4, 5)
 SHAPES = [(), (0, 4), (1,), (33,), (5, 13), (1025,)]
 EXCLUDED = [True, True, False, True, False, True]
 
 
-# A norm is exact in any order of its sum, since gradients, and what accumulation and
-# the loss scale make of them, are multiples of 1/128.
+# The squares of a norm sum exactly in any order, because gradients are multiples of
+# 1/128, also after accumulation and loss scaling.
 @host
 @each_dtype
 @pytest.mark.parametrize("clip", CLIPS)
@@ -95,7 +95,7 @@ OPTIONS = {"everything": EVERYTHING, "nothing": NOTHING}
 @each_dtype
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("size", [1023, 1024, 1025, 4095, 4097, 65535, 65537, 200_001])
-def test_blocks_and_chunks_meet_without_a_seam(size, options, dtype):
+def test_blocks_and_chunks_cover_each_number_once(size, options, dtype):
     arrays, gradients = drawn(options, [size], dtype)
     given = (options, arrays, gradients, scalars(options.rule, iterations=5))
     assert all_bits(updated(*given)) == all_bits(expected(*given))
@@ -105,7 +105,7 @@ def test_blocks_and_chunks_meet_without_a_seam(size, options, dtype):
 @each_dtype
 @pytest.mark.parametrize("iterations", [0, 2])
 @pytest.mark.parametrize("place", range(4))
-def test_special_numbers_go_the_way_of_numpy(place, iterations, dtype):
+def test_special_numbers_give_the_results_of_numpy(place, iterations, dtype):
     arrays, gradients = drawn(EVERYTHING, [33], dtype)
     arrays.groups()[place][0][:] = special(dtype)
     gradients[0][16:] = special(dtype)[16:]
@@ -114,7 +114,7 @@ def test_special_numbers_go_the_way_of_numpy(place, iterations, dtype):
     assert all_bits(updated(*given)) == all_bits(expected(*given))
 
 
-# By hand, from Keras's formulas; all exact in binary.
+# Computed by hand from Keras's formulas. All values are exact in binary.
 @host
 @each_dtype
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_special_numbers_go_the_way_of_numpy(place, iterations, dtype):
     ],
     ids=lambda given: "-".join(given) or "none" if isinstance(given, dict) else None,
 )
-def test_an_option_does_what_it_does_by_hand(options, weight, dtype):
+def test_an_option_gives_the_values_computed_by_hand(options, weight, dtype):
     array = np.array([4.0], dtype)
     numbers = vars(scalars("sgd", 0.5, 0.25, loss_scale=4.0))
     native.update(Options(**options), [array], [np.array([2.0], dtype)], **numbers)
@@ -142,26 +142,27 @@ def test_an_option_does_what_it_does_by_hand(options, weight, dtype):
 
 @host
 @each_dtype
-def test_a_micro_batch_between_changes_the_sum_alone(dtype):
+def test_a_micro_batch_without_an_update_changes_only_the_sum(dtype):
     options = dataclasses.replace(EVERYTHING, use_ema=False)
     arrays, gradients = drawn(options, [33], dtype)
     new = updated(options, arrays, gradients, scalars(options.rule, iterations=3))
     kept = [bits(a) == bits(b) for a, b in zip(new.flat(), arrays.flat(), strict=True)]
-    assert kept == [True, True, False]  # The weight, the velocity, the sum.
+    assert kept == [True, True, False]  # The weight, the velocity and the sum.
 
 
 @host
 @each_dtype
-def test_an_update_leaves_sums_of_positive_zeros(dtype):
+def test_an_update_resets_sums_to_positive_zeros(dtype):
     arrays, gradients = drawn(EVERYTHING, [33], dtype)
     new = updated(EVERYTHING, arrays, gradients, scalars(EVERYTHING.rule, iterations=2))
     assert bits(new.sums[0]) == bits(np.zeros(33, dtype))
 
 
-# Each sum of at most 64 squares in float32 is off by at most 64 halves of a unit, and
-# the square by another; the root halves that. The rest is in float64, but for three
-# roundings: of the root, of its quotient and of the product with the gradient. The
-# actual error is far smaller; a sum in one float32 would be off by more.
+# A float32 sum of at most 64 squares has an error of at most 64 half units in the last
+# place, and the square adds another. The root halves this error. The rest is in float64
+# except three roundings: of the root, of the quotient and of the product with the
+# gradient. The actual error is far smaller; a single float32 sum would exceed the
+# bound.
 UNITS = {"float32": 65 / 2 / 2 + 3, "float64": 65 / 2 / 2 + 3, "bfloat16": 3}
 
 
@@ -180,7 +181,7 @@ def test_a_clipped_norm_is_near_that_in_float64(size, clip, dtype):
     assert error.max() <= UNITS[str(dtype)]
 
 
-# 3 + 4 in two tensors, whose common norm is 5; each of its own 3 and 4.
+# Two tensors with the norms 3 and 4 and the global norm 5.
 @host
 @each_dtype
 @pytest.mark.parametrize(
@@ -196,10 +197,10 @@ def test_norms_are_of_one_tensor_or_of_all(clip, moves, dtype):
     assert np.allclose(found, moves, rtol=rough, atol=0)
 
 
-# What is not finite must be so where Keras has it, and the rest of the same value.
+# The same numbers must be non-finite as in Keras, and the others must be equal.
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("clip", ["clipvalue", "clipnorm", "global_clipnorm"])
-def test_clipping_what_is_not_finite_gives_what_keras_gives(clip, value):
+def test_clipping_non_finite_numbers_gives_the_results_of_keras(clip, value):
     gradients = [normal(9, "float32", seed) for seed in (1, 2)]
     gradients[0][4] = value
     weights = [normal(9, "float32", seed) for seed in (3, 4)]
@@ -209,7 +210,7 @@ def test_clipping_what_is_not_finite_gives_what_keras_gives(clip, value):
     optimizer.apply(tensors, variables)
     native.update(Options(**{clip: 0.5}), weights, gradients, learning_rate=0.125)
     for weight, variable in zip(weights, variables, strict=True):
-        # Half a unit of the norm, of the quotient, of the product and of the weight.
+        # Half a unit each for the norm, the quotient, the product and the weight.
         assert np.allclose(
             weight, to_numpy(variable), rtol=1e-6, atol=1e-6, equal_nan=True
         )

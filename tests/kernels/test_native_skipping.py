@@ -1,4 +1,4 @@
-"""The compiled update leaves a step out that has a gradient which is not finite."""
+"""The compiled update skips a step with a non-finite gradient."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ SHAPES = [(3,), (0,), (9000,), ()]
 
 
 def run(options, arrays, gradients, iterations=1):
-    """Return whether a step was done on arrays, in place."""
+    """Run a step on arrays in place, and return whether it was not skipped."""
     numbers = scalars(options.rule, iterations=iterations, loss_scale=8.0)
     return update(options, arrays, gradients, numbers)
 
@@ -37,7 +37,7 @@ def run(options, arrays, gradients, iterations=1):
 @each_option
 @pytest.mark.parametrize("iterations", [0, 1])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_one_number_leaves_the_step_out(value, iterations, more, dtype):
+def test_one_non_finite_number_skips_the_step(value, iterations, more, dtype):
     options = Options(**MOMENTUM, **more)
     places = [(0, 0), (0, 2), (2, 0), (2, 4095), (2, 4096), (2, 8999), (3, 0)]
     for tensor, index in places:
@@ -51,14 +51,14 @@ def test_one_number_leaves_the_step_out(value, iterations, more, dtype):
 @each_dtype
 @each_option
 @pytest.mark.parametrize("iterations", [0, 1])
-def test_a_finite_step_is_that_without_the_look(iterations, more, dtype):
+def test_a_finite_step_equals_one_without_the_check(iterations, more, dtype):
     options = Options(**MOMENTUM, **more)
     arrays, gradients = drawn(options, SHAPES, dtype)
     numbers = scalars(options.rule, iterations=iterations, loss_scale=8.0)
     right = expected(options, arrays, gradients, numbers)
     assert run(options, arrays, gradients, iterations)
     for found, wanted in zip(arrays.flat(), right.flat(), strict=True):
-        # The order in which a norm is summed is not NumPy's.
+        # The kernel sums a norm in a different order than NumPy.
         rough = {2: 2e-2, 4: 1e-5, 8: 1e-13}[dtype.itemsize]
         np.testing.assert_allclose(
             found.astype("float64"), wanted.astype("float64"), rough, rough
@@ -67,7 +67,7 @@ def test_a_finite_step_is_that_without_the_look(iterations, more, dtype):
 
 @each_dtype
 @each_option
-def test_the_largest_and_the_least_numbers_are_finite(more, dtype):
+def test_the_largest_and_the_smallest_numbers_count_as_finite(more, dtype):
     options = Options(**MOMENTUM, **more)
     arrays, gradients = drawn(options, [(33,)], dtype)
     numbers = special(dtype)
@@ -78,7 +78,7 @@ def test_the_largest_and_the_least_numbers_are_finite(more, dtype):
 
 
 @each_dtype
-def test_without_the_option_nothing_is_left_out(dtype):
+def test_without_the_option_no_step_is_skipped(dtype):
     options = Options("sgd_momentum")
     arrays, gradients = drawn(options, [(33,)], dtype)
     gradients[0] = np.full(33, np.inf, dtype)
@@ -86,9 +86,9 @@ def test_without_the_option_nothing_is_left_out(dtype):
     assert np.isinf(arrays.weights[0].astype("float64")).all()
 
 
-# So many numbers that a chunk has several blocks, of runs that are read at once.
+# Large enough for chunks of several blocks.
 @each_dtype
-def test_no_number_of_a_long_tensor_is_overlooked(dtype):
+def test_every_number_of_a_long_tensor_is_checked(dtype):
     options = Options(**MOMENTUM)
     arrays, gradients = drawn(options, [(300_000,)], dtype)
     edges = [at + off for at in range(0, 300_000, 1024) for off in (-1, 0)]

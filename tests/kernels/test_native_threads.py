@@ -1,4 +1,4 @@
-"""The compiled update on any threads and instruction sets, and after a fork."""
+"""The compiled update with different threads and instruction sets, and after fork."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from kernels.arrays import updated
 
 pytestmark = [needs_extension, pytest.mark.host]
 
-# All that a sum in another order or an operation in another precision would show.
+# Options whose results would show another order of sums or another precision.
 OPTIONS = {
     "weight_decay": True,
     "global_clipnorm": 0.5,
@@ -30,12 +30,12 @@ OPTIONS = {
     "unscales": True,
     "skips_nonfinite": True,
 }
-# Enough for several threads, with chunks that are not full.
+# Large enough for several threads, with partial chunks.
 SHAPES = [(3,), (70_001,), (), (300, 333), (65_537,), (1025,)]
 
 
 def runs_here(name):
-    """Return whether the loops of an instruction set can run on this machine."""
+    """Return whether this machine supports an instruction set."""
     os.environ["KERASCHED_ISA"] = name
     try:
         return native.instruction_set() == name
@@ -59,7 +59,7 @@ def result(dtype, iterations, rule="sgd_nesterov"):
 @pytest.mark.parametrize(
     ("rule", "iterations"), [("sgd_nesterov", 2), *((rule, 3) for rule in RULES)]
 )
-def test_results_do_not_depend_on_threads_and_instruction_sets(
+def test_results_do_not_depend_on_threads_or_instruction_sets(
     rule, iterations, dtype, monkeypatch
 ):
     results = {}
@@ -72,33 +72,33 @@ def test_results_do_not_depend_on_threads_and_instruction_sets(
     assert [key for key, value in results.items() if value != first] == []
 
 
-def test_threads_are_those_of_the_variable(monkeypatch):
+def test_an_environment_variable_sets_the_number_of_threads(monkeypatch):
     monkeypatch.setenv("KERASCHED_NUM_THREADS", "3")
     assert native.threads() == 3
 
 
-# At most eight of them were started by the tests before.
+# Earlier tests may have started up to eight threads.
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="no list of threads")
-def test_as_many_threads_are_started_as_the_variable_asks_for(monkeypatch):
+def test_the_variable_number_of_threads_is_started(monkeypatch):
     before = len(os.listdir("/proc/self/task"))
     monkeypatch.setenv("KERASCHED_NUM_THREADS", "40")
     result(DTYPES[0], 3)
     assert len(os.listdir("/proc/self/task")) >= before + 39 - 8
 
 
-def test_threads_are_all_cores_without_the_variable(monkeypatch):
+def test_the_default_is_one_thread_per_core(monkeypatch):
     monkeypatch.delenv("KERASCHED_NUM_THREADS", raising=False)
     assert native.threads() == os.cpu_count()
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_the_instruction_set_is_that_of_the_variable(name, monkeypatch):
+def test_an_environment_variable_sets_the_instruction_set(name, monkeypatch):
     monkeypatch.setenv("KERASCHED_ISA", name)
     assert native.instruction_set() == name
 
 
 @pytest.mark.parametrize("variable", ["KERASCHED_NUM_THREADS", "KERASCHED_ISA"])
-def test_an_empty_variable_is_none(variable, monkeypatch):
+def test_an_empty_variable_counts_as_unset(variable, monkeypatch):
     monkeypatch.setenv(variable, "")
     weight = np.ones(3, "float32")
     native.update(Options(), [weight], [weight.copy()], learning_rate=0.5)
@@ -123,7 +123,7 @@ def words(variable, value):
 
 
 @pytest.mark.parametrize(("variable", "value"), WRONG)
-def test_a_variable_of_no_meaning_is_refused(variable, value, monkeypatch):
+def test_an_invalid_variable_is_refused(variable, value, monkeypatch):
     monkeypatch.setenv(variable, value)
     weight = np.ones(3, "float32")
     with pytest.raises(ValueError, match=f"^{re.escape(words(variable, value))}$"):
@@ -132,24 +132,21 @@ def test_a_variable_of_no_meaning_is_refused(variable, value, monkeypatch):
 
 
 @pytest.mark.parametrize(("variable", "value"), WRONG)
-def test_a_question_under_a_variable_of_no_meaning_is_refused(
-    variable, value, monkeypatch
-):
+def test_a_query_with_an_invalid_variable_is_refused(variable, value, monkeypatch):
     monkeypatch.setenv(variable, value)
     ask = native.threads if variable == "KERASCHED_NUM_THREADS" else None
     with pytest.raises(ValueError, match=f"^{re.escape(words(variable, value))}$"):
         (ask or native.instruction_set)()
 
 
-def test_many_threads_of_python_may_update_at_once():
+def test_python_threads_may_update_concurrently():
     alone = result(DTYPES[0], 3)
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(lambda _: result(DTYPES[0], 3), range(24)))
     assert [found == alone for found in results] == [True] * 24
 
 
-# The parent's pool has been used; its threads do not exist in the child, nor in the
-# child's child.
+# The parent has used its thread pool. The threads do not exist in a child process.
 AFTER_A_FORK = """
 import os
 import numpy as np

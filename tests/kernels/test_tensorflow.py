@@ -1,4 +1,4 @@
-"""The kernel in TensorFlow: in place, eagerly, in a graph and under XLA."""
+"""The kernel in TensorFlow updates in place: eagerly, in a graph and under XLA."""
 
 import functools
 import re
@@ -44,7 +44,7 @@ MODES = {
     "graph": {"jit_compile": False},
     "xla": {"jit_compile": True},
 }
-# The first tier compiles for XLA only what has the most, and what clips.
+# With XLA, the first tier has only the case with most options and the one that clips.
 MODES_AND_OPTIONS = {
     f"{mode}-{name}": (mode, name) for mode in MODES for name in OPTIONS
 }
@@ -57,8 +57,8 @@ each_mode_and_option = pytest.mark.parametrize(
 )
 
 
-def made(package, options, **more):
-    """Return an optimizer of kerasched or keras.optimizers: SGD unless named."""
+def optimizer_of(package, options, **more):
+    """Return an optimizer of kerasched or keras.optimizers, by default SGD."""
     options = dict(options)
     cls = getattr(package, options.pop("cls", "SGD"))
     return cls(0.01, **options, **more)
@@ -79,7 +79,7 @@ def data():
 
 
 def at(variable):
-    """Return where a variable's numbers are, looking at them without a copy."""
+    """Return the address of a variable's buffer, without a copy of it."""
     return np.asarray(memoryview(variable.read_value())).ctypes.data
 
 
@@ -90,7 +90,7 @@ def addresses(variables):
 @functools.cache
 def weights_of_keras(mode, option):
     """Return the weights that Keras's optimizer leaves after STEPS steps."""
-    model = network(made(keras.optimizers, OPTIONS[option]), MODES[mode])
+    model = network(optimizer_of(keras.optimizers, OPTIONS[option]), MODES[mode])
     for _ in range(STEPS):
         model.train_on_batch(*data())
     return model.get_weights()
@@ -108,7 +108,7 @@ def assert_as_keras(model, mode, option):
 def test_results_are_those_of_keras_in_the_same_memory_from_the_second_step_on(
     mode, option
 ):
-    model = network(made(kerasched, OPTIONS[option], fused=True), MODES[mode])
+    model = network(optimizer_of(kerasched, OPTIONS[option], fused=True), MODES[mode])
     kept = []
     for _ in range(STEPS):
         model.train_on_batch(*data())
@@ -120,37 +120,37 @@ def test_results_are_those_of_keras_in_the_same_memory_from_the_second_step_on(
 
 @pytest.fixture
 def small_threshold(monkeypatch):
-    """Give gradients memory that stays as in a large model."""
+    """Give gradients persistent memory, as in a large model."""
     monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
 
 
-def lasting(optimizer):
-    """Return the variables that receive gradients."""
+def gradient_variables(optimizer):
+    """Return the variables for the gradients."""
     cache = optimizer._step_cache.entries
     return [cache[key] for key in cache if key[0] == "scratch"]
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_results_with_lasting_gradients_are_those_of_keras(option, small_threshold):
-    model = network(made(kerasched, OPTIONS[option], fused=True), MODES["xla"])
+def test_results_with_persistent_gradients_are_those_of_keras(option, small_threshold):
+    model = network(optimizer_of(kerasched, OPTIONS[option], fused=True), MODES["xla"])
     kept = []
     for _ in range(STEPS):
         model.train_on_batch(*data())
-        kept.append([at(v) for v in lasting(model.optimizer)])
+        kept.append([at(v) for v in gradient_variables(model.optimizer)])
     assert len(kept[0]) == 4
     assert kept[1] == kept[2] == kept[3] == kept[4]
-    assert all(np.any(v) for v in lasting(model.optimizer))
+    assert all(np.any(v) for v in gradient_variables(model.optimizer))
     assert_as_keras(model, "xla", option)
 
 
 @pytest.mark.parametrize("mode", ["eager", "graph"])
-def test_outside_of_xla_no_gradient_lasts(mode, small_threshold):
+def test_outside_of_xla_gradients_are_not_persistent(mode, small_threshold):
     model = network(SGD(0.01, momentum=0.9, fused=True), MODES[mode])
     model.fit(*data(), verbose=0)
-    assert lasting(model.optimizer) == []
+    assert gradient_variables(model.optimizer) == []
 
 
-def test_a_gradient_that_is_given_is_not_copied(small_threshold):
+def test_a_gradient_argument_is_not_copied(small_threshold):
     import tensorflow as tf
 
     optimizer = SGD(0.5, fused=True)
@@ -169,11 +169,11 @@ def test_a_gradient_that_is_given_is_not_copied(small_threshold):
             optimizer.apply([gradient * 2])
 
     step(tf.ones((3, 2)), False)
-    assert lasting(optimizer) == []
+    assert gradient_variables(optimizer) == []
     step(tf.ones((3, 2)), True)
-    assert np.array_equal(lasting(optimizer)[0], np.full((3, 2), 2))
+    assert np.array_equal(gradient_variables(optimizer)[0], np.full((3, 2), 2))
     assert np.array_equal(weight, np.full((3, 2), -2))
-    assert traced == [False, True]  # Not once more for the variable.
+    assert traced == [False, True]  # The variable caused no third trace.
 
 
 FAULTS = """
@@ -195,12 +195,12 @@ print(np.median(np.diff(faults[1:])) / (model.count_params() * 4 / 4096))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what the C library keeps differs")
-def test_a_large_step_takes_no_fresh_memory_for_its_gradients():
+def test_a_large_step_allocates_no_memory_for_its_gradients():
     assert run_json(FAULTS) < 0.05
 
 
-# In a graph TensorFlow's optimizer rewrites Keras's products of decay and rate where
-# there is a momentum too: there Keras's graph differs from Keras's own eager steps.
+# With a momentum, TensorFlow's graph optimizer reorders Keras's products of decay and
+# rate, so that Keras's graph differs from Keras's eager steps.
 EXACT = {
     "eager": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
     "graph": {"momentum": 0.9, "nesterov": True},
@@ -208,7 +208,7 @@ EXACT = {
 
 
 @pytest.mark.parametrize("mode", EXACT)
-def test_without_a_norm_and_without_xla_results_are_keras_s_to_the_bit(mode):
+def test_without_a_norm_and_without_xla_results_equal_keras_bit_for_bit(mode):
     models = [
         network(SGD(0.01, **EXACT[mode], fused=True), MODES[mode]),
         network(keras.optimizers.SGD(0.01, **EXACT[mode]), MODES[mode]),
@@ -223,7 +223,7 @@ LABELS = np.array([0, 2, 1])
 
 
 def of_words(optimizer, mode):
-    """Train a table of words, whose gradient has rows that come several times."""
+    """Train an embedding table, whose sparse gradient has repeated rows."""
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Input((4,), dtype="int32"), keras.layers.Embedding(9, 8)]
     layers += [keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(3)]
@@ -242,7 +242,7 @@ DENSE = {
 }
 
 
-# The first tier has each option, with gradients that last in every second case.
+# The first tier has each option, and persistent gradients in every second case.
 LASTING = [
     pytest.param(
         options,
@@ -264,20 +264,20 @@ def test_under_xla_a_sparse_gradient_goes_to_the_kernel(
     ours = of_words(SGD(**given, fused=True), MODES["xla"])
     theirs = of_words(keras.optimizers.SGD(**given), MODES["xla"])
     assert ours.optimizer._step_cache.path == ("kernel", "")
-    assert len(lasting(ours.optimizer)) == (0 if bytes_that_last else 3)
+    assert len(gradient_variables(ours.optimizer)) == (0 if bytes_that_last else 3)
     pairs = zip(ours.weights, theirs.weights, strict=True)
-    # Ten steps of float32; XLA contracts products and sums, the kernel does not.
+    # Ten steps in float32; XLA fuses products and sums, the kernel does not.
     assert all(np.allclose(a, b, atol=2e-6) for a, b in pairs)
 
 
-def test_outside_of_xla_a_sparse_gradient_goes_keras_s_way():
+def test_outside_of_xla_keras_applies_a_sparse_gradient():
     ours = of_words(SGD(0.1, momentum=0.9), MODES["graph"])
     theirs = of_words(keras.optimizers.SGD(0.1, momentum=0.9), MODES["graph"])
     assert ours.optimizer._step_cache.path == ("keras", "a gradient is sparse")
     assert all(map(np.array_equal, ours.get_weights(), theirs.get_weights()))
 
 
-# Keras touches only the rows that came, or clips them before they are added up.
+# Keras updates only the rows of the gradient, or clips repeated rows before their sum.
 ROWS = {
     "no momentum": {},
     "clipvalue": {"momentum": 0.9, "clipvalue": 0.01},
@@ -291,16 +291,16 @@ FIRST_ROWS = {"no momentum", "global_clipnorm"}
     "options",
     sampled({name: (row,) for name, row in ROWS.items()}, FIRST_ROWS),
 )
-def test_a_sparse_gradient_that_keras_leaves_sparse_goes_keras_s_way(options):
+def test_keras_applies_a_sparse_gradient_that_it_does_not_densify(options):
     ours = of_words(SGD(0.1, **options), MODES["xla"])
     theirs = of_words(keras.optimizers.SGD(0.1, **options), MODES["xla"])
     assert ours.optimizer._step_cache.path == ("keras", "a gradient is sparse")
     assert all(map(np.array_equal, ours.get_weights(), theirs.get_weights()))
 
 
-# Rows 1, 3 and 1 of a gradient: (3, 4), (6, 8) and (3, 4). Its norm as Keras takes it
-# is that of the rows as they came, the square root of 25 + 100 + 25; that of their sum
-# would be the root of 200. A value is clipped before row 1 is added up, too.
+# The rows 1, 3 and 1 of a gradient are (3, 4), (6, 8) and (3, 4). Keras takes the norm
+# before it adds the repeated row, which is the square root of 25 + 100 + 25. After the
+# sum it would be the root of 200. Keras also clips values before it adds row 1.
 CLIPPED = {
     "clipnorm": [[6.0 * 5 / 150**0.5, 8.0 * 5 / 150**0.5]] * 2,
     "global_clipnorm": [[6.0 * 5 / 150**0.5, 8.0 * 5 / 150**0.5]] * 2,
@@ -329,7 +329,7 @@ def test_a_sparse_gradient_is_clipped_row_by_row_as_by_keras(clip, momentum, xla
 
 
 def copies_of_weights(optimizer):
-    """Return how many copies of weight-shaped arrays XLA makes in a step."""
+    """Return the number of copies of weight-shaped arrays in a step under XLA."""
     import tensorflow as tf
 
     weights = [keras.Variable(np.ones((n, 33), "float32")) for n in range(50, 58)]
@@ -350,9 +350,9 @@ def copies_of_weights(optimizer):
 @pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"cls": "AdamW"}], ids=str)
 def test_under_xla_accumulation_copies_no_array(options):
     options = {**options, "gradient_accumulation_steps": 4}
-    assert copies_of_weights(made(kerasched, options)) == 0
-    # What is counted is there to be found: a sum of each weight, and a slot.
-    of_keras = copies_of_weights(made(keras.optimizers, options))
+    assert copies_of_weights(optimizer_of(kerasched, options)) == 0
+    # The step has arrays of that shape: a sum for each weight and a slot.
+    of_keras = copies_of_weights(optimizer_of(keras.optimizers, options))
     assert of_keras >= 8
 
 
@@ -367,7 +367,7 @@ def test_a_model_that_ran_the_kernel_can_be_exported(tmp_path):
     assert np.allclose(served, model.predict(data()[0], verbose=0), atol=1e-5)
 
 
-def test_a_step_that_is_traced_again_may_be_the_first():
+def test_the_first_step_may_be_in_a_second_trace():
     code = """
 import json, keras, numpy as np, tensorflow as tf
 import kerasched
@@ -388,7 +388,7 @@ print(json.dumps(weight.numpy().tolist()))
     assert run_json(code) == [[0.5] * 3] * 2
 
 
-def test_a_gradient_from_outside_of_the_function_is_taken(small_threshold):
+def test_a_gradient_from_outside_of_the_function_is_accepted(small_threshold):
     import tensorflow as tf
 
     weight = keras.Variable(np.ones((2, 3), "float32"))
@@ -399,7 +399,7 @@ def test_a_gradient_from_outside_of_the_function_is_taken(small_threshold):
     assert weight.numpy().tolist() == [[0.5] * 3] * 2
 
 
-def test_a_strategy_of_one_device_keeps_the_kernel():
+def test_a_strategy_with_one_device_uses_the_kernel():
     import tensorflow as tf
 
     with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
@@ -411,7 +411,7 @@ def test_a_strategy_of_one_device_keeps_the_kernel():
     assert all(map(np.array_equal, model.get_weights(), alone.get_weights()))
 
 
-def test_a_refusal_of_tensorflow_is_a_reason_not_an_error(monkeypatch):
+def test_a_refusal_by_tensorflow_is_a_warning_not_an_error(monkeypatch):
     from kerasched.kernels import tensorflow as kernel
     from kerasched.kernels import tensorflow_program
 
@@ -419,9 +419,9 @@ def test_a_refusal_of_tensorflow_is_a_reason_not_an_error(monkeypatch):
     kernel.unavailable.cache_clear()
     dispatch._warn.cache_clear()
     model = network(SGD(0.01, momentum=0.9), MODES["graph"])
-    with pytest.warns(RuntimeWarning, match="TensorFlow refused it") as told:
+    with pytest.warns(RuntimeWarning, match="TensorFlow refused it") as warned:
         model.fit(*data(), batch_size=4, verbose=0)
     monkeypatch.undo()
     kernel.unavailable.cache_clear()
-    assert len([w for w in told if w.category is RuntimeWarning]) == 1
+    assert len([w for w in warned if w.category is RuntimeWarning]) == 1
     assert model.optimizer._step_cache.path[0] == "keras"

@@ -1,4 +1,4 @@
-"""TensorFlow's own operations do plain updates of small weights, outside of XLA."""
+"""Outside of XLA, TensorFlow's own operations update small weights."""
 
 import keras
 import numpy as np
@@ -39,7 +39,7 @@ def arrays(seed, dtype="float32", shapes=SHAPES):
 
 
 def stepping(optimizer, dtype="float32", graph=True, jit=False, shapes=SHAPES):
-    """Return weights, and a function that does a step on them."""
+    """Return weights, and a function that runs a step on them."""
     weights = [keras.Variable(a, dtype=dtype) for a in arrays(0, dtype, shapes)]
     optimizer.build(weights)
 
@@ -78,7 +78,7 @@ def test_results_are_those_of_keras_to_the_bit(options, dtype, graph):
 
 @needs_extension
 @each_plain
-def test_one_operation_does_the_update_of_a_weight(options):
+def test_one_operation_updates_a_weight(options):
     optimizer = SGD(0.1, **options)
     found = [name for name in operations(optimizer) if name in OWN]
     assert len(found) == len(SHAPES)
@@ -86,13 +86,13 @@ def test_one_operation_does_the_update_of_a_weight(options):
 
 
 @pytest.mark.parametrize("name", MORE)
-def test_an_update_that_is_not_plain_is_left_to_others(name):
+def test_other_updates_do_not_use_them(name):
     optimizer = SGD(0.1, momentum=0.9, **{name: MORE[name]})
     assert not OWN & set(operations(optimizer))
     assert optimizer._step_cache.path[0] != "operations"
 
 
-def test_under_xla_and_where_they_are_forbidden_they_are_not_used():
+def test_under_xla_and_with_fused_set_they_are_not_used():
     assert not OWN & set(operations(SGD(0.1), jit=True))
     assert not OWN & set(operations(SGD(0.1, fused=True)))
     assert not OWN & set(operations(SGD(0.1, fused=False)))
@@ -108,18 +108,18 @@ def test_a_momentum_that_is_a_schedule_is_followed(other):
 
 
 @needs_extension
-def test_large_weights_are_left_to_the_kernel(monkeypatch):
+def test_the_kernel_updates_large_weights(monkeypatch):
     monkeypatch.setattr(tensorflow_ops, "LARGE", 10)
     optimizer = SGD(0.1, momentum=0.9)
     found = [name for name in operations(optimizer) if name in OWN]
-    assert len(found) == 2  # (3, 5) and (5, 2) have as many numbers, or more.
+    assert len(found) == 2  # (3, 5) and (5, 2) have at least `LARGE` numbers.
     mixed = trained(SGD(0.1, momentum=0.9))
     theirs = trained(keras.optimizers.SGD(0.1, momentum=0.9))
     for a, b in zip(mixed, theirs, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_what_was_read_before_a_step_stays():
+def test_a_value_read_before_a_step_does_not_change():
     weights, step = stepping(SGD(0.1, momentum=0.9), graph=False)
     before = weights[0].value.read_value()
     numbers = before.numpy().copy()

@@ -1,4 +1,4 @@
-"""The kernel in torch: on the tensors' own memory, wherever that is."""
+"""The kernel in torch updates tensors in their own memory."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def one(shape=(4, 6), **options):
-    """Return an optimizer and its only weight, all ones."""
+    """Return an optimizer and its only weight, which is all ones."""
     weight = keras.Variable(np.ones(shape, "float32"))
     optimizer = SGD(0.5, **options)
     optimizer.build([weight])
@@ -40,7 +40,7 @@ def test_a_weight_keeps_its_memory():
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_a_gradient_with_strides_goes_another_way(first):
+def test_keras_applies_a_gradient_with_strides(first):
     optimizer, weight = one(momentum=0.9)
     paths = []
     for step in range(3):
@@ -48,11 +48,11 @@ def test_a_gradient_with_strides_goes_another_way(first):
         optimizer.apply([gradient], [weight])
         paths.append(optimizer._step_cache.path[0])
     assert paths[first] == "keras"
-    # 0.5 * (1 + 1.9 + 2.71) is taken from 1.
+    # The three updates subtract 0.5 * (1 + 1.9 + 2.71).
     assert np.allclose(weight.numpy(), 1 - 0.5 * 5.61)
 
 
-def test_a_weight_that_was_given_other_memory_is_followed():
+def test_a_weight_with_replaced_memory_is_updated():
     optimizer, weight = one(fused=True)
     optimizer.apply([ones(4, 6)], [weight])
     weight.value.data = ones(4, 6) * 7
@@ -69,7 +69,7 @@ def test_a_gradient_of_another_shape_is_an_error_of_torch():
         optimizer.apply([ones(6, 5)], [weight])
 
 
-def test_after_a_first_step_the_next_ones_are_repeated():
+def test_steps_after_the_first_are_repeated():
     optimizer, weight = one(fused=True)
     optimizer.apply([ones(4, 6)], [weight])
     assert optimizer._step_cache.repeated is not None
@@ -77,15 +77,15 @@ def test_after_a_first_step_the_next_ones_are_repeated():
     assert int(optimizer.iterations.value) == 2
 
 
-def test_a_repeated_step_may_be_given_without_its_variables():
+def test_a_repeated_step_needs_no_variables():
     optimizer, weight = one(fused=True)
     optimizer.apply([ones(4, 6)])
     optimizer.apply([ones(4, 6)])
     assert np.array_equal(weight.numpy(), np.zeros((4, 6)))
 
 
-def others(kind, plain):
-    """Return a gradient with the numbers of `plain` that the kernel cannot take."""
+def unsupported(kind, plain):
+    """Return the gradient `plain` in a form that the kernel does not accept."""
     import torch
 
     if kind == "strides":
@@ -102,13 +102,13 @@ def others(kind, plain):
 
 
 def unlisted(tensor):
-    """Return a tensor of a type without DLPack's table of functions."""
+    """Return a tensor of a type without DLPack's C exchange API."""
     import torch
 
     class Unlisted(torch.Tensor):
         __dlpack_c_exchange_api__ = None
 
-    # One without strides can be of no such type, and DLPack has no words for it.
+    # Only a strided tensor can have such a type, and DLPack supports no other layout.
     return tensor if tensor.is_sparse else tensor.as_subclass(Unlisted)
 
 
@@ -119,25 +119,25 @@ each_kind = pytest.mark.parametrize(
 
 @each_kind
 @pytest.mark.parametrize("way", [lambda tensor: tensor, unlisted], ids=["dlpack", "no"])
-def test_a_step_with_another_kind_of_gradient_is_no_repeated_one(kind, way):
+def test_a_step_with_another_kind_of_gradient_is_not_repeated(kind, way):
     optimizer, weight = one(fused=True)
     optimizer.apply([ones(4, 6)], [weight])
     repeated = optimizer._step_cache.repeated
     assert repeated.fits([way(ones(4, 6))], [weight])
-    assert not repeated.fits([way(others(kind, ones(4, 6)))], [weight])
+    assert not repeated.fits([way(unsupported(kind, ones(4, 6)))], [weight])
 
 
-def test_a_tensor_of_a_type_that_tells_nothing_of_itself_is_asked_by_names():
+def test_a_tensor_type_without_the_dlpack_api_is_supported():
     optimizer, weight = one(momentum=0.5, fused=True)
     for _ in range(3):
         optimizer.apply([unlisted(ones(4, 6))], [weight])
         assert optimizer._step_cache.repeated is not None
-    # 0.5 * (1 + 1.5 + 1.75) is taken from 1.
+    # The three updates subtract 0.5 * (1 + 1.5 + 1.75).
     assert np.array_equal(weight.numpy(), np.full((4, 6), 1 - 0.5 * 4.25))
 
 
 @needs_extension
-def test_a_weight_of_such_a_type_that_got_strides_goes_another_way():
+def test_keras_updates_such_a_weight_with_strides():
     optimizer, weight = one(momentum=0.5)
     weight._value = unlisted(ones(4, 6))
     paths = []
@@ -147,7 +147,7 @@ def test_a_weight_of_such_a_type_that_got_strides_goes_another_way():
         optimizer.apply([ones(4, 6)], [weight])
         paths.append(optimizer._step_cache.path[0])
     assert paths == ["kernel", "kernel", "keras"]
-    # 0.5 * 1.75 is taken from 7.
+    # The third update subtracts 0.5 * 1.75 from 7.
     assert np.array_equal(weight.value.numpy(), np.full((4, 6), 7 - 0.5 * 1.75))
 
 
@@ -169,7 +169,7 @@ def test_a_constraint_is_applied_at_every_step():
     assert np.array_equal(weight.numpy(), np.zeros(3))
 
 
-def test_a_missing_gradient_after_a_whole_step_is_left_out():
+def test_a_missing_gradient_after_a_full_step_is_left_out():
     first, second = (keras.Variable(np.ones(3, "float32")) for _ in range(2))
     optimizer = SGD(0.5, fused=True)
     optimizer.apply([ones(3), ones(3)], [first, second])
@@ -180,11 +180,11 @@ def test_a_missing_gradient_after_a_whole_step_is_left_out():
 
 @pytest.mark.parametrize("kind", ["float64", "bfloat16", "float16"])
 @pytest.mark.parametrize("steps", [0, 2])
-def test_a_weight_that_became_another_type_goes_keras_s_way(kind, steps):
+def test_keras_updates_a_weight_whose_type_has_changed(kind, steps):
     import torch
 
-    # With gradients of 1 and a rate of 0.5 all products but that with the momentum are
-    # exact, so that it does not matter whether torch rounds them.
+    # With gradients of 1 and a rate of 0.5, all products except the one with the
+    # momentum are exact, so it does not matter whether torch rounds them.
     found = []
     for cls in (SGD, keras.optimizers.SGD):
         weight = keras.Variable(np.ones(1000, "float32"))
@@ -209,7 +209,7 @@ each_width = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
 def drawn(dtype, steps=20):
-    """Return a first weight, and its gradients, which do not depend on it."""
+    """Return an initial weight, and gradients that do not depend on it."""
     random = np.random.default_rng(0)
     return [random.normal(size=1003).astype(dtype) for _ in range(1 + steps)]
 
@@ -227,12 +227,12 @@ def trained(cls, rule, dtype, **more):
 
 
 def followed(rule, dtype):
-    """Return the weight by the rule in NumPy, each operation rounded once.
+    """Return the rule's weight in NumPy, with each operation rounded once, and a bound.
 
-    Besides, how far Keras's may be from it on any processor. torch rounds a product
-    and a sum once or twice, and a decayed weight is multiplied by one factor, so that
-    either rule rounds no more than eight times on the way to a weight, three of them
-    on the way to its velocity, no number of which is larger than the sum of all.
+    The bound is the largest difference of Keras's weight on any processor. torch rounds
+    a product and a sum once or twice, and it decays a weight by one factor. Either rule
+    rounds at most eight times per weight, three of them for the velocity. No rounded
+    number is larger than the sum of all numbers.
     """
     weight, *gradients = drawn(dtype)
     name = "sgd_nesterov" if "nesterov" in rule else "sgd_momentum"
@@ -240,11 +240,11 @@ def followed(rule, dtype):
         name if "momentum" in rule else "sgd", weight_decay="weight_decay" in rule
     )
     momentum, decay = rule.get("momentum", 0.0), rule.get("weight_decay", 0.0)
-    # Keras's rate is a float32, whatever the type of the weights.
+    # Keras's rate is float32 for weights of any type.
     given = (momentum,) * options.slots
     scalars = Scalars(float(np.float32(0.1)), decay, 0, hyperparameters=given)
     slots = [np.zeros_like(weight)] * options.slots
-    # Half a unit for each rounding, of which both rules make as many.
+    # Half a unit per rounding; both rules have the same number of roundings.
     unit, apart, velocities_apart = np.finfo(dtype).eps, 0.0, 0.0
     for gradient in gradients:
         before = sum(map(np.abs, (weight, *slots)))
@@ -253,7 +253,7 @@ def followed(rule, dtype):
         largest = before + after + 0.1 * np.abs(gradient)
         velocities_apart = momentum * velocities_apart + 3 * unit * largest
         apart = apart + (1 + momentum) * velocities_apart + 8 * unit * largest
-        if decay:  # Keras's factor is a float32, too.
+        if decay:  # Keras's factor is float32 too.
             apart = apart + np.finfo("float32").eps * np.abs(weight)
     return weight, apart
 
@@ -268,11 +268,11 @@ def test_the_kernel_rounds_every_operation_once(rule, dtype):
 
 @each_width
 @each_rule
-def test_keras_differs_by_as_many_roundings_as_it_may(rule, dtype):
+def test_keras_differs_by_the_allowed_roundings(rule, dtype):
     expected, apart = followed(rule, dtype)
     found = trained(keras.optimizers.SGD, rule, dtype)
     assert (np.abs(found - expected) <= apart).all()
-    # Another rule, here one without its last step, is further away than that.
+    # A different rule exceeds the bound; here it is the rule without its last step.
     one_less = np.abs(0.1 * drawn(dtype)[-1])
     assert (apart < one_less).mean() > 0.9
 
@@ -285,7 +285,7 @@ def test_a_slot_of_another_shape_is_an_error_of_torch():
         optimizer.apply([ones(4, 6)], [weight])
 
 
-def test_weights_are_told_apart_by_what_they_are_and_not_by_their_values():
+def test_weights_are_distinguished_by_identity_and_not_by_value():
     weights = [keras.Variable(np.ones(1, "float32")) for _ in range(2)]
     optimizer = SGD(1.0)
     optimizer.build(weights)
@@ -297,7 +297,7 @@ def test_weights_are_told_apart_by_what_they_are_and_not_by_their_values():
     assert [float(w.numpy()[0]) for w in weights] == [-4.0, -6.0]
 
 
-def test_a_constraint_that_comes_later_is_applied():
+def test_a_constraint_set_after_the_first_step_is_applied():
     optimizer, weight = one(fused=True)
     optimizer.apply([ones(4, 6)], [weight])
     weight.constraint = keras.constraints.NonNeg()
@@ -305,7 +305,7 @@ def test_a_constraint_that_comes_later_is_applied():
     assert not weight.numpy().any()
 
 
-def test_a_weight_that_is_to_be_overwritten_later_is():
+def test_overwriting_with_the_gradient_may_be_set_after_the_first_step():
     optimizer, weight = one(fused=True)
     optimizer.apply([ones(4, 6)], [weight])
     weight.overwrite_with_gradient = True
@@ -314,7 +314,7 @@ def test_a_weight_that_is_to_be_overwritten_later_is():
 
 
 @pytest.mark.parametrize("fused", ["auto", True])
-def test_tensors_of_a_scope_are_changed_as_by_keras(fused):
+def test_tensors_of_a_stateless_scope_are_updated_as_by_keras(fused):
     found = []
     for cls in (partial(SGD, fused=fused), keras.optimizers.SGD):
         weight = keras.Variable(np.ones(3, "float32"))
@@ -324,7 +324,7 @@ def test_tensors_of_a_scope_are_changed_as_by_keras(fused):
         state = [v.value.clone() for v in optimizer.variables]
         new, _ = optimizer.stateless_apply(state, [ones(3)], [2 * ones(3)])
         found.append((new[0].tolist(), weight.numpy().tolist()))
-    # 0.5 * 1.9 is taken from 2, and the weight stays at 0.5.
+    # The step subtracts 0.5 * 1.9 from 2, and the variable itself stays at 0.5.
     assert found[0] == found[1]
     np.testing.assert_allclose(found[0], [[1.05] * 3, [0.5] * 3])
 

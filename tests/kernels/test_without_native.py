@@ -1,10 +1,10 @@
-"""The package where the compiled extension is not installed."""
+"""The package works without the compiled extension."""
 
 import pytest
 from support import BACKEND
 from support import run_json
 
-# An entry of None makes Python say that there is no such module.
+# With an entry of None, importing the module raises ModuleNotFoundError.
 PROGRAM = """
 import json
 import sys
@@ -80,10 +80,10 @@ def test_one_warning_says_why_training_has_no_kernel(found):
     )
 
 
-def test_every_function_of_the_extension_says_what_to_do(found):
+def test_every_function_of_the_extension_raises_with_advice(found):
     text = f"{MISSING}. Install kerasched with a C++ compiler"
     assert found["errors"] == [text] * 6
 
 
-def test_there_is_no_version_of_an_interface(found):
+def test_the_version_of_the_ffi_is_none(found):
     assert found["ffi_version"] is None

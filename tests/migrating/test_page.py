@@ -1,4 +1,4 @@
-"""docs/migrating.md shows exactly the equivalents that the other tests compare."""
+"""docs/migrating.md shows exactly the equivalents that the other tests check."""
 
 import re
 import runpy
@@ -19,11 +19,11 @@ def script():
     return runpy.run_path(str(DOCS / "migrating.py"))
 
 
-def test_the_page_is_that_of_the_mappings(script):
+def test_the_page_is_up_to_date_with_the_mappings(script):
     assert script["page"]() == PAGE, RUN
 
 
-def test_a_row_shows_the_original_and_what_stands_for_it(script):
+def test_a_row_shows_the_original_and_its_equivalent(script):
     (item,) = [item for item in ORIGINALS["fastai"] if item.name == "fit_flat_cos"]
     original = "`fit_flat_cos(lr, total_steps, div_final=1e5, pct_start=0.75)`"
     ours = "`FlatCosine(lr, total_steps, pct_start, lr / div_final)`"
@@ -40,7 +40,7 @@ def test_a_row_shows_options_and_every_line(script):
     assert row == f"| `triangular({arguments})` | {ours} |"
 
 
-def test_the_schedules_that_the_page_names_are_public():
+def test_the_schedules_named_on_the_page_are_public():
     cells = re.findall(r"^\| .* \| (.*) \|$", PAGE, re.MULTILINE)
     named = {name for cell in cells for name in re.findall(r"\b([A-Z]\w+)\(", cell)}
     assert {"CosineDecay", "Warmup", "Chain"} <= named

@@ -1,4 +1,4 @@
-"""Our schedules have the recorded values of other libraries."""
+"""Our schedules reproduce the recorded values of other libraries."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from migrating.traces import steps_of
 
 pytestmark = pytest.mark.host
 
-# How many traces each library has, so that none passes by not being collected.
+# The number of traces of each library, to detect traces that are not collected.
 COUNTS = {
     "bigvision": 11,
     "composer": 25,
@@ -43,7 +43,7 @@ COMPARED = [pair for pair in CASES if pair not in LEFT_OUT]
 
 
 @pytest.mark.parametrize(("library", "case"), COMPARED)
-def test_ours_differs_from_the_original_only_where_there_is_a_reason(library, case):
+def test_our_values_differ_from_the_original_only_with_a_reason(library, case):
     trace = TRACES[library][case]
     (item,) = originals_of(library, trace)
     reason = REASONS.get((library, case))
@@ -53,7 +53,7 @@ def test_ours_differs_from_the_original_only_where_there_is_a_reason(library, ca
 
 
 @pytest.mark.parametrize(("library", "case"), LEFT_OUT)
-def test_a_trace_is_left_out_only_if_ours_has_not_its_values(library, case):
+def test_a_trace_is_left_out_only_if_our_values_differ(library, case):
     trace = TRACES[library][case]
     for item in originals_of(library, trace):
         try:
@@ -67,14 +67,14 @@ def test_every_trace_is_collected():
     assert {library: len(traces) for library, traces in TRACES.items()} == COUNTS
 
 
-def test_every_reason_is_of_a_trace():
+def test_every_reason_belongs_to_a_trace():
     assert set(REASONS) <= set(CASES)
 
 
 def test_every_mapping_is_compared_with_a_trace():
     used = [originals_of(library, TRACES[library][case]) for library, case in COMPARED]
     functions = {item.function for items in used for item in items}
-    # Of tutorials there are formulas in place of traces: see test_tutorials.py.
+    # For tutorials there are formulas instead of traces: see test_tutorials.py.
     rows = [row for library, row in ORIGINALS.items() if library != "tutorials"]
     assert functions == {item.function for items in rows for item in items}
 
@@ -92,7 +92,7 @@ def test_a_value_off_by_more_than_rounding_is_a_mismatch(made, relative):
     ("made", "absolute"),
     [({}, 1e-15), ({"recursive": True}, 1e-12), ({"dtype": "float32"}, 1e-9)],
 )
-def test_a_value_where_ours_is_0_is_compared_with_the_peak(made, absolute):
+def test_a_value_is_compared_with_the_peak_where_ours_is_0(made, absolute):
     values = [10.0, 9.0 * absolute, 11.0 * absolute]
     trace = {"steps": [0, 2, 3], "values": values, **made}
     assert mismatches(trace, LinearDecay(10.0, 1)) == {3}
@@ -104,6 +104,6 @@ def test_steps_beyond_2_to_the_24_are_compared_as_float32():
     assert mismatches(trace, Constant(0.1)) == {2**24, 2**24 + 2}
 
 
-def test_a_value_that_is_no_number_is_a_mismatch():
+def test_a_nan_is_a_mismatch():
     trace = {"steps": 2, "values": [0.1, np.nan]}
     assert mismatches(trace, Constant(0.1)) == {1}

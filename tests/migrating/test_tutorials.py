@@ -1,4 +1,4 @@
-"""Our schedules have the values of the formulas in tutorials."""
+"""Our schedules give the values of the formulas in tutorials."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ STEPS = np.arange(300)
 
 
 def custom_schedule(step, d_model, warmup_steps=4000):
-    """CustomSchedule of TensorFlow's tutorial on the transformer."""
+    """CustomSchedule from TensorFlow's tutorial on the transformer."""
     with np.errstate(divide="ignore"):
         arg1 = 1 / np.sqrt(step)
     arg2 = step * (warmup_steps**-1.5)
@@ -22,7 +22,7 @@ def custom_schedule(step, d_model, warmup_steps=4000):
 
 
 def warmup_cosine(step, lr_start, lr_max, warmup_steps, total_steps):
-    """WarmUpCosine of the examples at keras.io."""
+    """WarmUpCosine from the examples at keras.io."""
     place = np.pi * (step - warmup_steps) / (total_steps - warmup_steps)
     rate = 0.5 * lr_max * (1 + np.cos(place))
     if warmup_steps > 0:
@@ -66,11 +66,11 @@ FORMULAS = {
     ("name", "arguments"),
     [(name, case) for name, (_, cases) in FORMULAS.items() for case in cases],
 )
-def test_a_tutorial_is_followed_at_every_step(name, arguments):
+def test_the_values_of_a_tutorial_are_reproduced_at_every_step(name, arguments):
     (item,) = [item for item in ORIGINALS["tutorials"] if item.name == name]
     ours = item.function(**arguments).evaluate(STEPS)
     theirs = FORMULAS[name][0](STEPS.astype("float64"), **arguments)
-    # Roundings of float64, and 1 + cos, which loses its digits next to -1.
+    # Float64 roundings, and 1 + cos, which loses digits when the cosine is near -1.
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-17)
 
 

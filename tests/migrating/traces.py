@@ -1,4 +1,4 @@
-"""Recorded values of the other libraries, and the comparison with ours."""
+"""Recorded values of other libraries, and their comparison with ours."""
 
 import importlib
 import inspect
@@ -26,7 +26,7 @@ TRACES = {
 
 
 def originals_of(library: str, trace: dict[str, Any]) -> list[Original]:
-    """Return the equivalents that match a trace's name, options and arguments."""
+    """Return the equivalents for a trace's name, options and arguments."""
     return [
         item
         for item in ORIGINALS[library]
@@ -37,12 +37,12 @@ def originals_of(library: str, trace: dict[str, Any]) -> list[Original]:
 
 
 def schedule_of(item: Original, trace: dict[str, Any]) -> Schedule:
-    """Return our schedule, built from the arguments of a trace."""
+    """Return our schedule for the arguments of a trace."""
     return item.function(**_arguments(item, trace["params"]))
 
 
 def steps_of(trace: dict[str, Any]) -> np.ndarray:
-    """Return the steps of a trace. An integer n stands for the steps 0 to n - 1."""
+    """Return the steps of a trace. An integer n means the steps 0 to n - 1."""
     steps = trace["steps"]
     return np.arange(steps) if isinstance(steps, int) else np.array(steps)
 

@@ -1,1 +1,1 @@
-"""Tests of kerasched.SGD."""
+"""Tests of the optimizers."""

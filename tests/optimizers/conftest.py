@@ -1,4 +1,4 @@
-"""What the tests of the optimizers share."""
+"""Fixtures of the optimizers' tests."""
 
 import pytest
 
@@ -6,16 +6,16 @@ KEPT = {}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def models_of_keras_are_kept_for_a_file():
+def clear_models_of_keras():
     yield
     KEPT.clear()
 
 
 @pytest.fixture
 def of_keras(request):
-    """Return what makes Keras's own model, once for all ways of ours to run.
+    """Return a function that computes the result of Keras's own optimizer only once.
 
-    Those differ in `fused` alone, which Keras's class does not have.
+    Cases that differ only in `fused` share it, as Keras's class has no such argument.
     """
     given = dict(request.node.callspec.params)
     del given["fused"]

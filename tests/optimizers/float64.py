@@ -1,4 +1,4 @@
-"""The rule of keras.optimizers.SGD in NumPy's float64, as its documents give it."""
+"""The documented rule of keras.optimizers.SGD, in NumPy and float64."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from optimizers.problem import start
 
 
 def trained(row, steps):
-    """Return the weights after some steps, and the largest of each on the way."""
+    """Return the weights after `steps` steps, and each one's largest absolute value."""
     weights = [np.asarray(x, "float64") for x in start(row["dtype"])]
     given, noises = arguments(row), noise(row)
     state = State(row, given, weights)
@@ -20,7 +20,7 @@ def trained(row, steps):
 
 
 class State:
-    """What the rule carries from step to step."""
+    """The state of the rule between steps."""
 
     def __init__(self, row, given, weights):
         self.row, self.given, self.weights = row, given, weights
@@ -45,7 +45,7 @@ class State:
         self.micro += 1
 
     def update(self, gradients, update):
-        # Keras keeps the rate in float32, whatever the type of the weights.
+        # Keras stores the rate as float32 for weights of any type.
         constant = self.row["rate"] == "constant"
         rate = float(np.float32(0.1) if constant else SCHEDULE(update))
         momentum = self.given.get("momentum", 0.0)

@@ -1,4 +1,4 @@
-"""The options of an optimizer that are combined, and what is made of a row of them."""
+"""The combined options of an optimizer, and the optimizer for a row of levels."""
 
 import keras
 
@@ -8,7 +8,7 @@ from kerasched.optimizers.fused_optimizer import FusedOptimizer
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 SCHEDULE = kerasched.CosineDecay(0.1, 40, 0.01)
 
-# By option the arguments of each level; what is no argument is made below.
+# The arguments of each level, by option. `make` handles levels that are no arguments.
 LEVELS = {
     "rate": {"constant": {}, "schedule": {}},
     "momentum": {"none": {}, "0.9": {"momentum": 0.9}},
@@ -40,13 +40,13 @@ OPTIONS = {name: tuple(levels) for name, levels in LEVELS.items()}
 
 
 def arguments(row):
-    """Return the arguments of a row's optimizer, but for its rate."""
+    """Return the arguments of a row's optimizer, except the rate."""
     names = [name for name in LEVELS if name in row]
     return {k: v for name in names for k, v in LEVELS[name][row[name]].items()}
 
 
 def make(cls, row, **more):
-    """Return the optimizer of a row, wrapped if its loss scale is dynamic."""
+    """Return a row's optimizer, in a LossScaleOptimizer if the scale is dynamic."""
     given = arguments(row)
     optimizer = cls(rate(cls, row, given), **given, **more)
     if row["decay"] == "excluded":
@@ -57,7 +57,7 @@ def make(cls, row, **more):
 
 
 def rate(cls, row, given):
-    """Return a row's rate; Keras's optimizers pass micro-batches to a schedule."""
+    """Return a row's rate. Keras's optimizers call schedules with micro-batches."""
     steps = given.get("gradient_accumulation_steps")
     if row["rate"] == "constant":
         return 0.1
@@ -67,6 +67,6 @@ def rate(cls, row, given):
 
 
 def label(row):
-    """Return the levels that are turned on, as the name of a case."""
+    """Return the levels that are on, as the name of a case."""
     off = ("none", "constant", "no")
     return "-".join(f"{k}={v}" for k, v in row.items() if v not in off)

@@ -1,18 +1,18 @@
-"""Rows that hold every pair of levels of any two options."""
+"""Pairwise testing: rows that together contain every pair of levels of two options."""
 
 from itertools import combinations
 from itertools import product
 
 
 def pairwise(options):
-    """Return rows, each a dict of a level per option, in which all pairs occur.
+    """Return rows that together contain all pairs, each a dict of a level per option.
 
-    Each row is, of all there are, the first that holds most of the pairs still missing.
+    The algorithm is greedy: each row is the one that contains the most missing pairs.
     """
     everything = [
         dict(zip(options, row, strict=True)) for row in product(*options.values())
     ]
-    # A set of pairs is a number with a bit for each: there are 100,000 rows to look at.
+    # There are 100,000 possible rows, so a set of pairs is an integer with a bit each.
     bits = {}
     for one, other in combinations(options, 2):
         for pair in product(options[one], options[other]):

@@ -1,7 +1,7 @@
-"""A small problem: variables of sizes on both sides of every boundary, and gradients.
+"""A small problem: variables with sizes around every boundary, and their gradients.
 
-The gradient of a weight at a step is a quarter of the weight and a number of that step,
-as that of a noisy quadratic loss: it depends on what the updates before have done.
+The gradient is that of a noisy quadratic loss: a quarter of the weight plus a number
+that depends on the step. So it depends on the updates before.
 """
 
 import keras
@@ -18,7 +18,7 @@ SHAPES = {
     "tail": (5, 13),
     "large": (3, 1367),
 }
-INFINITE = 2  # The step whose gradients overflow where the loss scale is dynamic.
+INFINITE = 2  # The step whose gradients overflow if the loss scale is dynamic.
 
 
 def numpy_type(dtype):
@@ -26,14 +26,14 @@ def numpy_type(dtype):
 
 
 def start(dtype):
-    """Return the first weights, numbers of float32 rounded to a type."""
+    """Return the initial weights, float32 numbers rounded to a type."""
     generator = np.random.default_rng(1)
     drawn = [generator.normal(size=shape) for shape in SHAPES.values()]
     return [np.asarray(x, "float32").astype(numpy_type(dtype)) for x in drawn]
 
 
 def noise(row, count=STEPS):
-    """Return by step the part of each gradient that does not depend on the weights."""
+    """Return the part of each step's gradients that does not depend on the weights."""
     generator, kind = np.random.default_rng(2), numpy_type(row["dtype"])
     steps = []
     for step in range(count):
@@ -46,7 +46,7 @@ def noise(row, count=STEPS):
 
 
 def variables(dtype):
-    """Return the variables of the problem at their start."""
+    """Return the variables of the problem with their initial values."""
     return [
         keras.Variable(value, dtype=dtype, name=name)
         for name, value in zip(SHAPES, start(dtype), strict=True)

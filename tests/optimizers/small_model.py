@@ -1,4 +1,4 @@
-"""A small model that is trained by kerasched.SGD and by Keras's own."""
+"""A small model to train with kerasched.SGD and with Keras's own SGD."""
 
 import keras
 import numpy as np
@@ -12,12 +12,12 @@ X = np.random.default_rng(0).normal(size=(ROWS, 5)).astype("float32")
 Y = X[:, :3].sum(axis=1, keepdims=True) + 0.1
 JIT = BACKEND != "torch"  # Torch would take a minute to compile.
 
-# Three dozen steps that differ by the rounding of a compiled update.
+# The tolerances for 36 steps, which differ only by the rounding of a compiled update.
 FLOAT32 = {"rtol": 1e-4, "atol": 1e-5}
 
 
 def model(constraint=None):
-    """Return two layers and a normalization, from the same weights each time."""
+    """Return a model of two layers and a normalization, with fixed initial weights."""
     keras.utils.set_random_seed(0)
     layers = [
         keras.layers.Dense(17, "tanh", kernel_constraint=constraint),
@@ -44,7 +44,7 @@ def fit(made, epochs=1):
 
 
 def both(fused, **given):
-    """Return ours and Keras's own, of the same arguments."""
+    """Return our optimizer and Keras's own with the same arguments."""
     given = {"learning_rate": 0.05, "momentum": 0.9, **given}
     return kerasched.SGD(**given, fused=fused), keras.optimizers.SGD(**given)
 
@@ -59,7 +59,7 @@ def scratch_of(model):
 
 
 def assert_same(one, other, rtol=0.0, atol=0.0):
-    """Check that two models have the same weights, and are not where they began."""
+    """Check that two models have the same weights and that training changed them."""
     for a, b in zip(arrays(one.weights), arrays(other.weights), strict=True):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
     start = arrays(model().weights)

@@ -1,4 +1,4 @@
-"""kerasched.accelerate: the other SGD in the middle of a training."""
+"""kerasched.accelerate replaces the optimizer in the middle of training."""
 
 import re
 import warnings
@@ -57,7 +57,7 @@ def equal(found, expected):
 
 
 @each_option
-def test_a_training_goes_on_as_if_nothing_had_happened(options):
+def test_training_continues_as_if_the_optimizer_had_not_changed(options):
     options = {"learning_rate": 0.05, **options}
     plain = network(keras.optimizers.SGD(**options))
     turned = network(keras.optimizers.SGD(**options))
@@ -73,7 +73,7 @@ def test_a_training_goes_on_as_if_nothing_had_happened(options):
 
 
 @each_option
-def test_a_training_goes_on_after_the_way_back(options):
+def test_training_continues_after_the_reverse_conversion(options):
     options = {"learning_rate": 0.05, **options}
     stayed, turned = (network(SGD(**options)) for _ in range(2))
     for model in (stayed, turned):
@@ -85,18 +85,18 @@ def test_a_training_goes_on_after_the_way_back(options):
     assert equal(state(turned), state(stayed))
 
 
-def test_an_optimizer_is_turned_without_a_model():
+def test_an_optimizer_is_converted_without_a_model():
     optimizer = keras.optimizers.SGD(0.1, momentum=0.9, name="mine")
     found = kerasched.accelerate(optimizer)
     assert found.get_config().items() >= optimizer.get_config().items()
 
 
-def test_one_that_is_fast_already_stays():
+def test_an_optimizer_of_kerasched_is_not_converted():
     optimizer = SGD(0.1)
     assert kerasched.accelerate(optimizer) is optimizer
 
 
-def test_what_is_excluded_from_decay_stays_excluded():
+def test_variables_excluded_from_decay_stay_excluded():
     names = ("kernel", "bias")
     weights = [keras.Variable(np.ones(3, "float32"), name=name) for name in names]
     optimizer = keras.optimizers.SGD(0.0, weight_decay=0.5)
@@ -109,7 +109,7 @@ def test_what_is_excluded_from_decay_stays_excluded():
     assert (kernel.tolist(), bias.tolist()) == ([0.5] * 3, [1.0] * 3)
 
 
-def test_the_optimizer_inside_a_loss_scale_is_turned():
+def test_the_optimizer_inside_a_loss_scale_optimizer_is_converted():
     plain, turned = (
         network(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.05, 0.9)))
         for _ in range(2)
@@ -128,7 +128,7 @@ def test_the_optimizer_inside_a_loss_scale_is_turned():
 
 @pytest.mark.parametrize("back", [False, True])
 @pytest.mark.parametrize("schedule", [None, StepDecay(0.1, 9)])
-def test_a_file_has_the_optimizer_that_took_the_place(back, schedule, tmp_path):
+def test_a_file_contains_the_new_optimizer(back, schedule, tmp_path):
     model = network((SGD if back else keras.optimizers.SGD)(0.05, momentum=0.9))
     fit(model)
     kerasched.accelerate(model, back=back)
@@ -152,7 +152,7 @@ def test_a_file_has_the_optimizer_that_took_the_place(back, schedule, tmp_path):
 
 
 class Unregistered(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule as scripts have them: of no package, and without a config."""
+    """A schedule as in a script: not registered, and without a config."""
 
     def __call__(self, step):
         return 0.05 / (1.0 + keras.ops.cast(step, "float32"))
@@ -161,7 +161,7 @@ class Unregistered(keras.optimizers.schedules.LearningRateSchedule):
 @pytest.mark.parametrize(
     "rate", [lambda: 0.05, Unregistered()], ids=["function", "own"]
 )
-def test_a_rate_that_no_config_can_hold_goes_on(rate):
+def test_a_rate_without_a_config_is_kept(rate):
     plain, turned = (network(keras.optimizers.SGD(rate)) for _ in range(2))
     for model in (plain, turned):
         fit(model)
@@ -174,7 +174,7 @@ def test_a_rate_that_no_config_can_hold_goes_on(rate):
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX alone passes scratch memory")
 @pytest.mark.skipif(bool(native.missing), reason=native.missing)
 @pytest.mark.parametrize("wrap", [lambda o: o, keras.optimizers.LossScaleOptimizer])
-def test_in_the_middle_of_a_training_gradients_get_scratch_memory(wrap, monkeypatch):
+def test_gradients_get_scratch_memory_in_the_middle_of_training(wrap, monkeypatch):
     monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
     plain, turned = (
         network(wrap(keras.optimizers.SGD(0.05, momentum=0.9))) for _ in range(2)
@@ -186,7 +186,7 @@ def test_in_the_middle_of_a_training_gradients_get_scratch_memory(wrap, monkeypa
         fit(model)
     assert len(scratch_of(plain)) == 0
     assert len(scratch_of(turned)) == len(turned.trainable_variables)
-    # Keras's own update, of which XLA contracts products and sums, is the other.
+    # XLA fuses products and sums in Keras's own update, which rounds differently.
     pairs = zip(turned.weights, plain.weights, strict=True)
     assert all(np.allclose(a, b, atol=1e-6) for a, b in pairs)
 
@@ -194,7 +194,7 @@ def test_in_the_middle_of_a_training_gradients_get_scratch_memory(wrap, monkeypa
 @pytest.mark.parametrize(
     "make", [lambda: keras.optimizers.Adagrad(0.1), keras.Sequential, lambda: "sgd"]
 )
-def test_what_has_no_counterpart_is_refused(make):
+def test_an_optimizer_without_a_counterpart_is_refused(make):
     given = make()
     with pytest.raises(TypeError, match="Argument `model_or_optimizer` of accelerate"):
         kerasched.accelerate(given)
@@ -209,6 +209,6 @@ def test_what_has_no_counterpart_is_refused(make):
     ],
     ids=lambda options: "-".join(options),
 )
-def test_what_keras_cannot_do_does_not_go_back(options):
+def test_options_unknown_to_keras_prevent_the_reverse_conversion(options):
     with pytest.raises(TypeError, match="to go back"):
         kerasched.accelerate(SGD(0.1, **options), back=True)

@@ -1,4 +1,4 @@
-"""kerasched.Adam, AdamW and Lion: what they take and save, and which code they run."""
+"""kerasched.Adam, AdamW and Lion: arguments, saving, and which code runs the update."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ each_way = pytest.mark.parametrize(
 
 
 def classes(name):
-    """Return our class of a name and Keras's."""
+    """Return our class and Keras's class of a name."""
     return getattr(kerasched, name), getattr(keras.optimizers, name)
 
 
@@ -34,7 +34,7 @@ def gradients(steps, dtype="float32"):
 
 
 def trained(optimizer, steps=6, dtype="float32"):
-    """Return a weight after some steps."""
+    """Return a weight after `steps` steps."""
     weight = variable(dtype)
     optimizer.build([weight])
     for gradient in gradients(steps, dtype):
@@ -68,7 +68,7 @@ def test_schedules_of_all_hyperparameters_are_saved(name):
     assert isinstance(getattr(again, names[0]), kerasched.LinearDecay)
 
 
-# By the definition, in float64: float32 rounds each of some twenty operations.
+# Compared to the definition in float64. float32 rounds each of about twenty operations.
 @each_way
 def test_schedules_of_the_betas_are_followed(fused):
     beta_1 = kerasched.LinearDecay(0.9, 6, end_learning_rate=0.5)
@@ -92,16 +92,17 @@ def test_an_independent_decay_is_not_multiplied_by_the_rate(fused):
     np.testing.assert_allclose(trained(optimizer, 2), np.linspace(-1, 1, 67) / 4, 1e-6)
 
 
-# Keras computes the rate in bfloat16, where 0.999 is 1, and moves no weight.
+# Keras computes the rate in bfloat16, where 0.999 rounds to 1, and changes no weight.
 @each_way
-def test_a_weight_of_half_precision_moves(fused):
+def test_a_weight_of_half_precision_changes(fused):
     found = trained(kerasched.Adam(0.125, fused=fused), 1, "bfloat16")
     kept = trained(keras.optimizers.Adam(0.125), 1, "bfloat16")
     start = np.linspace(-1, 1, 67)
-    # The first step is the rate against the sign of the gradient; 2**-7 in bfloat16.
+    # The first step is the rate with the opposite sign of the gradient. bfloat16 is
+    # accurate to 2**-7.
     signs = np.sign(ops.convert_to_numpy(gradients(1)[0]))
     np.testing.assert_allclose(found, start - 0.125 * signs, rtol=0, atol=0.02)
-    if keras.backend.backend() != "torch":  # It keeps the powers in float32.
+    if keras.backend.backend() != "torch":  # Keras on torch has the powers in float32.
         np.testing.assert_allclose(kept, start, rtol=0, atol=0.01)
 
 
@@ -124,7 +125,7 @@ def test_a_step_that_overflows_changes_nothing_but_the_scale(name):
 @needs_extension
 @each_class
 @pytest.mark.parametrize("back", [False, True])
-def test_accelerate_turns_it_in_the_middle_of_a_training(name, back):
+def test_accelerate_converts_it_in_the_middle_of_training(name, back):
     first, second = reversed(classes(name)) if not back else classes(name)
     options = {"learning_rate": 0.01, "use_ema": True, "gradient_accumulation_steps": 2}
     stayed, turned = first(**options), first(**options)
@@ -152,7 +153,7 @@ def multi_of_keras():
 @pytest.mark.skipif(
     not hasattr(keras.optimizers, "MultiOptimizer"), reason="Keras 3.15 has it first"
 )
-def test_accelerate_turns_the_members_of_a_multi_optimizer():
+def test_accelerate_converts_the_members_of_a_multi_optimizer():
     weights = [variable(), keras.Variable(np.ones(67, "float32"), name="other")]
     copies = [keras.Variable(w.value, name=w.name) for w in weights]
     stayed, turned = multi_of_keras(), multi_of_keras()
@@ -177,7 +178,7 @@ def test_accelerate_turns_the_members_of_a_multi_optimizer():
 @pytest.mark.skipif(
     not hasattr(keras.optimizers, "MultiOptimizer"), reason="Keras 3.15 has it first"
 )
-def test_accelerate_turns_what_layerwise_made():
+def test_accelerate_converts_the_optimizer_of_layerwise():
     model = keras.Sequential([keras.Input((3,)), *map(keras.layers.Dense, (4, 2))])
     model.compile(kerasched.layerwise(model, 0.01, optimizer=keras.optimizers.Lion))
     kerasched.accelerate(model)

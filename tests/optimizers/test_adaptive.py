@@ -14,21 +14,21 @@ from optimizers.training import MODES
 from optimizers.training import trained
 
 STEPS = 20
-# By kind the class and the arguments that its rows share.
+# The class of each kind, and the arguments that its rows share.
 KINDS = {
     "Adam": ("Adam", {}),
     "amsgrad": ("Adam", {"amsgrad": True}),
     "AdamW": ("AdamW", {}),
     "Lion": ("Lion", {}),
 }
-# bfloat16 has a test of its own: Keras's Adam does not move such a weight.
+# Another test covers bfloat16: Keras's Adam does not change such a weight.
 DTYPES = ("float32", "float64")
-# Rows of each kind in the first tier, and in the thorough one.
+# The number of rows of each kind in the first tier and in the thorough tier.
 FIRST, ALL = (4 if BACKEND == "torch" else 2), 200
 
 
 def drawn(kind):
-    """Return random rows of options for a kind, the same each time."""
+    """Return random rows of options for a kind, with a fixed seed."""
     source = random.Random(f"{kind} {BACKEND}")
     levels = {"mode": MODES, "dtype": DTYPES, **OPTIONS}
     for name in ("momentum", "nesterov"):
@@ -55,7 +55,7 @@ ROWS = [
 
 
 def both(kind, row, **more):
-    """Return the weights and the states that ours and Keras's class give."""
+    """Return the weights and the states of our class and of Keras's."""
     name, given = KINDS[kind]
     ours = trained(getattr(kerasched, name), row, STEPS, **given, **more)
     theirs = trained(getattr(keras.optimizers, name), row, STEPS, **given)
@@ -63,10 +63,10 @@ def both(kind, row, **more):
 
 
 def exact(row):
-    """Return whether the numbers must be the same, bit by bit.
+    """Return whether the results must be equal bit for bit.
 
-    As for SGD in test_equality.py: not under XLA, in torch's own order of operations,
-    for a decay in a graph of TensorFlow, or for a norm that the kernel sums.
+    As for SGD in test_equality.py, they need not be under XLA, on torch, for a decay in
+    a graph of TensorFlow, and for a norm that the kernel sums.
     """
     if BACKEND == "torch" or row["mode"] in ("xla", "jit"):
         return False
@@ -86,16 +86,17 @@ def test_twenty_steps_equal_those_of_keras(kind, row):
     unit = np.finfo(row["dtype"]).eps
     unit = max(unit, np.finfo("float32").eps) if float32_rate(row) else unit
     for found, expected in zip(ours, theirs, strict=True):
-        # A step is the rate times a number near 1, which rounding changes by some
-        # units, more where the moments nearly cancel. Lion's sign has no error at all.
+        # A step is the rate times a number near 1. Rounding changes it by a few units
+        # in the last place, and by more where the moments nearly cancel. The sign in
+        # Lion has no rounding error.
         largest = np.abs(expected).max(initial=1.0)
         np.testing.assert_allclose(found, expected, rtol=0, atol=BOUND * unit * largest)
 
 
-# Units of the last place of the largest weight, or of 1, after twenty steps.
+# In units in the last place of the largest weight, or of 1, after twenty steps.
 BOUND = 200
 
 
 def float32_rate(row):
-    """Return whether a constant of float32 takes part: Keras's rate is one."""
+    """Return whether a float32 constant such as Keras's rate enters the update."""
     return row["dtype"] == "float64"

@@ -1,4 +1,4 @@
-"""kerasched.SGD does within Keras what Keras's own SGD does."""
+"""kerasched.SGD behaves in Keras's training loops as Keras's own SGD does."""
 
 import warnings
 from functools import partial
@@ -22,26 +22,26 @@ from optimizers.small_model import fitted
 from optimizers.small_model import model
 
 LossScale = keras.optimizers.LossScaleOptimizer
-# A half number has 11 bits, a bfloat16 8: gradients made in them differ by as much
-# where a step is compiled another way.
+# float16 has 11 significant bits and bfloat16 has 8. Gradients of these types differ in
+# the last bit when a step is compiled differently.
 POLICIES = {"mixed_float16": 5e-3, "mixed_bfloat16": 3e-2}
 
 
-# With scratch the kernel runs too: it alone is the same with fewer variables, and
-# test_equality.py has it with every option.
+# "scratch" also runs the kernel, so the kernel alone needs fewer cases here.
+# test_equality.py tests it with every option.
 BY_KERNEL = pytest.param(True, marks=pytest.mark.slow)
 WAYS = ["auto", *([True] if BACKEND == "torch" else ["scratch"])]
 
 
-# On JAX Keras's own update runs small models: there the kernel is what is tested.
+# On JAX, Keras's own update runs for small models, so the tests there use the kernel.
 BY_KERAS = pytest.param("auto", marks=[pytest.mark.slow] * (BACKEND == "jax"))
 
 
 @pytest.fixture(params=[BY_KERAS, *WAYS[1:], *[BY_KERNEL] * (BACKEND != "torch")])
 def fused(request, monkeypatch):
-    """Return how to run: as a small model does, by the kernel, also with scratch.
+    """Return `fused`: the default, the kernel, or the kernel with scratch memory.
 
-    Scratch variables, which torch has no use for, are otherwise for large models.
+    Scratch memory is otherwise for large models only. Torch does not use it.
     """
     if request.param == "scratch":
         monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
@@ -53,7 +53,7 @@ def test_fit_gives_the_weights_of_keras(fused, of_keras):
     assert_same(fitted(ours), of_keras(lambda: fitted(theirs)), **FLOAT32)
 
 
-# The first tier has each policy and each way to run once.
+# The first tier has each policy and each value of `fused` once.
 MIXED = [
     pytest.param(
         way,
@@ -83,7 +83,7 @@ def test_a_loss_scale_optimizer_scales_as_with_keras(fused, of_keras):
     ours, theirs = fitted(wrapped[0]), of_keras(lambda: fitted(wrapped[1]))
     assert_same(ours, theirs, **FLOAT32)
     scales = [float(m.optimizer.dynamic_scale) for m in (ours, theirs)]
-    assert scales == [2.0**12] * 2  # Twelve steps hold two times five.
+    assert scales == [2.0**12] * 2  # It doubles every five steps, twice in twelve.
 
 
 def test_a_loss_that_overflows_skips_the_update(fused):
@@ -96,7 +96,7 @@ def test_a_loss_that_overflows_skips_the_update(fused):
     assert float(ours.optimizer.dynamic_scale) == 2.0**9
 
 
-def test_two_in_a_multi_optimizer_share_the_layers(fused, of_keras):
+def test_two_optimizers_in_a_multi_optimizer_share_the_layers(fused, of_keras):
     def multi(number):
         chosen = [both(fused, learning_rate=rate)[number] for rate in (0.05, 0.01)]
         table = keras.optimizers.OptimizerMap(chosen[0])
@@ -138,7 +138,7 @@ def test_a_missing_gradient_is_warned_of_and_left_out(fused, options):
     assert found[0][0].tolist() == [1.0] * 3
 
 
-def test_a_gradient_that_is_missing_in_an_update_leaves_the_sums_of_keras(fused):
+def test_a_missing_gradient_under_accumulation_gives_the_sums_of_keras(fused):
     found = []
     steps = [[1.0, 1.0], [None, 1.0], [2.0, 1.0], [4.0, 1.0]]
     for optimizer in both(fused, learning_rate=1.0, gradient_accumulation_steps=2):
@@ -152,11 +152,11 @@ def test_a_gradient_that_is_missing_in_an_update_leaves_the_sums_of_keras(fused)
         found.append(arrays([*weights, *optimizer.variables]))
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
-    # Keras clears the first one's sum of 1 in the update, but not on JAX.
+    # In the update Keras clears the first weight's sum of 1, except on JAX.
     assert found[0][0].tolist() == [-2.5 if BACKEND == "jax" else -2.0] * 3
 
 
-def test_without_a_momentum_the_velocities_stay(fused):
+def test_a_step_without_momentum_keeps_the_velocities(fused):
     found = []
     for optimizer in both(fused, learning_rate=1.0):
         weight = keras.Variable(np.ones(3, "float32"))
@@ -171,7 +171,7 @@ def test_without_a_momentum_the_velocities_stay(fused):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras's own fails at it there")
-def test_a_number_as_gradient_is_taken(fused):
+def test_a_python_number_is_accepted_as_a_gradient(fused):
     weight = keras.Variable(np.float32(2.0))
     optimizer = both("auto", learning_rate=1.0, momentum=0.0)[0]
     optimizer.build([weight])
@@ -195,7 +195,7 @@ def test_a_variable_is_overwritten_with_its_gradient(fused, options):
     assert found[0][0].tolist() == [5.0 if options else 3.0] * 3
 
 
-def test_a_constraint_holds_after_every_step(fused, of_keras):
+def test_a_constraint_is_applied_after_every_step(fused, of_keras):
     limit = keras.constraints.MaxNorm(0.5)
     ours, theirs = both(fused)
     ours = fitted(ours, constraint=limit)
@@ -216,10 +216,10 @@ def test_train_on_batch_gives_the_weights_of_keras(fused, of_keras):
     assert_same(trained(ours), of_keras(lambda: trained(theirs)), **FLOAT32)
 
 
-# Keras 3.15.1 gives a weight and its average the same array on JAX, and the second fit
-# donates it twice: its own are given arrays of their own here.
+# On JAX, Keras 3.15.1 uses the same array for a weight and its average, and the second
+# fit donates it twice. The test copies the averages of Keras's own optimizer.
 @needs_extension  # As Keras on JAX hides why a step with averages failed.
-def test_a_second_fit_with_averages_goes_on(fused, of_keras):
+def test_a_second_fit_with_averages_continues(fused, of_keras):
     def twice(optimizer):
         made = compiled(optimizer)
         fit(made)
@@ -234,7 +234,7 @@ def test_a_second_fit_with_averages_goes_on(fused, of_keras):
 
 
 def custom_loop(optimizer, steps=5):
-    """Train in a loop of the backend's own, and return the model."""
+    """Train in a custom loop of the backend, and return the model."""
     made = model()
     weights = made.trainable_variables
     optimizer.build(weights)
@@ -285,7 +285,7 @@ def jax_loop(made, optimizer, mse, steps):
 
 
 @pytest.mark.parametrize("options", [{}, {"global_clipnorm": 0.1}])
-def test_a_loop_of_ones_own_gives_the_weights_of_keras(fused, options, of_keras):
+def test_a_custom_loop_gives_the_weights_of_keras(fused, options, of_keras):
     ours, theirs = both(fused, **options)
     assert_same(custom_loop(ours), of_keras(lambda: custom_loop(theirs)), **FLOAT32)
 
@@ -302,7 +302,7 @@ def test_a_trained_model_is_exported(fused, tmp_path):
 
 
 def sparse():
-    """Return a gradient of rows 1 and 3 of five, of which row 1 comes twice."""
+    """Return a sparse gradient of rows 1, 3 and 1 of five rows."""
     numbers = np.arange(9, dtype="float32").reshape(3, 3) + 1
     if BACKEND == "tensorflow":
         import tensorflow as tf

@@ -19,7 +19,7 @@ from optimizers.training import MODES
 from optimizers.training import MODES_OF
 from optimizers.training import trained
 
-# What compiles shares its pairs of options: each is run on one backend, in one mode.
+# TensorFlow and JAX share the pairs of options: each runs on one backend, in one mode.
 SHARED = ("tensorflow", "jax") if BACKEND != "torch" else ("torch",)
 PLACES = tuple((name, mode) for name in SHARED for mode in MODES_OF[name])
 LEVELS = {"place": PLACES, "dtype": DTYPES, **OPTIONS}
@@ -32,7 +32,7 @@ ROWS = [
 PLAIN = dict.fromkeys(OPTIONS, "none") | {"rate": "constant", "nesterov": "no"}
 PLAIN |= {"momentum": "0.9", "mode": MODES[0], "dtype": "float32"}
 
-# Every way to compile, type and kind of momentum with every pair of the other options.
+# Every mode, type and kind of momentum with every pair of the other options.
 OTHERS = {name: levels for name, levels in OPTIONS.items() if name != "nesterov"}
 SWEEP = [
     {"mode": mode, "dtype": dtype, "nesterov": nesterov, **row}
@@ -44,30 +44,30 @@ SWEEP = [
 
 
 def exact(row, fused):
-    """Return whether the numbers must be the same, bit by bit.
+    """Return whether the results must be equal bit for bit.
 
-    XLA joins a product and a sum into one operation that is rounded once. torch's
-    `_foreach` operations, which Keras's class uses, do so where the processor has such
-    an operation; tests/kernels/test_torch.py has bounds for any. TensorFlow's optimizer
-    of graphs multiplies the constant decay and the rate first, so that Keras's own
-    decay differs by a unit from what it is outside of a graph. The kernel sums a norm
-    in an order of its own.
+    XLA fuses a product and a sum into one operation, which rounds once. So do the
+    `_foreach` operations of torch that Keras uses, if the processor has FMA;
+    tests/kernels/test_torch.py has bounds for any processor. TensorFlow's graph
+    optimizer multiplies the constant decay and the rate first, so Keras's own decay in
+    a graph differs from its eager one by a unit in the last place. The kernel sums a
+    norm in a different order.
     """
     if row["mode"] == "graph" and row["decay"] != "none":
         return False
     unjitted = BACKEND != "torch" and row["mode"] in ("eager", "graph")
-    # JAX accumulates by the kernel at any size.
+    # On JAX the kernel accumulates gradients of any size.
     accumulates = BACKEND == "jax" and row["accumulation"] != "none"
     by_kernel = fused is True or (accumulates and not kernel_cannot(row))
     return unjitted and not (by_kernel and row["clip"] in ("norm", "global"))
 
 
-# What each backend says of a sum of unlike types, TensorFlow in an error of its own.
+# The error messages of the backends for a sum of two different types.
 UNLIKE_TYPES = "does not match type|equal output types|cannot compute AddV2"
 
 
 def unlike_types():
-    """Return the errors in which a backend refuses such a sum."""
+    """Return the types of these errors. TensorFlow has its own."""
     if BACKEND != "tensorflow":
         return TypeError
     import tensorflow as tf
@@ -97,11 +97,11 @@ KEPT = {}
 
 
 def of_keras(row):
-    """Return what Keras's class gives, computed once for all ways of ours."""
-    return kept(keras.optimizers.SGD, row)
+    """Return the result of Keras's class, computed once for all values of `fused`."""
+    return cached_run(keras.optimizers.SGD, row)
 
 
-def kept(cls, row):
+def cached_run(cls, row):
     """Return the weights and the state after the steps, computed once."""
     key = cls, label(row)
     if key not in KEPT:
@@ -110,11 +110,11 @@ def kept(cls, row):
 
 
 def keras_cannot(row):
-    """Return whether Keras's own fails, where a step may not add unlike types.
+    """Return whether Keras's own update fails because it adds different types.
 
-    A gradient of a half type is float32 once it is divided by a dynamic scale; its
-    accumulator is not. TensorFlow adds only like types, and a compiled branch of JAX
-    must give them.
+    Dividing a gradient of a half type by a dynamic scale gives float32, but its
+    accumulator has the half type. TensorFlow cannot add different types, and the
+    branches of a compiled condition in JAX must have the same type.
     """
     unlike = row["scale"] == "dynamic" and "16" in row["dtype"]
     strict = BACKEND == "tensorflow" or row["mode"] == "jit"
@@ -126,11 +126,12 @@ def bits(arrays):
 
 
 def compare(row, ours, theirs):
-    """Check that weights lie near to Keras's, or as near to float64 as Keras's do.
+    """Check that weights are close to Keras's, or as close to float64 as Keras's are.
 
-    Near is 4 units of float32 a step (of float64 for float64) at the tensor's largest
-    number. The distances from float64 are taken over all tensors, each in parts of its
-    largest number: one number of seven is rounded by chance.
+    Close means 4 units in the last place of the tensor's largest number per step, in
+    float32 or, for float64, in float64. The distance from float64 is the root mean
+    square over all tensors, each divided by its largest number, since the error of a
+    single number depends on chance.
     """
     reference, largest = float64.trained(row, STEPS)
     unit = np.finfo("float64" if row["dtype"] == "float64" else "float32").eps
@@ -144,7 +145,7 @@ def compare(row, ours, theirs):
 
 
 def parts(found, expected, largest):
-    """Return the differences of all tensors in parts of their largest number."""
+    """Return the differences of all tensors, divided by each one's largest number."""
     differences = [
         (x.astype("float64") - y.astype("float64")).ravel() / peak
         for x, y, peak in zip(found, expected, largest, strict=True)
@@ -159,10 +160,10 @@ def test_fifty_steps_equal_those_of_keras(row):
 
 
 def kernel_cannot(row):
-    """Return whether the kernel refuses: it has no float16, and no unlike types.
+    """Return whether the kernel cannot run, for float16 and for different types.
 
-    A gradient of another type is cast to that of its weight, unless it is changed
-    before.
+    A gradient of another type is cast to that of its weight, unless clipping or
+    accumulation changes it before.
     """
     unlike = row["scale"] == "dynamic" and row["dtype"] == "bfloat16"
     changed = row["clip"] != "none" or row["accumulation"] != "none"
@@ -174,7 +175,7 @@ def test_fifty_fused_steps_equal_those_of_keras(row):
     check(row, fused=True)
 
 
-# A LossScaleOptimizer makes float32 of gradients of bfloat16.
+# A LossScaleOptimizer converts bfloat16 gradients to float32.
 CAST = {"dtype": "bfloat16", "scale": "dynamic", "nesterov": "nesterov"}
 CAST |= {"decay": "0.01", "ema": "ema"}
 
@@ -190,7 +191,7 @@ def test_fifty_steps_of_every_kind_equal_those_of_keras(row):
     check(row, fused="auto" if kernel_cannot(row) else True)
 
 
-def test_the_rows_hold_every_pair_of_levels():
+def test_the_rows_contain_every_pair_of_levels():
     def pairs(row):
         return {(one, row[one], other, row[other]) for one in row for other in row}
 
@@ -206,8 +207,9 @@ def test_each_row_is_run_on_a_backend():
     assert {row["mode"] for row in ROWS} == set(MODES)
 
 
-# An option that did nothing would be equal too. `nesterov` needs a momentum, a decay
-# that excludes is told from one that does not, and a factor of 64 changes no bit.
+# Results would also be equal if both classes ignored an option. `nesterov` is tested
+# with a momentum, and an exclusion against a decay without one. A loss scale factor of
+# 64 changes no bit.
 CHANGES = [
     (name, level)
     for name, levels in OPTIONS.items()
@@ -219,17 +221,17 @@ CHANGES = [
 @pytest.mark.parametrize(("name", "level"), CHANGES)
 def test_an_option_changes_the_weights(name, level):
     changed, plain = {**PLAIN, name: level}, dict(PLAIN)
-    if level == "ema":  # The weights are the same; the averages are kept beside them.
+    if level == "ema":  # An average changes a weight only when it overwrites it.
         changed, plain = {**plain, name: "overwrite"}, changed
     if level == "excluded":
         plain["decay"] = "0.01"
-    ours = [kept(kerasched.SGD, row)[0] for row in (changed, plain)]
+    ours = [cached_run(kerasched.SGD, row)[0] for row in (changed, plain)]
     assert bits(ours[0]) != bits(ours[1])
 
 
-# The rate is float32, and so is its product with the decay on torch: 2**-24 of it in
-# each of 50 steps is below 1e-6. Another rule differs by 1e-3 and more. Compiling takes
-# 2 s a row; the rule does not depend on the backend.
+# On torch the rate and its product with the decay are float32. A relative error of
+# 2**-24 in each of 50 steps is below 1e-6; a different rule differs by 1e-3 or more.
+# The rule does not depend on the backend, and compiling would take 2 s per row.
 @pytest.mark.skipif(BACKEND != "torch", reason="shown where nothing is compiled")
 @pytest.mark.parametrize("row", ROWS, ids=label)
 def test_the_reference_in_float64_is_the_rule_of_keras(row):

@@ -1,7 +1,7 @@
-"""A step that raises in `fit` is the error that the user sees, also with averages.
+"""When a step raises in `fit`, the user sees its error, also with averaged weights.
 
-On JAX Keras takes the values from all variables before a step, and puts the averages in
-the weights' place after one that raised.
+On JAX, Keras removes the values of all variables before a step. After an error it
+overwrites the weights with their averages, which can hide the error.
 """
 
 import keras
@@ -15,7 +15,7 @@ X, Y = np.ones((16, 3), "float32"), np.ones((16, 2), "float32")
 
 
 class Refusing(keras.layers.Layer):
-    """A layer that raises in training when it is told to."""
+    """A layer that raises on request in training."""
 
     refuses = False
 
@@ -53,7 +53,7 @@ def fit(model, callbacks=()):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("before", [0, 1], ids=["first fit", "second fit"])
-def test_the_error_of_the_first_step_is_the_one_that_is_seen(name, before):
+def test_the_user_sees_the_error_of_the_first_step(name, before):
     layer = Refusing()
     model = compiled(name, layer)
     for _ in range(before):
@@ -64,7 +64,7 @@ def test_the_error_of_the_first_step_is_the_one_that_is_seen(name, before):
         fit(model)
 
 
-def test_callbacks_leave_the_error_as_it_is(tmp_path):
+def test_callbacks_do_not_hide_the_error(tmp_path):
     layer = Refusing()
     model = compiled("SGD", layer)
     layer.refuses = True
@@ -77,7 +77,7 @@ def test_callbacks_leave_the_error_as_it_is(tmp_path):
         fit(model, callbacks)
 
 
-def test_the_callback_that_averages_leaves_the_error_as_it_is():
+def test_weight_averaging_does_not_hide_the_error():
     layer = Refusing()
     model = compiled("SGD", layer)
     model.compile(kerasched.SGD(0.1), "mse")
@@ -87,7 +87,7 @@ def test_the_callback_that_averages_leaves_the_error_as_it_is():
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX alone deletes what a step was given")
-def test_values_that_a_failed_step_was_given_are_left_alone():
+def test_values_deleted_by_a_failed_step_are_not_used():
     model = compiled("SGD", Refusing())
     fit(model)
     (average, *_) = model.optimizer._model_variables_moving_average

@@ -1,4 +1,4 @@
-"""Files of kerasched.SGD: whole, on every backend, and interchangeable with Keras's."""
+"""Files of kerasched.SGD: complete, portable and interchangeable with Keras's."""
 
 import re
 
@@ -18,7 +18,7 @@ from optimizers.small_model import arrays
 from optimizers.small_model import both
 from optimizers.small_model import compiled
 
-# Five micro-batches: an update of four, and a sum of one that is saved.
+# Five micro-batches: one update from four, and a partial sum of one to save.
 STEPS = 5
 OPTIONS = {
     "plain": {},
@@ -33,7 +33,7 @@ SIZES = ["as it is", *["scratch"] * (BACKEND == "jax")]
 
 @pytest.fixture(params=SIZES, autouse=True)
 def scratch(request, monkeypatch):
-    """Let also the small model have scratch memory for its gradients, on JAX."""
+    """Give the small model scratch memory for its gradients, on JAX."""
     if request.param == "scratch":
         monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
 
@@ -49,7 +49,7 @@ def stepped(made, steps=STEPS):
 
 
 def saved(optimizer):
-    """Return what an optimizer writes to a file, by key."""
+    """Return the arrays that an optimizer writes to a file, by key."""
     store = {}
     optimizer.save_own_variables(store)
     return {key: np.array(value) for key, value in store.items()}
@@ -87,7 +87,7 @@ def test_the_old_format_has_the_variables_of_keras(tmp_path):
     assert counts[0] == counts[1]
 
 
-def test_a_partial_sum_is_saved_and_a_whole_one_is_not():
+def test_a_partial_sum_is_saved_and_is_zero_after_an_update():
     made = stepped(compiled(pair("every variable")[0]), 4)
     names = [variable.name for variable in made.optimizer.variables]
     places = [n for n, name in enumerate(names) if "accumulator" in name]
@@ -99,7 +99,7 @@ def test_a_partial_sum_is_saved_and_a_whole_one_is_not():
     assert all(partial[str(place)].any() for place in places[-2:])
 
 
-# The first tier has each way once.
+# The first tier has each direction once.
 WAYS = {
     f"{name}-{way}": (name, way)
     for name in OPTIONS
@@ -108,7 +108,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize(("name", "way"), sampled(WAYS, FIRST))
-def test_the_other_class_goes_on_from_a_file(name, way, tmp_path):
+def test_the_other_class_continues_from_a_file(name, way, tmp_path):
     first, second = pair(name)[:: 1 if way == "to keras" else -1]
     made = stepped(compiled(first))
     made.save_weights(tmp_path / "a.weights.h5")
@@ -125,7 +125,7 @@ def test_the_other_class_goes_on_from_a_file(name, way, tmp_path):
 
 
 @each_option
-def test_a_loaded_model_goes_on_as_if_it_had_not_been_saved(name, tmp_path):
+def test_a_loaded_model_trains_as_the_saved_one_would(name, tmp_path):
     made = stepped(compiled(pair(name)[0]))
     made.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -154,16 +154,16 @@ print(json.dumps(found))
 """
 
 
-# The models of all sizes in one process of the other backend.
+# One process of the other backend loads the models of all sizes.
 @pytest.mark.parametrize("scratch", ["as it is"], indirect=True)
 @pytest.mark.parametrize("other", [name for name in INSTALLED if name != BACKEND])
-def test_a_model_goes_on_on_another_backend(other, tmp_path, monkeypatch):
+def test_a_model_continues_on_another_backend(other, tmp_path, monkeypatch):
     models = []
     for size in SIZES:
         if size == "scratch":
             monkeypatch.setattr("kerasched.kernels.scratch.MIN_BYTES", 0)
         made = compiled(both("auto", nesterov=True, **OPTIONS["every variable"])[0])
-        # Saved too; torch would compile for a minute.
+        # Saved too, and torch would take a minute to compile.
         made.compile(made.optimizer, "mse", jit_compile=False)
         stepped(made).save(tmp_path / f"{size}.keras")
         models.append(stepped(made, 4))

@@ -1,4 +1,4 @@
-"""The private parts of Keras that kerasched.SGD relies on, so that a change is told."""
+"""The private parts of Keras on which kerasched.SGD relies, to detect changes."""
 
 import inspect
 
@@ -19,7 +19,7 @@ def built(**options):
     return optimizer, variable
 
 
-def test_apply_hands_gradients_and_variables_to_one_method():
+def test_apply_passes_gradients_and_variables_to_one_method():
     found = inspect.signature(keras.optimizers.SGD._backend_apply_gradients)
     assert list(found.parameters) == ["self", "grads", "trainable_variables"]
 
@@ -45,7 +45,7 @@ def test_the_counter_counts_micro_batches():
     assert int(optimizer._iterations.value) == 3
 
 
-def test_excluded_variables_are_asked_for_by_name():
+def test_variables_are_excluded_by_name():
     variable = keras.Variable(np.ones(3, "float32"), name="a_bias")
     optimizer = keras.optimizers.SGD(0.1, weight_decay=0.1)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
@@ -54,7 +54,7 @@ def test_excluded_variables_are_asked_for_by_name():
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="torch's variables hold tensors")
-def test_a_variable_on_torch_holds_its_tensor_in_one_attribute():
+def test_a_variable_on_torch_has_its_tensor_in_one_attribute():
     _, variable = built()
     tensor = variable._value
     variable.assign(np.zeros(3))
@@ -64,7 +64,7 @@ def test_a_variable_on_torch_holds_its_tensor_in_one_attribute():
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="asked of torch's variables alone")
-def test_what_a_variable_takes_stands_in_two_attributes():
+def test_a_variable_has_its_constraint_and_overwriting_in_two_attributes():
     _, variable = built()
     assert vars(variable)["_constraint"] is None
     assert vars(variable)["_overwrite_with_gradient"] is False
@@ -75,7 +75,7 @@ def test_what_a_variable_takes_stands_in_two_attributes():
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX alone takes values from variables")
-def test_a_variable_whose_value_was_taken_says_so_in_one_attribute():
+def test_a_variable_without_a_value_has_one_attribute_set_to_none():
     _, variable = built()
     assert variable._value is variable.value
     assert variable.value.is_deleted() is False
@@ -84,14 +84,14 @@ def test_a_variable_whose_value_was_taken_says_so_in_one_attribute():
     assert all(weight._value is None for weight in model.trainable_variables)
 
 
-def test_a_model_keeps_the_optimizer_that_it_saves():
+def test_a_model_has_the_optimizer_that_it_saves_in_one_attribute():
     optimizer = keras.optimizers.SGD()
     model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
     model.compile(optimizer, "mse")
     assert model._compile_config.config["optimizer"] is optimizer
 
 
-def test_a_stateless_scope_is_seen():
+def test_a_stateless_scope_is_detected():
     assert in_stateless_scope() is False
     with keras.StatelessScope():
         assert in_stateless_scope() is True

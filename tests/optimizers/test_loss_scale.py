@@ -1,4 +1,4 @@
-"""kerasched.LossScaleOptimizer does what Keras's does, without its passes."""
+"""kerasched.LossScaleOptimizer gives Keras's results without its passes over memory."""
 
 from functools import partial
 
@@ -28,7 +28,7 @@ OPTIONS = {
     "ema": {"use_ema": True, "ema_momentum": 0.9},
     "accumulation": {"gradient_accumulation_steps": 2, "clipnorm": 1.0},
 }
-# The first tier has each option, and each way to run, at least once.
+# The first tier has each option and each value of `fused` at least once.
 SAMPLE = {"auto-accumulation", "True-all", "scratch-momentum", "scratch-ema"}
 SAMPLE |= {f"True-{name}" for name in OPTIONS if BACKEND == "torch"}
 WAYS = ["auto", True, *["scratch"] * (BACKEND != "torch")]
@@ -43,13 +43,13 @@ needs_kernel = pytest.mark.skipif(
 )
 
 
-# With scratch the kernel runs too.
+# "scratch" also runs the kernel.
 BY_KERNEL = pytest.param(True, marks=[pytest.mark.slow] * (BACKEND != "torch"))
 
 
 @pytest.fixture(params=["auto", BY_KERNEL, *WAYS[2:]])
 def fused(request, monkeypatch):
-    """Return how to run: as a small model does, by the kernel, also with scratch."""
+    """Return `fused`: the default, the kernel, or the kernel with scratch memory."""
     if request.param != "auto" and native.missing:
         pytest.skip(native.missing)
     if request.param == "scratch":
@@ -58,7 +58,7 @@ def fused(request, monkeypatch):
 
 
 def pair(fused, *arguments, **options):
-    """Return ours around ours, and Keras's around Keras's."""
+    """Return our wrapper with our optimizer, and Keras's wrapper with Keras's."""
     ours, theirs = both(fused, **options)
     return LossScaleOptimizer(ours, *arguments), KERAS(theirs, *arguments)
 
@@ -90,10 +90,10 @@ def test_the_weights_and_the_scale_are_those_of_keras(
 
 
 @needs_kernel
-def test_the_kernel_does_it_where_it_is_asked_to(monkeypatch):
+def test_the_kernel_includes_the_loss_scale(monkeypatch):
     optimizer, _ = pair(True)
     inner = optimizer.inner_optimizer
-    monkeypatch.setattr(inner, "apply", None)  # What Keras's class would call.
+    monkeypatch.setattr(inner, "apply", None)  # Keras's own class would call this.
     monkeypatch.setattr(inner, "stateless_apply", None)
     fitted(optimizer)
     assert inner._step_cache.path == ("kernel", "")
@@ -129,7 +129,7 @@ def test_a_constraint_holds(fused, of_keras):
     assert_same(constrained(ours), kept, **FLOAT32)
 
 
-# A file of the largest optimizer, and of Keras's.
+# The first tier has our file with scratch memory and Keras's file.
 FILES = {f"{WAYS[-1]}-ours first", "auto-keras first"}
 WAYS_AND_FIRST = {
     f"{way}-{first} first": (way, number)
@@ -139,7 +139,7 @@ WAYS_AND_FIRST = {
 
 
 def apply(optimizer, gradients, weights):
-    """Do a step, on JAX by the method that its trainer calls."""
+    """Run a step, on JAX with the method that Keras's trainer calls."""
     if BACKEND != "jax":
         optimizer.apply(gradients, weights)
         return
@@ -163,7 +163,7 @@ def test_a_missing_gradient_is_left_out(fused):
     assert found[0][1][0] != 1.0
 
 
-def test_an_optimizer_of_another_kind_goes_the_way_of_keras():
+def test_another_optimizer_is_updated_as_by_keras():
     ours = fitted(LossScaleOptimizer(keras.optimizers.Adam(0.01), 2.0**10))
     theirs = fitted(KERAS(keras.optimizers.Adam(0.01), 2.0**10))
     assert_same(ours, theirs, **FLOAT32)
@@ -181,7 +181,7 @@ def test_it_is_built_by_its_first_step(fused):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
-def test_a_policy_of_half_numbers_does_not_wrap_it_again():
+def test_a_float16_policy_does_not_wrap_it_again():
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -218,7 +218,7 @@ def test_files_are_those_of_keras(fused, number, tmp_path):
     assert_same(model, loaded)
 
 
-def test_accelerate_turns_it_and_back_in_the_middle():
+def test_accelerate_converts_it_and_back_in_the_middle_of_training():
     model, plain = (
         fitted(pair("auto", 2.0**10, 5)[1]),
         fitted(pair("auto", 2.0**10, 5)[1]),
@@ -233,7 +233,7 @@ def test_accelerate_turns_it_and_back_in_the_middle():
         assert scales[0] == scales[1]
 
 
-def test_accelerate_leaves_the_old_one_its_memory():
+def test_accelerate_leaves_the_old_optimizer_its_memory():
     old = fitted(pair("auto")[1]).optimizer
     new = kerasched.accelerate(old)
     assert type(new) is LossScaleOptimizer

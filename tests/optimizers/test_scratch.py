@@ -1,6 +1,6 @@
-"""Scratch memory for the gradients on JAX: who gets it, and that no file shows it.
+"""Scratch memory for the gradients on JAX: which models get it, and no file has it.
 
-What Keras shows or saves must be at any time what it is with Keras's own optimizer.
+At any time Keras must show and save the same variables as with Keras's own optimizer.
 """
 
 import re
@@ -45,7 +45,7 @@ def _small_threshold(monkeypatch):
 
 
 def pair(wrapper="SGD"):
-    """Return an optimizer of ours and Keras's own, with the same arguments."""
+    """Return our optimizer and Keras's own with the same arguments."""
     pairs = zip(WRAPPERS[wrapper], both(True, use_ema=True), strict=True)
     return tuple(wrap(optimizer) for wrap, optimizer in pairs)
 
@@ -58,7 +58,7 @@ def assert_has_scratch(model):
 
 
 def exposed(model, folder):
-    """Return the shapes of all arrays that Keras shows or saves, by their names."""
+    """Return the shapes of all arrays that Keras shows or saves, by name."""
     model.save(folder / "model.keras")
     model.save(folder / "model.h5")
     with zipfile.ZipFile(folder / "model.keras") as archive:
@@ -76,12 +76,12 @@ def exposed(model, folder):
 
 
 def plain(name):
-    """Return the name of a variable without those of its model and optimizer."""
+    """Return the name of a variable without its model's and optimizer's names."""
     return re.sub(r"_\d+|sequential|^/?(loss_scale_optimizer|sgd)", "", name.lower())
 
 
 def shapes(tree, path=""):
-    """Return the shapes in a nested dictionary, by paths without Keras's counters."""
+    """Return the shapes in a nested dict, by path without Keras's counters."""
     if not isinstance(tree, dict):
         return {plain(path): np.shape(tree)}
     found = {}
@@ -91,7 +91,7 @@ def shapes(tree, path=""):
 
 
 def stored(path):
-    """Return the shapes of the arrays in a file, sorted: names contain counters."""
+    """Return the sorted shapes of the arrays in a file: their names have counters."""
     found = []
     with h5py.File(path) as file:
         file.visititems(lambda _, item: found.append(getattr(item, "shape", ())))
@@ -99,7 +99,7 @@ def stored(path):
 
 
 class Exposing(keras.callbacks.Callback):
-    """Collects what Keras shows and saves at every stage of `fit`."""
+    """Collects the arrays that Keras shows and saves at every stage of `fit`."""
 
     def __init__(self, folder):
         super().__init__()
@@ -123,7 +123,7 @@ class Exposing(keras.callbacks.Callback):
 
 
 @each_wrapper
-def test_files_trees_and_lists_hold_no_scratch_at_any_time(wrapper, tmp_path):
+def test_files_trees_and_lists_never_contain_scratch_memory(wrapper, tmp_path):
     found = []
     for optimizer in pair(wrapper):
         model = compiled(optimizer)
@@ -159,7 +159,7 @@ def test_a_checkpoint_within_fit_resumes_to_the_bit(wrapper, tmp_path):
 
 
 @each_wrapper
-def test_training_in_every_way_gives_the_weights_of_keras(wrapper):
+def test_every_training_method_gives_the_weights_of_keras(wrapper):
     models = [compiled(optimizer) for optimizer in both(True, nesterov=True)]
     for model in models:
         fit(model)
@@ -173,7 +173,7 @@ def test_training_in_every_way_gives_the_weights_of_keras(wrapper):
     assert_same(*models, **FLOAT32)
 
 
-def test_scratch_memory_stays_when_an_epoch_ends_with_the_data():
+def test_scratch_memory_is_kept_when_the_data_end_an_epoch():
     def batches():
         for start in range(0, len(X), 8):
             yield X[start : start + 8], Y[start : start + 8]
@@ -185,7 +185,7 @@ def test_scratch_memory_stays_when_an_epoch_ends_with_the_data():
     assert [array.unsafe_buffer_pointer() for array in scratch_of(model)] == before
 
 
-def test_a_step_that_raised_leaves_scratch_memory_to_be_made_again():
+def test_scratch_memory_is_recreated_after_a_step_that_raised():
     model = fitted(pair()[0])
     for array in scratch_of(model):
         array.delete()
@@ -194,7 +194,7 @@ def test_a_step_that_raised_leaves_scratch_memory_to_be_made_again():
 
 
 @each_wrapper
-def test_a_step_of_the_users_own_passes_the_variables_alone(wrapper):
+def test_a_custom_step_passes_only_the_variables(wrapper):
     import jax
 
     model = fitted(pair(wrapper)[0])
@@ -289,7 +289,7 @@ def test_under_a_distribution_there_is_no_scratch_memory():
     assert scratch_of(model) == []
 
 
-def test_another_optimizer_in_the_models_place_gets_no_scratch_memory():
+def test_a_replaced_optimizer_gets_no_scratch_memory():
     model = fitted(kerasched.SGD(0.1, momentum=0.9, fused=True))
     model.optimizer = keras.optimizers.SGD(0.1)
     model.optimizer.build(model.trainable_variables)
@@ -307,7 +307,7 @@ def test_a_model_that_is_built_by_fit_has_scratch_memory():
     assert_has_scratch(model)
 
 
-def test_a_constraint_is_left_to_keras_under_a_loss_scale():
+def test_keras_applies_a_constraint_under_a_loss_scale():
     optimizer = kerasched.LossScaleOptimizer(both(True)[0])
     model = fitted(optimizer, constraint=keras.constraints.MaxNorm(0.5))
     assert len(scratch_of(model)) == len(model.trainable_variables)

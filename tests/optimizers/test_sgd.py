@@ -1,4 +1,4 @@
-"""kerasched.SGD: what it takes, refuses and saves, and which code it runs."""
+"""kerasched.SGD: its arguments, errors, saving, and which code runs the update."""
 
 import re
 
@@ -42,7 +42,7 @@ def gradients(step):
 
 
 def trained(optimizer, steps=5):
-    """Return weights after some steps, as NumPy arrays."""
+    """Return weights after `steps` steps, as NumPy arrays."""
     weights = variables()
     optimizer.build(weights)
     for step in range(steps):
@@ -51,7 +51,7 @@ def trained(optimizer, steps=5):
 
 
 def in_numpy(rates, momenta, decays, independent=False):
-    """Return the weights after a step for each rate, momentum and decay, in float64."""
+    """Return the weights after one step per rate, momentum and decay, in float64."""
     weights = [np.float64(ops.convert_to_numpy(v.value)) for v in variables()]
     velocities = [np.zeros(s) for s in SHAPES]
     for step, (rate, momentum, decay) in enumerate(
@@ -65,7 +65,7 @@ def in_numpy(rates, momenta, decays, independent=False):
 
 
 def close(found, expected):
-    """Float32 against float64: a few roundings in each of five steps."""
+    """Compare float32 to float64: five steps with a few roundings each."""
     return all(
         np.allclose(a, b, rtol=1e-5, atol=1e-5)
         for a, b in zip(found, expected, strict=True)
@@ -110,7 +110,7 @@ def test_under_accumulation_a_schedule_counts_updates(fused):
     assert close(trained(optimizer, 4), weights)
 
 
-def test_the_shown_rate_is_that_of_the_update_under_way():
+def test_the_learning_rate_is_that_of_the_next_update():
     optimizer = SGD(LinearDecay(0.1, 2), gradient_accumulation_steps=2)
     trained(optimizer, 2)
     assert float(ops.convert_to_numpy(optimizer.learning_rate)) == pytest.approx(0.05)
@@ -133,12 +133,12 @@ def test_any_real_number_is_a_rate(rate):
 
 
 @pytest.mark.parametrize("momentum", [1.5, -0.1, "0.9", True])
-def test_a_momentum_that_is_no_part_is_refused(momentum):
+def test_a_momentum_outside_0_to_1_is_refused(momentum):
     with pytest.raises(ValueError, match="`momentum` must be a float between"):
         SGD(0.1, momentum=momentum)
 
 
-def test_another_word_for_fused_is_refused():
+def test_another_string_for_fused_is_refused():
     text = (
         "Argument `fused` of SGD must be \"auto\", True or False. Received: fused='yes'"
     )
@@ -169,7 +169,7 @@ def test_reading_a_config_does_not_change_it():
 
 
 @pytest.mark.parametrize("fused", [True, False, "auto"])
-def test_a_step_says_which_code_ran(fused):
+def test_a_step_records_which_code_ran(fused):
     optimizer = SGD(0.1, momentum=0.9, fused=fused)
     trained(optimizer, 1)
     of_kernels = {"torch": "kernel", "tensorflow": "operations"}
@@ -178,7 +178,7 @@ def test_a_step_says_which_code_ran(fused):
     assert optimizer._step_cache.path[0] == path
 
 
-def test_the_environment_forbids_the_kernel(monkeypatch):
+def test_an_environment_variable_disables_the_kernel(monkeypatch):
     monkeypatch.setenv("KERASCHED_FUSED", "0")
     optimizer = SGD(0.1, momentum=0.9)
     trained(optimizer, 1)
@@ -186,14 +186,14 @@ def test_the_environment_forbids_the_kernel(monkeypatch):
     assert optimizer._step_cache.path == ("keras", reason)
 
 
-def test_what_is_insisted_on_and_forbidden_is_an_error(monkeypatch):
+def test_fused_true_is_an_error_if_the_kernel_is_disabled(monkeypatch):
     monkeypatch.setenv("KERASCHED_FUSED", "0")
     text = re.escape("fused=True cannot use the compiled kernel: the environment")
     with pytest.raises(RuntimeError, match=text):
         trained(SGD(0.1, fused=True), 1)
 
 
-def test_a_type_that_the_kernel_lacks_goes_without():
+def test_a_type_unknown_to_the_kernel_is_updated_by_keras():
     weight = keras.Variable(np.ones(3), dtype="float16")
     optimizer = SGD(0.5)
     optimizer.apply([ops.ones(3, "float16")], [weight])
@@ -201,13 +201,13 @@ def test_a_type_that_the_kernel_lacks_goes_without():
 
 
 @needs_extension
-def test_a_type_that_the_kernel_lacks_is_an_error_where_it_is_insisted_on():
+def test_a_type_unknown_to_the_kernel_is_an_error_with_fused_true():
     weight = keras.Variable(np.ones(3), dtype="float16")
     with pytest.raises(RuntimeError, match="a weight is of float16"):
         SGD(0.5, fused=True).apply([ops.ones(3, "float16")], [weight])
 
 
-def test_a_sum_keeps_its_type_where_gradients_are_wider():
+def test_a_sum_keeps_its_type_under_wider_gradients():
     arrays = Arrays([ops.ones(3, "float16")], sums=[ops.ones(3, "float16")])
     options = Options(gradient_accumulation_steps=2)
     for iterations in (0, 1):
@@ -231,7 +231,7 @@ def test_the_rate_is_computed_once_a_step():
     assert len(calls) == 1
 
 
-def test_a_setting_changed_between_steps_counts():
+def test_a_momentum_changed_between_steps_is_used():
     weights = variables()
     optimizer = SGD(0.1, momentum=0.9, fused=True)
     optimizer.build(weights)
@@ -245,7 +245,7 @@ def test_a_setting_changed_between_steps_counts():
     assert close(after, [b - s for b, s in zip(before, steps, strict=True)])
 
 
-def test_a_rate_assigned_between_steps_counts():
+def test_a_rate_assigned_between_steps_is_used():
     weights = variables()
     optimizer = SGD(0.1, fused=True)
     optimizer.build(weights)
@@ -272,13 +272,13 @@ def test_averages_of_weights_without_a_gradient_follow_them():
     assert close(found[SGD], found[keras.optimizers.SGD])
 
 
-def test_one_class_on_all_backends_is_registered():
+def test_the_same_class_is_registered_on_all_backends():
     assert keras.saving.get_registered_name(SGD) == "kerasched>SGD"
     assert kerasched.SGD is SGD
 
 
 @pytest.mark.parametrize("elements", [999_999, 1_000_000])
-def test_a_small_model_keeps_keras_where_that_is_as_fast(elements):
+def test_keras_updates_a_small_model_where_that_is_as_fast(elements):
     reason = dispatch.too_small(BACKEND, elements)
     assert bool(reason) == (BACKEND != "torch" and elements < 1_000_000)
 
@@ -289,13 +289,13 @@ def test_adam_leaves_smaller_models_to_keras(elements):
     assert bool(reason) == (BACKEND != "torch" and elements < 100_000)
 
 
-def test_accumulation_on_jax_is_the_kernels_at_any_size():
+def test_on_jax_the_kernel_accumulates_at_any_size():
     reason = dispatch.too_small(BACKEND, 1, accumulates=True)
     assert bool(reason) == (BACKEND == "tensorflow")
 
 
 @pytest.mark.parametrize("elements", [7_999, 8_000])
-def test_accumulation_under_xla_is_the_kernels_from_a_small_size_on(elements):
+def test_under_xla_the_kernel_accumulates_from_a_small_size_on(elements):
     reason = dispatch.too_small(
         "tensorflow", elements, accumulates=True, under_xla=True
     )

@@ -1,7 +1,7 @@
-"""A step of kerasched.SGD is seen by its own thread alone.
+"""The state of a step of kerasched.SGD is visible to its own thread only.
 
-Replicas of a tf.distribute strategy are threads that share one optimizer. TensorFlow
-takes its devices before it is first used, so those run in a process of their own.
+Replicas of a tf.distribute strategy are threads that share one optimizer. TensorFlow's
+devices must be configured before its first use, so these tests run a child process.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ random = np.random.default_rng(0)
 x = random.normal(size=(24, 4)).astype("float32")
 y = random.normal(size=(24, 1)).astype("float32")
 found = {}
-# One for all: two strategies number their sums over replicas alike.
+# Only one strategy: two would use the same numbers for their sums over replicas.
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 def replicated(layers, optimizer, loss):
@@ -89,7 +89,7 @@ print(json.dumps(found))
 
 
 in_replicas = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's")
-# It holds the options of the others, which run in the thorough tier.
+# "all" has the options of the other rows, which run in the thorough tier.
 WITH_ALL = ("all",)
 
 
@@ -113,7 +113,7 @@ def assert_same_rows(rows, names):
     assert sorted(rows) == sorted(names)
     for name, (theirs, ours) in rows.items():
         for a, b in zip(ours, theirs, strict=True):
-            # Both do the same operations, in the same order.
+            # Both run the same operations in the same order.
             np.testing.assert_array_equal(a, b, err_msg=name)
 
 
@@ -129,19 +129,19 @@ def test_weights_of_replicas_under_few_options_are_those_of_keras_to_the_bit():
     assert_same_rows(run_json(IN_REPLICAS, arguments=names)["rows"], names)
 
 
-def elsewhere(function):
-    """Return what a function returns in another thread."""
+def in_another_thread(function):
+    """Return the result of a function that runs in another thread."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function).result()
 
 
 def seen_during_a_step(look, **options):
-    """Return what `look` finds in another thread while an optimizer steps."""
+    """Return the result of `look` in another thread during a step of an optimizer."""
     found = []
 
     class Looking(keras.optimizers.schedules.LearningRateSchedule):
         def __call__(self, step):
-            found.append(elsewhere(lambda: look(optimizer)))
+            found.append(in_another_thread(lambda: look(optimizer)))
             return 0.5
 
     weight = keras.Variable(np.ones(3, "float32"))
@@ -151,20 +151,20 @@ def seen_during_a_step(look, **options):
     return found[0]
 
 
-def test_another_thread_sees_the_loss_scale_factor_that_was_given():
+def test_another_thread_reads_the_loss_scale_factor_of_the_constructor():
     look = lambda optimizer: optimizer.loss_scale_factor  # noqa: E731
     assert seen_during_a_step(look, loss_scale_factor=8.0) == 8.0
 
 
-def test_another_thread_computes_a_rate_of_its_own():
+def test_another_thread_computes_its_own_rate():
     rates = iter([0.1, 0.2])
     look = lambda optimizer: optimizer.learning_rate  # noqa: E731
     assert seen_during_a_step(look, learning_rate=lambda: next(rates)) == 0.2
 
 
-def test_a_loss_that_another_thread_scales_is_not_of_this_step():
+def test_a_loss_scaled_in_another_thread_does_not_affect_the_step():
     optimizer = SGD(0.1)
-    elsewhere(lambda: optimizer.scale_loss(1.0))
+    in_another_thread(lambda: optimizer.scale_loss(1.0))
     assert not optimizer._step_state.computes_gradients
     optimizer.scale_loss(1.0)
     assert optimizer._step_state.computes_gradients

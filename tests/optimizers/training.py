@@ -1,4 +1,4 @@
-"""Fifty steps on a backend, compiled in each way that it has."""
+"""Fifty steps on a backend, in each of its compilation modes."""
 
 import contextlib
 
@@ -21,7 +21,7 @@ MODES = MODES_OF[BACKEND]
 
 
 def trained(cls, row, steps=STEPS, **more):
-    """Return the weights and the saved state after the steps of a row, in NumPy."""
+    """Return the weights and the saved state after a row's steps, as NumPy arrays."""
     with precision(row["dtype"]), branches_in_python(row):
         optimizer, weights = make(cls, row, **more), variables(row["dtype"])
         optimizer.build(weights)
@@ -33,12 +33,12 @@ def trained(cls, row, steps=STEPS, **more):
 
 
 def array(value):
-    """Return a variable or tensor as an array of its own type."""
+    """Return a variable or tensor as an array of the same type."""
     return np.array(keras.ops.convert_to_numpy(value))
 
 
 def precision(dtype):
-    """Return a context in which JAX has float64 at all."""
+    """Return a context that enables float64 in JAX if the type needs it."""
     if BACKEND == "jax" and dtype == "float64":
         import jax
 
@@ -47,10 +47,11 @@ def precision(dtype):
 
 
 def branches_in_python(row):
-    """Return a context in which a step that is not compiled compiles nothing.
+    """Return a context in which an uncompiled JAX step compiles no branches.
 
-    JAX compiles a branch wherever it is, and outside of jit anew at every step. Without
-    jit it takes branches in Python; only single operations are compiled, once each.
+    JAX compiles the branches of a condition even outside of jit, and again at each
+    step. With jit disabled it runs branches in Python and compiles only single
+    operations, once each.
     """
     branches = row["accumulation"] != "none" or row["scale"] == "dynamic"
     if BACKEND == "jax" and row["mode"] == "eager" and branches:
@@ -61,7 +62,7 @@ def branches_in_python(row):
 
 
 def stateful(optimizer, weights, numbers, mode):
-    """Train by `apply`."""
+    """Train with `apply`."""
 
     def step(noises):
         optimizer.apply(gradients(optimizer, weights, noises), weights)
@@ -75,7 +76,7 @@ def stateful(optimizer, weights, numbers, mode):
 
 
 def stateless(optimizer, weights, numbers, mode):
-    """Train by `stateless_apply`, the state donated where it is compiled."""
+    """Train with `stateless_apply`; a compiled step donates the state."""
 
     def step(values, state, noises):
         mapping = zip(optimizer.variables, state, strict=True)

@@ -1,1 +1,1 @@
-"""Runs that die and go on, against runs that do not."""
+"""Compares runs that crash and resume to runs without interruption."""

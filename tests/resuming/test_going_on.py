@@ -1,4 +1,4 @@
-"""A run that dies anywhere and is started again ends with the same bits."""
+"""A run that crashes anywhere and resumes ends with bit-identical results."""
 
 import io
 import shutil
@@ -23,7 +23,7 @@ from resuming.training import Y
 from resuming.training import make_model
 from resuming.training import train
 
-# TensorFlow draws batches of a dataset ahead, while the end of an epoch changes it.
+# TensorFlow prefetches batches of a PyDataset, which changes at the end of an epoch.
 LEFT_OUT = {"tensorflow": ("dataset by steps",)}.get(BACKEND, ("tf.data",))
 AVAILABLE = [kind for kind in (*KINDS, *WITHIN_DATA) if not kind.startswith(LEFT_OUT)]
 # JAX runs the first. "tf.data by steps" is resumed within the dataset as well.
@@ -35,7 +35,7 @@ class CrashError(Exception):
 
 
 class Crash(keras.callbacks.Callback):
-    """Die in the middle of an epoch."""
+    """Raises in the middle of an epoch."""
 
     def __init__(self, epoch):
         super().__init__()
@@ -50,8 +50,8 @@ class Crash(keras.callbacks.Callback):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """What comes out of a run that does not die, by the kind of its data."""
+def uninterrupted(tmp_path_factory):
+    """A function that returns the result of an uninterrupted run on a kind of data."""
     known = {}
 
     def of(kind):
@@ -68,8 +68,8 @@ def crash(kind, folder, epoch):
 
 
 @pytest.fixture(scope="module")
-def died(tmp_path_factory):
-    """The folder of a run that died in its fifth epoch, by the kind of its data."""
+def crashed(tmp_path_factory):
+    """A function that returns the folder of a run that crashed in its fifth epoch."""
     known = {}
 
     def of(kind):
@@ -88,59 +88,57 @@ def died(tmp_path_factory):
         for kind in AVAILABLE
     ],
 )
-def test_a_run_that_dies_and_goes_on_ends_with_the_same_bits(
-    kind, whole, died, tmp_path
+def test_a_run_that_crashes_and_resumes_ends_with_the_same_bits(
+    kind, uninterrupted, crashed, tmp_path
 ):
-    shutil.copytree(died(kind), tmp_path, dirs_exist_ok=True)
+    shutil.copytree(crashed(kind), tmp_path, dirs_exist_ok=True)
     if kind == "arrays":
         crash(kind, tmp_path, 5)
-    (tmp_path / "epoch-000006.part").write_bytes(b"begun")  # A write that was cut off.
+    (tmp_path / "epoch-000006.part").write_bytes(b"begun")  # An interrupted write.
     with warnings.catch_warnings():
         warnings.filterwarnings("error", ".*BackupAndRestore")
         ended = train(kind, tmp_path)
-    assert ended == whole(kind)
+    assert ended == uninterrupted(kind)
 
 
-def test_a_dataset_has_another_order_in_each_epoch(whole):
-    record = whole("dataset")["record"]
+def test_a_dataset_has_another_order_in_each_epoch(uninterrupted):
+    record = uninterrupted("dataset")["record"]
     assert len({one["logs"]["order"] for one in record}) == len(record)
 
 
-def test_each_epoch_drops_something_else():
+def test_each_epoch_has_different_dropout():
     keras.utils.set_random_seed(3)
-    model = make_model(peak=0.0)  # So that nothing else changes.
+    model = make_model(peak=0.0)  # The weights do not change.
     history = model.fit(X, Y, BATCH, epochs=4, shuffle=False, verbose=0).history
     assert len(set(history["loss"])) == 4
 
 
-def test_fit_shuffles_arrays_anew_in_each_epoch_but_on_tensorflow(whole):
-    # With a seed Keras's order is the same in every epoch there: docs/callbacks.md.
-    orders = {one["logs"]["order"] for one in whole("arrays")["record"]}
+def test_fit_reshuffles_arrays_in_each_epoch_except_on_tensorflow(uninterrupted):
+    # On TensorFlow, Keras repeats a seeded order in every epoch: see docs/callbacks.md.
+    orders = {one["logs"]["order"] for one in uninterrupted("arrays")["record"]}
     assert len(orders) == (1 if BACKEND == "tensorflow" else 8)
 
 
 class CrashAtTheEnd(keras.callbacks.Callback):
-    """Die when all epochs are saved, before the run has ended."""
+    """Raises when all epochs are saved, before the run has ended."""
 
     def on_train_end(self, logs=None):
         raise CrashError
 
 
 @pytest.mark.parametrize("order", ["backup first", "backup last"])
-def test_the_place_in_the_list_does_not_matter_in_an_epoch_and_at_the_end(
-    order, whole, tmp_path
-):
+def test_the_order_of_callbacks_does_not_matter(order, uninterrupted, tmp_path):
     names = ["averaging", "plateau", "logger", "stopping", "draws"]
     names.insert(0 if order == "backup first" else 5, "backup")
     for crashes in (Crash(4), CrashAtTheEnd()):
         with pytest.raises(CrashError):
             train("arrays", tmp_path, also=[crashes], order=names)
-    assert train("arrays", tmp_path, order=names) == whole("arrays")
+    assert train("arrays", tmp_path, order=names) == uninterrupted("arrays")
 
 
 @pytest.fixture(scope="module")
 def fresh():
-    """What a run has at its beginning: variables and generators."""
+    """The initial values of a run's variables, and the states of its generators."""
     keras.utils.set_random_seed(3)
     model = make_model()
     build_optimizer(model)
@@ -148,7 +146,7 @@ def fresh():
 
 
 def leave_out(item, state, arrays, fresh):
-    """Take one item out of a saved run, as if it had not been saved."""
+    """Reset one item of a saved run to its initial state, as if it was not saved."""
     kind, _, name = item.partition(" ")
     values, generators = fresh
     if kind == "array":
@@ -171,7 +169,7 @@ def _variables(arrays):
     return [key for key in arrays if key.startswith(("model:", "optimizer:"))]
 
 
-# The long run alone leaves out what is saved in the same way as the kernel.
+# The thorough tier also resets arrays that are saved in the same way as the kernel.
 ITEMS = ["array kernel", "array iteration", "generator keras"]
 ITEMS += [
     pytest.param(f"array {name}", marks=pytest.mark.slow) for name in ("bias", "gamma")
@@ -189,27 +187,31 @@ ITEMS += [pytest.param(item, marks=pytest.mark.host) for item in OF_PYTHON]
 
 
 @pytest.mark.parametrize("item", ITEMS)
-def test_to_leave_out_any_saved_item_shows(item, whole, died, fresh, tmp_path):
+def test_without_any_one_saved_item_the_result_differs(
+    item, uninterrupted, crashed, fresh, tmp_path
+):
     kind = "dataset" if item == "data" else "arrays"
-    shutil.copytree(died(kind), tmp_path, dirs_exist_ok=True)
+    shutil.copytree(crashed(kind), tmp_path, dirs_exist_ok=True)
     newest = RunFiles(tmp_path).all()[0]
     state, arrays = read(newest)
     assert leave_out(item, state, arrays, fresh)
     with newest.open("wb") as file:
         write(file, state, arrays)
-    assert train(kind, tmp_path) != whole(kind)
+    assert train(kind, tmp_path) != uninterrupted(kind)
 
 
 @pytest.mark.host
-def test_a_damaged_file_falls_back_to_the_one_before(whole, died, tmp_path):
-    shutil.copytree(died("arrays"), tmp_path, dirs_exist_ok=True)
+def test_a_damaged_file_falls_back_to_the_previous_one(
+    uninterrupted, crashed, tmp_path
+):
+    shutil.copytree(crashed("arrays"), tmp_path, dirs_exist_ok=True)
     newest = RunFiles(tmp_path).all()[0]
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes(content)
     with pytest.warns(UserWarning, match=f"{newest.name} is not whole"):
         ended = train("arrays", tmp_path)
-    assert ended == whole("arrays")
+    assert ended == uninterrupted("arrays")
 
 
 @pytest.mark.host

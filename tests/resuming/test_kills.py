@@ -1,4 +1,4 @@
-"""A training that is killed, again and again, ends with the bits of one that is not."""
+"""A run that is killed repeatedly ends with the same bits as an uninterrupted run."""
 
 import json
 import multiprocessing
@@ -20,7 +20,7 @@ PATIENCE = 120.0
 
 @pytest.fixture(scope="module")
 def processes():
-    """Processes that begin with Keras loaded, forked from one that did no more."""
+    """A context for processes that are forked from one that has only imported Keras."""
     context = multiprocessing.get_context("forkserver")
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [TESTS, before]))
@@ -33,7 +33,7 @@ def processes():
 
 
 class Training:
-    """A training in a process of its own, always begun by the same call."""
+    """A training run in a child process, always started by the same call."""
 
     def __init__(self, context, kind, folder, epochs):
         self.files, self.result = folder / "backup", folder / "result.json"
@@ -44,7 +44,7 @@ class Training:
         self.process.start()
 
     def wait_until(self, what):
-        """Wait for something, and return whether it came before the end."""
+        """Wait for a condition, and return whether it was met before the run ended."""
         until = time.monotonic() + PATIENCE
         while not what():
             assert time.monotonic() < until
@@ -57,7 +57,7 @@ class Training:
         return any(self.files.glob("*.part"))
 
     def kill(self):
-        """Kill the process with SIGKILL, and return whether that fell into a save."""
+        """Kill the process with SIGKILL, and return whether this interrupted a save."""
         self.process.kill()
         self.process.join()
         return self.saves()
@@ -69,13 +69,13 @@ class Training:
 
 
 def killed(context, kind, folder, epochs, kills, moments):
-    """Return what comes out in the end, and how many kills fell into a save."""
+    """Return the final result, and the number of kills that interrupted a save."""
     inside = 0
     for number in range(kills):
         training = Training(context, kind, folder, epochs)
-        if number % 5 == 0:  # Within a save for certain, and some others perhaps.
+        if number % 5 == 0:  # During a save.
             assert training.wait_until(training.saves)
-        elif number % 5 != 1:  # Or else while it starts.
+        elif number % 5 != 1:  # During training; the rest are killed at startup.
             assert training.wait_until(training.begun.exists)
         time.sleep(moments.uniform(0.0, 0.02 if number % 5 == 0 else 0.3))
         assert not training.result.exists(), "it ended before it was killed"
@@ -94,8 +94,8 @@ def check(processes, folder, kind, kills, epochs):
     assert len(whole["record"]) == epochs
 
 
-# One kill within a save, one while the process starts, and one in between. TensorFlow
-# starts for long, and a save is the same on each backend.
+# One kill during a save, one while the process starts, and one in between. TensorFlow
+# takes long to start, and saving is the same on each backend.
 @pytest.mark.parametrize(
     "number", [pytest.param(3, marks=[pytest.mark.slow] * (BACKEND == "tensorflow"))]
 )

@@ -1,4 +1,4 @@
-"""A training with all that has a state, which can be killed and started again."""
+"""A training run with every kind of state, which can be killed and restarted."""
 
 import hashlib
 import json
@@ -19,14 +19,14 @@ from kerasched.callbacks import WeightAveraging
 
 EXAMPLES, BATCH, EPOCHS = 44, 8, 8
 X = np.random.default_rng(0).normal(size=(EXAMPLES, 3)).astype("float32")
-# The target, and the number of the example.
+# Each row has the target and the number of the example.
 Y = np.stack([X.sum(axis=1), np.arange(EXAMPLES)], axis=1).astype("float32")
 KINDS = ("arrays", "dataset", "tf.data")
 WITHIN_DATA = ("arrays by steps", "dataset by steps", "tf.data by steps")
 
 
 class Order(keras.metrics.Metric):
-    """A number for the order in which an epoch saw the examples."""
+    """Encodes the order of an epoch's examples in one number."""
 
     def __init__(self):
         super().__init__(name="order")
@@ -45,7 +45,7 @@ class Order(keras.metrics.Metric):
 
 
 class Shuffled(keras.utils.PyDataset):
-    """Examples in another order in each epoch, by a generator of its own."""
+    """A PyDataset that shuffles its examples in each epoch with its own generator."""
 
     def __init__(self):
         super().__init__()
@@ -64,7 +64,7 @@ class Shuffled(keras.utils.PyDataset):
 
 
 class Draws(keras.callbacks.Callback):
-    """Draw from each global generator, into the logs."""
+    """Draws from each global generator and adds the numbers to the logs."""
 
     def on_epoch_end(self, epoch, logs=None):
         logs["python"] = random.random()
@@ -77,12 +77,12 @@ class Draws(keras.callbacks.Callback):
 
 
 def first_column(y_true, y_pred):
-    """Return the squared error, without the number of the example."""
+    """Return the squared error of the target, which is the first column."""
     return keras.ops.square(y_true[:, :1] - y_pred)
 
 
 def make_model(peak=0.02):
-    """Return a compiled model, as it is at the beginning."""
+    """Return a compiled model in its initial state."""
     schedule = kerasched.Warmup(kerasched.CosineDecay(peak, 60), 6)
     model = keras.Sequential(
         [
@@ -97,7 +97,7 @@ def make_model(peak=0.02):
         kerasched.SGD(schedule, momentum=0.9),
         first_column,
         metrics=[Order()],
-        jit_compile=keras.backend.backend() == "jax",  # Others would take long.
+        jit_compile=keras.backend.backend() == "jax",  # Others take long to compile.
     )
     return model
 
@@ -116,13 +116,13 @@ def data_of(kind):
 
 
 def callbacks_for(folder):
-    """Return the callbacks with a state, by their names."""
+    """Return the stateful callbacks, by name."""
     return {
         "backup": BackupAndRestore(folder, delete_checkpoint=False, check_data=False),
         "plateau": ReduceOnPlateau(
             "loss", patience=2, factor=0.5, cooldown=4, min_delta=9.0
         ),
-        # Without the swap, so that validation sees the moving statistics.
+        # The weights are not swapped, so validation uses the moving statistics.
         "averaging": WeightAveraging(
             3, data=X, batch_size=BATCH, swap_in_validation=False
         ),
@@ -133,14 +133,14 @@ def callbacks_for(folder):
 
 
 def train(kind, folder, epochs=EPOCHS, also=(), order=None):
-    """Train to the end, from what is in a folder, and return what came out.
+    """Train to the end from the state in a folder, and return the result.
 
     Args:
         kind: the kind of data.
-        folder: where the run is saved.
-        epochs: how many epochs the run has.
-        also: more callbacks.
-        order: the names of the callbacks in the order of the list.
+        folder: the folder in which the run is saved.
+        epochs: the number of epochs of the run.
+        also: additional callbacks.
+        order: the names of the callbacks, in the order of the list.
     """
     keras.utils.set_random_seed(3)
     model = make_model()
@@ -168,7 +168,7 @@ def train(kind, folder, epochs=EPOCHS, also=(), order=None):
 
 
 def digest(variables):
-    """Return a number for all bits of variables."""
+    """Return a hash of all bits of the variables."""
     seen = hashlib.sha256()
     for variable in variables:
         seen.update(np.asarray(keras.ops.convert_to_numpy(variable.value)).tobytes())
@@ -176,7 +176,7 @@ def digest(variables):
 
 
 def on_a_slow_disk():
-    """Let each save take a while, so that a kill may fall inside it."""
+    """Slow down each save, so that a kill can interrupt it."""
     to_disk = os.fsync
 
     def slow(handle):
@@ -187,7 +187,7 @@ def on_a_slow_disk():
 
 
 class Begun(keras.callbacks.Callback):
-    """Leave a file when the first epoch begins."""
+    """Creates a file when the first epoch begins."""
 
     def __init__(self, path):
         super().__init__()
@@ -198,7 +198,7 @@ class Begun(keras.callbacks.Callback):
 
 
 def main(kind, folder, result, epochs, begun):
-    """Train as a command does, and write what came out when it has ended."""
+    """Train as a command would, and write the result at the end."""
     on_a_slow_disk()
     ended = train(kind, folder, epochs, also=[Begun(begun)])
     Path(result).write_text(json.dumps(ended), encoding="utf-8")

@@ -1,10 +1,11 @@
-"""Runs the kernel under sanitizers: python -m tests.sanitizers [address] [thread].
+"""Run the kernel under sanitizers: python -m tests.sanitizers [address] [thread].
 
-`address` is AddressSanitizer with UndefinedBehaviorSanitizer, `thread` is
-ThreadSanitizer; both where none is named. stress.cc and all of csrc/ that needs no
-Python and no XLA become one program. It must finish without a report; and it must be
-reported when it makes a mistake on purpose, or nothing was watching. For `address`, so
-must the kernel's tests on an extension that is compiled in the same way.
+`address` is AddressSanitizer with UndefinedBehaviorSanitizer, and `thread` is
+ThreadSanitizer. By default both run. stress.cc and all of csrc/ that needs neither
+Python nor XLA are compiled to one program. It must finish without a report. It must
+also be reported when it makes a deliberate mistake, which shows that the sanitizer
+works. With `address` the same holds for the kernel's tests on an extension that is
+compiled with the sanitizer.
 """
 
 import os
@@ -26,7 +27,7 @@ SOURCES = [
     if not path.name.startswith(("module", "python_", "xla_"))
 ]
 
-# The compiler's flags, a mistake on purpose, and what its report says.
+# The compiler flags, a deliberate mistake, and a text in its report.
 SANITIZERS = {
     "address": (
         ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
@@ -35,7 +36,7 @@ SANITIZERS = {
     ),
     "thread": (["-fsanitize=thread"], "race", "ThreadSanitizer: data race"),
 }
-# The first race is enough: to tell all of them takes minutes.
+# Stop at the first race, as reporting all of them takes minutes.
 OPTIONS = {"TSAN_OPTIONS": "halt_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
 
 
@@ -49,7 +50,7 @@ def main() -> int:
 
 
 def clean(name: str) -> bool:
-    """Return whether the program passes, and its mistake does not; and print both."""
+    """Print and return whether the program passes and its mistake is reported."""
     flags, mistake, report = SANITIZERS[name]
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -72,7 +73,7 @@ def clean(name: str) -> bool:
 
 
 def build(folder: Path, flags: list[str]) -> Path:
-    """Compile the program, its sources at once, and return it."""
+    """Compile the program and return its path."""
     compiler = os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++"
     command = [*shlex.split(compiler), "-std=c++17", "-O1", "-g", "-pthread"]
     command += ["-ffp-contract=off", "-fno-omit-frame-pointer", *flags, f"-I{CSRC}"]

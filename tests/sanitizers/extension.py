@@ -1,7 +1,7 @@
-"""Runs the tests of the kernel on an extension that is compiled with a sanitizer.
+"""Runs the kernel's tests on an extension that is compiled with a sanitizer.
 
-What stands between Python and the kernel is in it too: the addresses of tensors, and
-the operands that XLA hands over.
+This includes the code between Python and the kernel: the addresses of tensors and the
+operands from XLA.
 """
 
 import importlib.util
@@ -17,19 +17,19 @@ from pathlib import Path
 from tests.building import ROOT
 from tests.building import build
 
-# By backend the files of tests; what needs none runs under JAX.
+# The test files of each backend. Tests that need no backend run with JAX.
 TESTS = {
     "jax": ("test_native", "test_native_options", "test_native_skipping", "test_jax"),
     "torch": ("test_torch",),
 }
-# Python and what it loads are not compiled with the sanitizer, and leak at the end.
+# Python and other libraries are not compiled with the sanitizer, and leak at exit.
 OPTIONS = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
 MISTAKE = """
 import numpy as np
 from kerasched.kernels import native
 from kerasched.kernels.options import Options
 memory = np.zeros(100_000, "float32")
-# One at each end, or the kernel itself might see that the two overlap.
+# They lie at opposite ends, or the kernel might detect that they overlap.
 weight, gradient = memory[-8:], memory[:99]
 place = [weight.ctypes.data]
 update = native.Update(Options(), ["float32"], [99], [False], [place])
@@ -39,7 +39,7 @@ REPORT = "AddressSanitizer: heap-buffer-overflow"
 
 
 def clean(flags: list[str]) -> bool:
-    """Return whether the tests pass, and a mistake does not; and print both."""
+    """Print and return whether the tests pass and a mistake is reported."""
     runtimes = _runtimes()
     if not runtimes:
         print("extension: left out, as the compiler has no runtime to be loaded first")
@@ -88,11 +88,11 @@ def _run(
 
 
 def _build(work: Path, tree: Path, flags: list[str]) -> None:
-    """Compile the extension beside a copy of the package."""
+    """Compile the extension next to a copy of the package."""
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
     shutil.copytree(ROOT / "kerasched", tree / "kerasched", ignore=ignored)
     words = " ".join([*flags, "-g", "-fno-omit-frame-pointer"])
-    # By its version setuptools asks for CFLAGS or for CXXFLAGS.
+    # Depending on its version, setuptools reads CFLAGS or CXXFLAGS.
     given = {"CFLAGS": words, "CXXFLAGS": words, "LDFLAGS": " ".join(flags)}
     build(work, tree, environment=given)
     if not list((tree / "kerasched").glob("_native*")):
@@ -100,7 +100,7 @@ def _build(work: Path, tree: Path, flags: list[str]) -> None:
 
 
 def _runtimes() -> list[str]:
-    """Return the libraries that must be loaded before all others, or none."""
+    """Return the sanitizer libraries to load before all others, if any."""
     compiler = os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++"
     found = []
     for name in ("libasan.so", "libubsan.so", "libstdc++.so"):

@@ -1,4 +1,4 @@
-"""Threads that stand for processes."""
+"""Threads that simulate processes."""
 
 import threading
 
@@ -8,14 +8,14 @@ PATIENCE = 10.0
 
 
 class Group:
-    """Threads that stand for processes."""
+    """Runs a function in threads that simulate processes."""
 
     def __init__(self, count):
         self.count, self._sent = count, [None] * count
         self._barrier = threading.Barrier(count, timeout=PATIENCE)
 
     def __call__(self, function):
-        """Return what a function of each process returned or raised, by rank."""
+        """Return the results or errors of a function in each process, by rank."""
         results = [None] * self.count
 
         def call(rank):

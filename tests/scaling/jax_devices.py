@@ -1,4 +1,4 @@
-"""A small model on several virtual devices of JAX: its layouts, options and steps.
+"""A small model on several virtual JAX devices: its layouts, options and steps.
 
 It needs XLA_FLAGS=--xla_force_host_platform_device_count=8, set before JAX starts.
 """
@@ -21,12 +21,13 @@ COLLECTIVES = (
 )
 ROWS = {"kernel": ("model", None)}
 COLUMNS = {"kernel": (None, "model"), "bias": ("model",)}
-# The first layer by columns, the second by rows, the third as copies.
+# The first layer is sharded by columns, the second by rows, the third is replicated.
 MIXED = {"first/kernel": (None, "model"), "first/bias": ("model",)}
 MIXED["second/kernel"] = ("model", None)
 GRID = {"kernel": ("batch", "model"), "bias": ("model",)}
-# By name the shape of the mesh, whose axes are "batch" and "model", and the axes of the
-# variables whose paths contain a text; None for a copy of all on each device.
+# The layouts by name. Each has the shape of the mesh, whose axes are "batch" and
+# "model", and the axes of variables by a part of their paths, or None to replicate all
+# variables.
 LAYOUTS = {
     "data over 2": ((2,), None),
     "data over 4": ((4,), None),
@@ -45,8 +46,8 @@ MOMENTUM = kerasched.LinearDecay(0.5, 40, 0.9)
 DECAY = kerasched.CosineDecay(0.02, 40)
 ACCUMULATION = {"gradient_accumulation_steps": 4}
 AVERAGE = {"use_ema": True, "ema_momentum": 0.9}
-# `cls` is the class, SGD by default. Names that are no arguments of it are read by
-# `optimizer_of` and `model_of`.
+# `cls` is the optimizer class, by default SGD. `optimizer_of` and `model_of` handle
+# names that are no arguments of the class.
 OPTIONS = {
     "plain": {},
     "momentum": {"momentum": 0.9},
@@ -82,7 +83,7 @@ OPTIONS = {
     "bfloat16": {"momentum": 0.9, "clipnorm": 0.05, "policy": "mixed_bfloat16"},
     "float16": {"momentum": 0.9, "dynamic": 1024.0, "policy": "mixed_float16"},
 }
-# What Keras's SGD lacks, and the option whose collectives are compared instead.
+# Options that Keras's SGD does not have, and the option to compare collectives with.
 NOT_IN_KERAS = {
     "independent decay": "decay",
     "schedule of the momentum": "momentum",
@@ -91,7 +92,7 @@ NOT_IN_KERAS = {
 
 
 def distribution_of(layout):
-    """Return the distribution of a layout, None for one device."""
+    """Return the distribution of a layout, or None for one device."""
     if layout == ONE_DEVICE:
         return None
     shape, axes = LAYOUTS[layout]
@@ -107,7 +108,7 @@ def distribution_of(layout):
 
 
 def optimizer_of(package, option):
-    """Return an optimizer with an option, ours with the kernel and nothing else.
+    """Return an optimizer with an option; ours is required to use the kernel.
 
     Args:
         package: kerasched or keras.optimizers.
@@ -126,7 +127,7 @@ def optimizer_of(package, option):
 
 
 def model_of(package, option):
-    """Return a compiled model under the distribution that is set, always the same."""
+    """Return a compiled model in the current distribution, with fixed weights."""
     keras.utils.set_random_seed(0)
     policy = OPTIONS[option].get("policy", "float32")
     layers = [keras.Input((16,))]
@@ -143,14 +144,14 @@ def model_of(package, option):
 
 
 def data(steps):
-    """Return inputs and targets of some steps: one batch of 8 for each."""
+    """Return inputs and targets for `steps` steps, with a batch of 8 each."""
     random = np.random.default_rng(1)
     x = random.standard_normal((steps, 8, 16)).astype("float32")
     return x, random.standard_normal((steps, 8, 8)).astype("float32")
 
 
 def on_devices(array):
-    """Return a batch as the distribution that is set places it."""
+    """Return a batch with the placement of the current distribution."""
     distribution = keras.distribution.distribution()
     if distribution is None:
         return array
@@ -159,10 +160,10 @@ def on_devices(array):
 
 
 class CompiledStep:
-    """The train step of a model, compiled as Keras compiles it, with its state.
+    """The train step of a model with its state, compiled as Keras compiles it.
 
     Args:
-        model: a compiled model, whose variables are left alone.
+        model: a compiled model. Its variables are not changed.
     """
 
     def __init__(self, model):
@@ -205,8 +206,8 @@ def step_of(package, option, layout, by_hand=False):
         package: kerasched or keras.optimizers.
         option: a name in OPTIONS.
         layout: a name in LAYOUTS, or ONE_DEVICE.
-        by_hand: whether the step is compiled without a distribution, as by a user who
-            places the arrays.
+        by_hand: whether to compile the step without a distribution, for arrays that the
+            user has placed.
     """
     keras.distribution.set_distribution(distribution_of(layout))
     try:
@@ -230,14 +231,14 @@ def run(step, layout, steps):
 
 
 def collectives(text):
-    """Return how often each collective operation occurs in a compiled program."""
+    """Return the number of each collective operation in a compiled program."""
     return {
         name: len(re.findall(rf" {name}(?:-start)?\(", text)) for name in COLLECTIVES
     }
 
 
 def bytes_exchanged(text):
-    """Return the bytes of the results of all collectives of one device."""
+    """Return the size in bytes of the results of all collectives of one device."""
     names = "|".join(COLLECTIVES)
     results = re.findall(rf" = (.*?) (?:{names})(?:-start)?\(", text)
     arrays = re.findall(r"[a-z]+(\d+)\[([\d,]*)\]", " ".join(results))

@@ -1,4 +1,4 @@
-"""What tests/scaling/test_jax_devices.py runs in a process with 8 virtual devices."""
+"""Functions that test_jax_devices.py runs in a process with 8 virtual devices."""
 
 import functools
 import tempfile
@@ -25,7 +25,7 @@ from scaling.jax_devices import step_of
 
 
 def options(layout, steps, names=tuple(OPTIONS)):
-    """Return for each option the collectives, and the distance to one device."""
+    """Return each option's collectives and its distance to the result of one device."""
     report = {}
     for option in names:
         ours = step_of(kerasched, option, layout)
@@ -41,7 +41,7 @@ def options(layout, steps, names=tuple(OPTIONS)):
 
 
 def by_hand(layout):
-    """Return the collectives of steps without a distribution: ours, then Keras's."""
+    """Return the collectives of our and Keras's steps without a distribution."""
     packages = (kerasched, keras.optimizers)
     steps = (step_of(package, "momentum", layout, by_hand=True) for package in packages)
     return [collectives(step.text()) for step in steps]
@@ -54,7 +54,7 @@ def keras_collectives(option, layout):
 
 
 def exchanged(layout, names):
-    """Return for each option what the steps exchange: counts and bytes of results."""
+    """Return the counts and bytes of each option's collectives."""
 
     def found(package, option):
         text = step_of(package, option, layout).text()
@@ -83,8 +83,8 @@ def distance(some, others):
     return max(float(np.abs(a.astype("float64") - b).max()) for a, b in pairs)
 
 
-# Of the axes "a" and "b", each of 2 devices. A weight that one axis shards has two
-# copies of each shard, one that none shards has four.
+# The axes "a" and "b" have 2 devices each. A weight sharded by one axis has two copies
+# of each shard, and an unsharded weight has four copies.
 SPECS = [
     PartitionSpec("a", None),
     PartitionSpec(None, "b"),
@@ -101,12 +101,12 @@ LIMITS = {
 
 
 def shards():
-    """Return what steps on shards do, with finite gradients and with an infinity."""
+    """Return the results of sharded steps with finite and with infinite gradients."""
     random = np.random.default_rng(0)
     weights = [random.standard_normal((16, 8)).astype("float32") for _ in SPECS]
     gradients = [random.standard_normal((16, 8)).astype("float32") for _ in SPECS]
     infinite = [g.copy() for g in gradients]
-    infinite[3][13, 2] = np.inf  # In the shard of the last device alone.
+    infinite[3][13, 2] = np.inf  # Only in the shard of the last device.
     report = {}
     for name, limits in LIMITS.items():
         for kind, given in (("finite", gradients), ("infinite", infinite)):
@@ -153,13 +153,13 @@ def one_step(weights, gradients, limits, sharded):
 
 
 def fit(model, steps, start=0):
-    """Fit a model on some steps of the data, as in a user's script."""
+    """Fit a model on `steps` steps of the data, as in a user's script."""
     x, y = (a[start : start + steps].reshape(-1, a.shape[-1]) for a in data(8))
     model.fit(x, y, batch_size=8, epochs=1, shuffle=False, verbose=0)
 
 
 def on(layout, function):
-    """Return what a function returns on a layout."""
+    """Return the result of a function on a layout."""
     keras.distribution.set_distribution(distribution_of(layout))
     try:
         return function()
@@ -174,11 +174,11 @@ def values_of(model):
 
 
 def saved(first, then):
-    """Return how far a run that is saved and goes on elsewhere is from one that stays.
+    """Return the distance between an uninterrupted run and runs resumed on layouts.
 
     Args:
-        first: the layout of the first four steps, and of all steps of the other run.
-        then: for each run the layout of the other four steps.
+        first: the layout of the first four steps and of the uninterrupted run.
+        then: the layout of the last four steps of each resumed run.
     """
     option = "global_clipnorm"
 
@@ -216,7 +216,7 @@ class Refusing(keras.layers.Layer):
 
 
 def failure(layout):
-    """Return the error of a first step that raises, with moving averages."""
+    """Return the error of a first step that raises, with averaged weights."""
 
     def fit_it():
         optimizer = kerasched.SGD(0.1, use_ema=True, fused=True)
@@ -229,7 +229,7 @@ def failure(layout):
 
 
 def mistakes():
-    """Return the errors of layouts that do not fit a model or its data."""
+    """Return the errors of layouts that do not divide a model or its data."""
 
     def indivisible_units():
         model = keras.Sequential([keras.Input((16,)), keras.layers.Dense(6)])
@@ -246,7 +246,7 @@ def mistakes():
 
 
 def error_of(function):
-    """Return the text of the error that a function raises, None for none."""
+    """Return the text of the error that a function raises, or None."""
     try:
         function()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Start the processes of a program, and wait for their ends."""
+"""Starts the processes of a program and waits until they end."""
 
 import os
 import signal
@@ -15,27 +15,27 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Ended:
-    """A process that has ended."""
+    """The result of a process that has ended."""
 
     code: int
     output: str
 
 
 def free_port():
-    """Return a port of this machine that nobody uses now."""
+    """Return a free port of this machine."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
 
 
 def run(program, count, *arguments, timeout=150.0, backend=None):
-    """Run a program in some processes, and return how each has ended.
+    """Run a program in several processes and return their results.
 
     Args:
-        program: a file of programs/, called with its rank, the count and a port.
-        count: how many processes there are.
-        arguments: more arguments of the program.
-        timeout: the seconds after which processes that still run are killed.
+        program: a file in programs/, called with its rank, the count and a port.
+        count: the number of processes.
+        arguments: additional arguments of the program.
+        timeout: the seconds after which running processes are killed.
         backend: the backend of Keras.
     """
     paths = [str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
@@ -48,13 +48,13 @@ def run(program, count, *arguments, timeout=150.0, backend=None):
 
 
 def run_all(commands, settings, timeout, folder=None):
-    """Run programs at one time, and return how each has ended.
+    """Run programs concurrently and return their results.
 
     Args:
-        commands: for each process the program and its arguments.
-        settings: for each process the variables of its environment that differ.
-        timeout: the seconds after which processes that still run are killed.
-        folder: the folder to run in, by default this one.
+        commands: the program and the arguments of each process.
+        settings: the additional environment variables of each process.
+        timeout: the seconds after which running processes are killed.
+        folder: the folder to run in, by default the current one.
     """
     left_out = ("JAX_COMPILATION_CACHE_DIR", "XLA_FLAGS")
     environment = {k: v for k, v in os.environ.items() if k not in left_out}
@@ -80,7 +80,7 @@ def run_all(commands, settings, timeout, folder=None):
 
 
 def ended(process, until):
-    """Return how a process ended, by a signal if it runs for too long."""
+    """Return the result of a process, and kill it if it runs for too long."""
     try:
         output, _ = process.communicate(timeout=max(1.0, until - time.monotonic()))
     except subprocess.TimeoutExpired:
@@ -91,7 +91,7 @@ def ended(process, until):
 
 
 def check(every):
-    """Raise with the outputs of all processes if one has failed."""
+    """Raise with the output of all processes if any has failed."""
     assert not any(one.code for one in every), "\n".join(
         f"--- process {rank} ended with {one.code}\n{one.output[-4000:]}"
         for rank, one in enumerate(every)

@@ -1,4 +1,4 @@
-"""A loop of torch's over the data of several processes, as Keras's guide shows it."""
+"""A custom torch loop over the data of several processes, as in Keras's guide."""
 
 import random
 
@@ -19,20 +19,20 @@ class CrashError(Exception):
 
 
 def alone(model):
-    """Stand in for DistributedDataParallel in one process."""
+    """Return the model itself, in place of DistributedDataParallel in one process."""
     return model
 
 
 def train(numbers, wrapped, callbacks=(), crash=None, epochs=EPOCHS, **options):
-    """Train on some parts of the data, and return model and values.
+    """Train on parts of the data, and return the model and its values.
 
     Args:
         numbers: the parts of the data.
-        wrapped: DistributedDataParallel, or a function that stands in for it.
+        wrapped: DistributedDataParallel, or a function in its place.
         callbacks: the callbacks to call.
-        crash: the epoch in which the loop raises, None for none.
-        epochs: how many epochs there are.
-        options: those of the optimizer.
+        crash: the epoch in which the loop raises, or None.
+        epochs: the number of epochs.
+        options: the options of the optimizer.
     """
     model, data = make_model(dropout=0.0, **options), Parts(numbers)
     listed = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs)
@@ -65,7 +65,7 @@ def train(numbers, wrapped, callbacks=(), crash=None, epochs=EPOCHS, **options):
 
 
 def train_and_save(numbers, folder, wrapped, rank=0, crash=None):
-    """Train with callbacks, and return what came out."""
+    """Train with callbacks, and return the results."""
     random.seed(rank)
     backup, draws = BackupAndRestore(folder, delete_checkpoint=False), Draws()
     callbacks = [LearningRateLogger(), draws, backup]

@@ -1,4 +1,4 @@
-"""Which backup the processes of a run begin with, for all files that they may find."""
+"""The processes of a run agree on a backup to resume from, whatever files exist."""
 
 import contextlib
 import re
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.host
 
 
 class Run:
-    """Stands for the state of a run: the rank, and a number."""
+    """Simulates the state of a run: the rank and a number."""
 
     def __init__(self, rank, number):
         self.rank, self.number = rank, number
@@ -34,7 +34,7 @@ class Run:
 
 
 def saved(folders, epochs, keep=2):
-    """Save some epochs, with a folder for each process."""
+    """Save epochs, with a folder for each process."""
 
     def save(processes):
         backups = Backups(folders[processes.rank], keep, processes)
@@ -76,12 +76,12 @@ def test_the_lowest_rank_in_a_folder_writes_and_all_read(names, writers, tmp_pat
         assert backup.is_whole
         assert (backup.state["epoch"], backup.state["rank"]) == (3, rank)
         assert backup.arrays["weights"] == backup.arrays["own"] == 3
-    # Two epochs are kept: of each the model's part in each folder, and those of ranks.
+    # Two epochs are kept. Each has the model's part in each folder and a part per rank.
     files = [path for name in set(names) for path in (tmp_path / name).iterdir()]
     assert len(files) == 2 * (len(set(names)) + len(names))
 
 
-def test_no_process_goes_on_while_old_backups_are_removed(tmp_path, monkeypatch):
+def test_all_processes_wait_until_old_backups_are_removed(tmp_path, monkeypatch):
     remove = RunFiles.remove_old
 
     def slowly(files, epoch):
@@ -95,7 +95,7 @@ def test_no_process_goes_on_while_old_backups_are_removed(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("lost", ["epoch-000003.run", "*3.process-1-*"])
-def test_all_begin_at_the_last_epoch_that_each_has(lost, tmp_path):
+def test_all_resume_from_the_last_epoch_that_every_process_has(lost, tmp_path):
     folders = [tmp_path, tmp_path]
     saved(folders, [1, 2, 3])
     lose(tmp_path, lost)
@@ -104,7 +104,7 @@ def test_all_begin_at_the_last_epoch_that_each_has(lost, tmp_path):
     assert all(backup.is_whole for backup in backups)
 
 
-def test_damage_in_one_process_counts_for_all(tmp_path):
+def test_a_damaged_file_of_one_process_is_skipped_by_all(tmp_path):
     folders = [tmp_path / "a", tmp_path / "b"]
     saved(folders, [1, 2, 3])
     path = folders[1] / "epoch-000003.process-1-of-2.run"
@@ -113,7 +113,7 @@ def test_damage_in_one_process_counts_for_all(tmp_path):
         assert epochs_of(newest(folders)) == [2, 2]
 
 
-def test_a_crash_in_the_first_save_begins_anew(tmp_path):
+def test_a_crash_in_the_first_save_starts_from_the_beginning(tmp_path):
     folders = [tmp_path / "a", tmp_path / "b"]
     saved(folders, [1])
     shutil.rmtree(folders[1])
@@ -134,7 +134,7 @@ def test_a_lost_folder_is_an_error_in_all(tmp_path):
         )
 
 
-def test_without_files_of_one_process_the_model_is_taken(tmp_path):
+def test_without_files_of_one_process_only_the_model_is_restored(tmp_path):
     folders = [tmp_path, tmp_path]
     saved(folders, [1, 2, 3])
     lose(tmp_path, "*process-1-*")
@@ -152,7 +152,7 @@ def test_without_files_of_one_process_the_model_is_taken(tmp_path):
         (3, 2, "2 processes from a backup of 3 processes"),
     ],
 )
-def test_another_number_of_processes_takes_the_model(before, now, text, tmp_path):
+def test_another_number_of_processes_restores_the_model(before, now, text, tmp_path):
     saved([tmp_path] * before, [1, 2, 3])
     with pytest.warns(UserWarning, match=f"goes on with {text}. It restores model"):
         backups = newest([tmp_path] * now)
@@ -162,7 +162,7 @@ def test_another_number_of_processes_takes_the_model(before, now, text, tmp_path
     assert [one.is_whole for one in newest([tmp_path] * now)] == [True] * now
 
 
-def test_the_last_epoch_stays_until_all_have_the_next(tmp_path):
+def test_the_last_epoch_is_kept_until_all_have_saved_the_next(tmp_path):
     folders = [tmp_path, tmp_path]
     saved(folders, [1], keep=1)
 
@@ -174,17 +174,17 @@ def test_the_last_epoch_stays_until_all_have_the_next(tmp_path):
                 raise OSError("full")
             backups.save(2, Run(0, 2), [])
 
-    told, full = Group(2)(save)
-    assert isinstance(told, OtherProcessError)
+    other, full = Group(2)(save)
+    assert isinstance(other, OtherProcessError)
     assert (
         "Process 1 of 2 has failed, so that process 0 cannot go on. OSError: full"
-        in (str(told))
+        in (str(other))
     )
     assert isinstance(full, OSError)
     assert epochs_of(newest(folders)) == [1, 1]
 
 
-def test_two_failures_are_told_by_each():
+def test_each_of_two_failed_processes_raises_its_own_error():
     def fail(processes):
         with processes.together():
             raise KeyError(processes.rank)
@@ -192,7 +192,7 @@ def test_two_failures_are_told_by_each():
     assert [error.args for error in Group(2)(fail)] == [(0,), (1,)]
 
 
-def test_a_failure_reaches_an_exchange_at_another_place():
+def test_a_failure_interrupts_an_exchange_elsewhere_in_the_program():
     def step(processes):
         with processes.together():
             if processes.rank == 2:

@@ -1,4 +1,4 @@
-"""SGD on several devices of JAX gives the results of one, and gathers no more."""
+"""SGD on several JAX devices gives the results of one, with no more communication."""
 
 from pathlib import Path
 
@@ -26,21 +26,22 @@ sys.path[:0] = {[str(Path(__file__).parents[1])]!r}
 from scaling import jax_reports
 print(json.dumps({{}}))
 """
-# A layout in which each of several mistakes would gather more than Keras does.
+# In this layout several possible mistakes would each gather more than Keras.
 FIRST = "rows over 4"
-# What the first tier runs there: each way to clip by a norm, each rule, all else at once.
+# The first tier runs there each way to clip by a norm, each rule, and all options
+# together.
 SAMPLE = ("momentum", "clipnorm", "global_clipnorm", "dynamic loss scale", "everything")
 SAMPLE += ("adamw", "amsgrad", "lion", "bfloat16")
-# Weights and velocities below 2, after a few steps of float32 in which a sum over
-# devices is taken in another order: four units in the last place of 1. Products in half
-# precision are rounded before they are added over devices: 2**-9 of a gradient of 0.05,
-# by the rate, and ten times that in a velocity that is kept.
+# Weights and velocities are below 2. After a few float32 steps with sums over devices
+# in another order, they differ by up to four units in the last place of 1. In half
+# precision, products are rounded before they are added over devices. This is 2**-9 of a
+# gradient of 0.05 times the rate, and ten times that in a velocity.
 CLOSE = {"bfloat16": 2e-4, "float16": 2e-4}
 FLOAT32_CLOSE = 5e-7
 
 
 def child(**calls):
-    """Return the results of functions of jax_reports, in a process of their own."""
+    """Return the results of functions of jax_reports, in a child process."""
     results = ", ".join(f"{k!r}: jax_reports.{call}" for k, call in calls.items())
     return run_json(PROGRAM.replace("{}", f"{{{results}}}"))
 
@@ -70,16 +71,16 @@ def test_a_step_exchanges_no_more_than_that_of_keras(option, report):
 
 
 def more_than_keras(ours, theirs):
-    """Return the collective operations of which ours has more."""
+    """Return the collective operations that our step has more of."""
     return {name: n for name, n in ours.items() if n > theirs[name]}
 
 
-def test_a_step_by_hand_gathers_no_more_than_that_of_keras(report):
+def test_a_step_without_a_distribution_gathers_no_more_than_that_of_keras(report):
     ours, theirs = report["by_hand"]
     assert ours["all-gather"] <= theirs["all-gather"]
 
 
-# What a norm or a check needs is read once, before the one call that updates.
+# Options that read the gradients once before the call that updates.
 READ_FIRST = ("clipnorm", "global_clipnorm", "dynamic loss scale")
 
 
@@ -89,7 +90,7 @@ def test_the_kernel_runs_once_on_each_device(option, report):
     assert report["options"][option]["calls"] == [1, int(reads_first)]
 
 
-def test_all_norms_take_one_reduction_more(report):
+def test_all_norms_need_one_more_reduction(report):
     counts = {name: found["ours"] for name, found in report["options"].items()}
     for name in ("clipnorm", "global_clipnorm", "dynamic loss scale"):
         more = counts[name]["all-reduce"] - counts["momentum"]["all-reduce"]
@@ -102,7 +103,7 @@ LIMITS = ("none", "clipnorm", "global_clipnorm", "accumulation")
 @pytest.mark.parametrize("limits", LIMITS)
 def test_norms_count_each_part_of_a_gradient_once(limits, report):
     found = report["shards"][f"{limits}, finite"]
-    assert found["distance"] <= 5e-7  # Weights of up to 4: two units of float32.
+    assert found["distance"] <= 5e-7  # Weights are up to 4: two units of float32.
     assert found["moved"] > 0.01
 
 
@@ -111,7 +112,7 @@ def test_an_infinity_in_one_shard_skips_the_step_on_all_devices(limits, report):
     assert report["shards"][f"{limits}, infinite"] == {"distance": 0.0, "moved": 0.0}
 
 
-def test_a_saved_run_goes_on_exactly_on_the_same_devices(report):
+def test_a_saved_run_resumes_exactly_on_the_same_devices(report):
     assert report["saved"] == {"rows over 4": 0.0}
 
 
@@ -143,8 +144,8 @@ def test_every_option_on_every_layout(layout):
 
 
 @pytest.mark.slow
-def test_a_saved_run_goes_on_on_other_devices():
+def test_a_saved_run_resumes_on_other_devices():
     others = ["one device", "data over 8", "grid of 2 x 2"]
     found = child(saved=f"saved('rows over 4', {others})")["saved"]
-    # Weights below 1: half a unit of float32 in some steps.
+    # Weights are below 1: half a unit of float32 in each of some steps.
     assert all(distance <= 6e-8 for distance in found.values()), found

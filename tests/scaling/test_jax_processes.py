@@ -1,4 +1,4 @@
-"""Several JAX processes train as one does, and go on after some of them were killed."""
+"""Several JAX processes train like one, and resume after some of them were killed."""
 
 import pickle
 import re
@@ -19,19 +19,19 @@ from scaling.training import train_with_each_option
 
 pytestmark = pytest.mark.skipif(BACKEND != "jax", reason="for JAX alone")
 
-# Sums over the processes are rounded in another order.
+# Sums over processes are rounded in another order.
 ROUNDING = 5e-7
 CRASHED = 3  # The epoch in which processes crash.
 
 
 class Run:
-    """What came out in some processes."""
+    """The results of several processes."""
 
     def __init__(self, folder, count):
         self.folder, self.count = folder, count
 
     def __call__(self, way):
-        """Return what each process returned, by rank."""
+        """Return the result of each process, by rank."""
         files = [self.folder / f"{way}-{rank}.pickle" for rank in range(self.count)]
         return [pickle.loads(file.read_bytes()) for file in files]
 
@@ -43,7 +43,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """Two processes: all that they do before process 1 is killed, and afterwards."""
+    """The results of two processes, before process 1 is killed and afterwards."""
     two = Run(tmp_path_factory.mktemp("jax"), 2)
     ways = ("whole", "apart", "different", "full", "parts", "rates", "not_a_number")
     two.ended = two.start(*ways, "killed")
@@ -58,7 +58,7 @@ def two(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory):
-    """What comes out in one process with the same batches."""
+    """The result of one process with the same batches."""
     return train(range(PARTS), tmp_path_factory.mktemp("one"))
 
 
@@ -84,7 +84,7 @@ def test_two_processes_equal_one_with_the_same_batches(way, two, one):
         assert result["plateau"]["levels"] == one["plateau"]["levels"]
 
 
-def test_no_process_decides_otherwise_than_another(two):
+def test_all_processes_decide_alike(two):
     first, second = two("whole")
     assert_same({**second, "drawn": {}}, first)
     assert set(first["drawn"].values()).isdisjoint(second["drawn"].values())
@@ -101,12 +101,12 @@ def test_the_others_name_the_process_that_died(two):
     survivor, dead = two.ended
     assert dead.code != 0
     assert survivor.code != 0
-    # JAX's own words, which differ from version to version.
+    # The message is JAX's and differs between versions.
     assert re.search(r"(?i)\btask:? ?1\b", survivor.output)
     assert "did not end" not in survivor.output
 
 
-def test_another_number_of_processes_takes_the_model(two, one):
+def test_another_number_of_processes_restores_the_model(two, one):
     folder = two.folder / "one"
     assert RunFiles(folder).epochs() == [CRASHED, CRASHED - 1]
     with pytest.warns(UserWarning, match="with 1 process from a backup of 2 processes"):
@@ -130,7 +130,7 @@ def test_a_full_disk_of_one_process_ends_all(two):
     assert RunFiles(two.folder / "full").epochs(".process-1-of-2") == [1]
 
 
-def test_nan_is_assigned_as_any_number(two):
+def test_nan_is_assigned_like_any_number(two):
     for array in two("not_a_number"):
         assert np.isnan(array).all()
 
@@ -163,7 +163,7 @@ def test_the_others_end_if_the_coordinator_dies(tmp_path):
 
 
 @pytest.mark.slow
-def test_four_processes_go_on_from_two(two, one, tmp_path):
+def test_four_processes_resume_from_two(two, one, tmp_path):
     shutil.copytree(two.folder / "whole", tmp_path / "shared")
     for path in (tmp_path / "shared").glob(f"epoch-{EPOCHS:06d}*"):
         path.unlink()

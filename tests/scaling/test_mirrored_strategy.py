@@ -1,4 +1,4 @@
-"""Updates under tf.distribute.MirroredStrategy, which TensorFlow alone has."""
+"""Updates under tf.distribute.MirroredStrategy, which exists only in TensorFlow."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from support import run_json
 pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's")
 
 PROGRAM = Path(__file__).parent / "programs" / "mirrored_updates.py"
-# One case of each kind; the thorough tier has the others.
+# One case of each kind. The thorough tier has the others.
 KERNEL = (
     *("plain", "nesterov", "decay", "independent", "schedules", "clipvalue"),
     *("clipnorm", "global_clipnorm", "overwrite", "accumulation", "accumulated norm"),
@@ -44,7 +44,7 @@ def assert_equal_to_one_device(found):
     for name, case in found.items():
         for values in case["replicas"]:
             for one, expected in zip(values, case["alone"], strict=True):
-                # The sum over replicas is rounded in an order of its own.
+                # The sum over replicas is rounded in another order.
                 np.testing.assert_allclose(one, expected, 1e-6, 1e-6, err_msg=name)
 
 
@@ -59,7 +59,7 @@ def test_every_option_gives_the_weights_and_the_state_of_one_device(updates):
     assert_equal_to_one_device(updates)
 
 
-def test_all_replicas_hold_the_same_values(updates):
+def test_all_replicas_have_the_same_values(updates):
     assert_equal_in_all_replicas(updates)
 
 

@@ -1,4 +1,4 @@
-"""`fit` and what goes with it under tf.distribute.MirroredStrategy."""
+"""`fit`, callbacks and the functions around them under MirroredStrategy."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def _found():
 
 def assert_close(values, expected):
     for one, other in zip(values, expected, strict=True):
-        # Replicas add up the gradients of their parts of a batch in another order.
+        # Replicas sum the gradients of their parts of a batch in another order.
         np.testing.assert_allclose(one, other, 1e-6, 1e-6)
 
 
@@ -66,7 +66,7 @@ def test_a_step_that_xla_compiles_is_refused_with_the_reason(found):
 
 
 @pytest.mark.slow
-def test_a_resumed_run_ends_with_the_bits_of_a_whole_one():
+def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one():
     resumed, whole = trained(4, "resumed_run")["resumed_run"]
     assert resumed == whole
 

@@ -50,7 +50,7 @@ def test_a_script_runs_to_its_end(name, tmp_path):
 
 
 @pytest.mark.host
-def test_a_run_that_stops_on_a_signal_goes_on(tmp_path):
+def test_a_run_that_stopped_on_a_signal_resumes(tmp_path):
     namespace = {"upload": lambda folder: uploads.append(sorted(folder.iterdir()))}
     uploads = []
     exec(SCRIPTS["stop.py"], namespace)

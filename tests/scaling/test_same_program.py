@@ -1,4 +1,4 @@
-"""Processes that run different programs are told how they differ."""
+"""Processes that run different programs raise an error that names the difference."""
 
 import keras
 import pytest
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.host
 
 
 def errors(*optimizers):
-    """Return the errors of a process for each optimizer."""
+    """Return the errors of processes with one of the optimizers each."""
     models = [keras.Sequential([keras.layers.Input((2,))]) for _ in optimizers]
     for model, optimizer in zip(models, optimizers, strict=True):
         model.compile(optimizer, "mse")

@@ -21,14 +21,14 @@ from scaling.training import make_model
 
 pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="for torch alone")
 
-# The mean of a batch is rounded otherwise than that of the means of its parts.
+# The mean of a batch is rounded differently than the mean of its parts' means.
 ROUNDING = 2e-7
 ENDS = ("process-0-of-2.run", "process-1-of-2.run", "run")
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """What came out in two processes, by way and rank."""
+    """The results of two processes, by function and rank."""
     folder = tmp_path_factory.mktemp("torch")
     ways = ("plain", "options", "whole", "resumed", "plateau", "fit")
     check(run("torch_training.py", 2, folder, *ways, backend="torch"))
@@ -52,17 +52,17 @@ def test_two_processes_equal_one_with_the_whole_batch(name, results):
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_loop_that_crashed_goes_on_exactly(rank, results):
+def test_a_crashed_loop_resumes_exactly(rank, results):
     whole, resumed = results[f"whole-{rank}"], results[f"resumed-{rank}"]
     for before, after in zip(whole["values"], resumed["values"], strict=True):
         np.testing.assert_array_equal(before, after)
-    # The logs before the crash are those of process 0, and later ones its own.
+    # The logs before the crash are those of process 0, the later ones each process's.
     expected = results["whole-0"]["record"][: EPOCHS - 1] + whole["record"][-1:]
     assert resumed["record"] == expected
     assert resumed["drawn"] == {EPOCHS - 1: whole["drawn"][EPOCHS - 1]}
 
 
-def test_process_0_writes_the_model_and_each_its_own_part(results):
+def test_process_0_writes_the_model_and_each_process_its_own_part(results):
     names = [f"epoch-00000{n}.{end}" for n in (EPOCHS - 1, EPOCHS) for end in ENDS]
     assert results["written by shared"] == names
 
@@ -73,7 +73,7 @@ def test_fit_without_ddp_warns_once(rank, results):
     assert re.match("fit trains a replica of its own in each process of torch", text)
 
 
-def test_the_plateau_is_that_of_the_means(results):
+def test_the_plateau_uses_the_mean_over_processes(results):
     first, second = results["plateau-0"], results["plateau-1"]
     assert first == second
     assert first["levels"] == [1.0]

@@ -1,7 +1,7 @@
-"""A training that is the same in one process and in several.
+"""A training run that is the same in one process and in several.
 
-Each of `PARTS` parts of the data is shuffled by a generator of its own. A process that
-has several of them puts their batches together.
+Each of `PARTS` parts of the data is shuffled by its own generator. A process with
+several parts concatenates their batches.
 """
 
 import random
@@ -16,7 +16,7 @@ from kerasched.callbacks import ReduceOnPlateau
 from kerasched.callbacks import WeightAveraging
 
 PARTS, ROWS, BATCH, EPOCHS = 4, 24, 4, 5
-# Options of the optimizer: SGD with a momentum unless another one is named.
+# Options of the optimizer, by default SGD with a momentum.
 OPTIONS = {
     "plain": {},
     "nesterov": {"nesterov": True},
@@ -29,12 +29,12 @@ OPTIONS = {
     "mixed_bfloat16": {"policy": "mixed_bfloat16"},
     "mixed_float16": {"policy": "mixed_float16"},
 }
-# Sums over the processes are rounded in another order, in half precision too.
+# Sums over processes are rounded in another order, also in half precision.
 ROUNDING = {"mixed_bfloat16": 1e-2, "mixed_float16": 2e-3}
 
 
 class Part:
-    """A part of the data, in another order in each epoch."""
+    """A part of the data, reshuffled in each epoch."""
 
     def __init__(self, number):
         self.generator = np.random.default_rng(number)
@@ -51,7 +51,7 @@ class Part:
 
 
 class Parts(keras.utils.PyDataset):
-    """The batches of some parts of the data."""
+    """A dataset of the batches of some parts of the data."""
 
     def __init__(self, numbers):
         super().__init__()
@@ -77,7 +77,7 @@ class Parts(keras.utils.PyDataset):
 
 
 class Draws(keras.callbacks.Callback):
-    """Draw a number after each epoch, another one in each process."""
+    """Draws a number after each epoch, which differs between processes."""
 
     def __init__(self):
         super().__init__()
@@ -114,7 +114,7 @@ def make_model(
 
 
 def train(numbers, folder, also=(), epochs=EPOCHS, rank=0, **options):
-    """Train on some parts of the data with all callbacks, and return what came out."""
+    """Train on parts of the data with all callbacks, and return the results."""
     model = make_model(**options)
     random.seed(rank)
     backup = BackupAndRestore(folder, delete_checkpoint=False)
@@ -126,7 +126,7 @@ def train(numbers, folder, also=(), epochs=EPOCHS, rank=0, **options):
     model.fit(Parts(numbers), shuffle=False, **options)
     arrays = [*model.variables, *model.optimizer.variables]
     return {
-        "values": [whole(variable) for variable in arrays],
+        "values": [full_value(variable) for variable in arrays],
         "losses": [one["logs"]["loss"] for one in backup.record],
         "rates": [one["rates"]["learning_rate"] for one in backup.record],
         "drawn": draws.drawn,
@@ -140,12 +140,14 @@ def train_with_each_option(numbers):
     for name, options in OPTIONS.items():
         model = make_model(**options)
         model.fit(Parts(numbers), shuffle=False, verbose=0)
-        values[name] = [whole(v) for v in model.variables + model.optimizer.variables]
+        values[name] = [
+            full_value(v) for v in model.variables + model.optimizer.variables
+        ]
     return values
 
 
-def whole(variable):
-    """Return the whole value of a variable, also if its parts are on processes."""
+def full_value(variable):
+    """Return the full value of a variable, also if it is sharded over processes."""
     value = variable.value
     if getattr(value, "is_fully_addressable", True) or value.is_fully_replicated:
         return np.array(keras.ops.convert_to_numpy(value))

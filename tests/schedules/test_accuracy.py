@@ -1,4 +1,4 @@
-"""`evaluate` agrees with every formula computed with 50 digits, up to the last step."""
+"""`evaluate` agrees with each formula in 50 digits, up to the last possible step."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def is_length(check):
 
 
 def longest(entry):
-    """Return the example with each length in turn as long as the class takes it."""
+    """Yield the example with each length in turn at the maximum of the class."""
     for argument, check in checks_of(entry.cls).items():
         for length in (MAX_STEP, 2**30) * is_length(check):
             try:
@@ -39,7 +39,7 @@ EXACT = {n: s for n, s in {**SCHEDULES, **LONGEST}.items() if s.exact}
 
 
 def points_of(schedule):
-    """Return random steps: half of them up to the end, half on every scale of time."""
+    """Return random steps: half of them up to the end, half of any magnitude."""
     random = np.random.default_rng(17)
     end = min(schedule.constant_after or 1000, MAX_STEP - 1)
     before = random.integers(0, end + 2, POINTS // 2)
@@ -52,7 +52,7 @@ def test_evaluate_agrees_with_the_formula_in_50_digits(name):
     value, steps = formula(EXACT[name]), points_of(EXACT[name])
     distinct, place = np.unique(steps, return_inverse=True)
     expected = np.array([float(value(step)) for step in distinct.tolist()])[place]
-    # A few hundred roundings of float64, or one of the peak.
+    # Allows for a few hundred roundings in float64, or one rounding of the peak.
     np.testing.assert_allclose(
         EXACT[name].evaluate(steps),
         expected,

@@ -1,4 +1,4 @@
-"""Every bad argument raises at construction, with the message form of all errors."""
+"""Every invalid argument raises at construction, with the standard message form."""
 
 import dataclasses
 import functools
@@ -70,19 +70,19 @@ def not_registered(step):
     return 0.1
 
 
-# What each kind of argument must refuse: values of the wrong kind, and of the kind.
+# The values that each kind of argument must refuse: of a wrong type and of the right.
 NOT_NUMBERS = [True, "1", None, 1j, [1.0], A_SCHEDULE, np.True_, np.ones(2)]
 NOT_FINITE = [NAN, INF, -INF, np.float32("nan"), 10**400]
 
 
 def bad_values(check):
-    """Return (error, value) pairs that an argument with this check must refuse."""
+    """Return (error, value) pairs for values that an argument must refuse."""
     if isinstance(check, Number):
         low = [] if check.minimum < 0 else [-1, -1e-9, np.float64(-0.5)]
         low += [1e39, -1e39] if check.largest < INF else []
         low += [check.below] if check.below < INF else []
         zero = [0, 0.0, -0.0]
-        # It is 0 in float32.
+        # This is 0 in float32.
         zero += [1e-39] if check.minimum == 0.0 and check.largest < INF else []
         values = NOT_FINITE + low + (zero if check.exclusive else [])
         kinds = NOT_NUMBERS
@@ -134,7 +134,7 @@ def test_bad_argument_raises_with_the_message_form(entry, argument, check):
         assert re.fullmatch(form, str(caught.value), re.DOTALL), (value, caught.value)
 
 
-# Whether 0 and negative numbers have a meaning, for each number by its name.
+# The range of each number by its argument's name: whether 0 or less is valid.
 BY_NAME = {
     "positive": [
         "cycle_limit",
@@ -195,7 +195,7 @@ BY_NAME = {
     "part": ["cut_fraction", "flat_fraction", "pct_start"],
 }
 
-# What must be 0 with an argument, as it may not lie above it.
+# For each argument, another that must be 0 because it may not be larger.
 BOUND_BY = {
     ("Clip", "high"): {"low": 0},
     ("Hyperbolic", "initial_learning_rate"): {"infimum_learning_rate": 0},
@@ -203,14 +203,14 @@ BOUND_BY = {
 
 
 def kind_of(entry, name):
-    """Return what the numbers of an argument may be, None where no table says it."""
+    """Return the range of an argument, or None if no table has it."""
     own = ROWS[entry.cls.__name__].kinds
     kinds = [kind for kind, names in BY_NAME.items() if name in names]
     return own.get(name, kinds[0] if kinds else None)
 
 
 def numbers():
-    """Return every argument that is one number, with its entry."""
+    """Return every argument that is a single number, with its entry."""
     return [
         (entry, name)
         for entry in kerasched.list_schedules()
@@ -225,7 +225,7 @@ def rows(kind):
 
 
 @pytest.mark.parametrize(("entry", "argument"), rows("positive"))
-def test_zero_is_refused_where_it_has_no_meaning(entry, argument):
+def test_zero_is_refused_where_it_is_invalid(entry, argument):
     with pytest.raises(ValueError, match=f"`{argument}` of .* must be a positive"):
         entry.cls(**{**entry.example_arguments, argument: 0})
 
@@ -238,13 +238,13 @@ def test_negative_numbers_are_refused(entry, argument):
 
 @pytest.mark.parametrize("value", [0, 1, -0.5, 1.5])
 @pytest.mark.parametrize(("entry", "argument"), rows("part"))
-def test_parts_of_a_whole_lie_between_0_and_1(entry, argument, value):
+def test_fractions_lie_between_0_and_1(entry, argument, value):
     with pytest.raises(ValueError, match="must be a number above 0 and below 1"):
         entry.cls(**{**entry.example_arguments, argument: value})
 
 
 @pytest.mark.parametrize(("entry", "argument"), rows("not negative"))
-def test_zero_is_kept_where_it_has_a_meaning(entry, argument):
+def test_zero_is_accepted_where_it_is_valid(entry, argument):
     others = BOUND_BY.get((entry.cls.__name__, argument), {})
     arguments = {**entry.example_arguments, argument: 0, **others}
     assert getattr(entry.cls(**arguments), argument) == 0
@@ -501,7 +501,7 @@ def message(make):
         ),
     ],
 )
-def test_error_says_what_where_and_what_was_received(make, text):
+def test_an_error_names_argument_owner_requirement_and_value(make, text):
     assert message(make) == text
 
 
@@ -520,7 +520,7 @@ def test_an_unregistered_schedule_cannot_be_nested():
     )
 
 
-def test_a_lambda_is_refused_with_what_to_do():
+def test_a_lambda_is_refused_with_advice():
     text = message(lambda: FromFunction(lambda step: 0.1))
     assert text.startswith(
         "Argument `function` of FromFunction must be a function registered with Keras, "
@@ -532,7 +532,7 @@ def test_a_lambda_is_refused_with_what_to_do():
     )
 
 
-def test_a_long_array_is_cut_in_the_message():
+def test_a_long_array_is_truncated_in_the_message():
     values = np.arange(10_000.0)
     assert len(message(lambda: PiecewiseConstant(values, values))) < 300
 
@@ -541,14 +541,14 @@ NUMBERS = [1, np.float32(1), np.float64(1), np.int8(1), np.array(1.0), Fraction(
 
 
 @pytest.mark.parametrize("value", NUMBERS, ids=repr)
-def test_numbers_of_any_kind_are_kept_as_floats(value):
+def test_numbers_of_any_type_are_stored_as_floats(value):
     kept = Constant(value).learning_rate
     assert kept == 1.0
     assert type(kept) is float
 
 
 @pytest.mark.parametrize("value", [3, np.int8(3), np.uint64(3), np.array(3)], ids=repr)
-def test_integers_of_any_kind_are_kept_as_ints(value):
+def test_integers_of_any_type_are_stored_as_ints(value):
     kept = StepDecay(0.1, value).decay_steps
     assert kept == 3
     assert type(kept) is int
@@ -564,7 +564,7 @@ def test_integers_of_any_kind_are_kept_as_ints(value):
     ],
     ids=["list", "tuple", "array", "scalars"],
 )
-def test_sequences_are_kept_as_tuples_of_numbers(values):
+def test_sequences_are_stored_as_tuples_of_numbers(values):
     schedule = PiecewiseConstant(range(5, 6), values)
     assert schedule == PiecewiseConstant((5,), (1.0, 0.1))
     assert [type(value) for value in schedule.values] == [float, float]
@@ -575,7 +575,8 @@ def test_the_integer_rate_that_keras_turns_into_0_works():
     schedule = ExponentialDecay(1, 1000, 0.96)
     assert float(schedule(1000)) == pytest.approx(0.96, rel=1e-6)
     theirs = keras.optimizers.schedules.ExponentialDecay(1, 1000, 0.96)
-    assert float(theirs(1000)) != pytest.approx(0.96, rel=1e-6)  # Why ours checks.
+    # Keras computes a wrong rate here.
+    assert float(theirs(1000)) != pytest.approx(0.96, rel=1e-6)
 
 
 def test_setting_an_attribute_raises():
@@ -608,7 +609,7 @@ def test_scale_by_zero_is_allowed():
     assert Scale(CosineDecay(0.1, 10), 0).evaluate(0) == 0.0
 
 
-def test_plain_annotations_are_checked_too():
+def test_arguments_with_plain_annotations_are_checked():
     class Plain(Schedule):
         a: float
         b: int = 2
@@ -622,7 +623,7 @@ def test_plain_annotations_are_checked_too():
         Plain(1.0, 2.5)
 
 
-def test_an_annotation_of_no_meaning_is_refused():
+def test_an_unsupported_annotation_is_refused():
     with pytest.raises(TypeError, match="cannot be annotated with <class 'dict'>"):
         check_of(dict)
 
@@ -651,7 +652,7 @@ def test_signatures_are_those_of_the_constructor_and_of_the_call():
         ),
     ],
 )
-def test_wrong_names_are_told_with_the_right_ones(arguments, what):
+def test_unknown_argument_names_raise_with_the_valid_ones(arguments, what):
     assert message(lambda: StepDecay(**arguments)) == (
         f"StepDecay: {what}. Its arguments are: initial_learning_rate, decay_steps, "
         "decay_rate, end_learning_rate, name"
@@ -659,7 +660,7 @@ def test_wrong_names_are_told_with_the_right_ones(arguments, what):
 
 
 def scalars(number):
-    """Return a number as a scalar of each kind that this backend has."""
+    """Return a number as each kind of scalar of this backend."""
     tensor = keras.ops.convert_to_tensor(number)
     dtype = "int32" if isinstance(number, int) else "float32"
     variable = keras.Variable(number, dtype=dtype, trainable=False)
@@ -672,7 +673,7 @@ def scalars(number):
     return kinds
 
 
-def test_a_scalar_tensor_is_kept_as_its_number():
+def test_a_scalar_tensor_is_stored_as_its_number():
     for scalar in scalars(0.5):
         for kept in (Constant(scalar).learning_rate, Scale(A_SCHEDULE, scalar).factor):
             assert kept == 0.5
@@ -691,13 +692,13 @@ def test_a_scalar_tensor_out_of_range_is_refused():
             Constant(scalar)
 
 
-def test_a_tensor_with_an_axis_is_no_number():
+def test_a_tensor_with_an_axis_is_not_a_number():
     with pytest.raises(TypeError, match="`learning_rate` of Constant must be"):
         Constant(keras.ops.ones(1))
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="its eager steps know every number")
-def test_a_traced_number_is_refused_with_what_to_do():
+def test_a_traced_number_is_refused_with_advice():
     def step(rate):
         text = message(lambda: Constant(rate))
         assert text.startswith("Argument `learning_rate` of Constant must be a non-neg")
@@ -720,13 +721,13 @@ class Callable:
     [functools.partial(not_registered, 5), Callable(), np.vectorize(not_registered)],
     ids=["partial", "instance", "vectorized"],
 )
-def test_a_callable_without_a_name_is_refused_with_what_to_do(function):
+def test_a_callable_without_a_name_is_refused_with_advice(function):
     text = message(lambda: FromFunction(function))
     assert text.startswith("Argument `function` of FromFunction must be a function reg")
     assert text.endswith("keras.saving.register_keras_serializable()")
 
 
-def test_the_name_of_a_class_is_no_function():
+def test_the_name_of_a_class_is_not_a_function():
     with pytest.raises(ValueError, match="`function` of FromFunction must be"):
         FromFunction("kerasched>Constant")
 

@@ -1,4 +1,4 @@
-"""The interval that a schedule says its rates lie in, computed by hand."""
+"""The bounds that a schedule gives for its rates, compared to hand computation."""
 
 import math
 import sys
@@ -45,19 +45,19 @@ ROWS = [
     (LINE, (0.2, 0.8)),
     (LinearDecay(0.2, 4, 0.8), (0.2, 0.8)),
     (CosineWave(0.1, 0.9, 3), (0.1, 0.9)),
-    # (1 - tanh(0)) / 2 = 1/2 of the way at first, and the end
+    # a progress of (1 - tanh(0)) / 2 = 1/2 at first, and the end
     (TanhDecay(0.8, 4, 0.0, 0.0, 3.0), (0.0, 0.4)),
-    # from 0 to 1/2 of the way, then a jump to the end
+    # progress from 0 to 1/2, then a jump to the end
     (TanhDecay(0.8, 4, 0.0, -50.0, 0.0), (0.0, 0.8)),
     # the value before a boundary at 0 is never used
     (PiecewiseConstant((0, 5), (0.9, 0.5, 0.7)), (0.5, 0.7)),
-    # a peak between two steps: 1/3 of the way on both sides of it is at 2 or 1 steps
+    # the peak lies between two steps, so the nearest steps give the maximum
     (PiecewiseInterpolation((0, 1.5, 3), (0.0, 0.3, 0.0)), (0.0, 0.2)),
     # at max / 25 / 1e4 and at max
     (OneCycle(1.0, 100), (4e-6, 1.0)),
     # doubled every 2**29 steps, until 2**31 - 1, one step short of four times
     (ExponentialDecay(0.1, 2**29, 2.0), (0.1, 0.1 * 2.0 ** (4.0 - 2.0**-29))),
-    # 1 + 3 at the last step of all
+    # 1 + 3 at the last possible step
     (InverseTimeDecay(0.8, 2**31 - 1, 3.0), (0.2, 0.8)),
     # 0.5 / sqrt(n) at n = 4, and at n = 2**31
     (Noam(4, 4), (2.0**-16.5, 0.25)),
@@ -72,12 +72,12 @@ ROWS = [
     (Triangular(0.1, 0.5, 4), (0.1, 0.5)),
     # t * 2**-t / 2 is largest at t = 1 and 2: a quarter of the height
     (Triangular(0.1, 0.5, 2, mode="exp_range", gamma=0.5), (0.1, 0.2)),
-    # the height may grow to the last step; it stops at half of the largest number
+    # the height may grow until the last step; it is limited to half the largest number
     (Triangular(0.0, 1.0, 2, mode="exp_range", gamma=1.5), (0.0, HALF_THE_LARGEST)),
     # the third of three cycles has the highest peak: 0.2 + 0.4 * 2**2
     (CosineRestarts(0.6, 10, 2.0, 2.0, 0.2, cycle_limit=3), (0.2, 1.8)),
     (CosineRestarts(0.6, 10, 2.0, 0.5, 0.2), (0.2, 0.6)),
-    # cycles of 2**29 steps: four in all time
+    # cycles of 2**29 steps, of which there are four up to the last step
     (Repeat(Constant(0.1), 2**29, decay_rate=2.0), (0.1, 0.8)),
     (Repeat(LINE, 4, decay_rate=0.5, cycle_limit=3), (0.05, 0.8)),
     # cycles of 2**29 and 2**30 steps, and a part of the third
@@ -101,9 +101,9 @@ ROWS = [
     (LINE.shift(-5), (0.2, 0.8)),
     (PerEpoch(LINE, 10), (0.2, 0.8)),
     (Noise(LINE, 0.5, 1), (0.1, 1.2)),
-    # without a warmup the first rate is the highest; the last one is at an epoch of 0
+    # without a warmup the first rate is the highest; the last step is still in epoch 0
     (Eden(0.8, 2**31 - 1, 1.0, 2**31 - 1, 0), (0.8 * 2.0**-0.5, 0.8)),
-    # at most as if the fall were still to come, at least as if it were over
+    # the upper bound ignores the decay, and the lower bound assumes that it has ended
     (
         Eden(0.8, 4, 1.0, 2**31 - 1, 4, 0.5),
         (0.8 * 2.0 * (2**31 - 1) ** -0.5 * 2.0**-0.25, 0.8),
@@ -122,7 +122,7 @@ def test_bounds_are_those_computed_by_hand(schedule, bounds):
     assert schedule.bounds == pytest.approx(bounds, rel=1e-14, abs=1e-16)
 
 
-def test_nothing_is_known_of_a_schedule_that_does_not_say_it():
+def test_a_schedule_without_declared_bounds_has_none():
     class Mine(Schedule):
         def value(self, step, xp):
             return -1.0
@@ -130,6 +130,6 @@ def test_nothing_is_known_of_a_schedule_that_does_not_say_it():
     assert Mine().bounds == UNKNOWN
 
 
-def test_bounds_need_no_step_of_another_library(monkeypatch):
+def test_bounds_do_not_call_schedules_of_another_library(monkeypatch):
     monkeypatch.setattr(type(FOREIGN), "__call__", None)
     assert (Scale(FOREIGN, 2.0) + LINE).bounds == UNKNOWN

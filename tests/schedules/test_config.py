@@ -1,4 +1,4 @@
-"""Config, equality, hash, repr and copies follow from the fields."""
+"""Config, equality, hash, repr and copies are derived from the fields."""
 
 import copy
 import json
@@ -65,7 +65,7 @@ def test_copies_are_equal(name):
 
 
 @by_name
-def test_repr_can_be_typed_in_again(name):
+def test_repr_is_code_for_an_equal_schedule(name):
     names = {entry.cls.__name__: entry.cls for entry in list_schedules()}
     assert eval(repr(SCHEDULES[name]), names) == SCHEDULES[name]
 
@@ -92,7 +92,7 @@ def test_schedules_differ_by_class_and_by_every_argument():
     assert len({base, Warmup(StepDecay(0.1, 5), 3), StepDecay(0.1, 5)}) == 2
 
 
-def test_the_name_is_kept_and_does_not_count():
+def test_the_name_is_kept_and_does_not_affect_equality():
     named = StepDecay(0.1, 5, name="mine")
     assert named == StepDecay(0.1, 5)
     assert hash(named) == hash(StepDecay(0.1, 5))
@@ -125,7 +125,7 @@ def test_arguments_of_numpy_are_stored_as_plain_numbers():
     ],
     ids=lambda schedule: type(schedule).__name__,
 )
-def test_a_built_in_may_be_nested(theirs, steps):
+def test_a_schedule_of_keras_may_be_nested(theirs, steps):
     schedule = PerEpoch(theirs, 2)
     expected = [float(theirs(int(step) // 2)) for step in np.ravel(steps)]
     np.testing.assert_allclose(np.ravel(schedule.evaluate(steps)), expected, rtol=1e-6)
@@ -134,7 +134,7 @@ def test_a_built_in_may_be_nested(theirs, steps):
     assert np.shape(called) == np.shape(steps)
 
 
-def test_a_built_in_survives_inside_and_compares_by_its_config():
+def test_a_nested_schedule_of_keras_is_saved_and_compared_by_its_config():
     schedule = Warmup(built_in.CosineDecay(0.1, 90, alpha=0.01), 10)
     text = json.dumps(keras.saving.serialize_keras_object(schedule))
     restored = keras.saving.deserialize_keras_object(json.loads(text))
@@ -146,7 +146,7 @@ def test_a_built_in_survives_inside_and_compares_by_its_config():
     assert float(restored(5)) == pytest.approx(0.05, rel=1e-6)
 
 
-def test_a_tree_with_a_built_in_is_not_exact():
+def test_a_tree_with_a_schedule_of_keras_is_not_exact():
     theirs = built_in.ExponentialDecay(0.1, 10, 0.5)
     assert PerEpoch(StepDecay(0.1, 2), 5).exact
     assert not PerEpoch(Warmup(theirs, 5), 5).exact
@@ -168,14 +168,14 @@ def test_a_registered_schedule_of_the_user_may_be_nested():
     assert schedule.evaluate(11) == 0.25
 
 
-def test_a_cosine_inside_a_built_in_slot_keeps_its_end():
-    # CosineDecay of ours takes an absolute end, Keras's alpha is a fraction.
+def test_our_cosine_in_the_place_of_one_of_keras_keeps_its_end():
+    # Our CosineDecay has an absolute end, but Keras's alpha is a fraction.
     theirs = built_in.CosineDecay(0.5, 10, alpha=0.1)
     assert float(theirs(10)) == pytest.approx(CosineDecay(0.5, 10, 0.05).evaluate(10))
 
 
 def nested(levels):
-    """Return a schedule of so many levels."""
+    """Return a schedule with this many nested levels."""
     schedule = Constant(0.1)
     for _ in range(levels - 1):
         schedule = Warmup(schedule, 1)
@@ -193,20 +193,20 @@ def test_schedules_as_deep_as_allowed_work():
     assert hash(restored) == hash(schedule)
     assert repr(restored) == repr(schedule)
     assert restored.evaluate(40) == 0.1
-    # Inlining by torch.compile takes several times the frames.
+    # torch.compile inlines calls, which takes several times as many stack frames.
     compiled = [] if BACKEND == "torch" else compiled_calls(restored).values()
     for call in (restored, *compiled):
         assert float(call(keras.ops.convert_to_tensor(40))) == np.float32(0.1)
 
 
-def test_schedules_too_deep_are_refused_as_they_are_built():
+def test_schedules_nested_too_deeply_are_refused_at_construction():
     with pytest.raises(ValueError, match="Argument `schedule` of Warmup " + TOO_DEEP):
         nested(MOST_LEVELS + 1)
     with pytest.raises(ValueError, match="Argument `schedules` of Sum " + TOO_DEEP):
         Sum((Constant(0.1), nested(MOST_LEVELS)))
 
 
-def test_the_error_of_too_deep_a_schedule_says_what_to_do():
+def test_the_error_for_deep_nesting_gives_advice():
     with pytest.raises(ValueError, match="Use a schedule with fewer levels inside it$"):
         nested(MOST_LEVELS + 1)
     flat = "Give all schedules to one Sum instead of nesting them$"
@@ -214,7 +214,7 @@ def test_the_error_of_too_deep_a_schedule_says_what_to_do():
         Sum((Constant(0.1), nested(MOST_LEVELS)))
 
 
-def test_a_config_too_deep_is_refused_before_it_is_read():
+def test_a_config_nested_too_deeply_is_refused_before_it_is_read():
     config = Constant(0.1).get_config()
     kind = keras.saving.serialize_keras_object(nested(2))
     for _ in range(300):
@@ -229,7 +229,7 @@ def test_a_config_too_deep_is_refused_before_it_is_read():
         PiecewiseConstant.from_config({"boundaries": [], "values": values})
 
 
-def test_a_saved_sum_of_sums_stays_as_it_was():
+def test_a_saved_sum_of_sums_is_not_flattened():
     sums = Sum((Sum((Constant(0.1), Constant(0.2))), Constant(0.3)))
     restored = Sum.from_config(json.loads(json.dumps(sums.get_config())))
     assert restored == sums
@@ -246,7 +246,7 @@ def test_a_config_that_is_no_dict_of_arguments_is_refused(config):
     )
 
 
-def test_an_object_that_keras_cannot_read_is_refused_with_its_place():
+def test_an_invalid_nested_object_is_refused_with_its_position():
     inner = {"class_name": "__numpy__", "config": {}}
     with pytest.raises(ValueError, match=r"`schedules\[1\]` of Sum must be an object"):
         Sum.from_config({"schedules": [inner_config(Constant(0.1)), inner]})

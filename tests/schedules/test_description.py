@@ -1,4 +1,4 @@
-"""What is shown of a schedule is what its docstring says."""
+"""The displayed description of a schedule comes from its docstring."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_arguments_have_their_meaning_in_one_line_and_their_default():
     )
 
 
-def test_a_class_without_a_docstring_is_shown_by_its_arguments():
+def test_a_class_without_a_docstring_is_described_by_its_arguments():
     Bare.__doc__ = None
     assert arguments(Bare) == (Argument("first", "1.5", ""),)
 

@@ -1,4 +1,4 @@
-"""The steps of an epoch are a number, or the dataset that has them."""
+"""`steps_per_epoch` accepts a number or a dataset."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ INNER = StepDecay(0.1, 2)
 
 
 class Rows(keras.utils.PyDataset):
-    """A dataset of as many batches as it is told, None for no end."""
+    """A dataset of `batches` batches, or an infinite one for None."""
 
     def __init__(self, batches):
         super().__init__()
@@ -27,7 +27,7 @@ class Rows(keras.utils.PyDataset):
 
 
 class OldRows(keras.utils.PyDataset):
-    """A dataset that tells its length in the older way."""
+    """A dataset with `__len__` instead of `num_batches`."""
 
     def __len__(self):
         return 7
@@ -37,7 +37,7 @@ class OldRows(keras.utils.PyDataset):
 
 
 class Counted:
-    """What a tf.data.Dataset is known by."""
+    """A dataset with `cardinality`, like tf.data.Dataset."""
 
     def __init__(self, count):
         self.count = count
@@ -47,7 +47,7 @@ class Counted:
 
 
 class Loader:
-    """What a torch DataLoader is known by; one over a stream has no length."""
+    """A dataset with a length, like a torch DataLoader; one over a stream has none."""
 
     batch_sampler = None
 
@@ -80,14 +80,14 @@ def refusal(steps_per_epoch):
     return after.partition(". A ")[2]
 
 
-def test_an_unknown_cardinality_is_refused_with_what_to_do():
+def test_an_unknown_cardinality_is_refused_with_advice():
     assert refusal(Counted(-2)) == (
         "tf.data.Dataset of unknown cardinality: use "
         "dataset.apply(tf.data.experimental.assert_cardinality(n)) or give the number"
     )
 
 
-def test_an_infinite_cardinality_is_refused_with_what_to_do():
+def test_an_infinite_cardinality_is_refused_with_advice():
     assert refusal(Counted(-1)) == (
         "tf.data.Dataset of infinite cardinality: give the dataset before it is "
         "repeated, or the number"
@@ -95,7 +95,7 @@ def test_an_infinite_cardinality_is_refused_with_what_to_do():
 
 
 @pytest.mark.parametrize("dataset", [Rows(None), Loader(), keras.utils.PyDataset()])
-def test_a_length_that_is_not_told_is_refused(dataset):
+def test_an_unknown_length_is_refused(dataset):
     text = "dataset of unknown or infinite length: give the number"
     assert refusal(dataset) == text
 
@@ -107,13 +107,13 @@ def test_a_dataset_of_no_batches_is_refused(dataset):
 
 
 @pytest.mark.parametrize("value", [[1, 2, 3], {1: 2}, np.ones(3), "123", 3.0, True])
-def test_what_has_a_length_but_no_batches_is_refused(value):
+def test_an_object_with_a_length_but_no_batches_is_refused(value):
     with pytest.raises(TypeError, match="of PerEpoch must be a positive integer"):
         PerEpoch(INNER, value)
 
 
 @pytest.mark.parametrize("value", [-1, -2])
-def test_a_negative_number_is_no_cardinality(value):
+def test_a_negative_number_is_not_taken_for_a_cardinality(value):
     with pytest.raises(ValueError, match=f"a positive integer. .*epoch={value}$"):
         PerEpoch(INNER, value)
 
@@ -127,8 +127,8 @@ def test_a_real_tensorflow_dataset_is_read():
     assert "infinite" in refusal(rows.repeat())
     some = rows.filter(lambda row: row > 3)
     assert "unknown" in refusal(some)
-    told = some.apply(tf.data.experimental.assert_cardinality(21)).batch(4)
-    assert PerEpoch(INNER, told).steps_per_epoch == 6
+    counted = some.apply(tf.data.experimental.assert_cardinality(21)).batch(4)
+    assert PerEpoch(INNER, counted).steps_per_epoch == 6
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="needs torch")

@@ -1,4 +1,4 @@
-"""Calls on the backend agree with `evaluate`, at every step up to 2**31 - 1."""
+"""Calls on the backend agree with `evaluate` for steps up to 2**31 - 1."""
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ FAR = [*(2**24 + np.arange(10)), 2**31 - 2]
 by_name = pytest.mark.parametrize("name", SCHEDULES)
 
 
-# The steps of all, so that an operation is compiled for one shape alone.
+# One array of steps for all schedules, so that operations compile for one shape only.
 EVERY_STEP = np.unique(np.concatenate([steps_of(s) for s in SCHEDULES.values()]))
 
 
@@ -41,7 +41,7 @@ def test_call_agrees_with_evaluate(name):
 
 @pytest.fixture(scope="module")
 def compiled():
-    """What all schedules give as outputs of one function, by each way to compile."""
+    """The outputs of one function that calls all schedules, for each compiler."""
 
     def everything(step):
         return [schedule(step) for schedule in SCHEDULES.values()]
@@ -66,16 +66,15 @@ def test_scalar_call_agrees_with_array_call(name):
     called = [float(schedule(ops.convert_to_tensor(step))) for step in steps]
     at_once = ops.convert_to_numpy(schedule(ops.convert_to_tensor(EVERY_STEP)))
     at_once = at_once[np.searchsorted(EVERY_STEP, steps)]
-    # A vector's sine or exponential may differ from a scalar's in the last place.
+    # The sine or exponential of a vector may differ from a scalar's in the last place.
     np.testing.assert_allclose(called, at_once, rtol=1e-6, atol=1e-12)
 
 
 @pytest.mark.filterwarnings(TORCH_NOTE)
 @pytest.mark.parametrize("step", FAR)
 def test_step_decay_is_exact_past_2_to_the_24(step):
-    # One index more or less would move the rate by 1e-5 (at 2**24, where there are
-    # 5.6 million indices), or by 1e-8 of 7e8 indices: both are checked against the
-    # rate that Python's integers give.
+    # A wrong index would change the rate by 1e-5 at 2**24, which has 5.6 million
+    # indices, and by 1e-8 for 7e8 indices. The expected rate uses Python's integers.
     rate = 1 - 1e-5 if step < 2**30 else 1 - 1e-8
     expected = rate ** (int(step) // 3)
     schedule = StepDecay(1.0, decay_steps=3, decay_rate=rate)
@@ -88,7 +87,8 @@ def test_step_decay_is_exact_past_2_to_the_24(step):
 @pytest.mark.filterwarnings(TORCH_NOTE)
 @pytest.mark.parametrize("step", FAR)
 def test_the_index_of_a_staircase_is_exact(step):
-    # A jump by a factor of 1e6 at this very step, which float32 cannot resolve.
+    # The rate jumps by a factor of 1e6 at exactly this step, which float32 cannot
+    # represent.
     boundary = int(step)
     schedule = PiecewiseConstant([boundary], [1.0, 1e-6])
     around = np.array([boundary - 1, boundary, boundary + 1], "int32")
@@ -97,7 +97,7 @@ def test_the_index_of_a_staircase_is_exact(step):
         np.testing.assert_array_equal(values, np.array([1.0, 1e-6, 1e-6], "float32"))
 
 
-def test_the_last_step_of_all_does_not_wrap():
+def test_the_last_possible_step_does_not_overflow():
     schedule = ExponentialDecay(1.0, 2**31 - 1, 0.5)
     assert float(schedule(2**31 - 1)) == pytest.approx(0.5, rel=1e-6)
     assert schedule.shift(1000).evaluate(2**31 - 1) == 0.5
@@ -146,7 +146,7 @@ def test_results_are_float32_under_a_half_floatx(floatx):
 @pytest.mark.skipif(
     BACKEND == "jax", reason="JAX has float64 only under jax_enable_x64"
 )
-def test_results_are_float64_where_floatx_is():
+def test_results_are_float64_if_floatx_is():
     schedule = CosineDecay(0.1, 7, 0.01)
     keras.config.set_floatx("float64")
     try:
@@ -169,7 +169,7 @@ STEPS_OF_MANY_KINDS = [
 
 
 @pytest.mark.parametrize("step", STEPS_OF_MANY_KINDS, ids=repr)
-def test_a_step_may_be_any_number_and_is_rounded_down(step):
+def test_a_step_may_be_any_real_number_and_is_rounded_down(step):
     schedule = PiecewiseConstant([7, 8], [0.1, 0.2, 0.3])
     assert float(schedule(step)) == np.float32(0.2)
     assert schedule.evaluate(step) == 0.2
@@ -181,7 +181,7 @@ def test_a_step_may_be_any_number_and_is_rounded_down(step):
 def test_a_step_may_be_a_tensor_of_any_type(dtype):
     schedule = PiecewiseConstant([7, 1000], [0.1, 0.2, 0.3])
     if (BACKEND, dtype) == ("jax", "int64"):
-        dtype = "int32"  # JAX has 64 bits only under jax_enable_x64.
+        dtype = "int32"  # JAX supports 64 bits only with jax_enable_x64.
     steps = ops.cast(ops.convert_to_tensor(np.array([6, 7, 8], "int32")), dtype)
     expected = np.array([0.1, 0.2, 0.2], "float32")
     np.testing.assert_array_equal(ops.convert_to_numpy(schedule(steps)), expected)
@@ -210,7 +210,7 @@ def test_a_step_past_31_bits_raises(step):
         StepDecay(0.1, 2).evaluate(step)
 
 
-def test_a_step_that_is_no_number_raises():
+def test_a_step_that_is_not_a_number_raises():
     with pytest.raises(ValueError, match="Argument `step` of a schedule"):
         StepDecay(0.1, 2).evaluate(float("nan"))
     with pytest.raises(TypeError, match="Argument `step` of a schedule"):
@@ -218,7 +218,7 @@ def test_a_step_that_is_no_number_raises():
 
 
 @by_name
-def test_evaluate_touches_no_backend(name, monkeypatch):
+def test_evaluate_does_not_use_the_backend(name, monkeypatch):
     def fail(*args, **kwargs):
         raise AssertionError("the backend was called")
 
@@ -245,7 +245,7 @@ def test_values_do_not_change_from_constant_after_on(name):
     np.testing.assert_array_equal(values, values[0])
 
 
-def test_a_rate_below_all_normal_numbers_is_0_on_the_host():
+def test_a_rate_below_the_normal_numbers_is_0_on_the_host():
     falling = ExponentialDecay(1.0, 10, 0.5)
     # 708 / ln(2) is 1021.4 periods.
     steps = [10_000, 10_210, 10_220, 10_740, 2**31 - 1]
@@ -253,7 +253,7 @@ def test_a_rate_below_all_normal_numbers_is_0_on_the_host():
     assert falling.evaluate(10_212) == pytest.approx(2.0**-1021.2, rel=1e-12)
 
 
-def test_both_evaluators_have_the_same_names():
+def test_both_array_namespaces_have_the_same_names():
     from kerasched.schedules.host_math import HostMath
     from kerasched.schedules.step_math import StepMath
 

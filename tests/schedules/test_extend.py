@@ -1,4 +1,4 @@
-"""A run under way gets a new end: the past stays, and what is to come is stretched."""
+"""extend moves a schedule's end: past rates stay and the rest is stretched."""
 
 import re
 import warnings
@@ -53,7 +53,7 @@ SHORT = "large enough for each phase to come to have a step"
 @pytest.mark.parametrize(
     ("old", "new_total", "step", "expected"),
     [
-        # The value at step 50 is the half.
+        # The value at step 50 is half of the initial value.
         (BASE, 200, 0, LinearDecay(0.1, 200)),
         (BASE, 200, 50, Chain((BASE, LinearDecay(0.05, 150)), (50,))),
         (BASE, 60, 50, Chain((BASE, LinearDecay(0.05, 10)), (50,))),
@@ -65,7 +65,7 @@ SHORT = "large enough for each phase to come to have a step"
             60,
             Warmup(Chain((BASE, LinearDecay(0.05, 150)), (50,)), 10),
         ),
-        # Only a ramp: at 5 of 10 it is half-way up.
+        # Only a ramp, which is at half of its height at step 5 of 10.
         (
             Warmup(Constant(0.1), 10),
             25,
@@ -75,7 +75,8 @@ SHORT = "large enough for each phase to come to have a step"
                 (5,),
             ),
         ),
-        # From 20 on, 80 steps of plateau and 100 of decay last twice as long.
+        # From step 20 on, 80 steps of the first part and 100 of the second become
+        # twice as long.
         (Chain(HALVES, (100,)), 380, 20, Chain((HALVES[0], BASE.extend(200)), (180,))),
         (
             Chain(HALVES, (100,)),
@@ -98,7 +99,7 @@ SHORT = "large enough for each phase to come to have a step"
         (OneCycle(0.1, 100), 300, 0, OneCycle(0.1, 300).compose()),
         (FlatCosine(0.1, 100), 300, 0, FlatCosine(0.1, 300).compose()),
         (SWALR(0.1, 0.05), 30, 0, CosineDecay(0.1, 30, 0.05)),
-        # The plateau takes it, or the decay where that has begun.
+        # The plateau is extended, or the decay if it has already begun.
         (WarmupStableDecay(0.1, 10, 20, 30), 90, 0, WarmupStableDecay(0.1, 10, 50, 30)),
         (
             WarmupStableDecay(0.1, 10, 20, 30),
@@ -116,7 +117,7 @@ SHORT = "large enough for each phase to come to have a step"
         (Knee(0.1, 10, 20, 60), 90, 15, WarmupStableDecay(0.1, 10, 50, 30)),
         (2 * BASE, 200, 0, 2 * LinearDecay(0.1, 200)),
         (BASE.clip(0.01), 200, 50, BASE.extend(200, 50).clip(0.01)),
-        # The shorter part ends half-way, before and after.
+        # The shorter part ends half-way, before and after the extension.
         (
             BASE + CosineDecay(0.1, 200),
             400,
@@ -147,24 +148,24 @@ SHORT = "large enough for each phase to come to have a step"
         (PerUpdate(BASE, 4), 800, 200, PerUpdate(BASE.extend(200, 50), 4)),
     ],
 )
-def test_each_kind_is_extended_in_its_way(old, new_total, step, expected):
+def test_each_kind_of_schedule_is_extended(old, new_total, step, expected):
     assert old.extend(new_total, step) == expected
 
 
-def test_points_to_come_are_stretched_from_the_rate_that_is_reached():
-    # At step 20 the rate is half-way from 0 to 4; 10 and 30 steps become 20 and 60.
+def test_future_points_are_stretched_from_the_current_rate():
+    # At step 20 the rate is half-way from 0 to 4. 10 and 30 steps become 20 and 60.
     old = PiecewiseInterpolation((10, 30, 50), (0.0, 4.0, 1.0))
     rest = PiecewiseInterpolation((0, 20, 60), (2.0, 4.0, 1.0))
     assert old.extend(80, 20) == Chain((old, rest), (20,))
 
 
-def test_points_all_to_come_are_moved_alone():
+def test_points_that_are_all_in_the_future_are_moved():
     old = PiecewiseInterpolation((10, 30), (0.0, 4.0), "cosine")
     assert old.extend(60) == PiecewiseInterpolation((20, 60), (0.0, 4.0), "cosine")
 
 
-def test_a_tangent_goes_on_as_the_same_tangent():
-    # A tangent that starts at lower=-1 is far below its initial rate from the start.
+def test_a_hyperbolic_tangent_continues_on_the_same_curve():
+    # A hyperbolic tangent with lower=-1 starts far below the initial rate.
     old = TanhDecay(0.1, 100, lower=-1.0, upper=3.0)
     rest = TanhDecay(0.1, 150, lower=1.0, upper=3.0)
     assert old.extend(200, 50) == Chain((old, rest), (50,))
@@ -175,9 +176,10 @@ def test_the_name_is_kept():
     assert LinearDecay(0.1, 100, name="mine").extend(200).name == "mine"
 
 
-def test_a_schedule_is_extended_again_and_again():
+def test_a_schedule_can_be_extended_repeatedly():
     twice = BASE.extend(200, 50).extend(110, 100)
-    # 0.05 at 50, a third of the way to 200 at 100, and then 10 steps to 0.
+    # The rate is 0.05 at step 50. At step 100 a third of the steps to 200 are done.
+    # Then it takes 10 steps to 0.
     assert twice.evaluate([49, 50, 100]).tolist() == pytest.approx(
         [0.051, 0.05, 0.05 * 2 / 3]
     )
@@ -220,7 +222,7 @@ def made_of(inner):
 
 
 def assert_extended(old, part, more):
-    """Extend a schedule at a part of its way, and compare the result with it."""
+    """Extend a schedule at a fraction of its steps, and check the new schedule."""
     end = old.constant_after
     step = int(part * end)
     total = step + more
@@ -233,7 +235,7 @@ def assert_extended(old, part, more):
             raise
     past = np.arange(step)
     np.testing.assert_array_equal(new.evaluate(past), old.evaluate(past))
-    # Float64, rounded some tens of times on both ways.
+    # Both rates are float64 with some tens of roundings.
     np.testing.assert_allclose(new.evaluate(step), old.evaluate(step), rtol=1e-9)
     assert new.constant_after == total
     held = new.evaluate([total, total + 1, total + 10_000])
@@ -245,7 +247,7 @@ parts = st.floats(0, 1, exclude_max=True)
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(decays, parts, st.integers(1, 3000))
-def test_a_decay_stays_is_joined_and_ends_wherever_it_is_cut(old, part, more):
+def test_a_decay_can_be_extended_at_any_step(old, part, more):
     assert_extended(old, part, more)
 
 
@@ -255,14 +257,14 @@ def test_a_decay_stays_is_joined_and_ends_wherever_it_is_cut(old, part, more):
     parts,
     st.integers(200, 4000),
 )
-def test_the_past_stays_the_join_is_smooth_and_the_end_is_met(old, part, more):
+def test_the_past_is_kept_the_join_is_smooth_and_the_end_is_reached(old, part, more):
     assume(old.constant_after)
     assert_extended(old, part, more)
 
 
 def test_a_curve_that_cannot_be_joined_warns_of_its_jump():
     class Half(Decay):
-        """Begins at half of its start, so its rest does too."""
+        """A decay that starts at half of its initial rate, like the rest of it."""
 
         def curve(self, progress):
             def half():
@@ -270,7 +272,7 @@ def test_a_curve_that_cannot_be_joined_warns_of_its_jump():
 
             return Progress(progress.xp, lambda: 1.0 - half(), half)
 
-    # A quarter of 0.1 at step 50, of which half is left where the rest begins.
+    # The rate at step 50 is a quarter of 0.1. The rest starts at half of that.
     text = "The rate jumps at step 50, from 0.025 to 0.0125: the new curve does not"
     with pytest.warns(UserWarning, match=re.escape(text)) as caught:
         keras.saving.register_keras_serializable("test")(Half)(0.1, 100).extend(200, 50)
@@ -349,11 +351,11 @@ NO_END = (
         ),
     ],
 )
-def test_what_cannot_be_extended_says_why(old, new_total, step, text):
+def test_an_invalid_extension_raises_with_the_reason(old, new_total, step, text):
     with pytest.raises(ValueError, match=re.escape(text)):
         old.extend(new_total, step)
 
 
-def test_what_is_past_may_be_of_any_kind():
+def test_past_schedules_may_be_of_any_kind():
     old = Chain((CosineWave(0.1, 0.0, 9), BASE), (50,))
     assert old.extend(250, 50) == Chain((old.schedules[0], BASE.extend(200)), (50,))

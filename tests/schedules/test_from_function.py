@@ -1,4 +1,4 @@
-"""FromFunction saves a function's registered name, never its code."""
+"""FromFunction saves the registered name of a function and not its code."""
 
 import json
 
@@ -26,24 +26,24 @@ def always(step):
 SCHEDULE = FromFunction(halved)
 
 
-def test_the_config_holds_the_name_alone():
+def test_the_config_contains_only_the_name():
     config = json.loads(json.dumps(SCHEDULE.get_config()))
     assert config == {"function": "test_from_function>halved", "name": None}
     assert FromFunction.from_config(config) == SCHEDULE
 
 
-def test_the_host_asks_the_function_in_float64():
+def test_evaluate_calls_the_function_in_float64():
     assert SCHEDULE.evaluate([0, 1, 3]).tolist() == [0.4, 0.2, 0.05]
 
 
-def test_a_step_is_given_as_a_float32_tensor():
+def test_the_function_receives_the_step_as_a_float32_tensor():
     for call in [SCHEDULE, *compiled_calls(SCHEDULE).values()]:
         rate = call(keras.ops.convert_to_tensor(3, "int32"))
         assert keras.backend.standardize_dtype(rate.dtype) == "float32"
         assert float(rate) == pytest.approx(0.05, rel=1e-6)
 
 
-def test_arrays_are_asked_one_by_one():
+def test_the_function_is_called_for_each_item_of_an_array():
     rates = keras.ops.convert_to_numpy(SCHEDULE(np.array([[0, 1], [2, 3]])))
     np.testing.assert_allclose(rates, [[0.4, 0.2], [0.1, 0.05]], rtol=1e-6)
 
@@ -57,7 +57,7 @@ def counted(step):
     return 0.25
 
 
-def test_a_scalar_step_is_asked_without_a_loop(monkeypatch):
+def test_a_scalar_step_needs_no_loop(monkeypatch):
     monkeypatch.setattr("kerasched.schedules.step_math.ops.map", None)
     assert float(FromFunction(always)(3)) == 0.25
 
@@ -71,7 +71,7 @@ def test_a_scalar_step_is_asked_without_a_loop(monkeypatch):
     ],
     ids=["repeat", "warmup", "exponential"],
 )
-def test_a_schedule_asks_once_for_the_rate_of_the_one_inside(around):
+def test_an_outer_schedule_calls_the_inner_one_once(around):
     schedule = FromFunction(counted)
     for _ in range(6):
         schedule = around(schedule)
@@ -80,7 +80,7 @@ def test_a_schedule_asks_once_for_the_rate_of_the_one_inside(around):
     assert len(CALLS) == 1
 
 
-def test_an_exponential_ramp_leads_to_what_a_function_gives():
+def test_an_exponential_ramp_leads_to_the_value_of_a_function():
     schedule = Warmup(FromFunction(always), 2, 0.01, "exponential")
     assert schedule.evaluate([0, 1, 2]).tolist() == pytest.approx([0.01, 0.05, 0.25])
     for call in [schedule, *compiled_calls(schedule).values()]:
@@ -102,7 +102,7 @@ def test_a_tree_with_a_function_is_not_exact():
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="optax runs on JAX alone")
-def test_a_schedule_is_a_schedule_of_optax():
+def test_a_schedule_can_be_used_in_optax():
     import jax
     import jax.numpy as jnp
     import optax

@@ -1,4 +1,4 @@
-"""Every length in steps may be given in epochs."""
+"""Every length in steps can also be given in epochs."""
 
 import re
 
@@ -128,7 +128,7 @@ def test_a_dataset_gives_the_steps_of_an_epoch():
     assert made == LinearDecay(0.1, 21)
 
 
-def test_a_schedule_of_your_own_has_it_too():
+def test_a_user_defined_schedule_has_from_epochs():
     class Mine(Schedule):
         rest_steps: int
 
@@ -174,25 +174,25 @@ BAD = [
 
 
 @pytest.mark.parametrize(("kind", "arguments", "text"), BAD)
-def test_what_is_wrong_is_told(kind, arguments, text):
+def test_an_invalid_argument_raises(kind, arguments, text):
     with pytest.raises(kind, match=re.escape(text)):
         LinearDecay.from_epochs(0.1, **{"steps_per_epoch": 7, **arguments})
 
 
-def test_a_wrong_item_of_a_list_is_told():
+def test_an_invalid_item_of_a_list_is_named():
     text = "Argument `milestones[1]` of MultiStepDecay.from_epochs must be a number of "
     with pytest.raises(ValueError, match=re.escape(text)):
         MultiStepDecay.from_epochs(0.1, [1, -1], steps_per_epoch=7)
 
 
 @pytest.mark.parametrize("cls", [Constant, PerEpoch, kerasched.Scale])
-def test_a_class_without_lengths_says_so(cls):
+def test_a_class_without_lengths_raises(cls):
     text = "Argument `cls` of from_epochs must be a class of schedules that have "
     with pytest.raises(TypeError, match=text):
         cls.from_epochs(0.1, steps_per_epoch=7)
 
 
-# Integers that count something else than steps.
+# Integers that do not count steps.
 OTHERS = {
     "steps_per_epoch",
     "gradient_accumulation_steps",
@@ -203,7 +203,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("entry", kerasched.list_schedules(), ids=lambda e: e.name)
-def test_each_integer_is_in_steps_or_among_the_others(entry):
+def test_each_integer_argument_is_a_length_or_listed_as_another_kind(entry):
     integers = {
         name
         for name, check in checks_of(entry.cls).items()

@@ -1,4 +1,4 @@
-"""A config with mistakes is refused by the argument's name, or gives finite rates."""
+"""A corrupted config either raises with the argument's name or gives finite rates."""
 
 import copy
 import json
@@ -17,9 +17,9 @@ from support import calls_of
 import kerasched
 from kerasched.errors import MAX_STEP
 
-# What a call is made with, in float32: one in so many, for each may compile operations.
+# Calls use float32 and may compile operations, so only one config in so many is called.
 ONE_IN = 25
-MOST_CALLS = 2**20  # No config makes a schedule hang.
+MOST_CALLS = 2**20  # A limit, as no config may make a schedule hang.
 
 
 def deep(levels):
@@ -50,7 +50,7 @@ NUMBERS += [1 + 1e-15]
 
 @st.composite
 def mutated(draw):
-    """Draw the class and the config of a schedule, with one to three mistakes in it."""
+    """Draw the class and the config of a schedule, with one to three errors in it."""
     entry = draw(st.sampled_from(kerasched.list_schedules()))
     schedule = draw(st.just(entry.example) | schedules(entry))
     config = json.loads(json.dumps(schedule.get_config()))
@@ -60,7 +60,7 @@ def mutated(draw):
 
 
 def changed(draw, config):
-    """Return a config in which one place is another, is missing, or is added."""
+    """Return a config with one value replaced, removed or added."""
     config = copy.deepcopy(config)
     holder, key = draw(st.sampled_from(list(places(config)) or [(config, "name")]))
     what = draw(st.sampled_from(["number"] * 6 + ["wrong"] * 3 + ["less", "more"]))
@@ -76,7 +76,7 @@ def changed(draw, config):
 
 
 def places(value):
-    """Return every place in a config, but not those inside what is nested deeply."""
+    """Return every position in a config, except inside deeply nested values."""
     stack = [(value, 0)]
     while stack:
         holder, depth = stack.pop()
@@ -93,7 +93,7 @@ def assert_finite(rates, what):
 
 
 def built(cls, config):
-    """Return the schedule of a config, None if it is refused by an argument's name."""
+    """Return the schedule of a config, or None if it raises with an argument's name."""
     try:
         return cls.from_config(config)
     except (TypeError, ValueError) as error:
@@ -108,7 +108,7 @@ so_often = pytest.mark.parametrize(
 
 
 @so_often
-def test_a_config_with_mistakes_is_refused_or_gives_finite_rates(examples):
+def test_a_corrupted_config_is_refused_or_gives_finite_rates(examples):
     seen = []
 
     @settings(
@@ -127,7 +127,7 @@ def test_a_config_with_mistakes_is_refused_or_gives_finite_rates(examples):
         def make():
             nonlocal schedule, exact, rates
             schedule = built(cls, config)
-            # Another library's schedule gives what it gives.
+            # The rates of another library's schedule are not checked.
             exact = schedule is not None and schedule.exact
             rates = schedule.evaluate(steps) if exact else rates
 

@@ -1,4 +1,4 @@
-"""Noise is a pure function of seed and step, bit for bit the same everywhere."""
+"""Noise is a pure function of seed and step with identical bits on every backend."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_bits_are_those_of_the_published_hash_on_the_host_and_on_the_backend(see
         assert (bits.astype("int64") % 2**32).tolist() == expected
 
 
-def test_factor_is_made_of_the_highest_24_bits():
+def test_the_factor_uses_the_highest_24_bits():
     # u = bits / 2**23 - 1, and the rate 0.5 * (1 + 0.25 * u)
     for step in STEPS.tolist():
         u = (expected_bits(step, 7) >> 8) / 2**23 - 1
@@ -45,7 +45,7 @@ def test_factor_is_made_of_the_highest_24_bits():
 def test_factors_are_evenly_spread_around_1():
     rates = Noise(Constant(1.0), 1.0, 3).evaluate(np.arange(100_000))
     counts, _ = np.histogram(rates, bins=20, range=(0.0, 2.0))
-    # 5000 in each of 20 bins, within six standard deviations (70) of a fair draw
+    # 5000 in each of 20 bins, within six standard deviations, each 70, of a fair draw
     assert abs(counts - 5000).max() < 420
     assert rates.mean() == pytest.approx(1.0, abs=0.01)
 
@@ -58,6 +58,6 @@ def test_another_seed_gives_other_numbers(other):
     assert abs(np.corrcoef(one[1:], two[:-1])[0, 1]) < 0.05
 
 
-def test_steps_outside_of_start_and_end_are_left_alone():
+def test_steps_outside_of_start_and_end_have_no_noise():
     changed = Noise(Constant(0.5), 1.0, 1, 3, 6).evaluate(np.arange(9)) != 0.5
     assert changed.tolist() == [False] * 3 + [True] * 3 + [False] * 3

@@ -1,4 +1,4 @@
-"""Each operator gives a registered schedule."""
+"""Each operator returns a registered schedule."""
 
 import operator
 
@@ -124,7 +124,7 @@ def test_constant_after(schedule, end):
 
 
 def test_a_bounded_decay_ends_within_two_periods_of_its_bound():
-    # 0.1 * 0.5**k < 0.01 from k = 4 on, so the bound holds from step 40.
+    # 0.1 * 0.5**k < 0.01 from k = 4 on, so the rate is constant from step 40.
     schedule = StepDecay(0.1, 10, end_learning_rate=0.01)
     assert 40 <= schedule.constant_after <= 60
     assert schedule.evaluate(schedule.constant_after) == 0.01
@@ -184,10 +184,10 @@ def test_arithmetic_has_the_values_of_its_operands():
         np.testing.assert_array_equal(schedule.evaluate(STEPS), expected, name)
 
 
-def test_a_difference_that_may_be_negative_says_at_which_step():
+def test_a_difference_that_may_be_negative_raises_with_the_step():
     with pytest.raises(ValueError, match="subtracted") as caught:
         LinearDecay(0.1, 100) - 0.05
-    # From step 100 on it is 0 - 0.05; the step that is named is one of those tried.
+    # From step 100 on the rate is 0 - 0.05. The error names one of the tested steps.
     text = str(caught.value)
     assert text.startswith(
         "Argument `subtracted` of Difference must be a schedule that is never above "
@@ -200,7 +200,7 @@ def test_a_difference_that_may_be_negative_says_at_which_step():
     )
 
 
-def test_a_difference_is_refused_where_its_bounds_leave_it_open():
+def test_a_difference_is_refused_if_its_bounds_do_not_exclude_negatives():
     # 0.1 * left - 0.05 * left is never negative, but the bounds are 0 - 0.05.
     one, other = LinearDecay(0.1, 100), LinearDecay(0.05, 100)
     with pytest.raises(ValueError, match="By their bounds, a rate could be -0.05") as e:
@@ -210,13 +210,13 @@ def test_a_difference_is_refused_where_its_bounds_leave_it_open():
 
 
 def test_a_difference_from_an_unknown_schedule_is_never_negative():
-    # 0.5 * 0.5**(step / 10) - 0.2 is 0.3 at first and below 0 from step 14 on.
+    # 0.5 * 0.5**(step / 10) - 0.2 starts at 0.3 and is negative from step 14 on.
     difference = THEIRS - Constant(0.2)
     assert difference.evaluate([0, 20]).tolist() == pytest.approx([0.3, 0.0])
     assert difference.bounds[0] == 0.0
 
 
-def test_the_rounding_of_bounds_refuses_no_difference():
+def test_rounding_of_bounds_does_not_refuse_a_difference():
     # 0.1 + 0.2 is 0.30000000000000004.
     difference = Constant(0.3) - (Constant(0.1) + 0.2)
     assert difference.evaluate(0) == 0.0

@@ -1,4 +1,4 @@
-"""A compiled schedule is small: no more nodes than Keras's own, one loop of XLA."""
+"""A compiled schedule has at most as many nodes as Keras's, and one fusion in XLA."""
 
 import pytest
 from ops import COMPILED
@@ -25,7 +25,7 @@ def test_every_family_of_keras_has_a_pair():
     assert len(PAIRS) == 15
 
 
-def test_every_schedule_but_a_function_of_yours_is_compiled():
+def test_every_schedule_except_from_function_is_compiled():
     assert set(EXAMPLES) - set(COMPILED) == {"from_function"}
     assert len(COMPILED) == len(EXAMPLES) - 1
 
@@ -44,8 +44,8 @@ def test_nodes_inside_of_functions_are_counted():
     def branching(step):
         return tf.cond(step < 5, lambda: step * 2, lambda: step * 3 + 1)
 
-    # Two nodes compute in one branch and four in the other, with their constants;
-    # outside are at least the comparison, its constant and the conditional.
+    # With constants, one branch has two nodes and the other four. Outside there are at
+    # least the comparison, its constant and the conditional.
     assert nodes(branching) >= 2 + 4 + 3
 
 
@@ -56,7 +56,7 @@ def test_a_schedule_is_one_fusion(name):
 
 
 @on_jax
-def test_a_loop_is_no_fusion():
+def test_a_loop_is_not_counted_as_a_fusion():
     import jax
 
     def loop(step):

@@ -1,4 +1,4 @@
-"""What holds for every registered schedule, whatever its arguments are."""
+"""Properties of every registered schedule with any valid arguments."""
 
 import json
 
@@ -34,7 +34,7 @@ from kerasched.schedules.arguments import checks_of
 
 pytestmark = pytest.mark.host
 
-# What grows without bound may overflow where it is multiplied once more.
+# Larger rates may overflow when they are multiplied again.
 HUGE = 1e100
 
 for_every_schedule = pytest.mark.parametrize(
@@ -46,7 +46,7 @@ so_often = pytest.mark.parametrize(
 
 
 def check_all(examples, law, *drawn):
-    """Check a law for as many examples, the same ones at every run."""
+    """Check a property for `examples` examples, which are the same in each run."""
     run = settings(
         max_examples=examples,
         derandomize=True,
@@ -58,7 +58,7 @@ def check_all(examples, law, *drawn):
 
 
 def steps_of(schedule):
-    """Return 0, the steps around each turn, those past 2**24, and the last of all."""
+    """Return 0, steps around each integer argument and 2**24, and the last step."""
     end = schedule.constant_after or 0
     places = [0, 10, 100, end, *turns(schedule), 2**24 + 5, MAX_STEP]
     around = np.add.outer(sorted(places), np.arange(-3, 4))
@@ -117,7 +117,7 @@ def test_rates_are_constant_from_constant_after_on(entry, examples):
 
 @for_every_schedule
 @so_often
-def test_a_config_brings_an_equal_schedule_back(entry, examples):
+def test_a_config_restores_an_equal_schedule(entry, examples):
     def law(schedule):
         config = json.dumps(keras.saving.serialize_keras_object(schedule))
         restored = keras.saving.deserialize_keras_object(json.loads(config))
@@ -130,7 +130,7 @@ def test_a_config_brings_an_equal_schedule_back(entry, examples):
 
 @for_every_schedule
 @so_often
-def test_the_repr_is_code_that_makes_an_equal_schedule(entry, examples):
+def test_the_repr_is_code_for_an_equal_schedule(entry, examples):
     def law(schedule):
         made = eval(repr(schedule), vars(kerasched).copy())
         assert made == schedule
@@ -143,8 +143,8 @@ def assert_within_bounds(schedule):
     assume(is_moderate(schedule))
     low, high = schedule.bounds
     rates = schedule.evaluate(steps_of(schedule))
-    # Two fractions of one that are both rounded may add up to 4 roundings more, in
-    # each of the schedules that a tree is made of.
+    # Two rounded fractions of one may add up to 4 roundings, in each schedule of a
+    # tree.
     rounding = 4 * np.finfo("float64").eps * high * (1 + len([*inside(schedule)]))
     assert rates.min() >= low - rounding
     assert rates.max() <= high + rounding
@@ -163,7 +163,7 @@ def test_rates_of_deep_trees_lie_within_their_bounds(examples):
 
 @for_every_schedule
 @so_often
-def test_bounds_are_known_of_all_that_is_exact(entry, examples):
+def test_bounds_are_known_for_every_exact_schedule(entry, examples):
     def law(schedule):
         low, high = schedule.bounds
         assert type(low) is type(high) is float
@@ -176,12 +176,12 @@ def test_bounds_are_known_of_all_that_is_exact(entry, examples):
     check_all(examples, law, schedules(entry))
 
 
-# What is known to hold the rates of these, though they do not come that near to it.
+# The schedules that do not reach their bounds, with the reason.
 WIDER = {
     "cosine_restarts": "The end lies after the last step of a cycle.",
-    "eden": "How far the rate falls in the warmup is not asked for each step.",
-    "from_function": "Nothing is known of a function.",
-    "minimum": "Where a rise and a fall meet is not sought.",
+    "eden": "The decay during the warmup is not computed for each step.",
+    "from_function": "The bounds of a function are unknown.",
+    "minimum": "The crossing of a rise and a fall is not computed.",
     "noise": "The largest number is not drawn.",
 }
 
@@ -196,7 +196,7 @@ def test_the_example_reaches_its_bounds(entry):
     assert reached != (entry.name in WIDER), (schedule.bounds, distance)
 
 
-# Each makes of a schedule one that is the same.
+# Each function returns an equivalent schedule.
 SAME = {
     "a chain of one": lambda s: Chain((s,), ()),
     "a sum of one": lambda s: Sum((s,)),
@@ -215,7 +215,7 @@ SAME = {
 
 @for_every_schedule
 @so_often
-def test_what_changes_nothing_gives_the_same_rates(entry, examples):
+def test_wrappers_without_effect_give_the_same_rates(entry, examples):
     def law(schedule, name):
         steps = steps_of(schedule)
         same = SAME[name](schedule)
@@ -255,7 +255,7 @@ def test_the_first_cycle_is_the_schedule_that_is_repeated(entry, examples):
 
 @pytest.mark.slow
 @for_every_schedule
-def test_every_argument_is_drawn_in_many_ways(entry):
+def test_every_argument_is_drawn_with_many_values(entry):
     seen = {}
 
     def law(schedule):
@@ -263,10 +263,10 @@ def test_every_argument_is_drawn_in_many_ways(entry):
             seen.setdefault(name, set()).add(getattr(schedule, name))
 
     def alike():
-        fixed = {"function"}  # A function cannot be drawn.
+        fixed = {"function"}  # The strategies do not draw functions.
         return [n for n in checks_of(entry.cls) if len(seen[n]) < 2 and n not in fixed]
 
-    for examples in (10, 80):  # Few draws are enough for most.
+    for examples in (10, 80):  # For most schedules few draws are enough.
         check_all(examples, law, schedules(entry))
         if not alike():
             break

@@ -1,4 +1,4 @@
-"""The registry holds what the CLI, the README and the tests need of each schedule."""
+"""Each registry entry is complete for the CLI, the README and the tests."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def empty_registry(monkeypatch):
 
 
 @pytest.mark.usefixtures("empty_registry")
-def test_a_taken_name_is_refused():
+def test_a_name_that_is_already_registered_is_refused():
     with pytest.raises(ValueError, match="which is StepDecay") as caught:
 
         @register("step", reference="none")
@@ -64,7 +64,7 @@ def test_a_taken_name_is_refused():
 
 
 @pytest.mark.usefixtures("empty_registry")
-def test_an_entry_without_an_example_says_so():
+def test_an_entry_without_an_example_raises():
     @register("bare", reference="none")
     class Bare(Schedule):
         """Nothing."""

@@ -1,4 +1,4 @@
-"""Every cycle begins at its own step, at each boundary up to 2**31."""
+"""Every cycle starts at the exact step, for all cycles up to step 2**31."""
 
 import math
 
@@ -32,7 +32,7 @@ def repeated_line(first, factor):
 
 
 def exact_starts(first, factor):
-    """Return the starts of all cycles but the first."""
+    """Return the starts of all cycles except the first."""
     return starts(first, meant(factor))[1:-1]
 
 
@@ -105,14 +105,14 @@ def test_each_shorter_cycle_begins_at_its_peak_on_the_backend(
 
 
 @every_kind_of_limit
-def test_a_cycle_shorter_than_any_float32_is_no_nan(kind):
+def test_a_cycle_shorter_than_any_float32_gives_no_nan(kind):
     schedule = kind(16, 1e-300)
     assert float(schedule(16)) == np.float32(PEAK)
     assert float(schedule(17)) == 0.0
 
 
 def assert_alike(schedule, first, numbers):
-    """Check that the cycles of these numbers begin and end like the very first."""
+    """Check that the cycles with these numbers start and end like the first one."""
     begins = numbers * first
     np.testing.assert_array_equal(schedule.evaluate(begins), PEAK)
     ends = begins + first - 1
@@ -121,7 +121,7 @@ def assert_alike(schedule, first, numbers):
 
 
 def in_blocks(last, size=2**20):
-    """Yield the numbers up to the last one, so many at once."""
+    """Yield the numbers up to the last one in arrays of `size`."""
     for start in range(0, last + 1, size):
         yield np.arange(start, min(start + size, last + 1))
 
@@ -146,7 +146,7 @@ def test_short_cycles_of_one_length_begin_at_their_multiples(kind, first):
         assert_alike(kind(first, 1), first, numbers)
 
 
-# All 2**31 cycles of one step would take minutes: of them the windows above.
+# All 2**31 cycles of one step would take minutes; the windows above sample them.
 @pytest.mark.host
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [9, 10])
@@ -156,7 +156,8 @@ def test_every_short_cycle_of_one_length_begins_at_its_multiple(first):
         assert_alike(schedule, first, numbers)
 
 
-# Where Keras restarts early (a float32 logarithm), and timm and torch miss a restart.
+# Steps at which Keras restarts early, because of a float32 logarithm, or at which timm
+# and torch miss a restart.
 MISSED = [
     *[(10, 2, 10 * (2**cycle - 1)) for cycle in (13, 15, 17, 18, 19, 20)],
     *[(10, 3, step) for step in (1210, 295240, 2657200, 7971610)],
@@ -167,10 +168,12 @@ MISSED = [
 
 @every_kind
 @pytest.mark.parametrize(("first", "factor", "step"), MISSED)
-def test_restarts_that_others_miss_are_met_on_the_backend(kind, first, factor, step):
+def test_restarts_that_other_libraries_miss_are_exact_on_the_backend(
+    kind, first, factor, step
+):
     schedule = kind(first, factor)
     assert float(schedule(step)) == np.float32(PEAK)
-    # One step of hundreds before the end, on a line or below it.
+    # One of hundreds of steps before the end, the rate is on a line to 0 or below it.
     assert 0.0 < float(schedule(step - 1)) < PEAK / 700
 
 
@@ -178,7 +181,7 @@ def test_restarts_that_others_miss_are_met_on_the_backend(kind, first, factor, s
     ("schedule", "steps"),
     [
         (Repeat(Constant(0.1), 5, 1.0, 2.0, 10_000), (49_999, 50_000, MAX_STEP)),
-        # Its cycles are over before step 10.
+        # Its cycles end before step 10.
         (Repeat(LinearDecay(0.2, 5, 0.1), 5, 0.5, 2.0, 10_000), (10, MAX_STEP)),
     ],
     ids=["alike", "shorter"],
@@ -189,7 +192,7 @@ def test_peaks_that_grow_stay_finite_after_the_last_cycle(schedule, steps):
         assert 1e300 < schedule.evaluate(step) < math.inf
 
 
-def test_an_end_of_zero_is_held_where_the_peaks_have_grown_past_all_numbers():
+def test_an_end_of_zero_is_held_after_the_peaks_have_overflowed():
     schedule = Repeat(LinearDecay(0.1, 4), 4, 2.0, decay_rate=1e20, cycle_limit=20)
     after = schedule.constant_after + 1
     assert float(schedule(after)) == schedule.evaluate(after) == 0.0
@@ -205,5 +208,5 @@ def test_too_many_cycles_are_refused_before_they_are_counted(factor, monkeypatch
 @pytest.mark.host
 @pytest.mark.parametrize("factor", [1.0035, 1.0035 + 1e-15, 1.006, 1.01])
 def test_many_cycles_are_counted_in_a_few_calls_each(factor):
-    # Up to 4096 cycles: what looks at all of them for each would need 4096**2 calls.
+    # There are up to 4096 cycles. A quadratic algorithm would need 4096**2 calls.
     assert calls_of(lambda: CosineRestarts(0.1, 10, factor)) < 32 * 4096

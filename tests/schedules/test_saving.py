@@ -1,4 +1,4 @@
-"""Models saved with a schedule come back whole, on each backend from each other one."""
+"""Models with schedules can be saved and loaded, also across backends."""
 
 import json
 import zipfile
@@ -39,7 +39,7 @@ def trained(schedule, steps=3):
         ]
     )
     optimizer = keras.optimizers.SGD(schedule, momentum=0.9)
-    # Torch would take a minute to compile a step that another backend said to compile.
+    # Torch would take a minute to compile the step if the file requests compilation.
     model.compile(optimizer, keras.losses.BinaryCrossentropy(), jit_compile=False)
     for _ in range(steps):
         model.train_on_batch(X, Y)
@@ -71,7 +71,7 @@ SAVED = {
 
 
 @pytest.mark.parametrize("name", SAVED)
-def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(name, tmp_path):
+def test_a_loaded_model_trains_as_the_saved_one(name, tmp_path):
     model = trained(SAVED[name])
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -87,7 +87,7 @@ def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["step", "nested", "built-in"])
-def test_a_weights_file_brings_the_optimizer_back(name, tmp_path):
+def test_a_weights_file_restores_the_optimizer(name, tmp_path):
     model = trained(SAVED[name])
     model.save_weights(tmp_path / "model.weights.h5")
     other = trained(SAVED[name], steps=0)
@@ -129,7 +129,7 @@ print(json.dumps(facts))
 """
 
 
-# test_a_saved_model_goes_on_as_if_it_had_not_been_saved loads on this backend.
+# test_a_loaded_model_trains_as_the_saved_one loads on this backend.
 OTHERS = [
     pytest.param(name, marks=[pytest.mark.slow] * (name == BACKEND))
     for name in INSTALLED
@@ -138,8 +138,9 @@ OTHERS = [
 
 @pytest.mark.parametrize("other", OTHERS)
 def test_a_model_saved_here_is_loaded_on_the_other_backend(other, tmp_path):
-    # keras.optimizers.SGD of torch is a class of its own, which Keras writes into the
-    # file: elsewhere it loads, but cannot train. A weights file has no such name.
+    # On torch, keras.optimizers.SGD is another class, whose name Keras saves in the
+    # file. On other backends it can be loaded but cannot train. A weights file does not
+    # contain the name.
     goes_on = BACKEND != "torch" or other == "torch"
     model = trained(SCHEDULES["nested"])
     model.save(tmp_path / "model.keras")
@@ -151,7 +152,7 @@ def test_a_model_saved_here_is_loaded_on_the_other_backend(other, tmp_path):
     assert restored == SCHEDULES["nested"]
     assert facts["iterations"] == facts["weights_file_iterations"] == 3
     assert facts["rate"] == pytest.approx(restored.evaluate(3), rel=3e-6)
-    # Another backend's float32 arithmetic: a few units in the last place.
+    # Another backend's float32 results differ by a few units in the last place.
     close = {"rtol": 1e-5, "atol": 1e-7}
     np.testing.assert_allclose(
         facts["predictions"], model.predict(X, verbose=0), **close
@@ -194,7 +195,7 @@ def test_a_golden_file_loads(path):
 
 
 @each_golden_file
-def test_a_golden_file_holds_every_schedule_of_its_version(path):
+def test_a_golden_file_contains_every_schedule_of_its_version(path):
     with zipfile.ZipFile(path) as archive:
         config = archive.read("config.json").decode()
     names = facts_of(path)["schedules"]
@@ -209,7 +210,7 @@ def test_this_version_has_its_golden_file():
 
 
 @pytest.mark.host
-def test_loading_without_importing_kerasched_says_what_is_missing(tmp_path):
+def test_loading_without_importing_kerasched_names_the_missing_class(tmp_path):
     trained(StepDecay(0.1, 5)).save(tmp_path / "model.keras")
     code = "import sys, keras; keras.saving.load_model(sys.argv[1])"
     done = run_python(code, arguments=[tmp_path / "model.keras"], check=False)

@@ -1,4 +1,4 @@
-"""Starts of cycles are those of exact fractions, whatever the multiplier is."""
+"""The starts of cycles equal those of exact fractions for any multiplier."""
 
 import math
 from fractions import Fraction
@@ -15,11 +15,11 @@ pytestmark = pytest.mark.host
 
 RANDOM = np.random.default_rng(3)
 CASES = [
-    # whole starts as often as can be: first is a power of the denominator, or near it
+    # many integer starts: first is a power of the denominator, or close to one
     *[(2**30, 1.5), (2**30 - 1, 1.5), (2**31 - 1, 1.5), (3**19, 4 / 3), (10**9, 1.1)],
     *[(1, 2.0), (1, 3.0), (7, 10.0), (10, 1e300), (1, 1.7976931348623157e308)],
     *[(1, 1.05), (10, 1.03), (391, 1.01)],
-    # seventeen digits
+    # multipliers of seventeen digits
     *[(int(RANDOM.integers(1, 10**6)), 1.02 + RANDOM.random()) for _ in range(20)],
 ]
 
@@ -67,12 +67,12 @@ def test_starts_of_cycles_that_shrink_are_those_of_exact_fractions(first, factor
         assert start.length == pytest.approx(float(length), rel=1e-14)
 
 
-def test_no_more_starts_are_computed_than_are_asked_for():
+def test_only_the_requested_starts_are_computed():
     for most in (1, 2, 33, 34, 50):
         assert len(starts_of(10, simplest(1.01), most)) == most
 
 
-def test_more_bits_are_taken_where_few_do_not_tell(monkeypatch):
+def test_more_bits_are_used_where_few_are_not_enough(monkeypatch):
     asked, rounded = [], starts._rounded
 
     def with_few_bits(*arguments):

@@ -1,4 +1,4 @@
-"""Rates of a long table are looked up: a compiled step does not grow with the table."""
+"""Long tables are looked up, so a compiled step does not grow with the table."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from kerasched import Schedule
 from kerasched.errors import MAX_STEP
 from kerasched.schedules.step_math import FEW
 
-# torch.compile looks at each number of a tuple, which takes it minutes for hundreds.
+# torch.compile guards each number of a tuple, which takes minutes for hundreds.
 MANY = 2 * FEW if keras.backend.backend() == "torch" else 5000
 
 
@@ -81,7 +81,7 @@ def test_boundaries_of_a_long_table_are_exact(dtype):
 
 
 @pytest.mark.parametrize("shape", ["linear", "cosine"])
-def test_a_line_of_a_table_is_that_of_its_two_points(shape):
+def test_a_segment_of_a_table_equals_that_of_its_two_points(shape):
     table = points(50, shape)
     for index in (0, 1, 20, 48):
         places, rates = table.steps[index : index + 2], table.values[index : index + 2]
@@ -89,14 +89,14 @@ def test_a_line_of_a_table_is_that_of_its_two_points(shape):
         steps = np.arange(np.ceil(places[0]), np.ceil(places[1]))
         np.testing.assert_array_equal(table.evaluate(steps), alone.evaluate(steps))
         called = [keras.ops.convert_to_numpy(s(steps)) for s in (table, alone)]
-        # A vector's sine may differ from another's in the last place.
+        # The sines of different vectors may differ in the last place.
         np.testing.assert_allclose(*called, rtol=3e-7)
 
 
 @pytest.mark.parametrize("more", [0, 40])
 @pytest.mark.parametrize("shape", ["linear", "cosine"])
-def test_points_nearer_than_float32_can_tell_give_finite_rates(shape, more):
-    # The first point's rate is that of step 0; from step 1 on the last two count.
+def test_points_closer_than_float32_resolution_give_finite_rates(shape, more):
+    # Step 0 has the rate of the first point. From step 1 on the last two points apply.
     places = [0.0, 1e-300, 2.0, *range(10, 10 + more)]
     schedule = PiecewiseInterpolation(places, [0.5, 1.0, 0.25, *[0.25] * more], shape)
     expected = [0.5, 0.625, 0.25]

@@ -1,8 +1,8 @@
-"""Keras's optimizers train under every schedule, at the rate that `evaluate` gives.
+"""Keras's optimizers train with every schedule at the rate that `evaluate` returns.
 
-The rate is read off a model of one weight whose gradient is always 1: the weight is
-set to 0 before each update, so that what it holds afterwards is the update. That of
-the same optimizer at a constant rate of 1 is what a rate multiplies.
+The tests measure the rate with a model of one weight whose gradient is always 1. The
+weight is set to 0 before each update, so its value afterwards is the update. Dividing
+by the update of the same optimizer at a constant rate of 1 gives the rate.
 """
 
 import keras
@@ -33,7 +33,7 @@ class OneWeight(keras.layers.Layer):
 
 
 def trainer(optimizers, jit_compile):
-    """Return a model of one weight for each optimizer, and the weights' layers."""
+    """Return a model with one weight for each optimizer, and the weights' layers."""
     layers = [OneWeight(name=f"of_{n}") for n in range(len(optimizers))]
     inputs = keras.layers.Input((1,))
     model = keras.Model(inputs, [layer(inputs) for layer in layers])
@@ -50,28 +50,28 @@ def trainer(optimizers, jit_compile):
     return model, layers
 
 
-# Of the four optimizers two train at a schedule, in turn; under each way to compile
-# the other two.
+# Each schedule trains two of four optimizers with `jit_compile` and the other two
+# without it.
 PAIRS = [("SGD", "Lion"), ("Adam", "AdamW"), ("SGD", "AdamW"), ("Adam", "Lion")]
 OTHERS = dict(zip(PAIRS, [PAIRS[1], PAIRS[0], PAIRS[3], PAIRS[2]], strict=True))
 
 
 def kinds_of(name, jit_compile):
-    """Return the optimizers that train at a schedule."""
+    """Return the optimizers that train with a schedule."""
     turn = list(EXAMPLES).index(name)
     pair = PAIRS[turn % len(PAIRS)]
     if not jit_compile:
         return OTHERS[pair]
-    # XLA takes TensorFlow a while: there one of the two trains under it.
+    # XLA compiles slowly in TensorFlow, so only one of the two trains with it.
     return pair[turn // 4 % 2 :][:1] if BACKEND == "tensorflow" else pair
 
 
 def updates(pairs, jit_compile, steps=STEPS):
-    """Return what optimizers take off a weight of gradient 1 at each step.
+    """Return what optimizers subtract from a weight with gradient 1 at each step.
 
     Args:
-        pairs: by name an optimizer's kind and its rate. All are trained in one model,
-            as it is compiling that takes the time.
+        pairs: the kind and the rate of each optimizer, by name. One model trains all of
+            them, because compiling takes most of the time.
     """
     optimizers = [OPTIMIZERS[kind](rate) for kind, rate in pairs.values()]
     model, layers = trainer(optimizers, jit_compile)
@@ -88,7 +88,7 @@ def updates(pairs, jit_compile, steps=STEPS):
 
 @pytest.fixture(scope="module")
 def taken():
-    """The updates at each schedule and, of every optimizer, at a constant rate of 1."""
+    """The updates with each schedule, and each optimizer's at a constant rate of 1."""
     found = {}
     for jit in JIT:
         pairs = {(1, kind): (kind, 1.0) for kind in OPTIMIZERS}
@@ -104,18 +104,18 @@ def test_the_rate_of_each_update_is_what_evaluate_gives(name, jit_compile, taken
     expected = EXAMPLES[name].evaluate(STEPS)
     for kind in kinds_of(name, jit_compile):
         rates = taken[jit_compile][name, kind] / taken[jit_compile][1, kind]
-        # The schedule's own tolerance, 2e-6, and some float32 roundings of the update.
+        # The schedule's own tolerance of 2e-6 and some float32 roundings of the update.
         np.testing.assert_allclose(rates, expected, 5e-6, 1e-9, err_msg=kind)
 
 
-def test_a_rate_of_1_is_taken_off_by_sgd_and_lion(taken):
+def test_sgd_and_lion_subtract_a_rate_of_1(taken):
     for jit in JIT:
         np.testing.assert_array_equal(taken[jit][1, "SGD"], 1.0)
         np.testing.assert_array_equal(taken[jit][1, "Lion"], 1.0)
 
 
 @pytest.mark.parametrize("name", ["nested", "cosine wholly", "warmup exponential"])
-def test_the_optimizer_tells_the_rate_of_its_next_update(name):
+def test_the_learning_rate_of_the_optimizer_is_that_of_its_next_update(name):
     optimizer = keras.optimizers.SGD(SCHEDULES[name])
     for step in (0, 7, 30):
         optimizer.iterations.assign(step)
@@ -123,7 +123,7 @@ def test_the_optimizer_tells_the_rate_of_its_next_update(name):
         assert float(optimizer.learning_rate) == pytest.approx(expected, rel=3e-6)
 
 
-def test_a_built_in_inside_trains_at_its_rate():
+def test_a_nested_schedule_of_keras_trains_at_its_rate():
     theirs = keras.optimizers.schedules.CosineDecay(
         0.0, 90, warmup_target=0.1, warmup_steps=10
     )
@@ -136,8 +136,8 @@ def test_a_built_in_inside_trains_at_its_rate():
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras refuses it on torch")
-def test_each_update_counts_when_one_execution_does_several():
-    schedule = EXAMPLES["step"].shift(197)  # Halved at the fourth update from here.
+def test_each_update_counts_with_several_steps_per_execution():
+    schedule = EXAMPLES["step"].shift(197)  # It halves at the fourth update.
     layer = OneWeight()
     model = keras.Sequential([keras.layers.Input((1,)), layer])
     model.compile(

@@ -1,4 +1,4 @@
-"""Every schedule has the values of its row, which were computed by hand."""
+"""Every schedule gives the values of its row, which were computed by hand."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ each_pair = pytest.mark.parametrize(("name", "schedule", "values"), VALUES)
 @each_pair
 def test_schedule_has_the_values_computed_by_hand(name, schedule, values):
     steps, expected = list(values), list(values.values())
-    # 1e-15 of the peak: a few roundings of float64.
+    # 1e-15 of the peak allows for a few roundings in float64.
     np.testing.assert_allclose(
         schedule.evaluate(steps), expected, rtol=1e-14, atol=1e-15
     )
@@ -47,7 +47,7 @@ def test_every_registered_schedule_has_its_row():
 
 
 @each_entry
-def test_row_has_values_of_its_schedule_and_a_formula(entry):
+def test_a_row_has_values_of_its_schedule_and_a_formula(entry):
     row = ROWS[entry.cls.__name__]
     assert any(values for _, values in row.values)
     assert {type(schedule) for schedule, _ in row.values} == {entry.cls}
@@ -72,7 +72,7 @@ def test_an_exponential_ramp_stays_finite_whichever_end_is_tiny(start, end):
     expected = [start, start**0.75 * end**0.25, (start * end) ** 0.5, end]
     steps = [0, 1, 2, 4]
     np.testing.assert_allclose(ramp.evaluate(steps), expected, rtol=1e-13)
-    # Of an exponent of 92 float32 has an error of 4e-6.
+    # An exponent of 92 in float32 has an error of 4e-6.
     for step, rate in zip(steps, expected, strict=True):
         assert float(ramp(step)) == pytest.approx(rate, rel=1e-5)
 

@@ -1,4 +1,4 @@
-"""A call of fit is known by its model while it runs, with its arguments."""
+"""A running call of `fit` and its arguments can be found by its model."""
 
 import threading
 
@@ -48,11 +48,11 @@ def test_arguments_are_known_with_their_defaults_until_the_end():
     assert y is Y
     assert weights is None
     assert call.is_seen
-    assert call.argument("x") is None  # The call has ended and keeps no data.
+    assert call.argument("x") is None  # A call that has ended keeps no data.
     assert not fit_call_of(model).is_seen
 
 
-def test_a_fit_within_a_fit_is_known_by_its_model():
+def test_a_fit_within_a_fit_is_found_by_its_model():
     outer, inner, seen = compiled(), compiled(), []
 
     def look():
@@ -86,7 +86,7 @@ def test_a_thread_sees_its_own_calls_only():
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_functions_are_called_last_first_when_fit_ends_by_an_error(error):
+def test_exit_functions_run_in_reverse_order_when_fit_raises(error):
     model, called = compiled(), []
 
     def fail():
@@ -111,24 +111,24 @@ class Replaces(keras.Sequential):
             callback.on_epoch_end(0)
 
 
-def test_a_fit_that_calls_that_of_keras_is_seen_with_what_keras_is_given():
+def test_an_overridden_fit_is_found_with_the_arguments_for_keras():
     model, seen = compiled(Passes), []
     fit(model, lambda: seen.append(fit_call_of(model).argument("batch_size")))
     assert seen == [3]
 
 
-def test_a_fit_that_does_not_call_that_of_keras_is_not_seen():
+def test_a_fit_that_does_not_call_keras_is_not_found():
     model, seen = compiled(Replaces), []
     fit(model, lambda: seen.append(fit_call_of(model).is_seen))
     assert seen == [False]
 
 
-def test_wrong_arguments_raise_as_without_us():
+def test_wrong_arguments_raise_as_in_keras():
     with pytest.raises(TypeError, match="unexpected keyword argument 'batches'"):
         fit(compiled(), lambda: None, batches=2)
 
 
-def test_data_are_those_that_keras_splits():
+def test_the_data_are_those_after_the_validation_split():
     model, seen = compiled(), []
 
     def look():
@@ -142,7 +142,7 @@ def test_data_are_those_that_keras_splits():
         assert weights is None
 
 
-def test_keras_passes_on_the_iterator_of_the_training_and_not_of_the_validation():
+def test_the_epoch_iterator_is_that_of_training_and_not_of_validation():
     model, steps = compiled(), []
 
     def look():

@@ -1,4 +1,4 @@
-"""A folder is held by one run, for as long as the run lives and no longer."""
+"""A run locks its folder for as long as it lives and no longer."""
 
 import contextlib
 import errno
@@ -18,7 +18,8 @@ from kerasched.resuming.folder_lock import FolderLock
 
 pytestmark = [
     pytest.mark.host,
-    pytest.mark.filterwarnings("ignore:.*fork.*"),  # These children run no threads.
+    # Forking with threads warns, but these children use no threads.
+    pytest.mark.filterwarnings("ignore:.*fork.*"),
 ]
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
@@ -57,7 +58,7 @@ def hold(folder):
 
 
 @needs_fork
-def test_a_folder_that_another_process_holds_is_refused_until_it_is_killed(tmp_path):
+def test_a_folder_locked_by_another_process_is_refused_until_it_is_killed(tmp_path):
     def holds(ready):
         hold(tmp_path)
         ready()
@@ -66,19 +67,19 @@ def test_a_folder_that_another_process_holds_is_refused_until_it_is_killed(tmp_p
         with pytest.raises(FolderHeldError, match=f"^process {process} on "):
             hold(tmp_path)
         kill(process)
-        assert (tmp_path / NAME).exists()  # A file that says nothing any more.
+        assert (tmp_path / NAME).exists()  # The file alone does not lock the folder.
         hold(tmp_path).release()
     assert not any(tmp_path.iterdir())
 
 
 @needs_fork
-def test_a_process_forked_from_the_holder_does_not_hold(tmp_path):
+def test_a_forked_child_does_not_own_the_lock(tmp_path):
     def forks_and_holds(ready):
         lock = hold(tmp_path)
         if os.fork():
             ready()
         else:
-            lock.release()  # Removes nothing of the parent's.
+            lock.release()  # This must not remove the parent's file.
             ready_to_outlive()
 
     def ready_to_outlive():
@@ -100,7 +101,7 @@ def test_a_process_forked_from_the_holder_does_not_hold(tmp_path):
             os.kill(orphan, signal.SIGKILL)
 
 
-def test_one_process_holds_a_folder_once(tmp_path):
+def test_one_process_cannot_lock_a_folder_twice(tmp_path):
     (tmp_path / "run").mkdir()
     lock = hold(tmp_path / "run")
     (tmp_path / "link").symlink_to(tmp_path / "run")
@@ -111,7 +112,7 @@ def test_one_process_holds_a_folder_once(tmp_path):
     hold(tmp_path / "link").release()
 
 
-def test_a_lock_that_was_released_takes_nothing_from_the_next(tmp_path):
+def test_a_released_lock_does_not_release_the_next(tmp_path):
     over = hold(tmp_path)
     over.release()
     lock = hold(tmp_path)
@@ -121,7 +122,7 @@ def test_a_lock_that_was_released_takes_nothing_from_the_next(tmp_path):
     lock.release()
 
 
-def test_only_an_empty_folder_that_it_made_goes_with_the_lock(tmp_path):
+def test_release_removes_only_an_empty_folder_that_it_created(tmp_path):
     hold(tmp_path).release()
     assert tmp_path.exists()
     folder = tmp_path / "run"
@@ -142,7 +143,7 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_does_not_count(
     lock_file, removed = folder_lock._lock_file, []
 
     def lock_after_the_holder_has_left(handle):
-        if not removed:  # The holder unlinks the file that this run has opened.
+        if not removed:  # The owner unlinks the file that this run has opened.
             (tmp_path / NAME).unlink()
             removed.append(True)
         lock_file(handle)
@@ -155,7 +156,7 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_does_not_count(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows removes no open file")
-def test_a_lock_that_somebody_removed_takes_no_other_with_it(tmp_path):
+def test_a_lock_whose_file_was_removed_does_not_release_another(tmp_path):
     lock = hold(tmp_path)
     (tmp_path / NAME).unlink()
     (tmp_path / NAME).touch()
@@ -163,7 +164,7 @@ def test_a_lock_that_somebody_removed_takes_no_other_with_it(tmp_path):
     assert (tmp_path / NAME).exists()
 
 
-def test_threads_that_begin_and_end_hold_it_one_at_a_time(tmp_path):
+def test_only_one_thread_at_a_time_owns_the_lock(tmp_path):
     holders, most, failures = [], [], []
 
     def work():
@@ -189,7 +190,7 @@ def test_threads_that_begin_and_end_hold_it_one_at_a_time(tmp_path):
     assert set(most) == {1}
 
 
-def test_a_copy_holds_nothing(tmp_path):
+def test_a_copy_does_not_own_the_lock(tmp_path):
     lock = hold(tmp_path)
     copy = pickle.loads(pickle.dumps(lock))
     copy.release()
@@ -199,7 +200,7 @@ def test_a_copy_holds_nothing(tmp_path):
     copy.release()
 
 
-def test_a_file_system_without_locks_is_warned_of(tmp_path, monkeypatch):
+def test_a_file_system_without_locks_causes_a_warning(tmp_path, monkeypatch):
     def no_locks(handle):
         raise OSError(errno.ENOLCK, "No locks available")
 

@@ -1,4 +1,4 @@
-"""Every kind of random generator goes back to a state, and on from one of a file."""
+"""The state of every kind of random generator can be saved and restored."""
 
 import json
 import random
@@ -53,7 +53,7 @@ each_kind = pytest.mark.parametrize("name", KINDS)
 
 
 @each_kind
-def test_a_generator_goes_back_to_a_state(name):
+def test_the_state_of_a_generator_can_be_restored(name):
     make, draw = KINDS[name]
     generator = make()
     kind = kind_of(generator)
@@ -67,7 +67,7 @@ def test_a_generator_goes_back_to_a_state(name):
 
 
 @each_kind
-def test_one_of_a_file_goes_on_as_the_first_does(name):
+def test_a_generator_from_a_file_continues_as_the_original(name):
     make, draw = KINDS[name]
     generator = make()
     draw(generator)
@@ -78,12 +78,12 @@ def test_one_of_a_file_goes_on_as_the_first_does(name):
     assert [draw(other), draw(other)] == [draw(generator), draw(generator)]
 
 
-def test_what_has_no_state_is_no_generator():
+def test_an_object_without_a_state_is_no_generator():
     assert kind_of(random.SystemRandom()) is None
     assert kind_of(3) is None
 
 
-def test_a_class_of_the_users_is_not_saved_as_another():
+def test_a_subclass_of_a_generator_is_not_saved_as_its_base_class():
     class Own(random.Random):
         pass
 
@@ -92,7 +92,7 @@ def test_a_class_of_the_users_is_not_saved_as_another():
         encode([Own()], {}, "value")
 
 
-def test_a_kind_that_is_not_there_is_named():
+def test_an_unknown_kind_of_generator_is_named():
     text = "Generator2 is not a known kind of random generator"
     with pytest.raises(ValueError, match=text):
         kind_named("Generator2")

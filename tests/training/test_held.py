@@ -1,4 +1,4 @@
-"""All that a model holds, by attribute paths."""
+"""Finding all optimizers, variables and generators of a model, by attribute path."""
 
 import types
 
@@ -7,7 +7,7 @@ import numpy as np
 import own_step
 import pytest
 from own_step import Two
-from own_step import made
+from own_step import new_model
 from own_step import sgd
 
 import kerasched
@@ -23,7 +23,7 @@ from kerasched.training.model_contents import training_optimizers
 
 
 class Helper:
-    """What a user may put optimizers into."""
+    """A user's object that contains an optimizer."""
 
     def __init__(self, optimizer):
         self.opt = optimizer
@@ -36,7 +36,7 @@ class Inner(keras.layers.Layer):
 
 
 class Furnished(Two):
-    """Holds variables that Keras lists, and others."""
+    """A model with variables that Keras tracks, and with others."""
 
     def __init__(self):
         super().__init__()
@@ -61,14 +61,14 @@ HOLDERS = {
 
 
 @pytest.mark.parametrize("path", HOLDERS)
-def test_an_optimizer_is_found_wherever_it_is_held(path):
+def test_an_optimizer_is_found_at_any_attribute_path(path):
     model, optimizer = Two(), sgd(0.1)
     HOLDERS[path](model, optimizer)
     assert list(contents_of(model).optimizers) == [path]
     assert contents_of(model).optimizers[path] is optimizer
 
 
-def test_an_optimizer_has_one_name_and_what_is_inside_none():
+def test_an_optimizer_has_one_name_and_an_inner_one_has_none():
     model, inner = Two(), sgd(0.1)
     model.inner = inner
     model.twice = keras.optimizers.LossScaleOptimizer(inner)
@@ -76,7 +76,7 @@ def test_an_optimizer_has_one_name_and_what_is_inside_none():
     assert contents_of(model).optimizers == {"optimizer": model.twice}
 
 
-def test_a_model_with_many_layers_holds_nothing_more():
+def test_a_model_with_many_layers_has_no_other_contents():
     layers = [keras.layers.Dense(2), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
     inner = keras.Sequential([keras.layers.Input((2,)), *layers])
     model = keras.Sequential([keras.layers.Input((2,)), inner, keras.layers.Dense(1)])
@@ -87,8 +87,8 @@ def test_a_model_with_many_layers_holds_nothing_more():
     assert held.metrics == held.variables == {}
 
 
-def test_every_variable_is_there_once():
-    model = made(kind=Furnished)
+def test_every_variable_is_found_once():
+    model = new_model(kind=Furnished)
     loose = contents_of(model).variables
     assert list(loose) == ["helper/seeds", "helper/loose/0"]
     every = every_variable(model)
@@ -99,11 +99,11 @@ def test_every_variable_is_there_once():
     assert {id(v) for v in wanted} <= {id(v) for v in every}
 
 
-def test_what_compile_makes_by_default_does_not_train_as_long_as_it_is_unused():
-    model = made()
+def test_the_default_optimizer_does_not_count_while_it_is_unused():
+    model = new_model()
     assert isinstance(model.optimizer, keras.optimizers.RMSprop)
     assert list(training_optimizers(model)) == ["a_opt", "b_opt"]
-    own_step.fit(model)  # Which builds it, on torch and JAX.
+    own_step.fit(model)  # On torch and JAX this builds the default optimizer.
     assert list(training_optimizers(model)) == ["a_opt", "b_opt"]
     model.optimizer.iterations.assign(1)
     assert list(training_optimizers(model)) == ["optimizer", "a_opt", "b_opt"]
@@ -118,12 +118,12 @@ def test_what_compile_makes_by_default_does_not_train_as_long_as_it_is_unused():
         lambda: keras.optimizers.RMSprop(CosineDecay(0.1, 3)),
     ],
 )
-def test_an_optimizer_given_to_compile_trains(given):
-    model = made(optimizer=given())
+def test_an_optimizer_passed_to_compile_counts_as_training(given):
+    model = new_model(optimizer=given())
     assert list(training_optimizers(model)) == ["optimizer", "a_opt", "b_opt"]
 
 
-def test_the_optimizer_of_a_pretrained_model_does_not_train_in_the_step_of_keras():
+def test_the_optimizer_of_a_pretrained_submodel_does_not_count():
     inner = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
     inner.compile("adam", "mse")
     model = keras.Sequential([keras.layers.Input((2,)), inner])
@@ -139,14 +139,14 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize("owner", AMBIGUOUS)
-def test_a_rate_that_is_not_known_is_refused(owner):
+def test_an_ambiguous_rate_is_refused(owner):
     text = (
         f"Argument `optimizer` of {owner} must be the only one that trains the model, "
         r"as it is not known which rate is meant. Received: optimizer=\['a_opt', "
         r"'b_opt'\]"
     )
     with pytest.raises(ValueError, match=text):
-        AMBIGUOUS[owner](made())
+        AMBIGUOUS[owner](new_model())
 
 
 def rates(model):
@@ -155,7 +155,7 @@ def rates(model):
 
 
 def test_each_rate_is_set_by_its_attribute():
-    model = made()
+    model = new_model()
     set_schedule(model, {"a_opt": 0.5, "b_opt": CosineDecay(0.25, 10)})
     assert rates(model) == pytest.approx([0.001, 0.5, 0.25])
     set_schedule(model, {"optimizer": 2.0})
@@ -163,20 +163,20 @@ def test_each_rate_is_set_by_its_attribute():
 
 
 @pytest.mark.parametrize("given", [{}, {"c_opt": 0.1}, {"a_opt": 0.1, 3: 0.1}])
-def test_a_name_of_no_optimizer_is_refused(given):
+def test_an_unknown_optimizer_name_is_refused(given):
     text = "must be a dict with names among optimizer, a_opt, b_opt"
     with pytest.raises(ValueError, match=text):
-        set_schedule(made(), given)
+        set_schedule(new_model(), given)
 
 
-def test_one_own_optimizer_is_meant():
-    model = made(sgd(0.05))
+def test_the_only_custom_optimizer_is_used():
+    model = new_model(sgd(0.05))
     set_schedule(model, 0.5)
     assert rates(model) == pytest.approx([0.001, 0.5])
 
 
-def test_the_next_update_of_an_own_optimizer_has_the_new_rate():
-    model = made(keras.optimizers.SGD(0.05))
+def test_the_next_update_of_a_custom_optimizer_has_the_new_rate():
+    model = new_model(keras.optimizers.SGD(0.05))
     own_step.fit(model)
     before = model.a.get_weights()
     set_schedule(model, CosineDecay(0.05, 10) * 0.0)
@@ -184,8 +184,8 @@ def test_the_next_update_of_an_own_optimizer_has_the_new_rate():
     np.testing.assert_array_equal(before[0], model.a.get_weights()[0])
 
 
-def test_a_sweep_of_the_one_own_optimizer_leaves_all_as_it_was():
-    model = made(sgd(0.05))
+def test_a_sweep_of_the_only_custom_optimizer_restores_all_state():
+    model = new_model(sgd(0.05))
     model.helper = Helper(None)
     model.helper.loose = [keras.Variable(2.0)]
     own_step.fit(model)
@@ -194,25 +194,25 @@ def test_a_sweep_of_the_one_own_optimizer_leaves_all_as_it_was():
     sweep = find_learning_rate(
         model, own_step.X, own_step.Y, batch_size=8, steps=30, max_lr=100.0, verbose=0
     )
-    assert len(sweep.losses) < 30  # The rates were used: the loss diverges.
+    assert len(sweep.losses) < 30  # The loss diverges, so the rates were used.
     for variable, value in zip(every, before, strict=True):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable.value), value)
 
 
-def test_an_optimizer_that_could_not_be_put_back_is_refused():
+def test_an_optimizer_that_could_not_be_restored_is_refused():
     text = r"one whose optimizer a_opt is built.*Call model.a_opt.build\(variables\)"
     with pytest.raises(ValueError, match=text):
-        AMBIGUOUS["find_learning_rate"](made(sgd(0.05), build=False))
+        AMBIGUOUS["find_learning_rate"](new_model(sgd(0.05), build=False))
 
 
 @pytest.mark.parametrize("kind", [".keras", ".weights.h5"])
 @pytest.mark.parametrize("rate", [0.05, CosineDecay(0.1, 10)])
 def test_a_file_has_the_state_of_all_optimizers(kind, rate, tmp_path):
-    model = made()
+    model = new_model()
     own_step.fit(model)
     path = tmp_path / f"model{kind}"
     model.save(path) if kind == ".keras" else model.save_weights(path)
-    other = made(sgd(rate), sgd(0.02))
+    other = new_model(sgd(rate), sgd(0.02))
     load_training_state(other, path)
     for before, after in zip(model.pairs(), other.pairs(), strict=True):
         assert own_step.updates(after[1]) == 4
@@ -228,8 +228,8 @@ def saved(model, tmp_path):
     return tmp_path / "model.weights.h5"
 
 
-def test_an_own_optimizer_must_be_built_to_be_loaded(tmp_path):
-    path, other = saved(made(), tmp_path), made(build=False)
+def test_a_custom_optimizer_must_be_built_before_loading(tmp_path):
+    path, other = saved(new_model(), tmp_path), new_model(build=False)
     before = other.get_weights()
     with pytest.raises(ValueError, match=r"Call model.a_opt.build\(variables\)"):
         load_training_state(other, path)
@@ -237,8 +237,8 @@ def test_an_own_optimizer_must_be_built_to_be_loaded(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_file_without_an_own_optimizer_is_told(tmp_path):
-    path, other = saved(made(sgd(0.05)), tmp_path), made()
+def test_a_file_without_a_custom_optimizer_raises(tmp_path):
+    path, other = saved(new_model(sgd(0.05)), tmp_path), new_model()
     text = r"b_opt does not find iteration, momentum of \S+kernel, .*strict=False"
     with pytest.raises(ValueError, match=text):
         load_training_state(other, path)
@@ -248,7 +248,7 @@ def test_a_file_without_an_own_optimizer_is_told(tmp_path):
 
 
 def test_state_is_copied_to_the_optimizer_of_the_same_variables():
-    model = made()
+    model = new_model()
     own_step.fit(model)
     old, new = model.b_opt, sgd(CosineDecay(0.1, 10))
     new.build(model.b.trainable_variables)
@@ -261,7 +261,7 @@ def test_state_is_copied_to_the_optimizer_of_the_same_variables():
 
 
 def test_state_for_one_of_several_is_refused():
-    model = made()
+    model = new_model()
     own_step.fit(model)
     old, model.b_opt = model.b_opt, sgd(0.1)
     with pytest.raises(ValueError, match="Build the new one before, on the variables"):
@@ -271,11 +271,11 @@ def test_state_for_one_of_several_is_refused():
 def test_accelerate_names_the_attributes():
     text = r"\['a_opt', 'b_opt'\].*model.a_opt = kerasched.accelerate\(model.a_opt\)"
     with pytest.raises(ValueError, match=text):
-        kerasched.accelerate(made())
+        kerasched.accelerate(new_model())
 
 
 def looped(momentum):
-    """Return a model as a training loop of the user's has it, after five updates."""
+    """Return a model after five updates in a custom training loop."""
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(1)])
     model.compile(sgd(0.1), loss="mse")
     model.optimizer.build(model.trainable_variables)
@@ -287,7 +287,7 @@ def looped(momentum):
     return model
 
 
-def test_an_optimizer_of_a_training_loop_goes_on_from_a_file(tmp_path):
+def test_an_optimizer_of_a_training_loop_continues_from_a_file(tmp_path):
     looped(0.25).save_weights(tmp_path / "model.weights.h5")
     other = looped(0.0)
     other.own.iterations.assign(0)
@@ -297,7 +297,7 @@ def test_an_optimizer_of_a_training_loop_goes_on_from_a_file(tmp_path):
         assert np.all(keras.ops.convert_to_numpy(slot) == 0.25)
 
 
-def test_an_unused_optimizer_that_no_file_has_is_left_alone(tmp_path):
+def test_an_optimizer_that_is_not_in_the_file_is_not_changed(tmp_path):
     model = looped(0.25)
     model.own = None
     model.save_weights(tmp_path / "model.weights.h5")

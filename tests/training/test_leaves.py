@@ -1,4 +1,4 @@
-"""The optimizers that hold a rate are found, and what they hold."""
+"""Finding the optimizers that have a learning rate, and the rate's object."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ SCHEDULE = StepDecay(0.1, 5)
 
 
 class Hidden:
-    """An optimizer that shows nothing but its config."""
+    """An optimizer that exposes only its config."""
 
     def __init__(self, optimizer):
         self.get_config = optimizer.get_config
@@ -31,7 +31,7 @@ class Hidden:
 @pytest.mark.parametrize("rate", [0.1, SCHEDULE, lambda: 0.1])
 def test_the_schedule_is_the_same_by_the_attribute_and_by_the_config(rate):
     optimizer = keras.optimizers.SGD(rate)
-    # What the attribute is for: a config has copies only.
+    # The attribute is needed because a config contains only copies.
     assert optimizer._learning_rate is rate or rate == 0.1
     expected = SCHEDULE if rate is SCHEDULE else None
     assert schedule_of(optimizer) == expected
@@ -39,7 +39,7 @@ def test_the_schedule_is_the_same_by_the_attribute_and_by_the_config(rate):
         assert schedule_of(Hidden(optimizer)) == expected
 
 
-def test_a_number_is_held_by_a_variable_of_its_name():
+def test_a_number_is_in_a_variable_of_its_name():
     number, schedule = keras.optimizers.SGD(0.1), keras.optimizers.SGD(SCHEDULE)
     assert float(variable_of(number, "learning_rate")) == pytest.approx(0.1)
     assert variable_of(schedule, "learning_rate") is None
@@ -56,25 +56,25 @@ def test_leaves_are_inside_of_wrappers():
 
 
 def undecided(rate):
-    """Return a model whose MultiOptimizer, inside of another, has no optimizers yet."""
+    """Return a model with a nested MultiOptimizer that has no optimizers yet."""
     plain = sgd(rate)
     several = keras.optimizers.MultiOptimizer(lambda v: plain)
     return compiled(keras.optimizers.LossScaleOptimizer(several, 1.0)), plain
 
 
-def test_optimizers_that_are_not_decided_yet_are_found_wherever_they_are():
+def test_optimizers_without_members_are_found_wherever_they_are():
     model, plain = undecided(0.5)
     assert leaves_of(model) == [plain]
 
 
 @pytest.mark.parametrize("rate", [0.5, LinearDecay(1.0, 8)])
-def test_a_rate_is_set_where_the_optimizers_are_not_decided_yet(rate):
+def test_a_rate_is_set_in_optimizers_without_members(rate):
     model, _ = undecided(rate)
     set_schedule(model, 0.25)
     np.testing.assert_allclose(next_update(model), 0.25)
 
 
-def test_a_callback_sets_the_rate_where_the_optimizers_are_not_decided_yet():
+def test_a_callback_sets_the_rate_in_optimizers_without_members():
     model, plain = undecided(9.0)
     fit(model, 1, callbacks=[EpochSchedule(lambda epoch: 0.25)])
     np.testing.assert_allclose(model.get_weights(), -0.25)

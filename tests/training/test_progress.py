@@ -1,4 +1,4 @@
-"""A progress bar appears where work takes long, and only there."""
+"""A progress bar appears if and only if work takes long."""
 
 import keras
 import pytest
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.host
 
 
 def printed(capsys, **options):
-    """Return what is shown of work in three steps."""
+    """Return the output of work in three steps."""
     bar = Progress(3, **options)
     for step in (1, 2, 3):
         bar.update(step, ended=step == 3)
@@ -41,7 +41,7 @@ def test_work_can_be_silent(capsys):
 
 
 @pytest.mark.usefixtures("long")
-def test_logs_of_a_server_are_left_alone(capsys):
+def test_no_bar_is_printed_to_a_log_file(capsys):
     keras.config.disable_interactive_logging()
     try:
         assert printed(capsys, verbose=1, title="Work") == ""

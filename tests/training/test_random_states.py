@@ -1,4 +1,4 @@
-"""Random numbers go on as they were, in this process and in another one."""
+"""Restored random states continue the same sequence, in this process or another."""
 
 import json
 import random
@@ -59,7 +59,7 @@ each_generator = pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
 
 
 @each_generator
-def test_numbers_come_again_after_a_return(draw):
+def test_restored_states_repeat_the_same_numbers(draw):
     keras.utils.set_random_seed(7)
     draw()
     states = json.loads(json.dumps(random_states()))
@@ -71,7 +71,7 @@ def test_numbers_come_again_after_a_return(draw):
 
 @pytest.mark.parametrize(
     "draw",
-    # A seed does not reach TensorFlow's generator.
+    # keras.utils.set_random_seed does not seed TensorFlow's generator.
     [draw for name, draw in DRAWS.items() if name != "tensorflow"],
     ids=[name for name in DRAWS if name != "tensorflow"],
 )
@@ -83,7 +83,7 @@ def test_reading_the_states_changes_nothing(draw):
     np.testing.assert_array_equal(draw(), expected)
 
 
-def test_a_generator_that_was_not_used_is_made_anew_as_it_would_have_been():
+def test_an_unused_generator_is_recreated_with_the_same_numbers():
     keras.utils.set_random_seed(7)
     states = random_states()
     assert states["keras"] is None
@@ -105,7 +105,7 @@ print(json.dumps([random.random(), np.random.uniform(), drawn]))
 """
 
 
-def test_another_process_goes_on_where_this_one_was():
+def test_another_process_continues_the_same_numbers():
     keras.utils.set_random_seed(7)
     from_keras()
     states = json.dumps(random_states())

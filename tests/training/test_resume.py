@@ -1,4 +1,4 @@
-"""State goes over to another run by name, and nothing is dropped in silence."""
+"""load_training_state matches state by name and never drops it silently."""
 
 import re
 import zipfile
@@ -23,7 +23,7 @@ SCHEDULE = LinearDecay(0.1, 20)
 
 @keras.saving.register_keras_serializable("resume")
 class Subclass(keras.optimizers.SGD):
-    """Another class with the same state, and with room to work in."""
+    """A subclass with the same state and an additional variable."""
 
     def build(self, variables):
         if not self.built:
@@ -37,7 +37,7 @@ def compiled(optimizer, layers=2):
         model.add(keras.layers.Dense(4, use_bias=False))
         model.add(keras.layers.BatchNormalization(scale=False))
     model.add(keras.layers.Dense(1))
-    # Torch would take long to compile a step.
+    # Torch takes long to compile a step.
     jit = BACKEND == "jax"
     model.compile(optimizer, keras.losses.MeanSquaredError(), jit_compile=jit)
     return built(model)
@@ -58,7 +58,7 @@ def saved(model, path, kind):
 
 
 def slots(model):
-    """Return the state that belongs to the weights, in the order of the optimizer."""
+    """Return the optimizer's slots of the weights, in its order."""
     return [
         keras.ops.convert_to_numpy(v.value)
         for v in model.optimizer.variables
@@ -86,7 +86,7 @@ def scaled(optimizer):
 
 
 def several(rates):
-    """Two optimizers, one for the kernels and one for the rest."""
+    """Return a MultiOptimizer: one optimizer for the kernels and one for the rest."""
     kernels, rest = (keras.optimizers.Adam(rate) for rate in rates)
     names = {".*kernel": kernels}
     return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(rest, names))
@@ -109,7 +109,7 @@ FROM_A_SUBCLASS = (lambda: Subclass(SCHEDULE, momentum=0.9), lambda: sgd(0.1))
 
 @pytest.mark.parametrize("kind", [".keras", ".weights.h5"])
 @pytest.mark.parametrize("change", GOES_ON)
-def test_a_file_goes_on_under_another_rate(change, kind, tmp_path):
+def test_training_continues_from_a_file_with_another_rate(change, kind, tmp_path):
     if change == "multi" and kind == ".weights.h5":
         pytest.skip("In a weights file one new rate of several cannot be told.")
     before, after = GOES_ON[change]
@@ -121,7 +121,7 @@ def test_a_file_goes_on_under_another_rate(change, kind, tmp_path):
     assert int(other.optimizer.iterations) == int(model.optimizer.iterations)
 
 
-def test_a_subclass_goes_on_as_its_base_class(tmp_path):
+def test_a_subclass_continues_as_its_base_class(tmp_path):
     before, after = FROM_A_SUBCLASS
     model, other = trained(before()), compiled(after())
     load_training_state(other, saved(model, tmp_path, ".keras"))
@@ -130,8 +130,8 @@ def test_a_subclass_goes_on_as_its_base_class(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [".keras", ".weights.h5"])
-def test_the_runs_go_on_alike(kind, tmp_path):
-    # A schedule that stands at 0.1: the rates are the same before and after.
+def test_a_loaded_model_trains_like_the_original(kind, tmp_path):
+    # The schedule is constant at 0.1, so the rates are equal.
     model = trained(sgd(0.1))
     other = compiled(sgd(StepDecay(0.1, 1000)))
     load_training_state(other, saved(model, tmp_path, kind))
@@ -151,7 +151,7 @@ def test_a_rate_that_both_have_as_a_number_is_restored(kind, tmp_path):
     assert float(other.optimizer.learning_rate) == pytest.approx(0.025)
 
 
-def test_a_schedule_is_that_of_the_model(tmp_path):
+def test_the_schedule_of_the_model_is_kept(tmp_path):
     other = compiled(sgd(SCHEDULE))
     load_training_state(other, saved(trained(sgd(0.5)), tmp_path, ".keras"))
     rate = float(other.optimizer.learning_rate)
@@ -160,7 +160,7 @@ def test_a_schedule_is_that_of_the_model(tmp_path):
 
 @pytest.mark.parametrize("kind", [".keras", ".weights.h5"])
 @pytest.mark.parametrize("rates", [(0.1, 0.1), (0.1, SCHEDULE), (SCHEDULE, 0.1)])
-def test_added_momentum_is_told_and_nothing_is_changed(rates, kind, tmp_path):
+def test_added_momentum_raises_and_changes_nothing(rates, kind, tmp_path):
     path = saved(trained(sgd(rates[0], 0.0)), tmp_path, kind)
     other = compiled(sgd(rates[1]))
     weights = other.get_weights()
@@ -178,7 +178,7 @@ def test_added_momentum_is_told_and_nothing_is_changed(rates, kind, tmp_path):
     assert int(other.optimizer.iterations) == 0
 
 
-def test_added_momentum_starts_from_nothing_if_it_may(tmp_path):
+def test_added_momentum_starts_at_zero_if_not_strict(tmp_path):
     model = trained(sgd(0.1, 0.0))
     path = saved(model, tmp_path, ".keras")
     other = compiled(sgd(SCHEDULE))
@@ -189,7 +189,7 @@ def test_added_momentum_starts_from_nothing_if_it_may(tmp_path):
     assert all(not np.any(slot) for slot in slots(other))
 
 
-def test_momentum_without_a_place_is_told(tmp_path):
+def test_momentum_without_a_counterpart_raises(tmp_path):
     path = saved(trained(sgd(0.1)), tmp_path, ".keras")
     with pytest.raises(ValueError, match="cannot restore momentum of .*kernel, "):
         load_training_state(compiled(sgd(0.1, 0.0)), path)
@@ -199,8 +199,8 @@ def test_momentum_without_a_place_is_told(tmp_path):
         load_training_state(compiled(sgd(0.1, 0.0)), weights)
 
 
-def test_another_rule_is_told(tmp_path):
-    # Both keep one array for each weight, which Keras would take for one another.
+def test_another_update_rule_raises(tmp_path):
+    # Both have one slot per weight, and Keras would load one as the other.
     path = saved(trained(keras.optimizers.RMSprop(0.1)), tmp_path, ".keras")
     with pytest.raises(
         ValueError, match="cannot restore velocity of .* not find moment"
@@ -208,13 +208,13 @@ def test_another_rule_is_told(tmp_path):
         load_training_state(compiled(sgd(0.1)), path)
 
 
-def test_other_layers_are_told(tmp_path):
+def test_different_layers_raise(tmp_path):
     path = saved(trained(sgd(0.1)), tmp_path, ".keras")
     with pytest.raises(ValueError, match=r"do not fit|has the shape"):
         load_training_state(compiled(sgd(0.1), layers=3), path)
 
 
-def test_a_file_without_an_optimizer_is_told(tmp_path):
+def test_a_file_without_an_optimizer_raises(tmp_path):
     model = trained(sgd(0.1))
     layers = [keras.layers.Input((3,)), keras.layers.Dense(1)]
     path = saved(keras.Sequential(layers), tmp_path, ".weights.h5")
@@ -223,7 +223,7 @@ def test_a_file_without_an_optimizer_is_told(tmp_path):
         load_training_state(model, path)
 
 
-def test_state_in_bfloat16_is_told(tmp_path):
+def test_bfloat16_state_raises(tmp_path):
     model = keras.Sequential([keras.layers.Input((3,))])
     model.add(keras.layers.Dense(1, dtype="bfloat16"))
     model.compile(sgd(0.1), "mse", jit_compile=False)
@@ -255,14 +255,14 @@ def test_state_in_bfloat16_is_told(tmp_path):
         ),
     ],
 )
-def test_what_is_wrong_is_told(kind, arguments, text):
+def test_an_invalid_argument_raises(kind, arguments, text):
     model = compiled(sgd(0.1))
     with pytest.raises(kind, match=re.escape(text)):
         load_training_state(**{"model": model, "path": "model.keras", **arguments})
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.weights.h5"])
-def test_a_path_that_cannot_be_read_is_told(name, tmp_path):
+def test_an_unreadable_path_raises(name, tmp_path):
     model, path = compiled(sgd(0.1)), tmp_path / name
     text = f"^load_training_state cannot read {re.escape(str(path))}: "
     with pytest.raises(FileNotFoundError, match=f"{text}No such file or directory.$"):
@@ -274,7 +274,7 @@ def test_a_path_that_cannot_be_read_is_told(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["model.keras", "model.weights.h5"])
 @pytest.mark.parametrize("damage", ["empty", "text", "half", "another archive"])
-def test_a_file_that_is_not_whole_is_told(damage, name, tmp_path):
+def test_a_damaged_file_raises(damage, name, tmp_path):
     model, path = compiled(sgd(0.1)), tmp_path / name
     kind = name.removeprefix("model")
     whole = saved(model, tmp_path, kind).read_bytes()
@@ -289,7 +289,7 @@ def test_a_file_that_is_not_whole_is_told(damage, name, tmp_path):
         load_training_state(model, path)
 
 
-def test_a_model_without_weights_is_told():
+def test_a_model_without_weights_raises():
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile(sgd(0.1), "mse")
     with pytest.raises(ValueError, match="must be a model with weights"):
@@ -297,7 +297,7 @@ def test_a_model_without_weights_is_told():
 
 
 @pytest.mark.parametrize("change", GOES_ON)
-def test_a_new_optimizer_of_the_same_model_goes_on(change):
+def test_a_new_optimizer_of_the_same_model_continues(change):
     before, after = GOES_ON[change]
     model = trained(before())
     source = model.optimizer
@@ -309,7 +309,7 @@ def test_a_new_optimizer_of_the_same_model_goes_on(change):
     assert int(model.optimizer.iterations) == int(source.iterations)
 
 
-def test_a_copy_tells_what_it_would_lose():
+def test_copying_raises_if_state_would_be_lost():
     model = trained(sgd(0.1))
     source = model.optimizer
     model.compile(sgd(0.1, 0.0), keras.losses.MeanSquaredError(), jit_compile=False)
@@ -337,12 +337,12 @@ model.save(sys.argv[1])
     BACKEND == "jax" and "tensorflow" in INSTALLED, reason="as on TensorFlow"
 )
 @pytest.mark.parametrize("other", [n for n in INSTALLED if n != BACKEND][-1:])
-def test_a_file_of_another_backend_goes_on(other, tmp_path):
+def test_training_continues_from_a_file_of_another_backend(other, tmp_path):
     path = tmp_path / "model.keras"
     run_python(TRAIN, other, [path])
     with zipfile.ZipFile(path) as archive:
         named = b"torch_sgd" in archive.read("config.json")
-    assert named == (other == "torch")  # What a load by Keras fails at elsewhere.
+    assert named == (other == "torch")  # This makes Keras fail to load the file.
     model = compiled(sgd(SCHEDULE), layers=1)
     load_training_state(model, path)
     assert int(model.optimizer.iterations) == 1
@@ -351,7 +351,7 @@ def test_a_file_of_another_backend_goes_on(other, tmp_path):
     assert int(model.optimizer.iterations) == 2
 
 
-def test_of_two_paths_that_fit_the_longer_one_is_meant(tmp_path):
+def test_the_longer_of_two_matching_paths_is_used(tmp_path):
     inputs = keras.Input((3,))
     first = keras.layers.Dense(4, name="a")(inputs)
     outputs = keras.layers.Dense(1, name="a_kernel")(first)

@@ -1,4 +1,4 @@
-"""A file of a run is given back as it was written, or is known not to be whole."""
+"""A backup file is either read as it was written or recognized as damaged."""
 
 import errno
 import json
@@ -34,12 +34,12 @@ def content_of(state, arrays):
     return state, kept
 
 
-# Every seventh bit is of every place in a byte in turn.
+# Every seventh bit includes all positions within a byte.
 @pytest.mark.parametrize("apart", [7, pytest.param(1, marks=pytest.mark.slow)])
-def test_any_bit_that_is_flipped_is_noticed_or_does_not_matter(apart, tmp_path):
+def test_any_flipped_bit_is_detected_or_does_not_matter(apart, tmp_path):
     path = tmp_path / "epoch-000003.run"
     whole = written(path)
-    told = []
+    messages = []
     for place in range(0, 8 * len(whole), apart):
         damaged = bytearray(whole)
         damaged[place // 8] ^= 1 << place % 8
@@ -47,15 +47,16 @@ def test_any_bit_that_is_flipped_is_noticed_or_does_not_matter(apart, tmp_path):
         try:
             found = read(path)
         except ValueError as error:
-            told.append(str(error))
+            messages.append(str(error))
         else:
             assert content_of(*found) == content_of(STATES, ARRAYS), place
-    # All but dates, versions and the like: half of what is in so small a file.
-    assert len(told) > 4 * len(whole) / apart
-    assert all(text.startswith(f"{path} is not whole: ") for text in told)
+    # Bits in dates, versions and the like do not matter. In so small a file they are
+    # up to half of all bits.
+    assert len(messages) > 4 * len(whole) / apart
+    assert all(text.startswith(f"{path} is not whole: ") for text in messages)
 
 
-def test_a_file_that_is_cut_off_is_not_whole(tmp_path):
+def test_a_truncated_file_is_damaged(tmp_path):
     path = tmp_path / "epoch-000003.run"
     whole = written(path)
     for length in range(len(whole)):
@@ -67,7 +68,7 @@ def test_a_file_that_is_cut_off_is_not_whole(tmp_path):
 @pytest.mark.parametrize(
     "content", [[], {"state": {}}, {"state": {}, "arrays": {"a": 3}}, None]
 )
-def test_a_state_of_another_shape_is_not_whole(content, tmp_path):
+def test_a_state_of_another_structure_is_damaged(content, tmp_path):
     path = tmp_path / "epoch-000003.run"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(STATE, json.dumps(content))
@@ -80,7 +81,7 @@ def full(*_, **__):
 
 
 @pytest.mark.parametrize("call", ["fsync", "write"])
-def test_a_full_disk_leaves_the_files_before_and_none_of_its_own(
+def test_a_full_disk_leaves_earlier_files_and_no_partial_file(
     call, tmp_path, monkeypatch
 ):
     files = RunFiles(tmp_path, keep=1)
@@ -95,6 +96,6 @@ def test_a_full_disk_leaves_the_files_before_and_none_of_its_own(
     assert content_of(*read(files.all()[0])) == content_of(STATES, ARRAYS)
 
 
-def test_a_file_that_cannot_be_opened_is_not_called_damaged(tmp_path):
+def test_a_file_that_cannot_be_opened_is_not_reported_as_damaged(tmp_path):
     with pytest.raises(OSError, match="epoch-000003.run"):
         read(tmp_path / "epoch-000003.run")

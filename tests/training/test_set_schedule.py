@@ -1,6 +1,6 @@
-"""A changed rate takes effect in a model whose step is compiled, and stays when saved.
+"""set_schedule changes the rate of a compiled model, and the change is saved.
 
-What an update takes off a weight is the rate: see one_weight.
+Each update subtracts the rate from the weight: see one_weight.
 """
 
 import re
@@ -35,7 +35,7 @@ CHANGES = {
 }
 WRAPPERS = {
     "plain": lambda optimizer: optimizer,
-    # A scale of 1 that never grows: the gradients stay what they are.
+    # The scale is always 1, so the gradients do not change.
     "loss scale": lambda optimizer: keras.optimizers.LossScaleOptimizer(optimizer, 1.0),
     "multi": lambda optimizer: keras.optimizers.MultiOptimizer(lambda v: optimizer),
 }
@@ -47,7 +47,7 @@ def test_the_next_update_has_the_new_rate(change, wrapper):
     before, after, rate = CHANGES[change]
     model = fitted(WRAPPERS[wrapper](sgd(before)))
     np.testing.assert_allclose(model.get_weights(), -1.0)
-    set_schedule(model, after)  # Step 2 comes next: LinearDecay(1, 4) is at 0.5.
+    set_schedule(model, after)  # The next step is 2, where LinearDecay(1, 4) is 0.5.
     np.testing.assert_allclose(next_update(model), rate, rtol=1e-6)
 
 
@@ -60,18 +60,18 @@ def test_the_next_update_has_the_new_rate_under_xla():
     np.testing.assert_allclose(next_update(model), 0.25)
 
 
-def test_the_step_count_and_the_momentum_stay():
+def test_the_step_count_and_the_momentum_are_kept():
     pair = [fitted(keras.optimizers.SGD(0.5, momentum=0.5)) for _ in range(2)]
     set_schedule(pair[0], Constant(0.5))
     set_schedule(pair[1], 0.5)
     for model in pair:
-        # Velocities of rate 0.5 and momentum 0.5: 0.5, 0.75, 0.875.
+        # With a rate and a momentum of 0.5 the velocities are 0.5, 0.75 and 0.875.
         np.testing.assert_allclose(next_update(model), 0.875, rtol=1e-6)
         assert int(model.optimizer.iterations) == 3
 
 
-def test_adamw_goes_on_as_if_it_had_always_had_the_schedule():
-    # To replace a schedule by an equal one changes nothing but the compiled step.
+def test_adamw_continues_as_if_it_had_always_had_the_schedule():
+    # Replacing a schedule by an equal one only recompiles the step.
     schedule = LinearDecay(0.5, 10)
     pair = [fitted(keras.optimizers.AdamW(schedule)) for _ in range(2)]
     set_schedule(pair[1], LinearDecay(0.5, 10))
@@ -95,8 +95,8 @@ def test_it_takes_effect_from_a_callback_in_the_middle_of_an_epoch():
 @pytest.mark.parametrize("hook", ["on_train_batch_begin", "on_train_batch_end"])
 @pytest.mark.parametrize("before", [0.5, StepDecay(0.5, 100)])
 @pytest.mark.parametrize("after", [0.125, Constant(0.125)])
-def test_it_takes_effect_on_a_model_that_no_callback_was_asked_for(before, after, hook):
-    # Between two batches on JAX the state is in the step, and not in the variables.
+def test_it_takes_effect_from_a_callback_on_the_captured_model(before, after, hook):
+    # On JAX, between two batches, the state is not in the variables.
     model = fitted(sgd(before))
 
     def change(batch, logs=None):
@@ -145,9 +145,7 @@ def test_it_works_before_the_first_fit():
     ids=["sgd", "adamw", "loss scale"],
 )
 @pytest.mark.parametrize("rate", [Scale(LinearDecay(0.5, 10), 0.5), 0.25])
-def test_a_saved_model_carries_the_new_rate_and_the_old_state(
-    optimizer, rate, tmp_path
-):
+def test_a_saved_model_has_the_new_rate_and_the_old_state(optimizer, rate, tmp_path):
     model = fitted(optimizer())
     set_schedule(model, rate)
     next_update(model)
@@ -193,7 +191,7 @@ OWNER = "of set_schedule must be"
         ),
     ],
 )
-def test_what_is_wrong_is_told(kind, arguments, text):
+def test_an_invalid_argument_raises(kind, arguments, text):
     model = fitted(sgd(0.5))
     with pytest.raises(kind, match=re.escape(text)):
         set_schedule(**{"model": model, "schedule": 0.1, **arguments})

@@ -1,4 +1,4 @@
-"""State goes over to a model in which other layers are trainable, by name."""
+"""Optimizer state is loaded by name into a model with other trainable layers."""
 
 import re
 import warnings
@@ -13,14 +13,14 @@ from kerasched import copy_optimizer_state
 from kerasched import load_training_state
 from kerasched.resuming.random_states import random_states
 
-# Layers of the same shapes, so that only names tell them apart.
+# The layers have the same shapes and differ only by name.
 X = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
 SCHEDULE = StepDecay(0.1, 3)
 ALL = ("a", "b", "norm", "c")
 
 
-def made(optimizer, frozen=()):
-    """Return a model with some layers frozen; `optimizer` is given the model."""
+def new_model(optimizer, frozen=()):
+    """Return a model with frozen layers; `optimizer` is a function of the model."""
     layers = [keras.layers.Dense(3, name="a"), keras.layers.Dense(3, name="b")]
     inner = keras.Sequential([keras.layers.Input((3,)), *layers], name="inner")
     above = [keras.layers.BatchNormalization(name="norm")]
@@ -53,7 +53,7 @@ def saved(model, path, kind=".keras"):
 
 
 def state(model):
-    """Return each slot by its own name, which begins with that of the layer."""
+    """Return each slot by its name, which starts with the layer's name."""
     pairs = [
         (v.name.partition("_")[2], keras.ops.convert_to_numpy(v.value).tolist())
         for v in model.optimizer.variables
@@ -88,16 +88,16 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("frozen", [("a",), ("b",), ("a", "b", "norm")])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_an_unfrozen_layer_starts_anew_and_the_others_go_on(name, frozen, tmp_path):
-    model = trained(made(OPTIMIZERS[name], frozen))
-    other = made(OPTIMIZERS[name])
+def test_an_unfrozen_layer_starts_anew_and_others_continue(name, frozen, tmp_path):
+    model = trained(new_model(OPTIMIZERS[name], frozen))
+    other = new_model(OPTIMIZERS[name])
     path = saved(model, tmp_path)
     with pytest.warns(UserWarning, match="^load_training_state: ") as caught:
         load_training_state(other, path, strict=False)
     texts = [text for one in caught if (text := str(one.message)).startswith("load_tr")]
     assert len(texts) == 1
     assert "model does not find" in texts[0]
-    if name == "layerwise":  # By depths, the last layer first; each has its count.
+    if name == "layerwise":  # One optimizer per depth, from the last layer down.
         number = min(3 - ALL.index(one) for one in frozen)
         assert f"iteration of optimizers[{number}], momentum of " in texts[0]
     else:
@@ -121,8 +121,11 @@ def test_an_unfrozen_layer_starts_anew_and_the_others_go_on(name, frozen, tmp_pa
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_the_state_of_a_layer_that_is_frozen_now_is_lost(name, tmp_path):
-    model, other = trained(made(OPTIMIZERS[name])), made(OPTIMIZERS[name], ("b",))
+def test_the_state_of_a_newly_frozen_layer_is_lost(name, tmp_path):
+    model, other = (
+        trained(new_model(OPTIMIZERS[name])),
+        new_model(OPTIMIZERS[name], ("b",)),
+    )
     path = saved(model, tmp_path)
     with pytest.raises(ValueError, match="cannot restore .*inner/b/"):
         load_training_state(other, path)
@@ -135,8 +138,8 @@ def test_the_state_of_a_layer_that_is_frozen_now_is_lost(name, tmp_path):
     assert set(counts(other)) == {3}
 
 
-def test_layers_of_the_same_shape_are_not_taken_for_one_another(tmp_path):
-    model, other = trained(made(sgd, ("a",))), made(sgd, ("b",))
+def test_layers_of_the_same_shape_are_not_confused(tmp_path):
+    model, other = trained(new_model(sgd, ("a",))), new_model(sgd, ("b",))
     path, before = saved(model, tmp_path), other.get_weights()
     text = (
         "load_training_state: the optimizer of the model cannot restore momentum "
@@ -154,20 +157,20 @@ def test_layers_of_the_same_shape_are_not_taken_for_one_another(tmp_path):
     assert state(other)["c_kernel_momentum"] == state(model)["c_kernel_momentum"]
 
 
-def test_a_model_that_is_frozen_inside_another_is_known(tmp_path):
-    model = made(sgd)
+def test_a_frozen_submodel_is_recognized(tmp_path):
+    model = new_model(sgd)
     model.layers[0].trainable = False
     model.compile(sgd(model), keras.losses.MeanSquaredError(), jit_compile=False)
     trained(model)
-    other = made(sgd)
+    other = new_model(sgd)
     with pytest.warns(UserWarning, match="does not find momentum of inner/a/kernel"):
         load_training_state(other, saved(model, tmp_path), strict=False)
     assert state(other)["c_bias_momentum"] == state(model)["c_bias_momentum"]
 
 
-def test_what_is_new_starts_as_if_never_used_where_it_was_used(tmp_path):
-    path = saved(trained(made(sgd, ("a",))), tmp_path)
-    other = trained(made(sgd), 5)
+def test_state_that_is_not_in_the_file_is_reset(tmp_path):
+    path = saved(trained(new_model(sgd, ("a",))), tmp_path)
+    other = trained(new_model(sgd), 5)
     assert np.any(state(other)["a_kernel_momentum"])
     with pytest.warns(UserWarning, match="initial values"):
         load_training_state(other, path, strict=False)
@@ -175,11 +178,11 @@ def test_what_is_new_starts_as_if_never_used_where_it_was_used(tmp_path):
     assert counts(other) == [3]
 
 
-def test_a_new_average_begins_at_its_weight(tmp_path):
+def test_a_new_average_starts_at_its_weight(tmp_path):
     def averaged(model):
         return keras.optimizers.SGD(SCHEDULE, use_ema=True, ema_momentum=0.9)
 
-    model, other = trained(made(averaged, ("a",))), made(averaged)
+    model, other = trained(new_model(averaged, ("a",))), new_model(averaged)
     with pytest.warns(UserWarning, match="does not find average of"):
         load_training_state(other, saved(model, tmp_path), strict=False)
     weights = {w.path: w.numpy().tolist() for w in other.weights}
@@ -187,17 +190,17 @@ def test_a_new_average_begins_at_its_weight(tmp_path):
     assert state(other)["b_kernel_average"] == state(model)["b_kernel_average"]
 
 
-def test_a_weights_file_does_not_tell_and_its_error_says_what_to_do(tmp_path):
-    path = saved(trained(made(sgd, ("a",))), tmp_path, ".weights.h5")
+def test_a_weights_file_without_names_raises_with_advice(tmp_path):
+    path = saved(trained(new_model(sgd, ("a",))), tmp_path, ".weights.h5")
     text = "do not fit the .* Where other layers are trainable now: set `trainable` as"
     with pytest.raises(ValueError, match=text):
-        load_training_state(made(sgd), path, strict=False)
+        load_training_state(new_model(sgd), path, strict=False)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_what_the_error_says_to_do_works(name, tmp_path):
-    model = trained(made(OPTIMIZERS[name], ("a",)))
-    other = made(OPTIMIZERS[name], ("a",))
+def test_the_advice_of_the_error_works(name, tmp_path):
+    model = trained(new_model(OPTIMIZERS[name], ("a",)))
+    other = new_model(OPTIMIZERS[name], ("a",))
     load_training_state(other, saved(model, tmp_path, ".weights.h5"))
     source = other.optimizer
     compiled(other, OPTIMIZERS[name])
@@ -209,27 +212,27 @@ def test_what_the_error_says_to_do_works(name, tmp_path):
     assert not np.any(found["a_bias_velocity" if name == "adam" else "a_bias_momentum"])
 
 
-def test_a_plain_optimizer_goes_on_in_each_part_of_another(tmp_path):
-    model, other = trained(made(sgd)), made(layerwise)
+def test_a_plain_optimizer_continues_in_each_part_of_a_multi_optimizer(tmp_path):
+    model, other = trained(new_model(sgd)), new_model(layerwise)
     load_training_state(other, saved(model, tmp_path))
     assert state(other) == state(model)
     assert counts(other) == [3, 3, 3, 3]
 
 
-def test_random_numbers_go_on_and_nothing_is_warned_of_where_all_is_found(tmp_path):
-    path = saved(trained(made(sgd, ("a",))), tmp_path)
-    other = made(sgd, ("a",))
+def test_random_states_continue_without_a_warning_if_all_is_found(tmp_path):
+    path = saved(trained(new_model(sgd, ("a",))), tmp_path)
+    other = new_model(sgd, ("a",))
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "load_training_state")
         load_training_state(other, path, strict=False)
-    other = made(sgd)
+    other = new_model(sgd)
     before = random_states()
     with pytest.warns(UserWarning, match="initial values"):
         load_training_state(other, path, strict=False)
     assert random_states() == before
 
 
-def test_a_model_that_cannot_be_made_again_is_told(tmp_path):
+def test_a_model_that_cannot_be_recreated_raises(tmp_path):
     class Unknown(keras.layers.Layer):
         def call(self, inputs):
             return inputs

@@ -1,6 +1,6 @@
-"""What an editor knows of schedules: tests/test_types.py compares it with pyright.
+"""The types that an editor knows of schedules; tests/test_types.py runs pyright on it.
 
-The comment below a line is the type that pyright reveals, or the rule of its error.
+The comment below a line is the type that pyright reveals, or the rule of an error.
 """
 
 from typing import reveal_type
@@ -15,7 +15,7 @@ from kerasched import Warmup
 
 
 class Plateau(Schedule):
-    """A schedule of the user's own."""
+    """A schedule defined by the user."""
 
     learning_rate: float
     plateau_steps: int = 100
@@ -65,7 +65,7 @@ reveal_type(cosine.evaluate(np.arange(10)))
 
 
 def use(schedule: LearningRateSchedule) -> None:
-    """A function that takes a schedule of Keras takes one of ours."""
+    """A function for a schedule of Keras also accepts one of ours."""
 
 
 use(cosine)

@@ -1,7 +1,7 @@
-"""A user's program as a type checker sees it: .ci/run checks this file with mypy.
+"""A user's program, which .ci/run checks with mypy.
 
-A line with an ignored error must have that error, or `--warn-unused-ignores` fails: it
-shows that mypy knows the signatures.
+A line that ignores an error must have that error, or `--warn-unused-ignores` fails.
+This shows that mypy knows the signatures.
 """
 
 from typing import Any

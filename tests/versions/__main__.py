@@ -1,9 +1,9 @@
-"""Tries the supported versions: python -m tests.versions [names of lanes].
+"""Test the supported versions: python -m tests.versions [names of lanes].
 
-Each lane (tests/versions/lanes.py) gets an empty environment with its versions and the
-package, compiled for its Python. There each feature is used once, the kernel insisted
-on, and a part of the tests is run. `--write` puts the results of the lanes that were
-run into docs/compatibility.md; the rows of others stay.
+Each lane (tests/versions/lanes.py) gets a new environment with its versions and the
+package, compiled for its Python. There each feature runs once, with `fused=True`, and a
+part of the tests runs. `--write` writes the results to docs/compatibility.md and keeps
+the rows of other lanes.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from tests.versions.page import Row
 from tests.versions.page import write
 
 FEATURES = Path(__file__).with_name("features.py")
-# Tests that need nothing but pytest and the package, and take seconds.
+# Tests that need only pytest and the package and take seconds.
 TESTS = ("tests/schedules/test_config.py", "tests/optimizers/test_sgd.py")
 TEST_NEEDS = ("pytest", "mpmath", "hypothesis")
 
@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def run(lane: Lane, place: Path, work: Path) -> Row:
-    """Run a lane in an environment below `place`, and return what came of it."""
+    """Run a lane in an environment below `place`, and return the results."""
     row = Row(lane.name, datetime.date.today().isoformat())
     try:
         python = environment(lane, place, work)
@@ -69,7 +69,7 @@ def run(lane: Lane, place: Path, work: Path) -> Row:
 
 
 def environment(lane: Lane, place: Path, work: Path) -> str:
-    """Make the environment of a lane, and return its Python."""
+    """Create the environment of a lane, and return its Python."""
     python = venv(lane.python, place)
     command(
         [python, "-m", "pip", "install", "--quiet", *lane.requirements, *TEST_NEEDS]
@@ -82,7 +82,7 @@ def wheel(version: str, work: Path) -> Path:
     """Return the package's wheel for a version of Python, built once."""
     folder = work / f"wheel-{version}"
     if not folder.exists():
-        # A copy: build/ of one Python must not serve another.
+        # A copy, so that one Python does not use build/ of another.
         copy = copy_of_the_tree(work / f"sources-{version}")
         pip = [interpreter(version), "-m", "pip"]
         command([*pip, "wheel", "--quiet", "--no-deps", "-w", str(folder), str(copy)])
@@ -110,7 +110,7 @@ def versions(python: str, lane: Lane) -> dict[str, str]:
 
 
 def features(python: str, lane: Lane, place: Path) -> dict[str, str]:
-    """Return what became of each feature."""
+    """Return the result of each feature."""
     output = command([python, "-P", str(FEATURES)], on(lane), place)
     return json.loads(output.splitlines()[-1])["features"]
 

@@ -1,7 +1,7 @@
-"""Uses each feature of the installed package once, and says in JSON how that went.
+"""Uses each feature of the installed package once, and prints the results as JSON.
 
-Run by tests/versions in the environment of a lane: nothing but the package, its
-requirements and one framework need be installed.
+tests/versions runs it in the environment of a lane, with only the package, its
+requirements and one framework installed.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ import kerasched
 from kerasched import callbacks
 from kerasched.compat import timm
 
-# Features that an older Keras lacks: the error must name the version that has it.
+# Features that need a newer Keras. Their error must name the version.
 NEEDS = {"layerwise": "Keras 3.15"}
 
 FEATURES = {}
 
 
 def feature(function):
-    """Add a function to those that are run."""
+    """Register a function to run."""
     FEATURES[function.__name__] = function
     return function
 
@@ -41,7 +41,7 @@ def data():
 
 
 def model_with(optimizer, *layers, **options):
-    """Return a compiled model, the same each time."""
+    """Return a compiled model with fixed initial weights."""
     keras.utils.set_random_seed(0)
     inside = [*layers, keras.layers.Dense(4, "tanh"), keras.layers.Dense(1)]
     model = keras.Sequential([keras.layers.Input((3,)), *inside])
@@ -71,7 +71,7 @@ def check(condition, text):
 
 
 def same_as_keras(**options):
-    """Train with the kernel insisted on, and compare with keras.optimizers.SGD."""
+    """Train with `fused=True`, and compare with keras.optimizers.SGD."""
     arguments = {"learning_rate": 0.05, "momentum": 0.9, **options}
     ours = model_with(kerasched.SGD(**arguments, fused=True))
     theirs = model_with(keras.optimizers.SGD(**arguments))
@@ -231,7 +231,7 @@ def weight_averaging():
 
 
 class Interrupt(keras.callbacks.Callback):
-    """Ends a run at the beginning of an epoch, as a crash would."""
+    """Ends a run at the beginning of an epoch, like a crash."""
 
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 2:
@@ -287,7 +287,7 @@ def ports_and_evaluation():
 
 
 def outcome(name):
-    """Return "passed", "refused" with the version that is needed, or the error."""
+    """Return "passed", "refused" with the required version, or the error."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", RuntimeWarning)

@@ -1,8 +1,8 @@
-"""The lanes: which versions are tried together.
+"""The lanes: sets of versions that are tested together.
 
-Each end of a range that pyproject.toml declares is in a lane: the oldest and the newest
-version of Python, Keras, NumPy, TensorFlow, JAX and torch. The lanes between have a
-version of a framework that changed what the kernel depends on.
+The lanes include both ends of each range in pyproject.toml: the oldest and the newest
+version of Python, Keras, NumPy, TensorFlow, JAX and torch. The lanes in between have a
+framework version that changed something on which the kernel depends.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ TENSORFLOW = "tensorflow-cpu"
 
 @dataclass(frozen=True)
 class Lane:
-    """Versions that are installed together, and the backend that they run on."""
+    """Versions that are installed together, and the backend of the tests."""
 
     name: str
     backend: str

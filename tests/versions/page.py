@@ -81,7 +81,7 @@ def lines_of(table: str) -> dict[str, str]:
 
 
 def passed_versions() -> dict[str, set[str]]:
-    """Return the versions of each framework that the page's green rows have."""
+    """Return the versions of each framework in the page's green rows."""
     from kerasched.kernels.tested import LABELS
 
     names = {text: backend for backend, text in LABELS.items()}

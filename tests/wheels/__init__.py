@@ -1,1 +1,1 @@
-"""The source distribution and the wheels, built and tried as a user gets them."""
+"""Builds and tests the source distribution and the wheels as a user gets them."""

@@ -1,16 +1,16 @@
-"""Builds and tries what a user installs: python -m tests.wheels [--python VERSION].
+"""Build and test the distributions: python -m tests.wheels [--python VERSION].
 
-`python -m build` makes the source distribution and a wheel of it, and auditwheel finds
-the oldest platform that the wheel's symbols allow. The source distribution must hold
-all that its tests read, and build without network once its requirements are there. The
-wheel must hold the package and nothing else, install where there is no compiler, train
-on TensorFlow and JAX with the kernel insisted on, and pass the kernel's exact tests. So
-must a wheel that clang builds, if it is installed.
+`python -m build` builds the source distribution and a wheel from it, and auditwheel
+finds the oldest platform that the wheel's symbols allow. The source distribution must
+contain all files that its tests read, and build without network once its requirements
+are installed. The wheel must contain only the package, install without a compiler,
+train on TensorFlow and JAX with `fused=True`, and pass the kernel's exact tests. The
+same holds for a wheel built with clang, if it is installed.
 
-`--python` (repeatable) chooses versions of Python, and `--compiler` (repeatable) other
-compilers than clang to try besides the default. `--dist FOLDER` tries the source
-distribution and the wheels in a folder and builds nothing; `--out FOLDER` keeps what
-was built. `--write` puts the results into docs/releasing.md.
+`--python` (repeatable) selects versions of Python, and `--compiler` (repeatable)
+compilers to test besides the default, instead of clang. `--dist FOLDER` tests the
+source distribution and the wheels in a folder and builds nothing. `--out FOLDER` keeps
+the built files. `--write` writes the results to docs/releasing.md.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def main() -> int:
             if options.dist:
                 for sdist in options.dist.glob("*.tar.gz"):
                     check_sdist(sdist)
-                wheels = map(given, sorted(options.dist.glob("*.whl")))
+                wheels = map(prebuilt, sorted(options.dist.glob("*.whl")))
             else:
                 wheels = built(options, options.python or [here], work)
             trials: dict[str, Trial] = {}
@@ -64,7 +64,7 @@ def main() -> int:
     return 0 if rows else 1
 
 
-def given(path: Path) -> Wheel:
+def prebuilt(path: Path) -> Wheel:
     """Return a wheel that was built elsewhere."""
     return Wheel(path, "as given")
 
@@ -93,13 +93,13 @@ def built(
 
 
 def check_sdist(sdist: Path) -> None:
-    """Raise if a source distribution lacks something."""
+    """Raise if a source distribution has missing or unexpected files."""
     say(f"the contents of {sdist.name}")
     raise_any(contents.problems_of_sdist(contents.in_sdist(sdist)))
 
 
 def tried(wheel: Wheel, trials: dict[str, Trial], work: Path) -> Row:
-    """Return what became of a wheel in the environment of its Python."""
+    """Return the result of testing a wheel in the environment of its Python."""
     say(f"the contents of {wheel.path.name}")
     packed = contents.in_wheel(wheel.path)
     raise_any(contents.problems_of_wheel(packed))

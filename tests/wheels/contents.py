@@ -1,4 +1,4 @@
-"""What the source distribution and the wheel must contain, and what they must not."""
+"""Checks the contents of the source distribution and of the wheel."""
 
 import tarfile
 import zipfile
@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# All files of these folders are in the source distribution: its tests read them.
+# The source distribution contains all files of these folders, which its tests read.
 FOLDERS = (
     *("kerasched", "csrc", "tests", "benchmarks", "docs", "examples"),
     *(".ci", ".github"),
 )
-# The same of files at the top, by the ends of their names.
+# Files at the top that the tests also read, by the ends of their names.
 ENDS = (".md", ".toml", ".py", ".yml", ".yaml", "LICENSE", ".clang-format")
-# Written by Python and by the compiler, and of no use on another machine.
+# Files that Python and the compiler create, which are useless on other machines.
 BUILT = {".pyc", ".so", ".pyd", ".o"}
 
 
@@ -31,7 +31,7 @@ def in_wheel(wheel: Path) -> set[str]:
 
 
 def sources(folders: Iterable[str]) -> set[str]:
-    """Return the files below folders of this tree that a person has written."""
+    """Return the source files below folders of this tree."""
     files = (path for name in folders for path in (ROOT / name).rglob("*"))
     return {
         path.relative_to(ROOT).as_posix()
@@ -41,27 +41,29 @@ def sources(folders: Iterable[str]) -> set[str]:
 
 
 def problems_of_sdist(packed: set[str]) -> list[str]:
-    """Return what a source distribution lacks, and what it should not contain."""
+    """Return the missing and the unexpected files of a source distribution."""
     top = {path.name for path in ROOT.iterdir() if path.name.endswith(ENDS)}
-    lacking = (sources(FOLDERS) | top) - packed
-    surplus = {name for name in packed if Path(name).suffix in BUILT}
-    return _told(lacking, surplus)
+    missing = (sources(FOLDERS) | top) - packed
+    unexpected = {name for name in packed if Path(name).suffix in BUILT}
+    return _messages(missing, unexpected)
 
 
 def problems_of_wheel(packed: set[str]) -> list[str]:
-    """Return what a wheel lacks, and what it should not contain.
+    """Return the missing and the unexpected files of a wheel.
 
-    The compiled extension is not asked for: an installation may do without it.
+    The compiled extension is optional, as the package works without it.
     """
-    lacking = sources(["kerasched"]) - packed
+    missing = sources(["kerasched"]) - packed
     own = ("kerasched/", "kerasched-")
-    surplus = {name for name in packed - sources(["kerasched"]) if not _is_ours(name)}
-    surplus |= {name for name in packed if not name.startswith(own)}
-    return _told(lacking, surplus)
+    unexpected = {
+        name for name in packed - sources(["kerasched"]) if not _is_ours(name)
+    }
+    unexpected |= {name for name in packed if not name.startswith(own)}
+    return _messages(missing, unexpected)
 
 
 def _is_ours(name: str) -> bool:
-    """Return whether a path of a wheel that is no source file belongs into it."""
+    """Return whether a wheel may contain a path that is no source file."""
     extension = name.startswith("kerasched/_native.") and Path(name).suffix in BUILT
     return extension or name.split("/")[0].endswith(".dist-info")
 
@@ -70,7 +72,7 @@ def _is_cache(path: Path) -> bool:
     return bool({"__pycache__", ".pytest_cache"} & set(path.parts))
 
 
-def _told(lacking: set[str], surplus: set[str]) -> list[str]:
-    return [f"it lacks {name}" for name in sorted(lacking)] + [
-        f"it should not contain {name}" for name in sorted(surplus)
+def _messages(missing: set[str], unexpected: set[str]) -> list[str]:
+    return [f"{name} is missing" for name in sorted(missing)] + [
+        f"it should not contain {name}" for name in sorted(unexpected)
     ]

@@ -1,4 +1,4 @@
-"""docs/releasing.md: a table with a row for each wheel that was tried."""
+"""docs/releasing.md: a table with a row for each tested wheel."""
 
 import datetime
 import re
@@ -16,7 +16,7 @@ HEAD = """| Python | compiler | platform | outcome | date |
 
 @dataclass(frozen=True)
 class Row:
-    """What became of a wheel."""
+    """The test result of a wheel."""
 
     wheel: Wheel
     outcome: str
@@ -42,5 +42,5 @@ def write(rows: list[Row]) -> None:
 
 
 def key(line: str) -> tuple[str, ...]:
-    """Return the Python and the compiler of a row."""
+    """Return the version of Python and the compiler of a row."""
     return tuple(cell.strip() for cell in line.split("|")[1:3])

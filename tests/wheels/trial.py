@@ -1,4 +1,4 @@
-"""Installs wheels where there is no compiler, and trains with them."""
+"""Installs wheels in an environment without a compiler, and trains with them."""
 
 import json
 import shutil
@@ -11,12 +11,12 @@ from tests.environments import venv
 from tests.versions.lanes import TENSORFLOW
 from tests.wheels.building import Wheel
 
-# Two frameworks that call the kernel in different ways, and what the tests need.
+# Two frameworks that call the kernel in different ways, and the tests' requirements.
 NEEDS = (TENSORFLOW, "jax", "pytest", "mpmath", "hypothesis")
 BACKENDS = ("tensorflow", "jax")
 COMPILERS = ("cc", "c++", "gcc", "g++", "clang", "clang++")
 SMOKE = str(ROOT / "tests" / "versions" / "features.py")
-# Each insists on the kernel, and compares the training with Keras's.
+# These features train with `fused=True` and compare the result with Keras's.
 FEATURES = (
     *("kernel", "kernel_nesterov_and_decay", "kernel_clipping", "scheduled_momentum"),
     "saving",
@@ -25,11 +25,11 @@ TESTS = "tests/kernels/test_native.py"
 
 
 class Trial:
-    """An environment of a Python version in which no command finds a compiler.
+    """An environment with a version of Python and without a compiler.
 
     Args:
         version: the version of Python, such as 3.11.
-        work: a folder that is there.
+        work: an existing folder.
     """
 
     def __init__(self, version: str, work: Path) -> None:
@@ -41,7 +41,7 @@ class Trial:
                 raise CommandError(f"the environment has a compiler: {found}")
 
     def try_wheel(self, wheel: Wheel) -> str:
-        """Install a wheel in place of the last one, and return how it did."""
+        """Install a wheel in place of the last one, test it and return the result."""
         pip = [self._python, "-m", "pip", "install", "--quiet"]
         command([*pip, "--only-binary", ":all:", str(wheel.path), *NEEDS], self._path)
         again = ["--force-reinstall", "--no-deps", "--no-index", str(wheel.path)]
@@ -59,7 +59,7 @@ class Trial:
             raise CommandError(f"{backend}: {outcomes}")
 
     def _test(self) -> str:
-        """Run the tests that the results are exact, and return pytest's last line."""
+        """Run the tests for exact results, and return pytest's last line."""
         options = ["-q", "-p", "no:cacheprovider", "-m", "not slow"]
         words = [self._python, "-P", "-m", "pytest", *options, TESTS]
         return self._run(words, "jax", ROOT).splitlines()[-1].strip("= ")

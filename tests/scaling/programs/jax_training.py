@@ -1,6 +1,6 @@
-"""Train in one of several JAX processes, in the ways that the arguments name.
+"""Run training functions, named by the arguments, in one of several JAX processes.
 
-python jax_training.py RANK COUNT PORT FOLDER WAY...
+python jax_training.py RANK COUNT PORT FOLDER FUNCTION...
 """
 
 import os
@@ -14,7 +14,7 @@ import jax
 RANK, COUNT, PORT = map(int, sys.argv[1:4])
 FOLDER, WAYS = Path(sys.argv[4]), sys.argv[5:]
 
-# Keras loads it wherever it is installed, which takes longer than all else here.
+# Keras imports it if it is installed, which would take longer than the whole program.
 sys.modules["tensorflow"] = None
 
 jax.config.update("jax_num_cpu_devices", 1)
@@ -46,7 +46,7 @@ class CrashError(Exception):
 
 
 class Crash(keras.callbacks.Callback):
-    """End in the middle of an epoch, by an error in each process or a kill of one."""
+    """Ends in the middle of an epoch, by an error in each process or by killing one."""
 
     def __init__(self, epoch, killed=None):
         super().__init__()
@@ -85,17 +85,17 @@ def coordinator_killed():
 
 
 def resumed():
-    """Go on where the processes before have been killed."""
+    """Resume the run whose processes have been killed."""
     return train(OWN, FOLDER / "shared", rank=RANK)
 
 
 def apart():
-    """Crash and go on with a folder for each process."""
+    """Crash and resume with a folder for each process."""
     return crash_and_go_on(FOLDER / f"apart-{RANK}")
 
 
 def different():
-    """Begin with another schedule in process 1."""
+    """Start with another schedule in process 1."""
     try:
         train(OWN, FOLDER / "different", peak=0.05 * (1 + RANK))
     except ValueError as error:
@@ -104,14 +104,14 @@ def different():
 
 
 def not_a_number():
-    """Assign NaN, as to weights that have diverged."""
+    """Assign NaN, as for diverged weights."""
     variable = make_model().trainable_variables[0]
     assign(variable, np.full(variable.shape, np.nan, "float32"))
     return copy_of(variable)
 
 
 def full():
-    """Run out of space in process 1 alone."""
+    """Run out of disk space in process 1 only."""
 
     class Full(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -132,7 +132,7 @@ def full():
 
 
 def rates():
-    """Find a rate, and train with rates that a callback sets."""
+    """Find a rate, and train with rates set by a callback."""
     model = make_model()
     data = Parts(OWN)
     found = kerasched.find_learning_rate(model, data, steps=12, verbose=0)
@@ -150,7 +150,7 @@ def options():
 
 
 def parts():
-    """Crash and go on with weights of which each process has a part.
+    """Crash and resume with weights that are sharded over the processes.
 
     With four processes two of them have the same rows of the data.
     """

@@ -1,7 +1,7 @@
-"""`fit` and what goes with it under a MirroredStrategy, and on one device.
+"""`fit` and the functions around it, under a MirroredStrategy and on one device.
 
-Prints a JSON object with a result for each function of PARTS. TensorFlow takes its
-devices before it is first used, so this is a process of its own.
+Prints a JSON object with a result for each function of PARTS. This is a separate
+process because TensorFlow's devices must be configured before its first use.
 
 Arguments: the number of replicas, and the names of parts.
 """
@@ -24,7 +24,7 @@ COUNT = int(sys.argv[1])
 tf.config.set_logical_device_configuration(
     cpu, [tf.config.LogicalDeviceConfiguration()] * COUNT
 )
-# One for all: two strategies number their sums over replicas alike.
+# Only one strategy: two would use the same numbers for their sums over replicas.
 strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(COUNT)])
 alone = contextlib.nullcontext()
 
@@ -40,7 +40,7 @@ def sgd(**options):
 
 
 def model_of(optimizer, scope=None, dtype=None, jit_compile=False):
-    """Return a compiled model, of the strategy if no other scope is given."""
+    """Return a compiled model, by default in the scope of the strategy."""
     with scope or strategy.scope():
         keras.utils.set_random_seed(0)
         layers = [
@@ -49,7 +49,7 @@ def model_of(optimizer, scope=None, dtype=None, jit_compile=False):
         ]
         model = keras.Sequential([keras.Input((4,)), *layers])
         model.compile(optimizer(), "mse", jit_compile=jit_compile)
-        # In fit TensorFlow would trace the step twice.
+        # Otherwise TensorFlow would trace the step twice in fit.
         model.optimizer.build(model.trainable_variables)
     return model
 
@@ -64,18 +64,18 @@ def weights_of(model):
 
 
 def state_of(model):
-    """Return weights and optimizer variables, as arrays that JSON takes."""
+    """Return weights and optimizer variables as lists for JSON."""
     values = (*model.weights, *model.optimizer.variables)
     return [keras.ops.convert_to_numpy(v).tolist() for v in values]
 
 
 def in_both(train):
-    """Return what a function of a scope returns in the strategy's and without one."""
+    """Return the results of a function with the strategy's scope and without one."""
     return train(strategy.scope()), train(alone)
 
 
 def options():
-    """Train in `fit` with all options together, by the kernel."""
+    """Train in `fit` with all options together, with the kernel."""
     every = {
         "learning_rate": kerasched.LinearDecay(0.1, 9),
         "momentum": kerasched.LinearDecay(0.9, 9, end_learning_rate=0.1),
@@ -116,7 +116,7 @@ def with_callbacks():
 
 
 def resumed_run():
-    """Train for four epochs, and for two and two with a backup between them."""
+    """Train for four epochs, and for two and two with a backup in between."""
 
     def run(name, epochs):
         model = model_of(sgd)
@@ -130,7 +130,7 @@ def resumed_run():
 
 
 class _Stop(keras.callbacks.Callback):
-    """Interrupts a run that is in the way of another after some of four epochs."""
+    """Interrupts a run at the beginning of an epoch."""
 
     def __init__(self, epochs):
         super().__init__()
@@ -142,7 +142,7 @@ class _Stop(keras.callbacks.Callback):
 
 
 def find():
-    """Find a rate, with a number and a schedule as the rate before."""
+    """Find a rate for a model whose rate was a number, and one with a schedule."""
 
     def sweep(scope, rate):
         model = model_of(lambda: sgd(learning_rate=rate), scope)
@@ -209,7 +209,7 @@ def compiled_by_xla():
 
 
 def half():
-    """Train in half precision, by this optimizer and by Keras's."""
+    """Train in half precision, with our optimizer and with Keras's."""
 
     def train(dtype, make):
         model = model_of(make, dtype=dtype)

@@ -1,9 +1,9 @@
-"""Updates in the replicas of a MirroredStrategy, and the same ones on one device.
+"""Updates in the replicas of a MirroredStrategy, and the same updates on one device.
 
-Prints a JSON object: for each case the values that each replica ends with, those that
-one device ends with, and what ran the updates; and the error for variables that were
-created elsewhere. TensorFlow takes its devices before it is first used, so this is a
-process of its own.
+Prints a JSON object. For each case it has the final values of each replica and of one
+device, and the code that ran the updates. It also has the error for variables that were
+created elsewhere. This is a separate process because TensorFlow's devices must be
+configured before its first use.
 
 Arguments: the number of replicas, and the names of cases, or none for all.
 """
@@ -23,11 +23,11 @@ WANTED = sys.argv[2:]
 tf.config.set_logical_device_configuration(
     cpu, [tf.config.LogicalDeviceConfiguration()] * COUNT
 )
-# One for all: two strategies number their sums over replicas alike.
+# Only one strategy: two would use the same numbers for their sums over replicas.
 strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(COUNT)])
 
 # The second is excluded from decay. The third may have sparse gradients, and the last
-# one none.
+# may have none.
 NAMES = ("kernel", "bias", "rows", "other")
 SHAPES = ((3, 2), (2,), (5, 2), (4,))
 ROWS = (1, 3, 1)
@@ -71,7 +71,7 @@ CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
 
 
 def gradients_of(step, replica, kind):
-    """Return the gradients of a replica, dense or with a sparse or missing one."""
+    """Return the gradients of a replica: all dense, or with a sparse or missing one."""
     given = [tf.constant(g) for g in GRADIENTS[step][replica]]
     if kind == "sparse":
         rows = tf.constant(ROWS)
@@ -83,7 +83,7 @@ def gradients_of(step, replica, kind):
 
 
 def made(options, scale=None):
-    """Return an optimizer, and the variables that it is built on."""
+    """Return an optimizer and the variables for which it is built."""
     variables = [keras.Variable(s, name=n) for n, s in zip(NAMES, START, strict=True)]
     optimizer = kerasched.SGD(**{"learning_rate": 0.1, **options})
     optimizer.exclude_from_weight_decay(var_names=["bias"])
@@ -94,12 +94,12 @@ def made(options, scale=None):
 
 
 def in_replicas(make, kind="dense", infinite=None, graph=True):
-    """Train in the replicas; return the values of each, and what ran the last step.
+    """Train in the replicas; return their values and the code that ran the last step.
 
     Args:
-        make: returns an optimizer and its variables.
+        make: a function that returns an optimizer and its variables.
         kind: as for `gradients_of`.
-        infinite: the replica that has an infinite gradient in one step, None for none.
+        infinite: the replica with an infinite gradient in one step, or None.
         graph: whether the steps are compiled as a graph.
     """
     with strategy.scope():
@@ -126,10 +126,10 @@ def in_replicas(make, kind="dense", infinite=None, graph=True):
 
 
 def distributed(gradients):
-    """Return the gradients of all replicas as TensorFlow passes them to each.
+    """Return the gradients of all replicas in the form that TensorFlow passes them.
 
     Args:
-        gradients: for each replica a list of tensors, some of them None.
+        gradients: a list of tensors for each replica; some may be None.
     """
 
     def of_all(i):
@@ -142,7 +142,7 @@ def distributed(gradients):
 
 
 def scaled_by(optimizer, gradient):
-    """Return a gradient of the loss that an optimizer has scaled."""
+    """Return a gradient of the loss scaled by an optimizer."""
     factor = optimizer.scale_loss(1.0)
     if isinstance(gradient, tf.IndexedSlices):
         return tf.IndexedSlices(
@@ -152,9 +152,9 @@ def scaled_by(optimizer, gradient):
 
 
 def on_one_device(options, scale=None, kind="dense", infinite=None):
-    """Train on one device, with the sums of the gradients of the replicas.
+    """Train on one device with the sums of the replicas' gradients.
 
-    Each replica clips its own ones; accumulated gradients are clipped in the end.
+    Each replica clips its own gradients. Accumulated gradients are clipped at the end.
     """
     clips = {n: v for n, v in options.items() if n in CLIPS}
     apart = "gradient_accumulation_steps" not in options
@@ -178,7 +178,7 @@ def on_one_device(options, scale=None, kind="dense", infinite=None):
 
 
 def cases():
-    """Yield each case: its name, the options, and arguments of the two trainings."""
+    """Yield the name, the options and the arguments of each case."""
     for name, options in OPTIONS.items():
         yield f"{name}", {**options, "fused": True}, {}
         yield f"{name}, small", options, {}

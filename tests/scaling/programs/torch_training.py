@@ -1,6 +1,6 @@
-"""Train in one of several torch processes, with DistributedDataParallel.
+"""Train with DistributedDataParallel in one of several torch processes.
 
-python torch_training.py RANK COUNT PORT FOLDER WAY...
+python torch_training.py RANK COUNT PORT FOLDER FUNCTION...
 """
 
 import contextlib
@@ -35,9 +35,9 @@ OWN = range(RANK * EACH, (RANK + 1) * EACH)
 
 
 class InDDP(keras.Sequential):
-    """A model whose train_step calls the wrapper that a list holds."""
+    """A model whose train_step calls the DistributedDataParallel in a list."""
 
-    ddp = []  # Of the class, as an attribute of a layer would be a part of it.
+    ddp = []  # A class attribute, as an instance attribute would become a sublayer.
 
     def train_step(self, data):
         x, y = data
@@ -67,7 +67,7 @@ def whole():
 
 
 def resumed():
-    """Crash and go on with a shared folder."""
+    """Crash and resume with a shared folder."""
     with contextlib.suppress(CrashError):
         train_and_save(OWN, FOLDER / "shared", wrapped, rank=RANK, crash=EPOCHS - 1)
     gc.collect()  # The folder is unlocked when the list of callbacks is dropped.
@@ -75,7 +75,7 @@ def resumed():
 
 
 def plateau():
-    """Observe other losses in each process: only their means get better."""
+    """Observe a different loss in each process; only the mean improves."""
     model = make_model()
     callback = ReduceOnPlateau("loss", patience=1, factor=0.5)
     listed = keras.callbacks.CallbackList([callback], model=model, epochs=2)
