@@ -40,7 +40,7 @@ def trained(cls):
     return model
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="Keras needs other packages on torch")
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras needs torch_xla on torch")
 @each_class
 def test_a_trained_model_is_exported_as_saved_model(cls, tmp_path):
     tf = pytest.importorskip("tensorflow")
@@ -51,11 +51,20 @@ def test_a_trained_model_is_exported_as_saved_model(cls, tmp_path):
     np.testing.assert_allclose(served, model.predict(X, verbose=0), **TOLERANCE)
 
 
+# The last version of torch_xla is for torch 2.9, which is why no test exports with it.
+@pytest.mark.slow
+@pytest.mark.skipif(BACKEND != "torch", reason="the others are exported above")
+def test_keras_needs_another_package_for_a_saved_model_on_torch(tmp_path):
+    model = trained(kerasched.SGD)
+    with pytest.raises(ImportError, match="requires the torch_xla"):
+        model.export(tmp_path / "model", verbose=False)
+
+
 @each_class
 def test_a_trained_model_is_exported_as_onnx(cls, tmp_path):
     for package in ("onnxruntime", CONVERTERS[BACKEND]):
         if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
+            pytest.skip(f'{package} is not installed: pip install ".[thorough]"')
     import onnxruntime
 
     model = trained(cls)

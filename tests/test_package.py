@@ -71,7 +71,8 @@ def test_only_keras_and_numpy_are_required():
 def test_the_extras_are_these():
     extras = importlib.metadata.metadata("kerasched").get_all("Provides-Extra")
     frameworks = {"jax", "tensorflow", "torch"}
-    assert set(extras) == frameworks | {"demo", "docs", "examples", "plot", "test"}
+    others = {"demo", "docs", "examples", "plot", "test", "thorough"}
+    assert set(extras) == frameworks | others
 
 
 def test_the_top_level_exports_every_public_name_of_schedules():

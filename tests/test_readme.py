@@ -76,6 +76,16 @@ def test_the_picture_is_drawn_by_its_script(tmp_path):
 
 
 @pytest.mark.host
+def test_the_text_of_the_picture_can_be_read_on_a_narrow_screen():
+    picture = (ROOT / "docs" / "face.svg").read_text(encoding="utf-8")
+    (width,) = re.findall(r'viewBox="0 0 ([\d.]+) ', picture)
+    # Matplotlib's letters are 100 units high, and are scaled to the size of the font.
+    sizes = [100 * float(x) for x in re.findall(r"scale\(([\d.]+) -", picture)]
+    # Of 420 pixels a page leaves about 388 to a picture.
+    assert min(sizes) * 388 / float(width) >= 10.0
+
+
+@pytest.mark.host
 @pytest.mark.parametrize("page", PAGES)
 def test_the_tables_are_up_to_date(page):
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from kerasched.finder.suggestions import suggest
 from kerasched.finder.suggestions import with_middle
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LearningRateSweep:
     """The losses of a sweep over learning rates, and the rates that they suggest.
 
@@ -54,6 +54,17 @@ class LearningRateSweep:
     def suggestion(self) -> float | None:
         """The suggestion of `middle`, None if there is none."""
         return self.suggestions[DEFAULT]
+
+    def __repr__(self) -> str:
+        """Return a line with the range of the rates and the suggestion.
+
+        The numbers themselves, several hundred, are in the attributes.
+        """
+        rates = f"{len(self.rates)} of {self.steps} rates"
+        if self.rates:
+            rates += f" from {self.rates[0]:.3g} to {self.rates[-1]:.3g}"
+        rate = "none" if self.suggestion is None else f"{self.suggestion:.3g}"
+        return f"<LearningRateSweep: {rates}, suggestion {rate} ({DEFAULT})>"
 
     def plot(self, ax: Any = None) -> Any:
         """Plot the losses over the rates, with the suggestions on the curve.

@@ -16,6 +16,7 @@ from kerasched import LinearDecay
 from kerasched.callbacks import LearningRateLogger
 
 pytestmark = pytest.mark.slow
+THOROUGH = 'needs pip install ".[thorough]"'
 
 SCHEDULES = {
     "learning_rate": LinearDecay(1.0, 8),
@@ -42,8 +43,7 @@ def alone(tmp_path, monkeypatch):
 
 
 def test_mlflow_records_epochs_and_parameters(alone):
-    mlflow = pytest.importorskip("mlflow")
-    pytest.importorskip("mlflow.keras")
+    mlflow = pytest.importorskip("mlflow", reason=THOROUGH)
     mlflow.set_tracking_uri(f"sqlite:///{alone / 'runs.db'}")
     with mlflow.start_run() as run:
         train(mlflow.keras.MlflowCallback())
@@ -57,8 +57,7 @@ def test_mlflow_records_epochs_and_parameters(alone):
 
 
 def test_mlflow_records_batches(alone):
-    mlflow = pytest.importorskip("mlflow")
-    pytest.importorskip("mlflow.keras")
+    mlflow = pytest.importorskip("mlflow", reason=THOROUGH)
     mlflow.set_tracking_uri(f"sqlite:///{alone / 'runs.db'}")
     with mlflow.start_run() as run:
         train(mlflow.keras.MlflowCallback(log_every_epoch=False, log_every_n_steps=1))
@@ -104,7 +103,7 @@ def all_records(path):
 @pytest.fixture
 def wandb_run(alone):
     """Return a function that ends an offline run and returns the logged values."""
-    wandb = pytest.importorskip("wandb")
+    wandb = pytest.importorskip("wandb", reason=THOROUGH)
     run = wandb.init(project="kerasched", mode="offline", dir=str(alone))
 
     def logged(name):

@@ -1,6 +1,5 @@
 """A sweep reads every kind of data that `fit` accepts, and does not change it."""
 
-import importlib.util
 import random
 
 import keras
@@ -302,9 +301,7 @@ def test_data_without_a_batch_are_refused():
         trained(Empty())
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("pandas"), reason="not installed")
 def test_data_frames_are_used_like_arrays():
-    import pandas
-
+    pandas = pytest.importorskip("pandas", reason='needs pip install ".[test]"')
     frame = pandas.DataFrame(X)
     assert rows(first(batches(frame, Y, 20, shuffle=False), 1)) == ROWS

@@ -34,7 +34,7 @@ def test_a_record_survives_json():
         json.loads(text, parse_constant=pytest.fail)  # NaN is not valid JSON.
         again = LearningRateSweep.from_json(text)
         # Compared as text, because NaN does not equal itself.
-        assert repr(again) == repr(record)
+        assert repr(dataclasses.astuple(again)) == repr(dataclasses.astuple(record))
         assert again.to_json() == text
 
 
@@ -60,6 +60,19 @@ def test_a_record_does_not_change():
     record = LearningRateSweep.of(RATES, LOSSES, LOSSES)
     with pytest.raises(dataclasses.FrozenInstanceError):
         record.rates = ()
+
+
+def test_a_record_is_printed_as_one_line():
+    whole = LearningRateSweep.of(RATES, LOSSES, LOSSES)
+    named = f"suggestion {whole.suggestion:.3g} (middle)"
+    line = f"<LearningRateSweep: 60 of 60 rates from 1e-05 to 1, {named}>"
+    assert str(whole) == repr(whole) == line
+    # Too few losses for a rule. The third of 60 rates is 1e-5 * 1e5 ** (2 / 59).
+    short = LearningRateSweep.of(RATES, LOSSES[:3], LOSSES[:3])
+    rates = "3 of 60 rates from 1e-05 to 1.48e-05"
+    assert repr(short) == f"<LearningRateSweep: {rates}, suggestion none (middle)>"
+    none = "0 of 60 rates, suggestion none (middle)"
+    assert repr(LearningRateSweep.of(RATES, [], [])) == f"<LearningRateSweep: {none}>"
 
 
 def test_a_record_of_version_0_1_0_gets_the_default_suggestion():

@@ -15,7 +15,7 @@ KERNEL = (
     *("plain", "nesterov", "decay", "independent", "schedules", "clipvalue"),
     *("clipnorm", "global_clipnorm", "overwrite", "accumulation", "accumulated norm"),
     *("all", "nesterov, eager", "all, missing, large", "momentum, sparse, large"),
-    *("clipvalue, scaled, None", "clipvalue, scaled, 1"),
+    *("clipvalue, scaled, None", "clipvalue, scaled, 1", "adamw"),
 )
 REFERENCE = (
     *("accumulated norm, small", "all, small", "clipnorm, sparse", "all, missing"),

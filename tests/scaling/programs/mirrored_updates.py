@@ -65,6 +65,9 @@ OPTIONS = {
     "accumulation": {**momentum, **three, "loss_scale_factor": 8.0},
     "accumulated norm": {**three, **overwrite, "global_clipnorm": 0.3},
     "all": {**scheduled, **three, **overwrite, "nesterov": True, "clipnorm": 0.3},
+    "adamw": {"cls": "AdamW", "weight_decay": 0.1, "global_clipnorm": 0.3},
+    "amsgrad": {"cls": "Adam", "amsgrad": True, **three, **overwrite},
+    "lion": {"cls": "Lion", "learning_rate": linear(0.1, 9), "weight_decay": 0.1},
 }
 KerasScale = keras.optimizers.LossScaleOptimizer
 CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
@@ -85,7 +88,8 @@ def gradients_of(step, replica, kind):
 def made(options, scale=None):
     """Return an optimizer and the variables for which it is built."""
     variables = [keras.Variable(s, name=n) for n, s in zip(NAMES, START, strict=True)]
-    optimizer = kerasched.SGD(**{"learning_rate": 0.1, **options})
+    given = {"learning_rate": 0.1, **options}
+    optimizer = getattr(kerasched, given.pop("cls", "SGD"))(**given)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     if scale is not None:
         optimizer = scale(optimizer, initial_scale=8.0, dynamic_growth_steps=3)
