@@ -25,7 +25,6 @@ IN_README = (
     ("update_tensorflow", "graph", "resnet", "momentum"),
     ("update_jax", "jit", "resnet", "momentum"),
     ("update_torch", "eager", "resnet", "momentum"),
-    ("update_tensorflow", "xla", "resnet", "all"),
     ("update_tensorflow_adamw", "graph", "resnet", "adamw"),
     ("update_jax_adamw", "jit", "resnet", "adamw"),
     ("update_torch_adamw", "eager", "resnet", "adamw"),
@@ -34,6 +33,9 @@ IN_README = (
     ("fit_jax_mlp", "jit", "mlp", "momentum"),
     ("fit_jax_mlp", "jit, tuned", "mlp", "momentum"),
     ("fit_torch", "eager", "mlp", "momentum"),
+    ("fit_tensorflow_adamw", "xla", "mlp", "adamw"),
+    ("fit_jax_adamw", "jit", "mlp", "adamw"),
+    ("fit_torch_adamw", "eager", "mlp", "adamw"),
     ("update_jax", "jit", "small", "all"),
 )
 
