@@ -53,7 +53,9 @@ def test_a_trained_model_is_exported_as_saved_model(cls, tmp_path):
 
 # The last version of torch_xla is for torch 2.9, which is why no test exports with it.
 @pytest.mark.slow
-@pytest.mark.skipif(BACKEND != "torch", reason="the others are exported above")
+@pytest.mark.skipif(
+    BACKEND != "torch", reason="the test above exports on the other backends"
+)
 def test_keras_needs_another_package_for_a_saved_model_on_torch(tmp_path):
     model = trained(kerasched.SGD)
     with pytest.raises(ImportError, match="requires the torch_xla"):

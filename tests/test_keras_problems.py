@@ -42,7 +42,9 @@ from kerasched.callbacks import ReduceOnPlateau
 
 PAGE = Path(__file__).parents[1] / "docs" / "problems.md"
 
-not_on_torch = pytest.mark.skipif(BACKEND == "torch", reason="no problem on torch")
+not_on_torch = pytest.mark.skipif(
+    BACKEND == "torch", reason="torch does not have this problem"
+)
 
 
 def rates_of(optimizer, steps, epochs=1, callbacks=(), **options):
@@ -251,7 +253,7 @@ model.save(sys.argv[1])
 
 @pytest.mark.skipif(
     BACKEND == "torch" or "torch" not in INSTALLED,
-    reason="needs torch, as another backend",
+    reason="needs torch as another backend",
 )
 def test_problem_13_a_model_trained_on_torch_cannot_be_trained_on_elsewhere(tmp_path):
     path, one = tmp_path / "model.keras", np.ones((1, 1), "float32")
@@ -282,7 +284,7 @@ def test_problem_14_the_rate_of_a_schedule_is_not_shown(capsys):
     assert "learning_rate" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="JAX keeps the state in its loop")
+@pytest.mark.skipif(BACKEND != "jax", reason="only JAX keeps the state inside its loop")
 def test_problem_15_reading_the_optimizer_in_a_batch_fails_or_waits():
     model = compiled(sgd(LinearDecay(1.0, 8)))
     seen, syncs = [], []
@@ -345,7 +347,9 @@ def operations_of_update(optimizer):
     return counting.count
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="torch has an optimizer of its own")
+@pytest.mark.skipif(
+    BACKEND != "torch", reason="only Keras on torch has another optimizer class"
+)
 def test_problem_16_a_subclass_of_sgd_is_several_times_slower():
     plain = operations_of_update(sgd(0.1, momentum=0.9))
     assert plain < 50  # Fewer than one for each variable.
@@ -380,7 +384,9 @@ def test_problem_18_numbers_that_are_no_float_are_refused():
     assert PiecewiseConstant((), (0.5,)).evaluate(0) == 0.5
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="Keras refuses it on torch")
+@pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras does not support steps_per_execution on torch"
+)
 def test_problem_19_a_rate_set_in_a_batch_waits_for_the_whole_execution():
     class FromBatch2(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):

@@ -38,7 +38,7 @@ def test_the_guide_has_code():
 @pytest.mark.parametrize("page", BLOCKS)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     if ON_ONE_BACKEND.get(page, BACKEND) != BACKEND:
-        pytest.skip(f"for {ON_ONE_BACKEND[page]} alone")
+        pytest.skip(f"needs {ON_ONE_BACKEND[page]}")
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "page"}
     for number, code in enumerate(BLOCKS[page], 1):

@@ -52,7 +52,9 @@ def test_a_run_without_backends(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(BACKEND != "jax", reason="it starts every backend by itself")
+@pytest.mark.skipif(
+    BACKEND != "jax", reason="runs once, as it starts every backend itself"
+)
 def test_a_run_on_every_backend(tmp_path):
     _, result = bench(tmp_path / "a.json")
     tables = {TABLES[name] for name in INSTALLED}

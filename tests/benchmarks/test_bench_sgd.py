@@ -141,7 +141,7 @@ def test_a_fit_is_timed(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(BACKEND != "jax", reason="it uses no backend")
+@pytest.mark.skipif(BACKEND != "jax", reason="runs once, as it uses no backend")
 def test_the_kernel_is_timed_against_a_loop(tmp_path):
     _, result = bench("roofline", tmp_path / "a.json", "--tensors", "tiny")
     assert [row["option"] for row in result["rows"]] == ["momentum", "adam"]

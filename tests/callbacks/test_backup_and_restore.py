@@ -273,7 +273,9 @@ def test_another_model_is_refused_and_not_changed(tmp_path):
     np.testing.assert_equal(model.get_weights(), before)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="others build before")
+@pytest.mark.skipif(
+    BACKEND != "tensorflow", reason="other backends build the optimizer before the step"
+)
 def test_a_model_without_weights_is_refused(tmp_path):
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile("sgd", "mse")
@@ -456,7 +458,7 @@ class Noisy(Dataset):
         return x + torch.rand(x.shape, generator=self.generator).numpy(), y
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="loaded there alone")
+@pytest.mark.skipif(BACKEND != "torch", reason="only the torch backend loads torch")
 def test_a_torch_generator_resumes(tmp_path):
     ends_alike(tmp_path, Noisy)
 
@@ -482,7 +484,9 @@ def test_a_dataset_that_changes_during_prefetching_causes_a_warning(tmp_path):
     assert "cannot repeat which batches of Counting are drawn" in messages[0]
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="others draw from a saved state")
+@pytest.mark.skipif(
+    BACKEND != "tensorflow", reason="other backends shuffle from a saved random state"
+)
 def test_shuffling_without_a_seed_causes_a_warning_on_tensorflow(tmp_path):
     import tensorflow
 

@@ -145,7 +145,9 @@ def test_an_optimizer_with_a_schedule_is_refused_before_the_first_epoch():
     assert int(model.optimizer.iterations) == 0
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere fit makes the weights")
+@pytest.mark.skipif(
+    BACKEND != "tensorflow", reason="on other backends fit creates the weights"
+)
 @pytest.mark.parametrize("rate", [9.0, LinearDecay(1.0, 8)])
 @pytest.mark.parametrize("steps_per_epoch", [None, 2])
 def test_a_multi_optimizer_without_weights_is_refused(rate, steps_per_epoch):

@@ -128,7 +128,9 @@ def test_the_last_of_two_finders_sets_the_rate():
     assert rate == np.float32(second)
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="Keras has one step on torch")
+@pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras does not support steps_per_execution on torch"
+)
 def test_it_works_where_several_steps_are_executed_at_once():
     model = compiled(sgd(0.5), steps_per_execution=2)
     ones = np.ones((4, 1), "float32")

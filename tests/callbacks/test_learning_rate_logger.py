@@ -147,7 +147,9 @@ def test_an_optimizer_can_declare_that_its_schedules_count_updates():
     assert history["learning_rate"] == [1 - 1 / 16]  # Updates 0 and 1 are done.
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="Keras refuses it on torch")
+@pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras does not support steps_per_execution on torch"
+)
 @pytest.mark.parametrize("rate", [SCHEDULE, THEIRS])
 def test_several_steps_in_one_execution_are_counted(rate):
     model, batches = compiled(sgd(rate), steps_per_execution=2), Batches()
@@ -158,7 +160,9 @@ def test_several_steps_in_one_execution_are_counted(rate):
     np.testing.assert_allclose(batches.seen[3], 1 - 3 / 16, rtol=1e-6)
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="Keras refuses it on torch")
+@pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras does not support steps_per_execution on torch"
+)
 @pytest.mark.parametrize("rate", [SCHEDULE, THEIRS, Unregistered()])
 @pytest.mark.parametrize(("every", "labels"), [(1, [1, 3, 5, 7]), (4, [3])])
 def test_an_execution_of_fewer_steps_has_the_rate_of_the_last(every, labels, rate):

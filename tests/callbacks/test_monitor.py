@@ -222,7 +222,7 @@ NAMED = {
 @pytest.mark.parametrize("kind", NAMED)
 def test_each_name_that_keras_logs_can_be_monitored(kind):
     if BACKEND == "jax" and "of a layer" in kind:
-        pytest.skip("a step of Keras on JAX fails where a layer owns a metric")
+        pytest.skip("on JAX a step of Keras fails if a layer has a metric")
     make, given, names = NAMED[kind]
     names = [*names, *(f"val_{name}" for name in names)]
     callbacks = [ReduceOnPlateau(name, mode="min") for name in names]

@@ -113,7 +113,9 @@ def test_a_run_resumes_with_all_state_of_its_model(pair, tmp_path):
     assert int(model.seen[0].value) == 4
 
 
-@pytest.mark.skipif(BACKEND == "jax", reason="needs them built before its step")
+@pytest.mark.skipif(
+    BACKEND == "jax", reason="JAX needs optimizers that are built before the step"
+)
 @pytest.mark.parametrize(
     ("pair", "built"),
     [

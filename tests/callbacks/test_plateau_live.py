@@ -70,7 +70,9 @@ LIVE = {"keras": with_keras, "torch": with_torch, "optax": with_optax}
         pytest.param("optax", marks=pytest.mark.host),
         pytest.param(
             "torch",
-            marks=pytest.mark.skipif(BACKEND != "torch", reason="loaded there alone"),
+            marks=pytest.mark.skipif(
+                BACKEND != "torch", reason="only the torch backend loads torch"
+            ),
         ),
     ],
 )

@@ -12,7 +12,9 @@ from kerasched import SGD
 from kerasched import LinearDecay
 from kerasched.callbacks import LearningRateLogger
 
-pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="written by TensorFlow")
+pytestmark = pytest.mark.skipif(
+    BACKEND != "tensorflow", reason="TensorBoard files need TensorFlow"
+)
 
 
 def scalar(name, data, step=None, description=None):

@@ -135,7 +135,9 @@ def test_an_exponential_average_has_decaying_weights():
     assert_close(model.get_weights(), expected)
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="Keras refuses it on torch")
+@pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras does not support steps_per_execution on torch"
+)
 def test_several_steps_per_execution_change_nothing():
     weights, model = Weights(), network(steps_per_execution=3)
     train(model, [WeightAveraging(2), weights], validation_data=VALIDATION)
@@ -184,7 +186,7 @@ def test_without_the_swap_validation_uses_the_training_weights():
 def test_averaging_does_not_affect_training(steps):
     # The dropout seeds and the batch statistics must be as without averaging.
     if steps > 1 and BACKEND == "torch":
-        pytest.skip("Keras refuses it on torch")
+        pytest.skip("Keras does not support steps_per_execution on torch")
     runs = []
     for averaging in ([], [WeightAveraging(1, data=X, batch_size=5)]):
         weights, model = Weights(), network(norm=True, steps_per_execution=steps)

@@ -114,7 +114,7 @@ def test_a_distribution_is_shown(info, monkeypatch):
     assert info()["devices"] == f"{ALONE[BACKEND]}; DataParallel"
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="a strategy of TensorFlow")
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="tests a TensorFlow strategy")
 def test_a_strategy_is_shown(info):
     import tensorflow as tf
 
@@ -122,7 +122,7 @@ def test_a_strategy_is_shown(info):
         assert info()["devices"] == "1 cpu; MirroredStrategy of 1 replica"
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="flags of XLA")
+@pytest.mark.skipif(BACKEND != "jax", reason="needs XLA flags")
 def test_virtual_devices_are_counted(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
     code = """

@@ -95,7 +95,7 @@ def rates_of_torch(name, parameters):
     return rates
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="torch is loaded on its backend alone")
+@pytest.mark.skipif(BACKEND != "torch", reason="only the torch backend loads torch")
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning")
 @pytest.mark.parametrize("seed", ROUNDS)
 def test_torch(seed):
@@ -128,7 +128,7 @@ def momenta_of_torch(name, parameters):
     return momenta
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="torch is loaded on its backend alone")
+@pytest.mark.skipif(BACKEND != "torch", reason="only the torch backend loads torch")
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler.step:UserWarning")
 @pytest.mark.parametrize("seed", ROUNDS)
 @pytest.mark.parametrize("name", ["OneCycleLR", "CyclicLR"])
@@ -162,7 +162,7 @@ TORCH_REFUSED = [
 ]
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="torch is loaded on its backend alone")
+@pytest.mark.skipif(BACKEND != "torch", reason="only the torch backend loads torch")
 @pytest.mark.parametrize(("name", "changed"), TORCH_REFUSED)
 def test_torch_refuses_it_too(name, changed):
     arguments = arguments_of_torch(name, changed)
@@ -184,7 +184,7 @@ def rates_or_error_of_torch(name, arguments):
         scheduler.step()
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="torch is loaded on its backend alone")
+@pytest.mark.skipif(BACKEND != "torch", reason="only the torch backend loads torch")
 def test_every_scheduler_of_torch_has_its_port():
     from torch.optim import lr_scheduler
 
@@ -255,7 +255,7 @@ def optax_parameters(choose, draw):
     }
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="optax runs on JAX alone")
+@pytest.mark.skipif(BACKEND != "jax", reason="optax needs JAX")
 @pytest.mark.parametrize("seed", ROUNDS)
 def test_optax(seed):
     import jax
@@ -271,7 +271,7 @@ def test_optax(seed):
         assert (np.abs(ours - theirs) <= within).all(), (name, parameters)
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="optax runs on JAX alone")
+@pytest.mark.skipif(BACKEND != "jax", reason="optax needs JAX")
 def test_every_schedule_of_optax_has_its_port():
     from optax import schedules
 

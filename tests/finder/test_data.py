@@ -149,7 +149,7 @@ def test_the_batches_of_a_py_dataset_are_shuffled():
 
 needs_tensorflow = pytest.mark.skipif(
     "tensorflow" not in INSTALLED or BACKEND == "torch",
-    reason="torch and TensorFlow are not loaded together here",
+    reason="torch and TensorFlow cannot share this process",
 )
 
 
@@ -186,7 +186,7 @@ def test_a_tf_dataset_of_a_generator_is_read_again():
     assert len(list(data)) == 4
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="loaded there alone")
+@pytest.mark.skipif(BACKEND != "torch", reason="only the torch backend loads torch")
 @pytest.mark.parametrize("own", [True, False])
 def test_a_data_loader_keeps_its_shuffling_order(own):
     import torch

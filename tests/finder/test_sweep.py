@@ -92,7 +92,9 @@ def test_all_optimizers_have_the_rate_of_the_step():
     np.testing.assert_allclose(taken(result) / 2, result.rates[:-1], rtol=1e-6)
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="Keras has one step on torch")
+@pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras does not support steps_per_execution on torch"
+)
 def test_each_step_has_its_rate_with_several_steps_per_execution():
     model = compiled(sgd(SCHEDULE), steps_per_execution=4)
     result = find_learning_rate(model, ONES, ONES, batch_size=4, **POWERS)
@@ -116,7 +118,9 @@ class Counted(OneWeight):
         return super().call(inputs)
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="torch runs Python in each step")
+@pytest.mark.skipif(
+    BACKEND == "torch", reason="torch runs the Python code in each step"
+)
 @pytest.mark.parametrize("rate", [0.5, SCHEDULE])
 def test_all_rates_run_in_one_compiled_function(rate):
     counts = []

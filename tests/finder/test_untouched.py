@@ -218,7 +218,9 @@ def test_a_model_built_by_a_sweep_trains_as_without_it():
     assert ends[0] == ends[1]
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="Keras has one step on torch")
+@pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras does not support steps_per_execution on torch"
+)
 def test_several_steps_per_execution_continue_as_before():
     ends = []
     for sweeps in (True, False):
@@ -274,7 +276,7 @@ def test_an_interrupt_in_an_uninterruptible_block_is_raised_at_its_end(interrupt
         signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="modules of torch")
+@pytest.mark.skipif(BACKEND != "torch", reason="tests torch modules")
 def test_torch_modules_keep_their_training_mode():
     import torch
 

@@ -78,7 +78,9 @@ def test_an_environment_variable_sets_the_number_of_threads(monkeypatch):
 
 
 # Earlier tests may have started up to eight threads.
-@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="no list of threads")
+@pytest.mark.skipif(
+    not os.path.isdir("/proc/self/task"), reason="needs /proc/self/task"
+)
 def test_the_variable_number_of_threads_is_started(monkeypatch):
     before = len(os.listdir("/proc/self/task"))
     monkeypatch.setenv("KERASCHED_NUM_THREADS", "40")

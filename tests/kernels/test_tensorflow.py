@@ -194,7 +194,7 @@ print(np.median(np.diff(faults[1:])) / (model.count_params() * 4 / 4096))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="what the C library keeps differs")
+@pytest.mark.skipif(sys.platform != "linux", reason="depends on the C library")
 def test_a_large_step_allocates_no_memory_for_its_gradients():
     assert run_json(FAULTS) < 0.05
 

@@ -11,7 +11,7 @@ from kernels.arrays import needs_extension
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="they are of TensorFlow"
+    keras.backend.backend() != "tensorflow", reason="tests TensorFlow operations"
 )
 SHAPES = [(3, 5), (5,), (), (5, 2)]
 EMPTY = (0, 2)

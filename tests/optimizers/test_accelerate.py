@@ -171,7 +171,7 @@ def test_a_rate_without_a_config_is_kept(rate):
     assert equal(state(turned), state(plain))
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="JAX alone passes scratch memory")
+@pytest.mark.skipif(BACKEND != "jax", reason="only JAX has scratch memory")
 @pytest.mark.skipif(bool(native.missing), reason=native.missing)
 @pytest.mark.parametrize("wrap", [lambda o: o, keras.optimizers.LossScaleOptimizer])
 def test_gradients_get_scratch_memory_in_the_middle_of_training(wrap, monkeypatch):

@@ -151,7 +151,7 @@ def multi_of_keras():
 
 
 @pytest.mark.skipif(
-    not hasattr(keras.optimizers, "MultiOptimizer"), reason="Keras 3.15 has it first"
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="needs Keras 3.15"
 )
 def test_accelerate_converts_the_members_of_a_multi_optimizer():
     weights = [variable(), keras.Variable(np.ones(67, "float32"), name="other")]
@@ -176,7 +176,7 @@ def test_accelerate_converts_the_members_of_a_multi_optimizer():
 
 
 @pytest.mark.skipif(
-    not hasattr(keras.optimizers, "MultiOptimizer"), reason="Keras 3.15 has it first"
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="needs Keras 3.15"
 )
 def test_accelerate_converts_the_optimizer_of_layerwise():
     model = keras.Sequential([keras.Input((3,)), *map(keras.layers.Dense, (4, 2))])

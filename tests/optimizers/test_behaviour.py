@@ -170,7 +170,7 @@ def test_a_step_without_momentum_keeps_the_velocities(fused):
     assert found[0][0].tolist() == [-4.5] * 3  # 1 - 1 - 3 - (0.5 + 1)
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="Keras's own fails at it there")
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras's own update fails on torch")
 def test_a_python_number_is_accepted_as_a_gradient(fused):
     weight = keras.Variable(np.float32(2.0))
     optimizer = both("auto", learning_rate=1.0, momentum=0.0)[0]
@@ -290,7 +290,7 @@ def test_a_custom_loop_gives_the_weights_of_keras(fused, options, of_keras):
     assert_same(custom_loop(ours), of_keras(lambda: custom_loop(theirs)), **FLOAT32)
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="Keras on torch exports in another way")
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras exports differently on torch")
 def test_a_trained_model_is_exported(fused, tmp_path):
     made = fitted(both(fused)[0], epochs=1)
     made.export(tmp_path / "exported", verbose=False)

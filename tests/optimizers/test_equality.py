@@ -79,7 +79,7 @@ def check(row, **more):
     if keras_cannot(row):
         with pytest.raises(unlike_types(), match=UNLIKE_TYPES):
             of_keras(row)
-        pytest.skip("Keras's own fails: it adds float32 to its half accumulators")
+        pytest.skip("Keras's own update fails: it adds float32 to half accumulators")
     ours, state = trained(kerasched.SGD, row, **more)
     theirs, keras_state = of_keras(row)
     assert [x.dtype for x in ours] == [x.dtype for x in theirs]
@@ -232,7 +232,7 @@ def test_an_option_changes_the_weights(name, level):
 # On torch the rate and its product with the decay are float32. A relative error of
 # 2**-24 in each of 50 steps is below 1e-6; a different rule differs by 1e-3 or more.
 # The rule does not depend on the backend, and compiling would take 2 s per row.
-@pytest.mark.skipif(BACKEND != "torch", reason="shown where nothing is compiled")
+@pytest.mark.skipif(BACKEND != "torch", reason="nothing is compiled on torch")
 @pytest.mark.parametrize("row", ROWS, ids=label)
 def test_the_reference_in_float64_is_the_rule_of_keras(row):
     row = {**row, "dtype": "float64", "mode": MODES[-1]}

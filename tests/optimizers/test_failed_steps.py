@@ -86,7 +86,7 @@ def test_weight_averaging_does_not_hide_the_error():
         fit(model, [kerasched.callbacks.WeightAveraging()])
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="JAX alone deletes what a step was given")
+@pytest.mark.skipif(BACKEND != "jax", reason="only JAX deletes the arguments of a step")
 def test_values_deleted_by_a_failed_step_are_not_used():
     model = compiled("SGD", Refusing())
     fit(model)

@@ -53,7 +53,7 @@ def test_variables_are_excluded_by_name():
     assert optimizer._use_weight_decay(asked) is False
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="torch's variables hold tensors")
+@pytest.mark.skipif(BACKEND != "torch", reason="only torch variables contain tensors")
 def test_a_variable_on_torch_has_its_tensor_in_one_attribute():
     _, variable = built()
     tensor = variable._value
@@ -63,7 +63,7 @@ def test_a_variable_on_torch_has_its_tensor_in_one_attribute():
     assert "_value" in vars(variable)
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="asked of torch's variables alone")
+@pytest.mark.skipif(BACKEND != "torch", reason="used for torch variables only")
 def test_a_variable_has_its_constraint_and_overwriting_in_two_attributes():
     _, variable = built()
     assert vars(variable)["_constraint"] is None
@@ -74,7 +74,7 @@ def test_a_variable_has_its_constraint_and_overwriting_in_two_attributes():
     assert vars(variable)["_overwrite_with_gradient"] is True
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="JAX alone takes values from variables")
+@pytest.mark.skipif(BACKEND != "jax", reason="only JAX removes the values of variables")
 def test_a_variable_without_a_value_has_one_attribute_set_to_none():
     _, variable = built()
     assert variable._value is variable.value
@@ -101,7 +101,7 @@ def test_the_class_that_is_extended_is_the_one_that_keras_makes():
     assert isinstance(kerasched.SGD(0.1), type(keras.optimizers.SGD(0.1)))
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="scratch memory is passed on JAX alone")
+@pytest.mark.skipif(BACKEND != "jax", reason="only JAX has scratch memory")
 def test_a_train_function_on_jax_takes_and_returns_a_state_of_four_lists(monkeypatch):
     model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")

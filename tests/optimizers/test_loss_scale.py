@@ -169,7 +169,7 @@ def test_another_optimizer_is_updated_as_by_keras():
     assert_same(ours, theirs, **FLOAT32)
 
 
-@pytest.mark.skipif(BACKEND == "jax", reason="Keras's `apply` leaks tracers there")
+@pytest.mark.skipif(BACKEND == "jax", reason="Keras's `apply` leaks tracers on JAX")
 def test_it_is_built_by_its_first_step(fused):
     found = []
     for optimizer in pair(fused, 4.0):
@@ -242,7 +242,7 @@ def test_accelerate_leaves_the_old_optimizer_its_memory():
     assert kerasched.accelerate(new) is new
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="of JAX's program")
+@pytest.mark.skipif(BACKEND != "jax", reason="reads JAX's program")
 @needs_kernel
 def test_on_jax_there_is_one_program_without_branches():
     import jax

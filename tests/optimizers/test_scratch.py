@@ -28,7 +28,7 @@ from optimizers.small_model import scratch_of
 
 pytestmark = [
     needs_extension,
-    pytest.mark.skipif(BACKEND != "jax", reason="JAX alone passes scratch memory"),
+    pytest.mark.skipif(BACKEND != "jax", reason="only JAX has scratch memory"),
     pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
 ]
 KERAS_WRAPPER = keras.optimizers.LossScaleOptimizer

@@ -88,7 +88,7 @@ print(json.dumps(found))
 """
 
 
-in_replicas = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's")
+in_replicas = pytest.mark.skipif(BACKEND != "tensorflow", reason="needs TensorFlow")
 # "all" has the options of the other rows, which run in the thorough tier.
 WITH_ALL = ("all",)
 

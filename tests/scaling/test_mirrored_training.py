@@ -7,7 +7,7 @@ import pytest
 from support import BACKEND
 from support import run_json
 
-pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's")
+pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="needs TensorFlow")
 
 PROGRAM = Path(__file__).parent / "programs" / "mirrored_training.py"
 FIRST = ("options", "with_callbacks", "find", "change", "files", "compiled_by_xla")

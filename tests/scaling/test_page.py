@@ -33,7 +33,7 @@ def test_each_script_is_run():
 def test_a_script_runs_to_its_end(name, tmp_path):
     backend, count = ON[name]
     if backend != BACKEND:
-        pytest.skip(f"for {backend} alone")
+        pytest.skip(f"needs {backend}")
     path = tmp_path / name
     path.write_text(SCRIPTS[name] + "\nprint('finished')\n", encoding="utf-8")
     port = str(free_port())

@@ -19,7 +19,7 @@ from scaling.training import ROUNDING as HALF
 from scaling.training import Parts
 from scaling.training import make_model
 
-pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="for torch alone")
+pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="needs torch")
 
 # The mean of a batch is rounded differently than the mean of its parts' means.
 ROUNDING = 2e-7

@@ -697,7 +697,7 @@ def test_a_tensor_with_an_axis_is_not_a_number():
         Constant(keras.ops.ones(1))
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="its eager steps know every number")
+@pytest.mark.skipif(BACKEND == "torch", reason="nothing is traced on torch")
 def test_a_traced_number_is_refused_with_advice():
     def step(rate):
         text = message(lambda: Constant(rate))

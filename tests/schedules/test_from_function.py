@@ -101,7 +101,7 @@ def test_a_tree_with_a_function_is_not_exact():
     )
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="optax runs on JAX alone")
+@pytest.mark.skipif(BACKEND != "jax", reason="optax needs JAX")
 def test_a_schedule_can_be_used_in_optax():
     import jax
     import jax.numpy as jnp

@@ -8,8 +8,10 @@ from ops import nodes
 from support import BACKEND
 from support import EXAMPLES
 
-on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="counts its nodes")
-on_jax = pytest.mark.skipif(BACKEND != "jax", reason="reads what XLA makes for it")
+on_tensorflow = pytest.mark.skipif(
+    BACKEND != "tensorflow", reason="counts TensorFlow's graph nodes"
+)
+on_jax = pytest.mark.skipif(BACKEND != "jax", reason="reads XLA's program")
 
 
 def test_every_family_of_keras_has_a_pair():

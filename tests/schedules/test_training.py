@@ -135,7 +135,9 @@ def test_a_nested_schedule_of_keras_trains_at_its_rate():
     np.testing.assert_allclose(taken[2:], expected, rtol=1e-6)
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="Keras refuses it on torch")
+@pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras does not support steps_per_execution on torch"
+)
 def test_each_update_counts_with_several_steps_per_execution():
     schedule = EXAMPLES["step"].shift(197)  # It halves at the fourth update.
     layer = OneWeight()

@@ -21,7 +21,9 @@ pytestmark = [
     # Forking with threads warns, but these children use no threads.
     pytest.mark.filterwarnings("ignore:.*fork.*"),
 ]
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+needs_fork = pytest.mark.skipif(
+    not hasattr(os, "fork"), reason="this system has no fork"
+)
 
 
 @contextlib.contextmanager
@@ -155,7 +157,7 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_does_not_count(
     lock.release()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows removes no open file")
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot remove an open file")
 def test_a_lock_whose_file_was_removed_does_not_release_another(tmp_path):
     lock = hold(tmp_path)
     (tmp_path / NAME).unlink()

@@ -111,7 +111,7 @@ FROM_A_SUBCLASS = (lambda: Subclass(SCHEDULE, momentum=0.9), lambda: sgd(0.1))
 @pytest.mark.parametrize("change", GOES_ON)
 def test_training_continues_from_a_file_with_another_rate(change, kind, tmp_path):
     if change == "multi" and kind == ".weights.h5":
-        pytest.skip("In a weights file one new rate of several cannot be told.")
+        pytest.skip("A weights file does not show which of several rates is new.")
     before, after = GOES_ON[change]
     model = trained(before())
     other = compiled(after())
@@ -334,7 +334,7 @@ model.save(sys.argv[1])
 
 
 @pytest.mark.skipif(
-    BACKEND == "jax" and "tensorflow" in INSTALLED, reason="as on TensorFlow"
+    BACKEND == "jax" and "tensorflow" in INSTALLED, reason="TensorFlow tests the same"
 )
 @pytest.mark.parametrize("other", [n for n in INSTALLED if n != BACKEND][-1:])
 def test_training_continues_from_a_file_of_another_backend(other, tmp_path):

@@ -51,7 +51,7 @@ def test_the_next_update_has_the_new_rate(change, wrapper):
     np.testing.assert_allclose(next_update(model), rate, rtol=1e-6)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="the only one of two compilers")
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow has two compilers")
 def test_the_next_update_has_the_new_rate_under_xla():
     model = compiled(sgd(StepDecay(0.5, 100)))
     model.compile(model.optimizer, output, jit_compile=True)
