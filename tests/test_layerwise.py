@@ -206,6 +206,7 @@ def test_layers_below_the_trainable_ones_cause_no_warning():
         kerasched.layerwise(model, 1.0, 0.5, sgd)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "jax", reason="the same on every backend")
 def test_the_blocks_of_mobilenet_are_its_depths():
     model = keras.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3))

@@ -24,10 +24,6 @@ PEERS = {
 }[BACKEND]
 
 
-# The first tier runs it on JAX, and on torch if that is installed.
-on_one_of_two = pytest.mark.slow if BACKEND == "tensorflow" else lambda test: test
-
-
 @pytest.fixture
 def modules(monkeypatch):
     """Return a function that imports a module of the benchmarks."""
@@ -48,7 +44,7 @@ def bench(name, output, *options, check=True):
     return done, json.loads(output.read_text(encoding="utf-8"))
 
 
-@on_one_of_two
+@pytest.mark.slow
 def test_an_update_is_timed(tmp_path):
     given = ("--backend", BACKEND, "--options", "momentum", "--tensors", "tiny")
     done, result = bench("update", tmp_path / "a.json", *given, "--note", "A note.")

@@ -29,7 +29,13 @@ def test_each_script_is_run():
     assert list(SCRIPTS) == [*ON, "stop.py"]
 
 
-@pytest.mark.parametrize("name", ON)
+# tests/scaling/test_jax_processes.py trains in several processes in the first tier.
+SLOW = "scale_jax_processes.py"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n == SLOW)) for n in ON]
+)
 def test_a_script_runs_to_its_end(name, tmp_path):
     backend, count = ON[name]
     if backend != BACKEND:
