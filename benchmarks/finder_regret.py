@@ -95,14 +95,18 @@ class Training:
     def __init__(
         self, model: Any, x: np.ndarray, y: np.ndarray, seed: int, steps: int
     ) -> None:
-        self._model, self._data = model, (x, y)
+        self._model, self._data, self._seed = model, (x, y), seed
         generator, samples = np.random.default_rng(seed), steps * BATCH
         epochs = math.ceil(samples / len(x))
         orders = [generator.permutation(len(x)) for _ in range(epochs)]
         order = np.concatenate(orders)[:samples]
         self._batches = x[order], y[order]
         self._variables = [*model.variables, *model.optimizer.variables]
-        self._values = [keras.ops.convert_to_numpy(v) for v in self._variables]
+        # On torch `convert_to_numpy` returns a view, which training would change.
+        values = map(keras.ops.convert_to_numpy, self._variables)
+        self._values = list(map(np.array, values))
+        # On torch the first step draws random numbers to build metrics.
+        model.train_on_batch(*(array[:BATCH] for array in self._batches))
 
     def loss(self) -> float:
         """Return the loss on all data."""
@@ -113,6 +117,7 @@ class Training:
         """Return the loss on all data after training with a rate."""
         for variable, value in zip(self._variables, self._values, strict=True):
             variable.assign(value)
+        keras.utils.set_random_seed(self._seed)  # Dropout on torch draws from it.
         self._model.optimizer.learning_rate = rate
         self._model.fit(
             *self._batches, batch_size=BATCH, epochs=1, shuffle=False, verbose=0
