@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from kerasched import find_learning_rate
+from kerasched.training.variables import copy_of
 
 BATCH = 32
 
@@ -102,11 +103,16 @@ class Training:
         order = np.concatenate(orders)[:samples]
         self._batches = x[order], y[order]
         self._variables = [*model.variables, *model.optimizer.variables]
-        # On torch `convert_to_numpy` returns a view, which training would change.
-        values = map(keras.ops.convert_to_numpy, self._variables)
-        self._values = list(map(np.array, values))
+        self._values = list(map(copy_of, self._variables))
         # On torch the first step draws random numbers to build metrics.
         model.train_on_batch(*(array[:BATCH] for array in self._batches))
+        self._restart()
+
+    def _restart(self) -> None:
+        """Restore the state from which each training starts."""
+        for variable, value in zip(self._variables, self._values, strict=True):
+            variable.assign(value)
+        keras.utils.set_random_seed(self._seed)  # Dropout on torch draws from it.
 
     def loss(self) -> float:
         """Return the loss on all data."""
@@ -115,9 +121,7 @@ class Training:
 
     def loss_after(self, rate: float) -> float:
         """Return the loss on all data after training with a rate."""
-        for variable, value in zip(self._variables, self._values, strict=True):
-            variable.assign(value)
-        keras.utils.set_random_seed(self._seed)  # Dropout on torch draws from it.
+        self._restart()
         self._model.optimizer.learning_rate = rate
         self._model.fit(
             *self._batches, batch_size=BATCH, epochs=1, shuffle=False, verbose=0

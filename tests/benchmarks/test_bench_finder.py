@@ -83,7 +83,9 @@ def test_each_training_starts_from_the_same_state(script):
     x, y, model, loss = script("finder_problems.py")["dropout"]()
     model.compile("adam", loss)
     model.optimizer.build(model.trainable_variables)
+    start = model.evaluate(x[:64], y[:64], batch_size=64, verbose=0)
     one = training(model, x[:64], y[:64], 0, steps=4)
+    assert one.loss() == start
     assert one.loss_after(0.01) == one.loss_after(0.01) != one.loss_after(0.02)
 
 
