@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from support import BACKEND
+from support import sampled
 
 from kerasched.resuming.model_state import arrays_of
 from kerasched.resuming.random_states import random_states
@@ -82,11 +83,7 @@ def crashed(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW))
-        for kind in AVAILABLE
-    ],
+    "kind", sampled({kind: (kind,) for kind in AVAILABLE}, {*AVAILABLE} - {*SLOW})
 )
 def test_a_run_that_crashes_and_resumes_ends_with_the_same_bits(
     kind, uninterrupted, crashed, tmp_path

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import pytest
 from conftest import BACKEND
+from support import sampled
 
 from scaling.launch import check
 from scaling.launch import free_port
@@ -34,7 +35,7 @@ SLOW = "scale_jax_processes.py"
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n == SLOW)) for n in ON]
+    "name", sampled({name: (name,) for name in ON}, {*ON} - {SLOW})
 )
 def test_a_script_runs_to_its_end(name, tmp_path):
     backend, count = ON[name]
