@@ -40,6 +40,7 @@ TUNED = {
 WAYS["jax"]["jit, tuned"] = (True, TUNED)
 # The steps of one `fit`. The large models take about a second.
 STEPS = {"mlp": 24, "embedding": 24, "deep": 100, "tiny": 400, "convolution": 100}
+STEPS["million"] = 200
 NOTES = [
     "Seconds of a step inside fit, at a batch of 8: an epoch's, without what fit does "
     "before and after it. Ratios are Keras's over ours in the same round; the interval "

@@ -21,6 +21,9 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
 import ratios  # noqa: E402
+from kernel_alone import BETAS  # noqa: E402
+from kernel_alone import KernelAlone  # noqa: E402
+from kernel_alone import adam  # noqa: E402
 from report import recorded  # noqa: E402
 from tensors import starts  # noqa: E402
 
@@ -28,9 +31,12 @@ from kerasched.kernels import native  # noqa: E402
 from kerasched.kernels.options import Options  # noqa: E402
 
 RATE, MOMENTUM = 0.01, 0.9
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
-# By option the rule, its slots, and the bytes that it moves for each float32.
-RULES = {"momentum": ("sgd_momentum", 1, 20), "adam": ("adam", 2, 28)}
+EPSILON = 1e-7
+# By option the rule, its hyperparameters, and the bytes that it moves for each float32.
+RULES = {
+    "momentum": ("sgd_momentum", (MOMENTUM,), 20),
+    "adam": ("adam", adam(EPSILON), 28),
+}
 ADD_BYTES = 12
 NOTES = [
     "loop: the same update in a C++ loop over one array, -O3 -march=native, in place, "
@@ -69,26 +75,27 @@ def measured(
     loop: Any, option: str, tensors: str, threads: int, rounds: int
 ) -> dict[str, Any]:
     """Return the row of an option and a set of tensors: kernel, loop and bandwidth."""
-    rule, slots, moved = RULES[option]
-    weights, gradients = starts(tensors)
-    zeros = [[np.zeros_like(w) for w in weights] for _ in range(slots)]
-    flat = [np.concatenate([a.ravel() for a in x]) for x in (weights, gradients)]
-    flat += [np.zeros_like(flat[0]) for _ in range(slots)]
+    rule, hyperparameters, moved = RULES[option]
+    options = Options(rule)
+    kernel = KernelAlone(options, hyperparameters, tensors)
+    flat = [np.concatenate([a.ravel() for a in x]) for x in starts(tensors)]
+    flat += [np.zeros_like(flat[0]) for _ in range(options.slots)]
     size, at = flat[0].size, [array.ctypes.data for array in flat]
     sums, terms = np.zeros(size, "float32"), np.ones(size, "float32")
     numbers = (RATE, MOMENTUM)
     if option == "adam":
-        rate = RATE * (1 - BETA_2) ** 0.5 / (1 - BETA_1)
-        numbers = (rate, 1 - BETA_1, 1 - BETA_2, EPSILON)
+        rate = RATE * (1 - BETAS[1]) ** 0.5 / (1 - BETAS[0])
+        numbers = (rate, *hyperparameters[2:])
 
     functions: dict[str, Callable[[], Any]] = {
-        "ours": direct(rule, weights, gradients, zeros),
+        # The step count stays 0, so that Adam's rate is that of the first update.
+        "ours": lambda: kernel.run(RATE),
         "loop": lambda: getattr(loop, option)(*at, size, threads, *numbers),
         "add": lambda: loop.add(sums.ctypes.data, terms.ctypes.data, size, threads),
     }
     for name in ("ours", "loop"):
         functions[name]()
-    ours = np.concatenate([w.ravel() for w in weights])
+    ours = np.concatenate([w.ravel() for w in kernel.weights])
     if not np.allclose(ours, flat[0], rtol=0, atol=1e-6):
         raise SystemExit("The kernel and the loop give other weights")
     seconds = ratios.taking_turns(functions, rounds)
@@ -101,26 +108,6 @@ def measured(
         for name, count in each.items()
     }
     return row
-
-
-def direct(
-    rule: str, weights: list[Any], gradients: list[Any], slots: list[list[Any]]
-) -> Callable[[], Any]:
-    """Return a call of the kernel bound to the addresses of these arrays."""
-    places = [[array.ctypes.data for array in arrays] for arrays in (weights, *slots)]
-    update = native.Update(
-        Options(rule),
-        ["float32"] * len(weights),
-        [w.size for w in weights],
-        [False] * len(weights),
-        places,
-    )
-    gradients_at = [g.ctypes.data for g in gradients]
-    given = [MOMENTUM]
-    if rule == "adam":
-        given = [BETA_1, BETA_2, 1 - BETA_1, 1 - BETA_2, EPSILON]
-    # The step count stays 0, so that Adam's rate is always that of the first update.
-    return lambda: update.run(RATE, 0.0, 1.0, 0, given, gradients_at)
 
 
 def compiled() -> Any:

@@ -14,6 +14,7 @@ sys.path.insert(0, str(FOLDER))
 
 import twins  # noqa: E402
 from cases import CASES  # noqa: E402
+from cases import LIMITED  # noqa: E402
 from children import BACKENDS  # noqa: E402
 from children import call  # noqa: E402
 from children import installed  # noqa: E402
@@ -26,6 +27,8 @@ NOTES = [
     "their median, of 95 %, by order statistics.",
     twins.NOTE,
     "With accumulation, the seconds of four micro-batches; small: of ten steps.",
+    "limit: the kernel on NumPy arrays; on TensorFlow, an empty function with as many "
+    "variables is called, too. Its ratio is the part of the limit that is reached.",
     "resnet: the 161 tensors of ResNet-50; small: 161 tensors of one number.",
 ]
 
@@ -70,6 +73,7 @@ def rows_of(
         return
     for name in tensors:
         given = {"option": option, "tensors": name, "rounds": rounds}
+        given["limit"] = option in LIMITED and name != "small"
         yield from call(backend, module, "rows", given)
 
 

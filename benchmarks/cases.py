@@ -27,11 +27,15 @@ CASES: dict[str, dict[str, Any]] = {
     "adamw, global_clipnorm": {**ADAMW, "global_clipnorm": 1.0},
     "adamw, accumulation": {**ADAMW, "gradient_accumulation_steps": 4},
     "adamw, ema": {**ADAMW, **EMA},
+    # A sign that rounding turns moves a weight by twice the rate.
+    "lion": {"learning_rate": 1e-5},
     # In bfloat16 a beta_2 of 0.999 is 1, and Keras moves no weight.
     "adamw, bfloat16": {**ADAMW, "learning_rate": 0.01, "beta_2": 0.99},
 }
 # Cases that every other optimizer supports.
 PLAIN = ("no momentum", "momentum", "nesterov", "adamw")
+# Cases in which the kernel is also timed without a framework.
+LIMITED = ("momentum", "adamw")
 # Cases with a LossScaleOptimizer; only bench_fit.py runs them.
 SCALED = {"dynamic loss scale": {}}
 
@@ -56,7 +60,8 @@ def arguments(option: str) -> dict[str, Any]:
 
 def class_name(option: str) -> str:
     """Return the name of the optimizer's class for a case."""
-    return "AdamW" if option.startswith("adamw") else "SGD"
+    first = option.split(",")[0]
+    return {"adamw": "AdamW", "lion": "Lion"}.get(first, "SGD")
 
 
 def dtype(option: str) -> str:

@@ -24,10 +24,18 @@ import kerasched
 
 
 def rows(
-    model: str, option: str, jit: bool, way: str, rounds: int, steps: int
+    model: str,
+    option: str,
+    jit: bool,
+    way: str,
+    rounds: int,
+    steps: int,
+    fused: bool | str = "auto",
 ) -> list[dict[str, Any]]:
     """Return the row of one model and option: seconds per step inside `fit`."""
-    makers = {name: partial(_fitted, model, name, option, jit, steps) for name in SIDES}
+    makers = {
+        name: partial(_fitted, model, name, option, jit, steps, fused) for name in SIDES
+    }
     made = twice(makers, lambda each: each[1]())
     for pair in made.values():
         for _, run in pair:
@@ -63,10 +71,15 @@ class _Epoch(keras.callbacks.Callback):
 
 
 def _fitted(
-    model: str, side: str, option: str, jit: bool, steps: int
+    model: str,
+    side: str,
+    option: str,
+    jit: bool,
+    steps: int,
+    fused: bool | str = "auto",
 ) -> tuple[Any, Callable[[], float]]:
     """Return a model, and a function that trains it for one timed epoch."""
-    made = build(model, _optimizer(side, option), jit)
+    made = build(model, _optimizer(side, option, fused), jit)
     given = _fed(*data(made, steps))
 
     def run() -> float:
@@ -112,13 +125,14 @@ def _surviving(cls: Any) -> Any:
 SIDES = {"keras": keras.optimizers, "ours": kerasched}
 
 
-def _optimizer(side: str, option: str) -> Any:
+def _optimizer(side: str, option: str, fused: bool | str) -> Any:
     package = SIDES[side]
     cls = getattr(package, class_name(option))
     # On torch Keras has a faster update for its own classes, but not for a subclass.
     if side == "keras" and keras.backend.backend() == "jax":
         cls = _surviving(cls)
-    optimizer = cls(**arguments(option))
+    given = {"fused": fused} if side == "ours" else {}
+    optimizer = cls(**arguments(option), **given)
     return package.LossScaleOptimizer(optimizer) if option in SCALED else optimizer
 
 

@@ -46,6 +46,11 @@ def tiny() -> Any:
     return keras.Sequential([keras.Input((40,)), *layers, keras.layers.Dense(CLASSES)])
 
 
+def million() -> Any:
+    """Return three dense layers with a million weights in all."""
+    return mlp(890)
+
+
 def convolution() -> Any:
     """Return three convolutions on images of 32 by 32 pixels."""
     layers = [
@@ -61,6 +66,7 @@ MODELS = {
     "embedding": embedding,
     "deep": deep,
     "tiny": tiny,
+    "million": million,
     "convolution": convolution,
 }
 

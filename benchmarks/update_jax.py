@@ -13,14 +13,19 @@ from cases import PLAIN
 from cases import arguments
 from cases import class_name
 from cases import dtype
+from floors import LIMIT
 from tensors import starts
 from updating import Updated
 from updating import both
 
 
-def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
+def rows(
+    option: str, tensors: str, rounds: int, limit: bool = False
+) -> list[dict[str, Any]]:
     """Return the row of a compiled step with donated arguments."""
     makers = both(_keras, option, tensors)
+    if limit:
+        makers[LIMIT] = partial(updating.limit, option, tensors)
     if option in PLAIN:
         makers["optax"] = partial(_optax, option, tensors)
     case = {"backend": "jax", "way": "jit", "model": tensors, "option": option}

@@ -10,23 +10,29 @@ import tensorflow as tf
 import updating
 from cases import PLAIN
 from cases import arguments
+from cases import class_name
 from cases import dtype
+from floors import LIMIT
 from tensors import TENSORS
 from tensors import starts
 from updating import Updated
 from updating import both
 
 
-def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
+def rows(
+    option: str, tensors: str, rounds: int, limit: bool = False
+) -> list[dict[str, Any]]:
     """Return a row for graph mode, for XLA, and for eager execution.
 
     That one for plain updates alone: Keras takes seconds for ten others.
     """
     ways = ("graph", "xla", *(("eager",) if option in PLAIN else ()))
-    return [_row(option, tensors, rounds, way) for way in ways]
+    return [_row(option, tensors, rounds, way, limit) for way in ways]
 
 
-def _row(option: str, tensors: str, rounds: int, way: str) -> dict[str, Any]:
+def _row(
+    option: str, tensors: str, rounds: int, way: str, limit: bool
+) -> dict[str, Any]:
     _, gradients = starts(tensors)
     # The step reads them from variables: as arguments they would take half its time.
     kind = dtype(option)
@@ -35,6 +41,8 @@ def _row(option: str, tensors: str, rounds: int, way: str) -> dict[str, Any]:
     if option in ("momentum", "nesterov") and way == "graph":
         given = (option == "nesterov", tensors, sources)
         makers["ResourceApplyKerasMomentum"] = partial(_operation, *given)
+    if limit:
+        makers[LIMIT] = partial(_limit, option, tensors, sources, way)
     case = {"backend": "tensorflow", "way": way, "model": tensors, "option": option}
     return updating.row(case, makers, rounds)
 
@@ -53,6 +61,22 @@ def _keras(
     compiled = tf.function(step, jit_compile=way == "xla")
     run = step if way == "eager" else compiled
     return _repeated(run, [w.value for w in weights])
+
+
+def _limit(option: str, tensors: str, sources: list[Any], way: str) -> Updated:
+    """Return the kernel alone, after a call that passes as many variables as a step."""
+    cls = getattr(keras.optimizers, class_name(option))
+    optimizer = cls(**arguments(option))
+    weights = [keras.Variable([0.0]) for _ in sources]
+    optimizer.build(weights)
+    held = [*sources, *(v.value for v in (*weights, *optimizer.variables))]
+
+    @tf.function(jit_compile=way == "xla")
+    def call() -> None:
+        with tf.control_dependencies([tf.identity(v.handle) for v in held]):
+            tf.no_op()
+
+    return updating.limit(option, tensors, call if way != "eager" else lambda: None)
 
 
 def _operation(nesterov: bool, tensors: str, sources: list[Any]) -> Updated:

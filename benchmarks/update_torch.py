@@ -12,6 +12,7 @@ from cases import PLAIN
 from cases import arguments
 from cases import class_name
 from cases import dtype
+from floors import LIMIT
 from tensors import starts
 from updating import Updated
 from updating import both
@@ -19,9 +20,13 @@ from updating import both
 WAYS = {"torch foreach": {"foreach": True}, "torch fused": {"fused": True}}
 
 
-def rows(option: str, tensors: str, rounds: int) -> list[dict[str, Any]]:
+def rows(
+    option: str, tensors: str, rounds: int, limit: bool = False
+) -> list[dict[str, Any]]:
     """Return the row of `apply`."""
     makers = both(_keras, option, tensors)
+    if limit:
+        makers[LIMIT] = partial(updating.limit, option, tensors)
     for name, way in WAYS.items() if option in PLAIN else ():
         # With Nesterov momentum `foreach` overwrites the gradients, so that each step
         # would need new ones.

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import keras
+import kernel_alone
 import ratios
 from cases import class_name
 from cases import dtype
@@ -59,7 +60,9 @@ def both(
 
 
 def row(
-    case: dict[str, str], makers: Mapping[str, Callable[[], Updated]], rounds: int
+    case: dict[str, str],
+    makers: Mapping[str, Callable[[], Updated]],
+    rounds: int,
 ) -> dict[str, Any]:
     """Check that all optimizers give the same weights, and return the row of a case.
 
@@ -81,3 +84,14 @@ def row(
         for name, pair in made.items()
     }
     return ratios.row(case, ratios.taking_turns(functions, rounds))
+
+
+def limit(option: str, tensors: str, call: Callable[[], Any] = lambda: None) -> Updated:
+    """Return the updates of a case by the kernel alone, each after a `call`."""
+    alone = kernel_alone.CaseAlone(option, tensors)
+
+    def step() -> None:
+        call()
+        alone.step()
+
+    return Updated(repeated(step), alone.weights)

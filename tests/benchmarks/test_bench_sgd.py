@@ -51,7 +51,7 @@ def test_an_update_is_timed(tmp_path):
     assert set(result) == KEYS
     assert result["notes"][-1] == "A note."
     assert [row["way"] for row in result["rows"]] == WAYS
-    assert set(result["rows"][0]["ratios"]) == PEERS
+    assert set(result["rows"][0]["ratios"]) == PEERS | {"limit"}
     assert f"| {BACKEND} | {WAYS[0]} | tiny | momentum | keras |" in done.stdout
 
 
@@ -134,6 +134,15 @@ def test_a_fit_is_timed(tmp_path):
     for row in result["rows"]:
         assert set(row["ratios"]) == {"keras"}
         assert min(row["peak_bytes"].values()) > 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BACKEND == "torch", reason="the kernel has no threshold on torch")
+def test_the_kernel_is_timed_for_a_model_below_the_threshold(tmp_path):
+    given = ("--backend", BACKEND, "--models", "tiny", "--options", "lion")
+    _, result = bench("thresholds", tmp_path / "a.json", *given)
+    assert [row["way"] for row in result["rows"]] == [w for w in WAYS if w != "eager"]
+    assert {row["ratios"]["keras"]["verdict"] for row in result["rows"]} == {""}
 
 
 @pytest.mark.slow

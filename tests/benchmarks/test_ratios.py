@@ -107,6 +107,12 @@ def test_there_are_no_floors_against_other_libraries(modules):
     assert len(modules("floors").lost(rows)) == 1
 
 
+def test_the_limit_is_no_peer_that_is_faster(modules):
+    rows = [modules("floors").judged(example(0.8, 0.9, peer="limit"))]
+    assert (rows[0]["ratios"]["limit"]["floor"], len(rows)) == (None, 1)
+    assert modules("floors").lost(rows) == []
+
+
 def test_every_floor_belongs_to_a_case_that_runs(modules):
     floors, cases = modules("floors"), modules("cases")
     every = {*cases.CASES, *cases.SCALED, "first call"}
