@@ -1,5 +1,7 @@
-"""User errors of all commands, and `kerasched demo` in a separate process."""
+"""User errors of all commands, and `kerasched demo`."""
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -439,10 +441,17 @@ def text_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def text_run(text_folder):
-    """The process of a run with text output on that table."""
+    """A run with text output on that table, in this process."""
     arguments = "--data points.csv --target [b]side --batch-size 8 --plot picture.png"
-    command = [*COMMANDS["module"], "demo", "--backend", BACKEND, *arguments.split()]
-    return call(command, text_folder)
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(text_folder)
+        patch.setenv("KERAS_BACKEND", BACKEND)
+        patch.setenv("COLUMNS", "200")
+        patch.delenv("FORCE_COLOR", raising=False)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(["demo", "--backend", BACKEND, *arguments.split()])
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 @pytest.mark.host
