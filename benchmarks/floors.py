@@ -158,6 +158,7 @@ def lost(rows: list[dict[str, Any]]) -> list[str]:
         f"{case(row)}: {peer} takes {ratio['median']:.2f} "
         f"of our time ({ratio['low']:.2f} to {ratio['high']:.2f})"
         for row in rows
+        if row["benchmark"] not in UNJUDGED
         for peer, ratio in row["ratios"].items()
         if ratio["high"] < 1 and peer != LIMIT
     ]

@@ -113,6 +113,12 @@ def test_the_limit_is_no_peer_that_is_faster(modules):
     assert modules("floors").lost(rows) == []
 
 
+def test_a_model_below_a_threshold_is_no_loss(modules):
+    row = {**example(0.8, 0.9), "benchmark": "thresholds"}
+    rows = [modules("floors").judged(row)]
+    assert modules("floors").missed(rows) == modules("floors").lost(rows) == []
+
+
 def test_every_floor_belongs_to_a_case_that_runs(modules):
     floors, cases = modules("floors"), modules("cases")
     every = {*cases.CASES, *cases.SCALED, "first call"}

@@ -6,6 +6,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from support import sampled
 
 import kerasched
 from kerasched import StepDecay
@@ -86,8 +87,18 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("frozen", [("a",), ("b",), ("a", "b", "norm")])
-@pytest.mark.parametrize("name", OPTIMIZERS)
+FROZEN = {"a": ("a",), "b": ("b",), "all": ("a", "b", "norm")}
+# Each layer with one optimizer, and each other optimizer with one of the layers.
+FIRST = ["sgd-a", "sgd-b", "sgd-all", "kerasched-a", "adam-b", "loss scale-all"]
+FIRST += ["layerwise-all"]
+CASES = {
+    f"{name}-{layers}": (name, frozen)
+    for name in OPTIMIZERS
+    for layers, frozen in FROZEN.items()
+}
+
+
+@pytest.mark.parametrize(("name", "frozen"), sampled(CASES, FIRST))
 def test_an_unfrozen_layer_starts_anew_and_others_continue(name, frozen, tmp_path):
     model = trained(new_model(OPTIMIZERS[name], frozen))
     other = new_model(OPTIMIZERS[name])
