@@ -51,29 +51,6 @@ def garbage_is_collected_less_often():
     gc.set_threshold(10_000, 20, 20)
 
 
-# Folders whose subject is Python code around the steps, not the steps' graphs.
-AROUND_STEPS = ("callbacks", "demo", "finder", "resuming", "training")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def graphs_are_not_optimized(request):
-    """Run the graphs of AROUND_STEPS as TensorFlow traced them, in the first tier.
-
-    Optimizing them took an eighth of these tests' time. The thorough tier optimizes all
-    graphs, as users do.
-    """
-    first_tier = "not slow" in request.config.getoption("markexpr")
-    around = request.path.parent.name in AROUND_STEPS
-    if BACKEND != "tensorflow" or not (first_tier and around):
-        yield
-        return
-    import tensorflow as tf
-
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    yield
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
-
-
 @pytest.fixture(scope="module", autouse=True)
 def free_models():
     """Free unreferenced models after a test file if the process uses much memory."""
