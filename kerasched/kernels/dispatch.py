@@ -20,10 +20,10 @@ from kerasched.kernels.scope import in_stateless_scope
 MODULES = {name: f"kerasched.kernels.{name}" for name in ("tensorflow", "jax", "torch")}
 
 # The number of elements in all weights from which the kernel is at least as fast as
-# Keras's own update, by backend. Lion has the same: Keras's time divided by the kernel's
-# inside `fit` was 0.94 for 24,234 elements, 1.03 for 333,450 and 1.72 for a million in a
-# graph of TensorFlow; 1.02, 1.13 and 1.22 under its XLA; 1.02, 0.93 and 1.40 on JAX
-# (thresholds.json in benchmarks/results).
+# Keras's own update, by backend. Lion has the same. Keras's time with it, divided by
+# the kernel's inside `fit`, was 0.94 for 24,234 elements, 1.03 for 333,450 and 1.72 for
+# a million in a graph of TensorFlow; 1.02, 1.13 and 1.22 under its XLA; 1.02, 0.93 and
+# 1.40 on JAX (thresholds.json in benchmarks/results).
 MIN_ELEMENTS = {"tensorflow": 1_000_000, "jax": 1_000_000, "torch": 0}
 # The same for Adam, of which Keras's update takes more passes. Keras's time divided by
 # the kernel's inside `fit`: 0.92 for 4,810 elements and 1.0 for 24,234 in a graph of
