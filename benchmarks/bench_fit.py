@@ -39,8 +39,14 @@ TUNED = {
 }
 WAYS["jax"]["jit, tuned"] = (True, TUNED)
 # The steps of one `fit`. The large models take about a second.
-STEPS = {"mlp": 24, "embedding": 24, "deep": 100, "tiny": 400, "convolution": 100}
-STEPS["million"] = 200
+STEPS = {
+    "mlp": 24,
+    "embedding": 24,
+    "million": 200,
+    "deep": 100,
+    "convolution": 100,
+    "tiny": 400,
+}
 NOTES = [
     "Seconds of a step inside fit, at a batch of 8: an epoch's, without what fit does "
     "before and after it. Ratios are Keras's over ours in the same round; the interval "
@@ -80,18 +86,29 @@ def main() -> int:
 
 def timed(case: dict[str, str], rounds: int, steps: int | None) -> dict[str, Any]:
     """Return the row of a case, with the peak memory of each side."""
-    print(", ".join(case.values()), file=sys.stderr, flush=True)
-    backend, model = case["backend"], case["model"]
-    jit, environment = WAYS[backend][case["way"]]
-    given = {"model": model, "option": case["option"], "jit": jit}
-    given["steps"] = steps or STEPS[model]
-    more = {"way": case["way"], "rounds": rounds}
-    row = call(backend, "fitting", "rows", {**given, **more}, environment)[0]
+    row = row_of(case, rounds, steps)
     row["peak_bytes"] = {
-        side: call(backend, "fitting", "peak", {**given, "side": side}, environment)
-        for side in ("keras", "ours")
+        side: in_child("peak", case, steps, side=side) for side in ("keras", "ours")
     }
     return row
+
+
+def row_of(
+    case: dict[str, str], rounds: int, steps: int | None, fused: bool | str = "auto"
+) -> dict[str, Any]:
+    """Return the row of a case without peak memory."""
+    print(", ".join(case.values()), file=sys.stderr, flush=True)
+    more = {"way": case["way"], "rounds": rounds, "fused": fused}
+    row: dict[str, Any] = in_child("rows", case, steps, **more)[0]
+    return row
+
+
+def in_child(name: str, case: dict[str, str], steps: int | None, **more: Any) -> Any:
+    """Call a function of fitting.py for a case in a child process."""
+    jit, environment = WAYS[case["backend"]][case["way"]]
+    given = {"model": case["model"], "option": case["option"], "jit": jit, **more}
+    given["steps"] = steps or STEPS[case["model"]]
+    return call(case["backend"], "fitting", name, given, environment)
 
 
 if __name__ == "__main__":

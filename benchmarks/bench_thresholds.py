@@ -8,15 +8,13 @@ The thresholds in kerasched/kernels/dispatch.py come from its results.
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
 import twins  # noqa: E402
-from bench_fit import STEPS  # noqa: E402
 from bench_fit import WAYS  # noqa: E402
-from children import call  # noqa: E402
+from bench_fit import row_of  # noqa: E402
 from children import installed  # noqa: E402
 from report import recorded  # noqa: E402
 
@@ -41,28 +39,17 @@ def main() -> int:
         "--output", type=Path, default=FOLDER / "results" / "thresholds.json"
     )
     asked = parser.parse_args()
-    rows = (
-        timed(backend, way, model, option, asked.rounds)
+    cases = [
+        {"backend": backend, "way": way, "option": option, "model": model}
         for backend in asked.backend or [b for b in installed(None) if b in BACKENDS]
         for way, (_, environment) in WAYS[backend].items()
         if not environment
         for option in asked.options
         for model in asked.models
-    )
+    ]
+    rows = (row_of(case, asked.rounds, steps=None, fused=True) for case in cases)
     recorded("thresholds", rows, asked.rounds, NOTES, asked.output)
     return 0
-
-
-def timed(
-    backend: str, way: str, model: str, option: str, rounds: int
-) -> dict[str, Any]:
-    """Return the row of a case."""
-    print(f"{backend}, {way}, {option}, {model}", file=sys.stderr, flush=True)
-    jit, _ = WAYS[backend][way]
-    given = {"model": model, "option": option, "jit": jit, "way": way}
-    given |= {"rounds": rounds, "steps": STEPS[model], "fused": True}
-    row: dict[str, Any] = call(backend, "fitting", "rows", given)[0]
-    return row
 
 
 if __name__ == "__main__":

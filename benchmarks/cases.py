@@ -6,6 +6,7 @@ ALL = {"nesterov": True, "weight_decay": 1e-4, "global_clipnorm": 1.0}
 EMA = {"use_ema": True, "ema_momentum": 0.99}
 # With such an epsilon the rules of torch and optax, which add it elsewhere, agree.
 ADAMW = {"learning_rate": 0.001, "epsilon": 1e-16}
+WEIGHT_DECAY = 0.004  # The default of keras.optimizers.AdamW.
 
 # The arguments of a case: of SGD besides a rate of 0.01 and a momentum of 0.9, of AdamW
 # where the name begins with it.

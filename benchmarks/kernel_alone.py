@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+from cases import WEIGHT_DECAY
 from cases import arguments
 from tensors import starts
 
@@ -11,7 +12,6 @@ from kerasched.kernels import native
 from kerasched.kernels.options import Options
 
 BETAS = (0.9, 0.999)
-WEIGHT_DECAY = 0.004
 
 
 class KernelAlone:

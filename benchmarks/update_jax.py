@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import updating
 from cases import PLAIN
+from cases import WEIGHT_DECAY
 from cases import arguments
 from cases import class_name
 from cases import dtype
@@ -51,7 +52,9 @@ def _keras(cls: Any, option: str, tensors: str) -> Updated:
 def _optax(option: str, tensors: str) -> Updated:
     given = arguments(option)
     if class_name(option) == "AdamW":
-        rule = optax.adamw(0.001, eps=given["epsilon"], weight_decay=0.004)
+        rule = optax.adamw(
+            given["learning_rate"], eps=given["epsilon"], weight_decay=WEIGHT_DECAY
+        )
     else:
         momentum = given["momentum"] or None
         rule = optax.sgd(0.01, momentum, nesterov=bool(given.get("nesterov")))

@@ -65,6 +65,8 @@ def _keras(
 
 def _limit(option: str, tensors: str, sources: list[Any], way: str) -> Updated:
     """Return the kernel alone, after a call that passes as many variables as a step."""
+    if way == "eager":
+        return updating.limit(option, tensors)
     cls = getattr(keras.optimizers, class_name(option))
     optimizer = cls(**arguments(option))
     weights = [keras.Variable([0.0]) for _ in sources]
@@ -76,7 +78,7 @@ def _limit(option: str, tensors: str, sources: list[Any], way: str) -> Updated:
         with tf.control_dependencies([tf.identity(v.handle) for v in held]):
             tf.no_op()
 
-    return updating.limit(option, tensors, call if way != "eager" else lambda: None)
+    return updating.limit(option, tensors, call)
 
 
 def _operation(nesterov: bool, tensors: str, sources: list[Any]) -> Updated:

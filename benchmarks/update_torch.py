@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import updating
 from cases import PLAIN
+from cases import WEIGHT_DECAY
 from cases import arguments
 from cases import class_name
 from cases import dtype
@@ -58,8 +59,9 @@ def _torch(option: str, tensors: str, way: dict[str, bool]) -> Updated:
     for weight, gradient in zip(weights, gradients, strict=True):
         weight.grad = torch.from_numpy(gradient)
     if class_name(option) == "AdamW":
-        eps = given["epsilon"]
-        rule = torch.optim.AdamW(weights, lr=0.001, eps=eps, weight_decay=0.004, **way)
+        named = {"lr": given["learning_rate"], "eps": given["epsilon"]}
+        named["weight_decay"] = WEIGHT_DECAY
+        rule = torch.optim.AdamW(weights, **named, **way)
     else:
         named = {k: given[k] for k in ("momentum", "nesterov") if k in given}
         rule = torch.optim.SGD(weights, lr=0.01, **named, **way)

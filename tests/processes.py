@@ -42,7 +42,7 @@ SECONDS = {
     "scaling/test_page.py": (10, 14),
     "callbacks/test_reduce_on_plateau.py": (13, 8),
     "scaling/test_jax_processes.py": (1, 20),
-    "schedules/test_training.py": (11, 5),
+    "schedules/test_training.py": (15, 5),
     "scaling/test_jax_devices.py": (1, 19),
     "training/test_resume.py": (11, 7),
     "kernels/test_isolation.py": (8, 9),

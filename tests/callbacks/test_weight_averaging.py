@@ -97,13 +97,16 @@ def test_a_model_ends_with_the_mean_of_its_last_epochs(first, wrapper):
     assert_close(model.get_weights(), mean(weights.seen[3:]))
 
 
-# Which epochs count does not depend on the backend.
+# TensorFlow compiles slowly: there, one case is in the first tier, here and below.
+REPEATED = [pytest.mark.slow] * (BACKEND == "tensorflow")
+
+
 @pytest.mark.parametrize(
     ("options", "epochs"),
     [
         ({"start_from_epoch": 0.2, "until_epoch": 0.85}, [2, 3, 4, 5, 6, 7, 8]),
         *(
-            pytest.param(*case, marks=pytest.mark.host)
+            pytest.param(*case, marks=REPEATED)
             for case in [
                 ({"start_from_epoch": 0}, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
                 ({"start_from_epoch": 7}, [7, 8, 9]),
@@ -334,8 +337,8 @@ class Restores(keras.callbacks.Callback):
     ("stop", "decay", "first"),
     [
         (3, 0.5, True),
-        pytest.param(1, None, True, marks=pytest.mark.host),
-        pytest.param(1, None, False, marks=pytest.mark.host),
+        pytest.param(1, None, True, marks=REPEATED),
+        pytest.param(1, None, False, marks=REPEATED),
     ],
 )
 def test_a_restart_changes_nothing(stop, decay, first, tmp_path):

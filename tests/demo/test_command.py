@@ -291,12 +291,17 @@ def test_an_unknown_backend_in_the_environment_is_a_user_error(tmp_path):
     )
 
 
+def enter(folder, patch):
+    """Change to a folder, and let the patch restore what the command sets."""
+    patch.chdir(folder)
+    patch.setenv("KERAS_BACKEND", BACKEND)
+    patch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """Change to an empty folder, and restore the environment afterwards."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", BACKEND)
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    enter(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(("iterations_loaded", "code"), [(90, 0), (89, 1)])
@@ -445,8 +450,7 @@ def text_run(text_folder):
     arguments = "--data points.csv --target [b]side --batch-size 8 --plot picture.png"
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(text_folder)
-        patch.setenv("KERAS_BACKEND", BACKEND)
+        enter(text_folder, patch)
         patch.setenv("COLUMNS", "200")
         patch.delenv("FORCE_COLOR", raising=False)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
