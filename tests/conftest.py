@@ -51,6 +51,22 @@ def garbage_is_collected_less_often():
     gc.set_threshold(10_000, 20, 20)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def datasets_end_at_once():
+    """Turn off the autotuning of tf.data.
+
+    An iterator joins its tuning thread when it ends. On a busy machine, that thread
+    often misses the signal and sleeps for as long as the iterator has existed.
+    """
+    if BACKEND != "tensorflow":
+        return
+    import tensorflow as tf
+
+    untuned, iterate = tf.data.Options(), tf.data.Dataset.__iter__
+    untuned.autotune.enabled = False
+    tf.data.Dataset.__iter__ = lambda dataset: iterate(dataset.with_options(untuned))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def free_models():
     """Free unreferenced models after a test file if the process uses much memory."""

@@ -22,10 +22,17 @@ def test_pytest_takes_no_other_file_for_tests():
     assert not list(FOLDER.rglob("*_test.py"))
 
 
-def test_parts_take_about_the_same_time():
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ((1, 1, 1, 1, 1), [[10, 1], [9, 2], [8, 3], [7, 4], [6, 5]]),
+        ((2, 2, 1), [[10, 6, 5, 1], [9, 7, 4, 2], [8, 3]]),
+    ],
+)
+def test_parts_take_times_of_the_given_proportions(lengths, expected):
     seconds = {Path(str(n)): float(n) for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)}
-    dealt = [[int(str(file)) for file in part] for part in processes.parts(seconds, 5)]
-    assert dealt == [[10, 1], [9, 2], [8, 3], [7, 4], [6, 5]]
+    dealt = processes.parts(seconds, lengths)
+    assert [[int(str(file)) for file in part] for part in dealt] == expected
 
 
 def job(file, *options):

@@ -129,9 +129,11 @@ print(json.dumps(facts))
 """
 
 
-# test_a_loaded_model_trains_as_the_saved_one loads on this backend.
+# test_a_loaded_model_trains_as_the_saved_one loads on this backend, and
+# tests/training/test_resume.py loads a file of JAX on TensorFlow.
+TESTED_THERE = (BACKEND, "jax") if BACKEND == "tensorflow" else (BACKEND,)
 OTHERS = [
-    pytest.param(name, marks=[pytest.mark.slow] * (name == BACKEND))
+    pytest.param(name, marks=[pytest.mark.slow] * (name in TESTED_THERE))
     for name in INSTALLED
 ]
 
