@@ -30,13 +30,12 @@ def test_each_script_is_run():
     assert list(SCRIPTS) == [*ON, "stop.py"]
 
 
-# tests/scaling/test_jax_processes.py trains in several processes in the first tier.
-SLOW = "scale_jax_processes.py"
+# In the first tier, tests/scaling/test_jax_processes.py trains in several processes and
+# tests/scaling/test_mirrored_training.py over several replicas.
+SLOW = {"scale_jax_processes.py", "scale_tensorflow.py"}
 
 
-@pytest.mark.parametrize(
-    "name", sampled({name: (name,) for name in ON}, {*ON} - {SLOW})
-)
+@pytest.mark.parametrize("name", sampled({name: (name,) for name in ON}, {*ON} - SLOW))
 def test_a_script_runs_to_its_end(name, tmp_path):
     backend, count = ON[name]
     if backend != BACKEND:
