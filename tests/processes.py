@@ -33,7 +33,7 @@ NOTHING_COLLECTED = 5  # The exit code of pytest.
 # About how many seconds the longest files take on TensorFlow and on JAX, for which the
 # parts get their lengths; torch takes about as long as JAX. Others take OTHERS.
 SECONDS = {
-    "scaling/test_jax_processes.py": (1, 39),
+    "scaling/test_jax_processes.py": (1, 50),
     "kernels/test_tensorflow.py": (39, 1),
     "finder/test_untouched.py": (13, 25),
     "resuming/test_going_on.py": (21, 17),
