@@ -55,8 +55,8 @@ def garbage_is_collected_less_often():
 def datasets_end_at_once():
     """Turn off the autotuning of tf.data.
 
-    An iterator joins its tuning thread when it ends. On a busy machine, that thread
-    often misses the signal and sleeps for as long as the iterator has existed.
+    With it, the end of an iterator on a busy machine often waits for a sleeping thread,
+    for up to as long as the iterator has existed.
     """
     if BACKEND != "tensorflow":
         return

@@ -30,8 +30,9 @@ PARTS = {
 }
 NOTHING_COLLECTED = 5  # The exit code of pytest.
 
-# About how many seconds the longest files take on TensorFlow and on JAX, for which the
-# parts get their lengths; torch takes about as long as JAX. Others take OTHERS.
+# About how many seconds the longest files take on TensorFlow and on JAX; torch takes
+# about as long as JAX. Others take OTHERS. test_jax_processes.py takes 40 seconds, and
+# counts for more because its processes also slow down the part beside it.
 SECONDS = {
     "scaling/test_jax_processes.py": (1, 50),
     "kernels/test_tensorflow.py": (39, 1),

@@ -154,7 +154,7 @@ print(json.dumps(found))
 """
 
 
-# tests/schedules/test_saving.py loads files of JAX on TensorFlow in the first tier.
+# In the first tier, tests/schedules/test_saving.py loads files on TensorFlow.
 OTHERS = sampled(
     {name: (name,) for name in INSTALLED if name != BACKEND},
     {*INSTALLED} - {"tensorflow"},

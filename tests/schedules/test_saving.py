@@ -13,6 +13,7 @@ from support import INSTALLED
 from support import SCHEDULES
 from support import run_json
 from support import run_python
+from support import sampled
 
 import kerasched
 from kerasched import StepDecay
@@ -129,13 +130,10 @@ print(json.dumps(facts))
 """
 
 
-# test_a_loaded_model_trains_as_the_saved_one loads on this backend, and
-# tests/training/test_resume.py loads a file of JAX on TensorFlow.
-TESTED_THERE = (BACKEND, "jax") if BACKEND == "tensorflow" else (BACKEND,)
-OTHERS = [
-    pytest.param(name, marks=[pytest.mark.slow] * (name in TESTED_THERE))
-    for name in INSTALLED
-]
+# In the first tier, test_a_loaded_model_trains_as_the_saved_one loads on this backend,
+# and tests/optimizers/test_files.py loads files of TensorFlow on JAX.
+TESTED_ELSEWHERE = {BACKEND, "jax"} if BACKEND == "tensorflow" else {BACKEND}
+OTHERS = sampled({name: (name,) for name in INSTALLED}, {*INSTALLED} - TESTED_ELSEWHERE)
 
 
 @pytest.mark.parametrize("other", OTHERS)
