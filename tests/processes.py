@@ -65,7 +65,7 @@ SECONDS = {
     "scaling/test_mirrored_strategy.py": (13, 1),
     "test_readme.py": (6, 7),
     "training/test_unfreezing.py": (6, 7),
-    "kernels/test_native_options.py": (1, 12),
+    "kernels/test_native_options.py": (1, 4),
     "optimizers/test_adaptive.py": (3, 9),
     "callbacks/test_averaged_statistics.py": (6, 5),
     "optimizers/test_threads.py": (10, 1),

@@ -54,7 +54,8 @@ class EpochSchedule(FitCallback):
         TypeError: an argument is of the wrong kind.
         ValueError: `steps_per_epoch` is not positive, or not known; when `fit` begins,
             a schedule as rate, a MultiOptimizer of a model that has no weights yet,
-            several optimizers of the model's own, or a plateau among the callbacks.
+            several optimizers of the model's own, or a ReduceOnPlateau or
+            ReduceLROnPlateau among the callbacks.
     """
 
     _rates: Sequence[float]
@@ -156,13 +157,11 @@ class EpochSchedule(FitCallback):
         listed = self.callback_list
         for other in listed.callbacks if listed else ():
             if isinstance(other, plateaus):
-                what = "without a plateau, whose reductions it would undo"
-                fix = (
-                    "Give the schedule to the optimizer instead, and keep "
-                    "ReduceOnPlateau"
+                raise ValueError(
+                    f"{OWNER} cannot be used with {type(other).__name__}, whose "
+                    "reductions it would undo. Give the schedule to the optimizer "
+                    "instead, and keep ReduceOnPlateau."
                 )
-                name = type(other).__name__
-                raise ValueError(message(OWNER, "callbacks", what, name, fix))
 
 
 def _rate_variables(model: keras.Model) -> list[Any]:

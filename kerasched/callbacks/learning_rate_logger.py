@@ -1,4 +1,4 @@
-"""The learning rate and what is scheduled like it in the logs."""
+"""Logs the learning rate and other scheduled hyperparameters."""
 
 from typing import Any
 from typing import ClassVar

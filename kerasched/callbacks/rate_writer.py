@@ -13,7 +13,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasched.errors import message
 from kerasched.training.leaves import variable_of
 from kerasched.training.model_contents import training_leaves
 
@@ -28,8 +27,10 @@ def rate_variables(model: keras.Model, owner: str, fix: str) -> list[Any]:
     for optimizer in training_leaves(model, owner):
         variables.append(variable_of(optimizer, "learning_rate"))
         if variables[-1] is None:
-            what = "one whose learning rate is a number"
-            raise ValueError(message(owner, "optimizer", what, optimizer.name, fix))
+            raise ValueError(
+                f"{owner} needs an optimizer whose learning rate is a number; that of "
+                f"{optimizer.name!r} is a schedule or a function. {fix}."
+            )
     return variables
 
 

@@ -234,8 +234,10 @@ class WeightAveraging(ModelCallback):
         every = training_optimizers(model).values()
         for optimizer in (leaf for one in every for leaf in leaves_of(model, one)):
             if getattr(optimizer, "use_ema", False):
-                what = "one without `use_ema`, which averages the same weights"
-                raise ValueError(message(OWNER, "optimizer", what, optimizer.name))
+                raise ValueError(
+                    f"{OWNER} cannot be used with the `use_ema` of the optimizer "
+                    f"{optimizer.name!r}, which averages the same weights."
+                )
         if self.data is None and normalizations(model):
             what = "inputs for the statistics of the model's batch normalisation"
             fix = "Give what fit is given as `x`, and `steps` to use a part of it"
@@ -245,13 +247,13 @@ class WeightAveraging(ModelCallback):
         for other in others:
             name = type(other).__name__
             if isinstance(other, WeightAveraging):
-                what = "with no second callback that swaps the weights"
-                raise ValueError(message(OWNER, "callbacks", what, name))
+                raise ValueError(f"{OWNER} cannot be used twice in one fit.")
             stops = isinstance(other, keras.callbacks.EarlyStopping)
             if stops and other.restore_best_weights and self.assign_at_end:
-                what = "without one that gives the model other weights at the end"
-                fix = f"Use {name} with restore_best_weights=False"
-                raise ValueError(message(OWNER, "callbacks", what, name, fix))
+                raise ValueError(
+                    f"{OWNER} cannot be used with the restore_best_weights of {name}: "
+                    "both give the model other weights at the end. Use one of them."
+                )
 
     def _expect_restored(self) -> None:
         """Keep the restored average for the next model or fit."""

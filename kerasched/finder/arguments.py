@@ -12,6 +12,8 @@ from kerasched.errors import Optional
 from kerasched.errors import checked
 from kerasched.errors import message
 
+OWNER = "find_learning_rate"
+
 POSITIVE = Number("a positive finite number", minimum=0.0, exclusive=True)
 
 SWEEP: dict[str, Check] = {
@@ -23,7 +25,7 @@ SWEEP: dict[str, Check] = {
     "mode": Choice(("exponential", "linear")),
     "smoothing": Number("a number from 0 to below 1", 0.0, below=1.0),
     "divergence": Optional(Number("a finite number above 1", 1.0, True)),
-    "verbose": Integer("0 or 1", minimum=0),
+    "verbose": Integer("0, 1 or 2", minimum=0),
 }
 
 

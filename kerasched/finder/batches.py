@@ -10,10 +10,10 @@ import keras
 import numpy as np
 
 from kerasched.errors import message
+from kerasched.finder.arguments import OWNER
 from kerasched.finder.datasets import independent_copy
 from kerasched.finder.datasets import resets_of
 
-OWNER = "find_learning_rate"
 SEED = 0  # The order of the batches is the same in each sweep.
 
 
@@ -60,7 +60,7 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
         first = None
-        for _ in itertools.count():
+        while True:
             sizes = []
             for batch in self._epoch():
                 if not self.parts:

@@ -16,15 +16,14 @@ from kerasched.resuming.encoding import encode
 from kerasched.resuming.encoding import has_state_methods
 from kerasched.resuming.generators import kind_of
 
-# Operations whose last input is the shared generator, and their versions without.
-_OF_THEIR_OWN = {
+# Operations of tf.data whose last input is a seed generator that all iterations share,
+# and the operations that have seeds of their own instead.
+_WITH_OWN_SEEDS = {
     "ShuffleDatasetV2": "ShuffleDataset",
     "ShuffleDatasetV3": "ShuffleDataset",
     "ShuffleAndRepeatDatasetV2": "ShuffleAndRepeatDataset",
     "RandomDatasetV2": "RandomDataset",
 }
-# An attribute that the latter do not have.
-_UNKNOWN_THERE = "rerandomize_each_iteration"
 _IGNORE_STATE = 1
 
 
@@ -85,9 +84,10 @@ def _copied(tensorflow: Any, dataset: Any) -> Any:
     )
     graph = tensorflow.compat.v1.GraphDef.FromString(written.numpy())
     for node in graph.node:
-        if node.op in _OF_THEIR_OWN:
-            node.op = _OF_THEIR_OWN[node.op]
+        if node.op in _WITH_OWN_SEEDS:
+            node.op = _WITH_OWN_SEEDS[node.op]
             del node.input[-1]
-            node.attr.pop(_UNKNOWN_THERE, None)
+            # An attribute that those operations do not have.
+            node.attr.pop("rerandomize_each_iteration", None)
     copy = raw.DatasetFromGraph(graph_def=graph.SerializeToString())
     return data.from_variant(copy, dataset.element_spec)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kerasched.errors import message
+from kerasched.finder.arguments import OWNER
 from kerasched.finder.arguments import checked_sweep
 from kerasched.finder.batches import Batches
 from kerasched.finder.result import LearningRateSweep
@@ -25,8 +26,6 @@ from kerasched.training.restored import restored_after
 from kerasched.training.restored import uninterrupted
 from kerasched.training.set_schedule import compiled
 from kerasched.training.strategy import strategy_scope
-
-OWNER = "find_learning_rate"
 
 
 def find_learning_rate(
@@ -84,7 +83,8 @@ def find_learning_rate(
             average is corrected for its start.
         divergence: the sweep ends when the smoothed loss is this many times its least
             value, above 1, or NaN. None to run all steps.
-        verbose: 1 for a progress bar after two seconds, 0 for none.
+        verbose: 1 for a progress bar after two seconds, 2 for a line at the end,
+            0 for neither.
 
     Returns:
         Rates, losses and suggestions; `.suggestion`, `.plot()` and `.to_json()`.

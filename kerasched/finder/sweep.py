@@ -8,13 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasched.finder.arguments import OWNER
 from kerasched.schedules.piecewise import PiecewiseConstant
 from kerasched.training.leaves import step_count
 from kerasched.training.leaves import variable_of
 from kerasched.training.model_contents import training_leaves
 from kerasched.training.progress import Progress
-
-OWNER = "find_learning_rate"
 
 
 class RateAssigner:

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -75,7 +76,7 @@ def select(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
         operations = _operations_of(backend)
         if operations is not None and operations.supports(step):
             return operations, ""
-        elements = sum(map(scratch.elements, step.variables.weights))
+        elements = sum(math.prod(w.shape) for w in step.variables.weights)
         accumulates = step.options.accumulates
         on_tensorflow = accumulates and backend == "tensorflow"
         under_xla = on_tensorflow and _graph().under_xla()

@@ -38,12 +38,11 @@ def crash(backend: str) -> str:
     if native.missing or tested.is_tested(backend):
         return ""
     file = _result_file(backend)
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError:
-        pass
+    with contextlib.suppress(OSError):
+        if file is not None:
+            return file.read_text(encoding="utf-8")
     reason, is_final = _run_child(backend)
-    if is_final:
+    if is_final and file is not None:
         _write(file, reason)
     return reason
 
@@ -93,10 +92,17 @@ def _signal_name(number: int) -> str:
         return f"exit code {-number}"
 
 
-def _result_file(backend: str) -> Path:
-    """Return the file with the result for this version and this build."""
+def _result_file(backend: str) -> Path | None:
+    """Return the file with the result for this version and this build.
+
+    None for a user without a home directory, as in some containers.
+    """
+    given = os.environ.get("XDG_CACHE_HOME")
+    try:
+        cache = Path(given) if given else Path.home() / ".cache"
+    except RuntimeError:
+        return None
     build = hashlib.sha256(native.file().read_bytes()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     name = f"self-test-{backend}-{tested.installed(backend)}-{build}.txt"
     return cache / "kerasched" / name
 

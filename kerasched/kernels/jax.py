@@ -18,7 +18,7 @@ from kerasched.kernels import jax_scratch
 from kerasched.kernels import jax_sharding
 from kerasched.kernels import reference
 from kerasched.kernels import self_test
-from kerasched.kernels.jax_calls import ITERATIONS
+from kerasched.kernels.options import ITERATIONS
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars

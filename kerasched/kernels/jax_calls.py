@@ -6,11 +6,12 @@ import jax
 import numpy as np
 
 from kerasched.kernels import native
+from kerasched.kernels.options import ITERATIONS
+from kerasched.kernels.options import LOSS_SCALE
 from kerasched.kernels.options import Options
 
 # Two of the scalars among the operands of an update. csrc/xla_handler.h lists the
 # operands of both calls.
-LOSS_SCALE, ITERATIONS = 2, 3
 
 # The options that the first pass over the gradients uses, for any update rule.
 STATISTICS_OPTIONS = (

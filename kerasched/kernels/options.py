@@ -9,6 +9,8 @@ from kerasched.kernels.rules import RULES
 
 # Scalars that every rule has, before its hyperparameters.
 SHARED_SCALARS = 4
+# Indices in `Scalars.flat()`; csrc/xla_handler.h lists them too.
+LOSS_SCALE, ITERATIONS = 2, 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Arrays:
 
 @dataclasses.dataclass
 class Step:
-    """One update: options, hyperparameters, gradients, and the variables to change.
+    """One update: options, scalars, gradients, and the variables to change.
 
     Args:
         decays: for each weight whether weight decay applies to it.

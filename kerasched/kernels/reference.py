@@ -17,7 +17,7 @@ from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
 from kerasched.kernels.rules import RULES
-from kerasched.kernels.rules import Moment
+from kerasched.kernels.rules import UpdateValues
 
 
 def update(step: Step) -> Any:
@@ -52,13 +52,15 @@ def assign(step: Step, compute: Callable[..., tuple[Arrays, Any]]) -> Any:
     return applied
 
 
-def average(step: Step) -> None:
+def update_averages(step: Step) -> None:
     """Update the averages of weights that have no gradient; all are variables."""
-    variables = step.variables
-    values = variables.like([ops.convert_to_tensor(v) for v in variables.flat()])
-    new = _averaged(step.options, step.scalars, values)
-    for variable, value in zip(variables.flat(), new.flat(), strict=True):
-        variable.assign(value)
+
+    def averaged(
+        options: Options, _: Any, scalars: Scalars, arrays: Arrays, __: Any
+    ) -> tuple[Arrays, Any]:
+        return _averaged(options, scalars, arrays), True
+
+    assign(step, averaged)
 
 
 def clear_sums(step: Step) -> None:
@@ -84,9 +86,14 @@ def compute(
     given = (options, decays, scalars, arrays, gradients)
     if not options.skips_nonfinite:
         return _computed(*given), True
-    finite = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
+    finite = all_finite(gradients)
     new = ops.cond(finite, lambda: _computed(*given).flat(), arrays.flat)
     return arrays.like(new), finite
+
+
+def all_finite(gradients: list[Any]) -> Any:
+    """Return whether every element of every gradient is finite, as a tensor."""
+    return ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
 
 
 def _computed(
@@ -155,8 +162,8 @@ def _numbers(
     """Return the rule's numbers for weights of a type, and decay and rate in it."""
     update = _updates_before(options, scalars) + 1
     rate = scalars.learning_rate
-    moment = Moment(rate, scalars.hyperparameters, update, dtype)
-    return RULES[options.rule].prepare(moment), moment.cast(scalars.weight_decay, rate)
+    values = UpdateValues(rate, scalars.hyperparameters, update, dtype)
+    return RULES[options.rule].prepare(values), values.cast(scalars.weight_decay, rate)
 
 
 def _moved(

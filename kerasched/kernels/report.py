@@ -86,7 +86,11 @@ def _thresholds(backend: str) -> str:
     if dispatch.ACCUMULATING_MIN_ELEMENTS[backend] < least:
         rule += ", and at any size where gradients are accumulated"
     if backend in dispatch.OPERATIONS:
-        rule += "; without XLA, TensorFlow's operations run plain updates of small ones"
+        large = importlib.import_module(dispatch.OPERATIONS[backend]).LARGE
+        rule += (
+            f"; in a plain SGD step outside XLA, weights of fewer than {large:,} "
+            "elements use TensorFlow's own operations"
+        )
     return rule
 
 

@@ -12,8 +12,8 @@ from keras import ops
 
 
 @dataclasses.dataclass(frozen=True)
-class Moment:
-    """The values of one update for weights of a type.
+class UpdateValues:
+    """The rate, the hyperparameters and the number of an update, for a type of weights.
 
     Args:
         learning_rate: the learning rate.
@@ -39,23 +39,23 @@ class Rule:
     Args:
         slots: the number of arrays of a weight's shape that it changes beside it.
         hyperparameters: the number of values that it takes beside those of all rules.
-        prepare: returns the numbers that are the same for all weights of a Moment.
+        prepare: returns the numbers of an update that are the same for all weights.
         move: returns a weight and its slots after one update. It takes these numbers,
             the gradient, the weight, and the slots; all are of the weight's type.
     """
 
     slots: int
     hyperparameters: int
-    prepare: Callable[[Moment], tuple[Any, ...]]
+    prepare: Callable[[UpdateValues], tuple[Any, ...]]
     move: Callable[..., tuple[Any, ...]]
 
 
 Numbers = tuple[Any, ...]
 
 
-def _given(moment: Moment) -> Numbers:
+def _given(values: UpdateValues) -> Numbers:
     """Return the learning rate and the hyperparameters as they are."""
-    return moment.cast(moment.learning_rate, *moment.hyperparameters)
+    return values.cast(values.learning_rate, *values.hyperparameters)
 
 
 def _sgd(numbers: Numbers, gradient: Any, weight: Any) -> tuple[Any, ...]:
@@ -80,21 +80,21 @@ def _sgd_nesterov(
     return weight + (velocity * momentum - step), velocity
 
 
-def _adam_numbers(moment: Moment) -> Numbers:
+def _adam_numbers(values: UpdateValues) -> Numbers:
     """Return the rate with its bias corrections, and what the rule uses as it is.
 
     In half precision 0.999 is 1, and the corrected rate would be 0: it is computed in
     float32.
     """
-    beta_1, beta_2, *others = moment.hyperparameters
-    dtype = "float64" if moment.dtype == "float64" else "float32"
+    beta_1, beta_2, *others = values.hyperparameters
+    dtype = "float64" if values.dtype == "float64" else "float32"
 
     def power(beta: Any) -> Any:
-        return ops.power(ops.cast(beta, dtype), ops.cast(moment.update, dtype))
+        return ops.power(ops.cast(beta, dtype), ops.cast(values.update, dtype))
 
-    rate = ops.cast(moment.learning_rate, dtype)
+    rate = ops.cast(values.learning_rate, dtype)
     rate = rate * ops.sqrt(1 - power(beta_2)) / (1 - power(beta_1))
-    return moment.cast(rate, *others)
+    return values.cast(rate, *others)
 
 
 def _adam(numbers: Numbers, gradient: Any, weight: Any, *slots: Any) -> tuple[Any, ...]:

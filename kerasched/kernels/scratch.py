@@ -5,6 +5,7 @@ gradients at once spends half its time in the page faults of that memory. An arr
 the program takes, may write over, and returns as the gradient keeps its memory.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -20,13 +21,5 @@ def pays(weights: list[Any]) -> bool:
     types = [keras.backend.standardize_dtype(w.dtype) for w in weights]
     if any(name not in native.TYPES for name in types):
         return False
-    sizes = zip(map(elements, weights), types, strict=True)
+    sizes = zip((math.prod(w.shape) for w in weights), types, strict=True)
     return sum(count * native.TYPES[name] for count, name in sizes) > MIN_BYTES
-
-
-def elements(variable: Any) -> int:
-    """Return the number of elements of a variable."""
-    size = 1
-    for length in variable.shape:
-        size *= length
-    return size

@@ -12,6 +12,7 @@ from kerasched.kernels import scratch
 from kerasched.kernels import self_test
 from kerasched.kernels import tensorflow_program
 from kerasched.kernels import tensorflow_strategy
+from kerasched.kernels.options import ITERATIONS
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
@@ -99,7 +100,7 @@ def _operands(scalars: Scalars, weights: list[Any]) -> list[tf.Tensor]:
     real = tf.float64 if wide else tf.float32
     numbers = list(map(tf.convert_to_tensor, scalars.flat()))
     types = [real] * len(numbers)
-    types[tensorflow_program.ITERATIONS] = tf.int64
+    types[ITERATIONS] = tf.int64
     return list(map(tf.cast, numbers, types))
 
 

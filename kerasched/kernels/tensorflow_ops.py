@@ -5,9 +5,10 @@ They pass over memory once, as the kernel does, so that the two differ only in t
 of a call: kerasched/kernels/dispatch.py has the measurements.
 """
 
+import math
+
 import tensorflow as tf
 
-from kerasched.kernels import scratch
 from kerasched.kernels import tensorflow
 from kerasched.kernels.options import Step
 from kerasched.kernels.tensorflow_graph import under_xla
@@ -36,7 +37,7 @@ def update(step: Step) -> bool:
     Returns:
         True: it is always applied.
     """
-    sizes = [scratch.elements(weight) for weight in step.variables.weights]
+    sizes = [math.prod(weight.shape) for weight in step.variables.weights]
     small = [i for i, size in enumerate(sizes) if size < LARGE]
     large = [i for i, size in enumerate(sizes) if size >= LARGE]
     _update_each(step.part(small))

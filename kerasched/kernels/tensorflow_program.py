@@ -14,9 +14,9 @@ from typing import Any
 import tensorflow as tf
 
 from kerasched.kernels import native
+from kerasched.kernels.options import ITERATIONS
 from kerasched.kernels.options import Options
 
-ITERATIONS = 3  # Its index among the scalars; csrc/xla_handler.h lists them.
 CALL_VERSION = 9  # Of XlaCallModule: TensorFlow 2.21 takes 4 to 10.
 MLIR_TYPES = {"float32": "f32", "float64": "f64", "bfloat16": "bf16"}
 

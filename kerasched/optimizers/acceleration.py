@@ -48,7 +48,8 @@ def accelerate(model_or_optimizer: Any, *, back: bool = False) -> Any:
     Args:
         model_or_optimizer: a compiled model, which is changed; or an optimizer, which
             is not. A LossScaleOptimizer or MultiOptimizer around such an optimizer is
-            replaced with it; other members of a MultiOptimizer stay.
+            replaced with it; other members of a MultiOptimizer stay. An instance of a
+            subclass of LossScaleOptimizer is kept, and its inner optimizer replaced.
         back: True to replace the optimizers of this package by Keras's instead.
 
     Returns:

@@ -10,14 +10,14 @@ import numpy as np
 
 from kerasched.optimizers.arguments import passed_on
 from kerasched.optimizers.fused_optimizer import FusedOptimizer
-from kerasched.optimizers.fused_optimizer import class_made_by_keras
+from kerasched.optimizers.fused_optimizer import backend_class
 
 if TYPE_CHECKING:
     KerasAdam: TypeAlias = keras.optimizers.Adam
     KerasAdamW: TypeAlias = keras.optimizers.AdamW
 else:
-    KerasAdam = class_made_by_keras(keras.optimizers.Adam)
-    KerasAdamW = class_made_by_keras(keras.optimizers.AdamW)
+    KerasAdam = backend_class(keras.optimizers.Adam)
+    KerasAdamW = backend_class(keras.optimizers.AdamW)
 
 
 @keras.saving.register_keras_serializable(package="kerasched")
@@ -41,10 +41,10 @@ class Adam(FusedOptimizer, KerasAdam):
             `gradient_accumulation_steps` a schedule counts updates, where Keras's own
             optimizer lets it count micro-batches.
         beta_1: the factor by which momentums are kept, from 0 to below 1, or a schedule
-            of it. The rate has the power of its value in that update.
+            of it. With a schedule, t is an exponent of its current value.
         beta_2: the same for velocities.
         epsilon: the number that keeps the divisor above 0.
-        amsgrad: whether a velocity, once reached, stays in the divisor.
+        amsgrad: whether to divide by the largest velocity so far instead.
         weight_decay, clipnorm, clipvalue, global_clipnorm: as for `kerasched.SGD`.
         use_ema, ema_momentum, ema_overwrite_frequency: as for `kerasched.SGD`.
         loss_scale_factor, gradient_accumulation_steps, name: as for `kerasched.SGD`.
@@ -95,8 +95,8 @@ class Adam(FusedOptimizer, KerasAdam):
 
     def _hyperparameters(self) -> tuple[Any, ...]:
         beta_1, beta_2 = self._current(self.beta_1), self._current(self.beta_2)
-        # Keras casts the factors, which TensorFlow rounds to float32 first, but not the
-        # rest, which a NumPy number keeps exact for weights of float64.
+        # Keras casts the betas, and uses 1 - beta and epsilon as Python numbers. Here
+        # TensorFlow would round them to float32, but not numbers of NumPy.
         exact = map(_exact, (1 - beta_1, 1 - beta_2, self.epsilon))
         return beta_1, beta_2, *exact
 
@@ -121,8 +121,8 @@ class AdamW(Adam, KerasAdamW):
 
     Args:
         learning_rate: as for `kerasched.Adam`.
-        weight_decay: the part of each weight that goes in a step, times the learning
-            rate; or a schedule of it.
+        weight_decay: the fraction of each weight subtracted in a step, times the
+            learning rate; or a schedule of it.
         beta_1, beta_2, epsilon, amsgrad: as for `kerasched.Adam`.
         clipnorm, clipvalue, global_clipnorm: as for `kerasched.SGD`.
         use_ema, ema_momentum, ema_overwrite_frequency: as for `kerasched.SGD`.

@@ -13,10 +13,10 @@ from kerasched.optimizers.arguments import reject_per_update
 from kerasched.optimizers.fused_update import FusedUpdate
 
 
-def class_made_by_keras(public: Any) -> Any:
-    """Return the class of the objects that one of Keras's optimizers makes.
+def backend_class(public: Any) -> Any:
+    """Return the class that calling a public optimizer class of Keras instantiates.
 
-    On torch that is a faster subclass of the public class.
+    On torch it is a faster subclass of the public class.
     """
     return type(public.__new__(public))
 
@@ -24,7 +24,7 @@ def class_made_by_keras(public: Any) -> Any:
 class FusedOptimizer(FusedUpdate):
     """An optimizer with schedules of its hyperparameters and an update in one call.
 
-    A subclass stands before the class of Keras that `class_made_by_keras` returns, and
+    A subclass stands before the class of Keras that `backend_class` returns, and
     gives its constructor the arguments of that class by name.
 
     Attributes:

@@ -62,7 +62,8 @@ class FusedUpdate(StepBuilder):
     def scale_loss(self, loss: Any) -> Any:
         """Return the loss, multiplied by the loss scale.
 
-        A call in a compiled step marks its gradients as computed in that program.
+        A call while a step is traced also records that the traced program computes
+        the gradients.
         """
         self._step_state.computes_gradients = True
         return super().scale_loss(loss)
@@ -245,7 +246,7 @@ class FusedUpdate(StepBuilder):
         idle = self._idle(step, self._model_variables_moving_average)
         if idle:
             arrays = Arrays([w for w, _ in idle], averages=[a for _, a in idle])
-            self._run_idle(reference.average, step, arrays)
+            self._run_idle(reference.update_averages, step, arrays)
 
     def _clear_idle_sums(self, step: Step) -> None:
         """Clear the sums of weights without a gradient after an update, as Keras does.

@@ -9,12 +9,12 @@ import keras
 
 from kerasched.optimizers.arguments import passed_on
 from kerasched.optimizers.fused_optimizer import FusedOptimizer
-from kerasched.optimizers.fused_optimizer import class_made_by_keras
+from kerasched.optimizers.fused_optimizer import backend_class
 
 if TYPE_CHECKING:
     KerasLion: TypeAlias = keras.optimizers.Lion
 else:
-    KerasLion = class_made_by_keras(keras.optimizers.Lion)
+    KerasLion = backend_class(keras.optimizers.Lion)
 
 
 @keras.saving.register_keras_serializable(package="kerasched")

@@ -43,7 +43,8 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
     def scale_loss(self, loss: Any) -> Any:
         """Return the loss, multiplied by the loss scale.
 
-        A call in a compiled step marks its gradients as computed in that program.
+        A call while a step is traced also records that the traced program computes
+        the gradients.
         """
         if isinstance(self.inner_optimizer, FusedUpdate):
             self.inner_optimizer._step_state.computes_gradients = True

@@ -8,6 +8,7 @@ from keras import ops
 
 from kerasched.kernels import dispatch
 from kerasched.kernels.options import Step
+from kerasched.kernels.reference import all_finite
 
 
 def summed(step: Step, clip: Callable[[list[Any]], list[Any]]) -> Step:
@@ -32,7 +33,7 @@ def _clipped(step: Step, clip: Callable[[list[Any]], list[Any]]) -> Step:
         gradients = [ops.divide(g, step.scalars.loss_scale) for g in gradients]
     clipped = clip(gradients)
     if options.skips_nonfinite:  # An infinity would be hidden.
-        finite = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
+        finite = all_finite(gradients)
         clipped = [ops.where(finite, g, float("nan")) for g in clipped]
     done: dict[str, Any] = {"clipvalue": 0.0, "clipnorm": 0.0, "global_clipnorm": 0.0}
     options = dataclasses.replace(options, unscales=False, **done)

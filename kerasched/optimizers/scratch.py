@@ -16,6 +16,7 @@ from typing import Any
 import keras
 
 from kerasched.kernels import dispatch
+from kerasched.training.model_contents import has_own_step
 from kerasched.training.trainer_hooks import wrap_method
 
 
@@ -105,11 +106,10 @@ def _can_pass_scratch(model: Any) -> bool:
 
     Only Keras's own step is sure to compute the gradients where it applies them.
     """
-    own_step = type(model).train_step is not keras.Model.train_step
-    own_step = own_step or "train_step" in vars(model)
-    compiles = model.jit_compile and not model.run_eagerly
+    if not model.jit_compile or model.run_eagerly or has_own_step(model):
+        return False
     optimizers = (model.optimizer, _innermost(model.optimizer))
-    return compiles and not own_step and all(map(_accepts_scratch, optimizers))
+    return all(map(_accepts_scratch, optimizers))
 
 
 def _accepts_scratch(optimizer: Any) -> bool:

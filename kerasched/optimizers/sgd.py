@@ -9,12 +9,12 @@ import keras
 
 from kerasched.optimizers.arguments import passed_on
 from kerasched.optimizers.fused_optimizer import FusedOptimizer
-from kerasched.optimizers.fused_optimizer import class_made_by_keras
+from kerasched.optimizers.fused_optimizer import backend_class
 
 if TYPE_CHECKING:
     KerasSGD: TypeAlias = keras.optimizers.SGD
 else:
-    KerasSGD = class_made_by_keras(keras.optimizers.SGD)
+    KerasSGD = backend_class(keras.optimizers.SGD)
 
 
 @keras.saving.register_keras_serializable(package="kerasched")
@@ -35,8 +35,8 @@ class SGD(FusedOptimizer, KerasSGD):
             optimizer lets it count micro-batches.
         momentum: the factor by which velocities are kept, 0 to 1, or a schedule of it.
         nesterov: whether to look one step ahead.
-        weight_decay: the part of each weight that goes in a step, times the learning
-            rate; or a schedule of it. None for no decay.
+        weight_decay: the fraction of each weight subtracted in a step, times the
+            learning rate; or a schedule of it. None for no decay.
         clipnorm: the largest norm of each gradient.
         clipvalue: the largest absolute value in a gradient.
         global_clipnorm: the largest norm of all gradients together.

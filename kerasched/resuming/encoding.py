@@ -48,13 +48,18 @@ def encode(value: Any, arrays: Arrays, name: str) -> Any:
                 for i, (k, v) in pairs
             ]
         }
-    if isinstance(value, np.ndarray) and value.dtype != object:
+    if isinstance(value, np.ndarray) and not _is_compound(value.dtype):
         arrays[name] = np.array(value)
         return {"array": name}
     kind = kind_of(value)
     if kind is not None and type(value) is kind.of:
         return {kind.name: encode(kind.get(value), arrays, name)}
     raise TypeError(f"{name} is of {type(value)}, which cannot be saved")
+
+
+def _is_compound(dtype: np.dtype) -> bool:
+    """Return whether elements are objects or have fields."""
+    return dtype.hasobject or dtype.names is not None
 
 
 def decode(value: Any, arrays: Arrays) -> Any:

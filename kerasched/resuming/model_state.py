@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from kerasched.resuming.encoding import Arrays
-from kerasched.resuming.variable_names import SCRATCH
 from kerasched.training.leaves import build_optimizer
 from kerasched.training.leaves import trained_by
 from kerasched.training.model_contents import COMPILED
@@ -26,8 +25,8 @@ from kerasched.training.variables import copy_of
 from kerasched.training.variables import in_parts
 
 MODEL, METRIC, VARIABLE = "model", "metric", "variable"
-# Whose variables an optimizer is built on.
-ON = (MODEL, VARIABLE)
+# Owners of the variables that an optimizer can be built on.
+TRAINABLE_OWNERS = (MODEL, VARIABLE)
 
 # The prefixes of array names.
 OWNERS = (f"{MODEL}:", COMPILED, f"{METRIC}:", f"{VARIABLE}:")
@@ -52,7 +51,9 @@ def help_to_copy(model: keras.Model) -> None:
 def built_on(model: keras.Model) -> BuiltOn:
     """Return the names of the variables that each optimizer is built on."""
     owned = _owned(model)
-    names = {id(v): name for owner in ON for name, v in owned[owner].items()}
+    names = {
+        id(v): name for owner in TRAINABLE_OWNERS for name, v in owned[owner].items()
+    }
     return {
         _owner_of(path): _names_of(optimizer, names)
         for path, optimizer in contents_of(model).optimizers.items()
@@ -104,10 +105,7 @@ def _owned(model: keras.Model) -> dict[str, Named]:
     held = contents_of(model)
     owned = {MODEL: _by_path(MODEL, model.variables)}
     for path, optimizer in held.optimizers.items():
-        variables = optimizer.variables
-        if path != COMPILED:
-            variables = [v for v in variables if not v.name.endswith(SCRATCH)]
-        owned[_owner_of(path)] = _by_path(_owner_of(path), variables)
+        owned[_owner_of(path)] = _by_path(_owner_of(path), optimizer.variables)
     metrics = held.metrics.items()
     owned[METRIC] = {
         f"{METRIC}:{path}/{place}": variable
@@ -167,7 +165,7 @@ def _build(model: keras.Model, arrays: Arrays, built: BuiltOn | None) -> None:
         build_optimizer(model)
         return
     owned, variables = _owned(model), {}
-    for owner in ON:
+    for owner in TRAINABLE_OWNERS:
         for then, now in _renamed(owner, owned[owner], arrays).items():
             variables[then] = owned[owner].get(now)
     for path, optimizer in contents_of(model).optimizers.items():

@@ -196,7 +196,7 @@ class _StateTarget:
             if name in values:
                 variable.assign(values[name])
         if any(getattr(leaf, "use_ema", False) for leaf in leaves(self._optimizer)):
-            # The first update, which is past, would start an average at its weight.
+            # Keras starts an average at the weight in its first update, which is past.
             for name in self._new:
                 role, _, place = name.partition(" of ")
                 if role == "average":

@@ -96,7 +96,10 @@ def _set_keras_state(state: list[int] | None) -> None:
 
 
 def _torch_states() -> list[str] | None:
-    """Return the states of the generators of the CPU and of each GPU in use."""
+    """Return the states of the generators of the CPU and of each visible GPU.
+
+    Those of GPUs are included once torch uses one.
+    """
     torch = sys.modules.get("torch")
     if torch is None:
         return None
@@ -117,7 +120,7 @@ def _set_torch_states(states: list[str] | None) -> None:
     ]
     torch.set_rng_state(values[0])
     if torch.cuda.is_available() and len(values) > 1:
-        torch.cuda.set_rng_state_all(values[1:])
+        torch.cuda.set_rng_state_all(values[1 : 1 + torch.cuda.device_count()])
 
 
 def _context() -> Any:

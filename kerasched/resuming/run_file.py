@@ -40,14 +40,9 @@ class RunFiles:
     def __init__(self, folder: str | Path, keep: int = 2) -> None:
         self.folder, self.keep = Path(folder), keep
 
-    def all(self) -> list[Path]:
-        """Return the files, the newest first, without those of single processes."""
-        return [self.path(epoch) for epoch in self.epochs()]
-
     def epochs(self, part: str = "") -> list[int]:
         """Return the numbers of epochs of which there is a file, the highest first."""
-        named = [NAME.fullmatch(path.name) for path in self._every()]
-        found = [int(n[1]) for n in named if n and (n[2] or "") == part]
+        found = [epoch for _, epoch, own in self._found() if own == part]
         return sorted(found, reverse=True)
 
     def path(self, epoch: int, part: str = "") -> Path:
@@ -87,19 +82,21 @@ class RunFiles:
         """Keep the files of an epoch and of the newest others, and remove the rest."""
         others = [other for other in self.epochs() if other != epoch]
         kept = {epoch, *others[: self.keep - 1]}
-        for path in self._every():
-            named = NAME.fullmatch(path.name)
-            if named and int(named[1]) not in kept:
+        for path, other, _ in self._found():
+            if other not in kept:
                 path.unlink()
 
     def delete(self) -> None:
         """Remove all files, but not the folder, which contains the lock."""
-        for path in [*self._every(), *self.folder.glob(f"*{UNFINISHED}")]:
+        files = [path for path, _, _ in self._found()]
+        for path in [*files, *self.folder.glob(f"*{UNFINISHED}")]:
             path.unlink()
 
-    def _every(self) -> list[Path]:
-        found = self.folder.iterdir() if self.folder.is_dir() else ()
-        return [path for path in found if NAME.fullmatch(path.name)]
+    def _found(self) -> list[tuple[Path, int, str]]:
+        """Return the path, the number of epochs and the part of each file."""
+        paths = self.folder.iterdir() if self.folder.is_dir() else ()
+        named = [(path, NAME.fullmatch(path.name)) for path in paths]
+        return [(path, int(n[1]), n[2] or "") for path, n in named if n]
 
 
 def write(file: Any, state: dict[str, Any], arrays: Arrays) -> None:
@@ -110,7 +107,7 @@ def write(file: Any, state: dict[str, Any], arrays: Arrays) -> None:
             content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
             # An array of zeros takes no space.
             member = f"arrays/{number}" if content.any() else None
-            kinds[name] = [member, array.dtype.name, list(array.shape)]
+            kinds[name] = [member, _label(array.dtype), list(array.shape)]
             if member:
                 with archive.open(member, "w", force_zip64=True) as to:
                     to.write(content.data)
@@ -152,10 +149,22 @@ def _array(
     return np.frombuffer(archive.read(member), kind).reshape(shape).copy()
 
 
-def _dtype(name: str) -> np.dtype:
+def _label(dtype: np.dtype) -> str:
+    """Return what `_dtype` makes the type of again.
+
+    The name of a type of NumPy lacks the byte order, and the length of its strings is
+    in bits.
+    """
     import ml_dtypes  # Keras needs it too: bfloat16 and others, by their names.
 
-    return np.dtype(getattr(ml_dtypes, name, name))
+    return dtype.name if hasattr(ml_dtypes, dtype.name) else dtype.str
+
+
+def _dtype(label: str) -> np.dtype:
+    """Return a type by its label, which is a name in files of earlier versions."""
+    import ml_dtypes
+
+    return np.dtype(getattr(ml_dtypes, label, label))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,7 +1,5 @@
 """The whole state of a run: everything that its remaining epochs depend on."""
 
-import time
-from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +17,7 @@ from kerasched.resuming.model_state import set_arrays
 from kerasched.resuming.random_states import random_states
 from kerasched.resuming.random_states import set_random_states
 from kerasched.training.fit_call import FitCall
+from kerasched.training.progress import Progress
 
 START = "start:"
 
@@ -107,9 +106,17 @@ class RunState:
         if self._fit.continues_within_data:
             self._fit.open_data()
             self._restore_position(state["start"], starts)
-            for _ in _with_progress(range(self._since_start)):
-                self._fit.skip_epoch()
+            self._skip_epochs(self._since_start)
         self._restore_position(state, arrays)
+
+    def _skip_epochs(self, count: int) -> None:
+        """Draw the batches of some epochs, with a progress bar."""
+        verbose = self._fit.argument("verbose", "auto")
+        verbose = 1 if verbose == "auto" else int(verbose)
+        progress = Progress(count, verbose, f"Skipping the data of {count} epochs:")
+        for epoch in range(count):
+            self._fit.skip_epoch()
+            progress.update(epoch + 1, ended=epoch + 1 == count)
 
     def has_other_data(self, state: dict[str, Any]) -> bool:
         """Return whether the arrays differ from those of the saved run."""
@@ -144,15 +151,3 @@ def _data_of(fit: FitCall) -> list[DataState]:
 
 def _starting_with(start: str | tuple[str, ...], arrays: Arrays) -> Arrays:
     return {name: a for name, a in arrays.items() if name.startswith(start)}
-
-
-def _with_progress(epochs: range) -> Iterator[int]:
-    """Yield epochs to skip, with a progress bar after two seconds."""
-    began, bar = time.monotonic(), None
-    for epoch in epochs:
-        yield epoch
-        if bar is None and time.monotonic() - began > 2.0:
-            print(f"\nSkipping the data of {len(epochs)} epochs:")
-            bar = keras.utils.Progbar(len(epochs), unit_name="epoch")
-        if bar is not None:
-            bar.update(epoch + 1)

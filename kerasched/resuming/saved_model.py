@@ -20,7 +20,6 @@ import numpy as np
 from kerasched.errors import explained
 from kerasched.errors import message
 from kerasched.resuming.trained_weights import trained_weights
-from kerasched.resuming.variable_names import SCRATCH
 from kerasched.resuming.variable_names import for_members
 from kerasched.resuming.variable_names import is_rate
 from kerasched.resuming.variable_names import members
@@ -250,21 +249,21 @@ def state_for(source: Any, optimizer: Any, weights: Any) -> dict[str, np.ndarray
 
 
 def _layouts(optimizer: Any, weights: Any) -> Iterator[tuple[list[Any], list[Any]]]:
-    """Return names and shapes in a file of this optimizer, or one a little different.
+    """Yield the names and shapes of the variables that a file may have.
 
-    Its rates may have been numbers or schedules, and it may have had no slots, or no
-    room to work in. What is in the file and no state has the name None.
+    Its rates may have been numbers or schedules, and it may have had no slots.
+    Variables that are not state have the name None.
     """
     named = named_variables(optimizer, weights)
     of_variable = {id(variable): name for name, variable in named.items()}
     firsts = {id(leaf.variables[0]) for leaf in leaves(optimizer)}
-    for slots, rates, scratch in itertools.product((True, False), repeat=3):
+    for slots, rates in itertools.product((True, False), repeat=2):
         layout: list[tuple[Any, Any]] = []
         for variable in optimizer.variables:
             name = of_variable.get(id(variable))
-            if name is None and (scratch or not variable.name.endswith(SCRATCH)):
+            if name is None:
                 layout.append((None, tuple(variable.shape)))
-            elif name and not is_rate(name) and (slots or " of " not in name):
+            elif not is_rate(name) and (slots or " of " not in name):
                 layout.append((name, tuple(variable.shape)))
             # Keras puts the rate after the count.
             if name and id(variable) in firsts and rates:

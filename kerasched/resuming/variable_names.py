@@ -7,16 +7,17 @@ Paths of layers may differ from run to run; indices do not, and freezing a layer
 not shift them.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
 from kerasched.training.leaves import parts
+from kerasched.training.leaves import trained_by
 
-# Not state: room that an optimizer works in, and what a wrapper has without using it.
-SCRATCH = "scratch"
-# The end of a name from a member that no member goes on for.
+# The suffix of the state of a MultiOptimizer's member without a counterpart.
 LOST = " in the file"
+# Variables that a wrapper has but never uses.
 UNUSED = {
     "inner_optimizer": ("iteration", "learning_rate"),
     "optimizers": ("learning_rate",),
@@ -109,11 +110,9 @@ def _walk(optimizer: Any, weights: list[Any], prefix: str) -> Iterator[tuple[str
     inside = parts(optimizer)
     theirs = {id(v) for part in inside for v in part.variables}
     kind = next((kind for kind in UNUSED if hasattr(optimizer, kind)), "")
-    for variable in optimizer.variables:
-        name = _name(variable, weights)
-        unused = kind and name in UNUSED[kind]
-        unused = unused or variable.name.endswith(SCRATCH)
-        if id(variable) not in theirs and not unused:
+    own = [v for v in optimizer.variables if id(v) not in theirs]
+    for name, variable in _named(own, _places(optimizer, weights)):
+        if not (kind and name in UNUSED[kind]):
             # Each weight is trained by one optimizer only: no prefix is needed.
             yield name if " of " in name else prefix + name, variable
     for number, part in enumerate(inside):
@@ -121,25 +120,46 @@ def _walk(optimizer: Any, weights: list[Any], prefix: str) -> Iterator[tuple[str
         yield from _walk(part, weights, prefix + below)
 
 
-def _name(variable: Any, weights: list[Any]) -> str:
-    """Return a variable's name with the index of the weight that it belongs to.
+def _named(
+    variables: list[Any], places: dict[str, list[int]]
+) -> Iterator[tuple[str, Any]]:
+    """Yield the variables of an optimizer by name.
 
-    If two paths match, as "a/w" and "a/w_2" do for "a_w_2_momentum", the longer one
-    counts.
+    A slot has the name of its role and the index of its weight. Weights may have the
+    same path: their slots of a role are in the order of the weights. Variables that
+    would still have the same name are numbered.
     """
-    fits = [
-        (len(path), place)
-        for place, path in enumerate(_flat(each) for each in weights)
-        if variable.name.startswith(path)
-    ]
-    if not fits:
-        return variable.name
-    length, place = max(fits)
-    return f"{variable.name[length:]} of {place}"
+    seen: Counter[str] = Counter()
+    for variable in variables:
+        path = _longest_start(variable.name, places)
+        number = seen[variable.name]
+        seen[variable.name] += 1
+        again, index = divmod(number, len(places[path]) if path else 1)
+        name = variable.name.removeprefix(path) + (f"#{again + 1}" if again else "")
+        yield (f"{name} of {places[path][index]}" if path else name), variable
 
 
-def _flat(variable: Any) -> str:
-    return variable.path.replace("/", "_") + "_"
+def _places(optimizer: Any, weights: list[Any]) -> dict[str, list[int]]:
+    """Return the indices of the weights that an optimizer trains, by flat path.
+
+    Those of an optimizer that trains another model are found by their paths alone.
+    """
+    indices = {id(weight): index for index, weight in enumerate(weights)}
+    trained = [w for w in trained_by(optimizer) or () if id(w) in indices] or weights
+    places: dict[str, list[int]] = {}
+    for weight in trained:
+        flat = weight.path.replace("/", "_") + "_"
+        places.setdefault(flat, []).append(indices[id(weight)])
+    return places
+
+
+def _longest_start(name: str, places: dict[str, list[int]]) -> str:
+    """Return the longest path that a name starts with, "" for none.
+
+    Both "a/w" and "a/w_2" match "a_w_2_momentum".
+    """
+    starts = (name[: end + 1] for end in range(len(name) - 1, 0, -1))
+    return next((start for start in starts if start in places), "")
 
 
 def _readable(name: str, weights: Sequence[Any]) -> str:

@@ -28,29 +28,23 @@ def leaves(optimizer: Any) -> list[Any]:
     return [leaf for part in inside for leaf in leaves(part)]
 
 
-def build_optimizer(self: keras.Model) -> None:
-    """Build a compiled model's optimizer on the model's weights, if it is not yet.
-
-    The model is called `self`: a kerasched.SGD makes more room where a model, in whose
-    step the gradients are made, is what builds it.
-    """
-    if self.optimizer is not None and not self.optimizer.built:
-        with strategy_scope(self):
-            self.optimizer.build(self.trainable_variables)
+def build_optimizer(model: keras.Model) -> None:
+    """Build the optimizer of a compiled model, unless it is built."""
+    if model.optimizer is not None and not model.optimizer.built:
+        with strategy_scope(model):
+            model.optimizer.build(model.trainable_variables)
 
 
-def leaves_of(model: keras.Model, optimizer: Any = None) -> list[Any]:
-    """Return the leaves of a model's optimizer, none if they are not known.
+def leaves_of(model: keras.Model, optimizer: Any) -> list[Any]:
+    """Return the leaves of an optimizer of a model, none if they are not known.
 
     A MultiOptimizer may create its optimizers when it is built. That of `compile` is
     built here if the model has weights.
 
     Args:
         model: a compiled model.
-        optimizer: one that the model holds; None for `model.optimizer`.
+        optimizer: an optimizer that the model holds.
     """
-    if optimizer is None:
-        optimizer = model.optimizer
     if _is_undecided(optimizer):
         if optimizer is not model.optimizer or not model.built:
             return []

@@ -22,6 +22,7 @@ from kerasched.resuming.callback_states import states_of
 from kerasched.resuming.data_state import DataState
 from kerasched.resuming.encoding import decode
 from kerasched.resuming.encoding import encode
+from kerasched.training import progress
 
 X = np.arange(24.0, dtype="float32").reshape(12, 2)
 Y = X.sum(axis=1, keepdims=True)
@@ -484,6 +485,20 @@ def test_a_dataset_that_changes_during_prefetching_causes_a_warning(tmp_path):
     assert "cannot repeat which batches of Counting are drawn" in messages[0]
 
 
+@pytest.mark.host
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_skipped_epochs_show_progress_unless_fit_is_silent(
+    verbose, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(progress, "SECONDS_BEFORE_PROGRESS", 0.0)
+    for epochs in (2, 3):
+        options = {"steps_per_epoch": 1, "epochs": epochs, "verbose": verbose}
+        options["callbacks"] = [backup_in(tmp_path)]
+        compiled(**EAGER).fit(Dataset(), shuffle=False, **options)
+    shown = "Skipping the data of 2 epochs:" in capsys.readouterr().out
+    assert shown == bool(verbose)
+
+
 @pytest.mark.skipif(
     BACKEND != "tensorflow", reason="other backends shuffle from a saved random state"
 )
@@ -602,6 +617,8 @@ def test_values_are_the_same_when_encoded_and_decoded():
     assert found["old"].rand() == value["old"].rand()
     with pytest.raises(TypeError, match="value/1 is of <class 'set'>"):
         encode([1, {2}], {}, "value")
+    with pytest.raises(TypeError, match="value is of <class 'numpy.ndarray'>"):
+        encode(np.zeros(2, [("age", "i4"), ("name", "U8")]), {}, "value")
 
 
 def test_keras_has_the_attributes_that_are_its_state(tmp_path):

@@ -135,10 +135,10 @@ def test_nothing_is_recompiled():
 def test_an_optimizer_with_a_schedule_is_refused_before_the_first_epoch():
     model = compiled(sgd(LinearDecay(1.0, 8), name="plain"))
     text = (
-        "Argument `optimizer` of EpochSchedule must be one whose learning rate is a "
-        "number. Received: optimizer='plain'. Leave this callback out and give the "
+        "EpochSchedule needs an optimizer whose learning rate is a number; that of "
+        "'plain' is a schedule or a function. Leave this callback out and give the "
         "schedule to the optimizer: PerEpoch(schedule, steps_per_epoch), or for a "
-        "smooth curve the class's from_epochs"
+        "smooth curve the class's from_epochs."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         fit(model, 1, callbacks=[EpochSchedule(BY_EPOCH)])
@@ -177,7 +177,7 @@ def test_a_model_without_weights_has_the_rate_under_one_optimizer():
 def test_a_plateau_beside_it_is_refused_in_any_order(plateau, order):
     # EpochSchedule sets the rate in each epoch, which would undo the reductions.
     callbacks = [EpochSchedule(BY_EPOCH), plateau][::order]
-    with pytest.raises(ValueError, match="must be without a plateau, whose reductions"):
+    with pytest.raises(ValueError, match="cannot be used with Reduce"):
         fit(compiled(sgd(9.0)), 1, callbacks=callbacks)
 
 

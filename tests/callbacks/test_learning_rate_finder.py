@@ -67,8 +67,8 @@ def test_without_an_update_fit_is_as_without_the_callback(rate):
 def test_an_update_of_a_schedule_is_refused_before_the_sweep():
     finder = LearningRateFinder(X, Y, **OPTIONS)
     text = (
-        "Argument `optimizer` of LearningRateFinder must be one whose learning rate "
-        "is a number. Received: optimizer='sgd.*'. Call find_learning_rate before and "
+        "LearningRateFinder needs an optimizer whose learning rate is a number; that "
+        "of 'sgd.*' is a schedule or a function. Call find_learning_rate before and "
         "give the schedule the rate that it suggests, or pass update=False"
     )
     with pytest.raises(ValueError, match=text):

@@ -449,15 +449,15 @@ def test_an_invalid_setup_raises_before_the_first_epoch():
     refused(network(), [WeightAveraging(4)], text)
     text = f"Argument `until_epoch` {of} after `start_from_epoch`, which is epoch 3"
     refused(network(), [WeightAveraging(0.75, 3)], text)
-    text = f"Argument `optimizer` {of} one without `use_ema`"
+    text = "WeightAveraging cannot be used with the `use_ema` of the optimizer 'sgd"
     refused(network(sgd(0.1, use_ema=True)), [WeightAveraging(0)], text)
     several = keras.optimizers.MultiOptimizer(lambda v: sgd(0.1, use_ema=True))
     refused(network(several), [WeightAveraging(0)], text)
     text = f"Argument `data` {of} inputs for the statistics"
     refused(network(norm=True), [WeightAveraging(0)], text)
-    text = f"Argument `callbacks` {of} with no second callback"
+    text = "WeightAveraging cannot be used twice in one fit."
     refused(network(), [WeightAveraging(0), WeightAveraging(1)], text)
-    text = f"Argument `callbacks` {of} without one that gives the model other weights"
+    text = "WeightAveraging cannot be used with the restore_best_weights of Early"
     stops = keras.callbacks.EarlyStopping("loss", restore_best_weights=True)
     for callbacks in ([WeightAveraging(0), stops], [stops, WeightAveraging(0)]):
         refused(network(), callbacks, text)

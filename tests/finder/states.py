@@ -55,7 +55,7 @@ def everything(model):
     for variable in variables:
         array = keras.ops.convert_to_numpy(variable.value)
         values[id(variable)] = (variable.path, array.dtype, array.tobytes())
-    held = [rate_of(optimizer) for optimizer in leaves_of(model)]
+    held = [rate_of(optimizer) for optimizer in leaves_of(model, model.optimizer)]
     return {
         "values": values,
         "random": random_states(),

@@ -144,3 +144,20 @@ def test_a_folder_without_write_access_is_no_error(untested, cache, monkeypatch)
     run, _ = ended(0)
     monkeypatch.setattr(subprocess, "run", run)
     assert isolation.crash(BACKEND) == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="looks up the home of a POSIX user")
+def test_a_user_without_a_home_is_no_error(untested, monkeypatch, tmp_path):
+    import pwd
+
+    def missing(user):
+        raise KeyError(user)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", missing)
+    run, _ = ended(0)
+    monkeypatch.setattr(subprocess, "run", run)
+    assert isolation.crash(BACKEND) == ""
+    assert list(tmp_path.iterdir()) == []

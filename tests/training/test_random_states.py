@@ -83,6 +83,21 @@ def test_reading_the_states_changes_nothing(draw):
     np.testing.assert_array_equal(draw(), expected)
 
 
+@pytest.mark.skipif(BACKEND != "torch", reason="only the torch backend loads torch")
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_states_of_two_gpus_are_restored_where_others_are_visible(count, monkeypatch):
+    import torch
+
+    given = []
+    states = random_states()
+    states["torch"] *= 3  # The states of the CPU and of two GPUs.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", given.extend)
+    set_random_states(states)
+    assert len(given) == min(count, 2)
+
+
 def test_an_unused_generator_is_recreated_with_the_same_numbers():
     keras.utils.set_random_seed(7)
     states = random_states()

@@ -93,7 +93,9 @@ def test_a_full_disk_leaves_earlier_files_and_no_partial_file(
     with pytest.raises(OSError, match="No space left"):
         files.write(4, {}, {})
     assert [path.name for path in tmp_path.iterdir()] == ["epoch-000003.run"]
-    assert content_of(*read(files.all()[0])) == content_of(STATES, ARRAYS)
+    assert content_of(*read(files.path(files.epochs()[0]))) == content_of(
+        STATES, ARRAYS
+    )
 
 
 def test_a_file_that_cannot_be_opened_is_not_reported_as_damaged(tmp_path):
