@@ -25,7 +25,8 @@ PAGE = Path(__file__).with_name("migrating.md")
 HEAD = """# Coming from other libraries
 
 All lengths are in optimizer steps. If the original counts epochs, wrap the schedule:
-`PerEpoch(schedule, steps_per_epoch)`.
+`PerEpoch(schedule, steps_per_epoch)`. In the tables, names after a colon are the
+variables that the line uses, and `A(B)` is a scheduler A around a scheduler B.
 
 ## torch, transformers, optax, timm and Paddle
 

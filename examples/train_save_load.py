@@ -11,4 +11,4 @@ model.compile(keras.optimizers.SGD(learning_rate=schedule, momentum=0.9), loss="
 model.fit(x, y, batch_size=32, epochs=4)  # 32 steps: 0.1, 0.05, and 0.025 comes next
 model.save("model.keras")
 loaded = keras.saving.load_model("model.keras")
-loaded.fit(x, y, batch_size=32, epochs=2)  # goes on at step 32, at 0.025
+loaded.fit(x, y, batch_size=32, epochs=2)  # continues at step 32, at 0.025

@@ -69,3 +69,11 @@ def test_only_the_examples_scripts_are_part_of_the_site(site):
     scripts = [path.relative_to(site) for path in site.glob("**/*.py")]
     assert scripts
     assert {path.parent for path in scripts} == {Path("examples")}
+
+
+def test_every_list_is_rendered_as_a_list(site):
+    # Blocks inside a list item need four spaces here, and two on GitHub.
+    bullet = re.compile(r"^(?:<td[^>]*>|<p>)?[-*] ", re.MULTILINE)
+    code = re.compile(r"<pre.*?</pre>", re.DOTALL)
+    pages = list(site.glob("**/*.html"))
+    assert not [page for page in pages if bullet.search(code.sub("", html(page)))]
