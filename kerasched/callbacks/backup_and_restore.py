@@ -219,17 +219,11 @@ class BackupAndRestore(FitCallback):
 
     def _join_list(self) -> list[Any]:
         """Add a first and a last callback to the list, and return all others."""
-        listed = self.callback_list
-        if listed is None:
+        if self.callback_list is None:
             what = "in the list of callbacks of fit"
             raise ValueError(message(OWNER, "callbacks", what, None))
-        others = [
-            other
-            for other in listed.callbacks
-            if not isinstance(other, (_First, _Last))
-        ]
-        # Another list, as Keras is iterating over this one.
-        listed.callbacks = [_First(self), *others, _Last(self)]
+        first, last = [_First(self)], [_Last(self)]
+        others = self._rearrange(first, last, dropped=(_First, _Last))
         return [other for other in others if other is not self]
 
     def _restore(self, saved: Backup) -> None:

@@ -45,6 +45,26 @@ class FitCallback(keras.callbacks.Callback):
         """Receive the list of callbacks, before its `on_train_begin` is called."""
         self._list_reference = weakref.ref(callback_list)
 
+    def _rearrange(
+        self, first: list[Any], last: list[Any], dropped: tuple[type, ...] = ()
+    ) -> list[Any]:
+        """Put callbacks at both ends of the list, and return the others.
+
+        Args:
+            first: the callbacks at the start of the list.
+            last: the callbacks at its end.
+            dropped: classes whose other instances are removed from the list.
+        """
+        listed, ends = self.callback_list, {id(one) for one in (*first, *last)}
+        others = [
+            other
+            for other in (listed.callbacks if listed else ())
+            if id(other) not in ends and not isinstance(other, dropped)
+        ]
+        if listed:  # Another list, as Keras may be iterating over this one.
+            listed.callbacks = [*first, *others, *last]
+        return others
+
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""
         self._forget_fit()

@@ -74,11 +74,8 @@ class LearningRateFinder(FitCallback):
     def set_callback_list(self, callback_list: keras.callbacks.CallbackList) -> None:
         """Move to the front, before any other callback reads the rate."""
         super().set_callback_list(callback_list)
-        # Another list, as Keras may be iterating over this one.
-        callback_list.callbacks = sorted(
-            callback_list.callbacks,
-            key=lambda callback: not isinstance(callback, LearningRateFinder),
-        )
+        every = callback_list.callbacks
+        self._rearrange([c for c in every if isinstance(c, LearningRateFinder)], [])
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: do the sweep, and set the rate that it suggests."""

@@ -67,19 +67,11 @@ class LearningRateLogger(FitCallback):
         """Keras's hook: take the first and the last place in the list."""
         self._enter_fit()
         self._group, self._setter = self.model.steps_per_execution or 1, None
-        listed = self.callback_list
-        self._stands_alone = listed is None
-        if listed is None:
-            return
-        others = [
-            other
-            for other in listed.callbacks
-            if other is not self and not isinstance(other, _AfterAllOthers)
-        ]
+        self._stands_alone = self.callback_list is None
+        last = [_AfterAllOthers(self)]
+        others = self._rearrange([self], last, dropped=(_AfterAllOthers,))
         setters = [other for other in others if isinstance(other, EpochSchedule)]
         self._setter = next((s for s in setters if s.steps_per_epoch), None)
-        # Another list, as Keras is iterating over this one.
-        listed.callbacks = [self, *others, _AfterAllOthers(self)]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook."""

@@ -141,11 +141,7 @@ class WeightAveraging(ModelCallback):
         # Keras calls no callback when a validation raises.
         self._enter_fit().on_end(self._end_validation)
         self._listed = self.callback_list
-        if self._listed is not None:
-            others = [other for other in self._listed.callbacks if other is not self]
-            self._refuse_others(others)
-            # Another list, as Keras is iterating over this one.
-            self._listed.callbacks = [self, *others]
+        self._refuse_others(self._rearrange([self], []))
         self._averaged.release()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
