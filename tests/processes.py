@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # More parts would spend their time on loading the framework. TensorFlow needs most, as
 # what it has compiled stays in memory as long as the process lives. The numbers are the
-# relative lengths of the parts. JAX runs last and ends with shorter and shorter parts, so
-# that all cores finish at about the same time.
+# relative lengths of the parts. JAX runs last and ends with short parts, so that all
+# cores finish at about the same time.
 PARTS = {
     "tensorflow": (1.0,) * 5,
     "jax": (1.0, 1.0, 1.0, 0.75, 0.6, 0.4, 0.25),

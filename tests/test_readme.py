@@ -33,9 +33,10 @@ ORIGINALS = ORIGINAL.findall(README.partition("| from |")[2].partition("\n\n")[0
 
 
 # The README's first command installs TensorFlow.
-@pytest.mark.parametrize(
-    "name", sampled({BACKEND: (BACKEND,)}, {"tensorflow", "torch"})
-)
+BACKENDS = sampled({BACKEND: (BACKEND,)}, {"tensorflow", "torch"})
+
+
+@pytest.mark.parametrize("name", BACKENDS)
 def test_the_code_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(PYTHON) == 2
