@@ -7,18 +7,25 @@ update begins: in the sharding rule it has factors of its own. With those of its
 the sharding that it has in the backward pass would become that of the results, each of
 which would then be gathered.
 
+XLA calls Python to partition the kernel: until then, the program has the address of a
+Python object in place of the options. JAX's compilation cache would take two updates
+for one if an address is used again, so a number that stands for the options is an
+operand.
+
 Norms, and the check that all gradients are finite, need whole gradients. A first pass
 reads each shard, and one sum over all devices turns its results into those of the whole
 gradients.
 """
 
 import functools
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import keras
+import numpy as np
 from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec
@@ -35,9 +42,11 @@ def partitioned(
     Its operands and results are those of `jax_calls.update`.
     """
     count, groups = len(decays), jax_calls.groups(options)
-    scalars = options.scalars
+    scalars = 1 + options.scalars  # The first one is `key`.
+    key = np.uint32(zlib.crc32(repr((options, decays)).encode()))
 
-    def update(*operands: Any) -> tuple[Any, ...]:
+    def update(key: Any, *operands: Any) -> tuple[Any, ...]:
+        del key
         return jax_calls.update(options, decays, *operands)
 
     reads_first = options.clips_norm or options.skips_nonfinite
@@ -67,7 +76,7 @@ def partitioned(
         infer_sharding_from_operands=of_results,
         sharding_rule=_sharding_rule(options, ranks, groups),
     )
-    return lambda *operands: tuple(program(*operands))
+    return lambda *operands: tuple(program(key, *operands))
 
 
 def like_weights(gradients: list[Any], weights: list[Any]) -> list[Any]:
@@ -100,7 +109,7 @@ def _sharding_rule(options: Options, ranks: tuple[int, ...], groups: int) -> str
         ]
 
     weights = factors("w")
-    operands = [""] * options.scalars + weights * groups + factors("g")
+    operands = [""] * (1 + options.scalars) + weights * groups + factors("g")
     results = weights * groups + [""] * options.skips_nonfinite
     return f"{', '.join(operands)} -> {', '.join(results)}"
 
@@ -115,6 +124,7 @@ def _update_shards(
     options: Options,
     decays: tuple[bool, ...],
     axes: list[frozenset[str]],
+    key: Any,
     *operands: Any,
 ) -> tuple[Any, ...]:
     """Update the shards of one device, by the statistics of whole gradients.
@@ -123,8 +133,10 @@ def _update_shards(
         options: the options of the update.
         decays: for each weight whether weight decay applies to it.
         axes: for each weight the axes over which it is sharded.
+        key: a number that stands for the options; it is not used.
         operands: those of the update, on this device.
     """
+    del key
     every = sorted(frozenset().union(*axes))
     first = {axis: jax.lax.axis_index(axis) == 0 for axis in every}
     # Over the other axes, devices hold copies of the same shard. One of them counts.

@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 import keras
 import numpy as np
+from jax.experimental.compilation_cache import compilation_cache
 from jax.sharding import Mesh
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec
@@ -117,6 +118,44 @@ def shards():
                 "moved": distance(found[: len(weights)], weights),
             }
     return report
+
+
+def cached():
+    """Return the distances of sharded steps that JAX's compilation cache has seen.
+
+    They differ in an option only, and the cache ignores the addresses of objects.
+    """
+    random = np.random.default_rng(0)
+    given = [
+        [random.standard_normal((16, 8)).astype("float32") for _ in SPECS]
+        for _ in range(2)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {
+            "jax_compilation_cache_dir": folder,
+            "jax_persistent_cache_min_compile_time_secs": 0.0,
+            "jax_persistent_cache_min_entry_size_bytes": -1,
+            "jax_remove_custom_partitioning_ptr_from_cache_key": True,
+        }
+        before = {name: getattr(jax.config, name) for name in settings}
+        update(settings)
+        try:
+            return {
+                norm: distance(
+                    one_step(*given, {"clipnorm": norm}, sharded=True),
+                    one_step(*given, {"clipnorm": norm}, sharded=False),
+                )
+                for norm in (1.0, 0.5)
+            }
+        finally:
+            update(before)
+
+
+def update(settings):
+    """Set options of JAX, and let its compilation cache use them."""
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
 
 
 def one_step(weights, gradients, limits, sharded):

@@ -52,6 +52,7 @@ def _report():
         options=f"options({FIRST!r}, 5, {SAMPLE!r})",
         by_hand=f"by_hand({FIRST!r})",
         shards="shards()",
+        cached="cached()",
         saved="saved('rows over 4', ['rows over 4'])",
         failure="failure('data over 4')",
         mistakes="mistakes()",
@@ -105,6 +106,10 @@ def test_norms_count_each_part_of_a_gradient_once(limits, report):
     found = report["shards"][f"{limits}, finite"]
     assert found["distance"] <= 5e-7  # Weights are up to 4: two units of float32.
     assert found["moved"] > 0.01
+
+
+def test_the_compilation_cache_tells_options_apart(report):
+    assert max(report["cached"].values()) <= 5e-7
 
 
 @pytest.mark.parametrize("limits", LIMITS)
