@@ -7,9 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from support import BACKEND
 from support import run_python
-from support import sampled
 
 import kerasched
 from kerasched import compat
@@ -32,12 +30,7 @@ ORIGINAL = re.compile(r"^\| (\w+) \| `(.+?)`(.*?) \| `(.+?)` \|$", re.MULTILINE)
 ORIGINALS = ORIGINAL.findall(README.partition("| from |")[2].partition("\n\n")[0])
 
 
-# The README's first command installs TensorFlow.
-BACKENDS = sampled({BACKEND: (BACKEND,)}, {"tensorflow", "torch"})
-
-
-@pytest.mark.parametrize("name", BACKENDS)
-def test_the_code_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
+def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(PYTHON) == 2
     code = "\n".join([*PYTHON, "print(int(loaded.optimizer.iterations))"])

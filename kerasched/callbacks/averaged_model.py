@@ -101,7 +101,7 @@ class AveragedModel:
         self._statistics = None if taken else self._statistics
         return taken
 
-    def swap_in(self, model: keras.Model, verbose: int = 0) -> None:
+    def swap_in(self, model: keras.Model, verbose: int | str = 0) -> None:
         """Assign the average to the model, with statistics computed for it.
 
         Args:

@@ -63,7 +63,11 @@ class Refresher:
         self._pass = StatisticsPass(model)
 
     def __call__(
-        self, data: Any, batch_size: int | None, steps: int | None, verbose: int = 0
+        self,
+        data: Any,
+        batch_size: int | None,
+        steps: int | None,
+        verbose: int | str = 0,
     ) -> None:
         """Recompute the statistics.
 
@@ -71,7 +75,7 @@ class Refresher:
             data: as in `predict`.
             batch_size: as in `predict`.
             steps: as in `predict`.
-            verbose: 0 to show nothing; 1 for a progress bar after two seconds.
+            verbose: as in Progress.
         """
         statistics = statistics_of(self._model)
         kept = {id(variable) for variable in statistics}
@@ -93,7 +97,7 @@ class Refresher:
 class _Shown(keras.callbacks.Callback):
     """Shows the progress of a pass."""
 
-    def __init__(self, verbose: int) -> None:
+    def __init__(self, verbose: int | str) -> None:
         super().__init__()
         self._verbose, self._done = verbose, 0
 

@@ -215,7 +215,7 @@ class WeightAveraging(ModelCallback):
     def _swap_in(self) -> None:
         """Give the model the average, as verbose as `fit` is."""
         verbose = (self.params or {}).get("verbose", 0)
-        self._averaged.swap_in(self.model, 1 if verbose == "auto" else verbose)
+        self._averaged.swap_in(self.model, verbose)
 
     def _end_validation(self) -> None:
         if self._validates:

@@ -73,7 +73,7 @@ def select(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
             'Use fused="auto" to train without it'
         )
     if not reason and fused == "auto":
-        operations = _operations_of(backend)
+        operations = operations_of(backend)
         if operations is not None and operations.supports(step):
             return operations, ""
         elements = sum(math.prod(w.shape) for w in step.variables.weights)
@@ -224,7 +224,8 @@ def _unsupported(backend: str, step: Step) -> str:
     return _module(backend).unsupported(step)
 
 
-def _operations_of(backend: str) -> ModuleType | None:
+def operations_of(backend: str) -> ModuleType | None:
+    """Return the module of a backend's own operations for small weights, if any."""
     name = OPERATIONS.get(backend)
     return None if name is None else importlib.import_module(name)
 

@@ -10,8 +10,7 @@ from kerasched.kernels.options import ITERATIONS
 from kerasched.kernels.options import LOSS_SCALE
 from kerasched.kernels.options import Options
 
-# Two of the scalars among the operands of an update. csrc/xla_handler.h lists the
-# operands of both calls.
+# csrc/xla_handler.h lists the operands of both calls.
 
 # The options that the first pass over the gradients uses, for any update rule.
 STATISTICS_OPTIONS = (

@@ -85,11 +85,10 @@ def _thresholds(backend: str) -> str:
     rule = f"it is as fast as Keras's own operations, or faster, {sizes}"
     if dispatch.ACCUMULATING_MIN_ELEMENTS[backend] < least:
         rule += ", and at any size where gradients are accumulated"
-    if backend in dispatch.OPERATIONS:
-        large = importlib.import_module(dispatch.OPERATIONS[backend]).LARGE
+    if (operations := dispatch.operations_of(backend)) is not None:
         rule += (
-            f"; in a plain SGD step outside XLA, weights of fewer than {large:,} "
-            "elements use TensorFlow's own operations"
+            "; in a plain SGD step outside XLA, weights of fewer than "
+            f"{operations.LARGE:,} elements use TensorFlow's own operations"
         )
     return rule
 

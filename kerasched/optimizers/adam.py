@@ -41,7 +41,7 @@ class Adam(FusedOptimizer, KerasAdam):
             `gradient_accumulation_steps` a schedule counts updates, where Keras's own
             optimizer lets it count micro-batches.
         beta_1: the factor by which momentums are kept, from 0 to below 1, or a schedule
-            of it. With a schedule, t is an exponent of its current value.
+            of it. With a schedule, beta_1 ** t is a power of its current value.
         beta_2: the same for velocities.
         epsilon: the number that keeps the divisor above 0.
         amsgrad: whether to divide by the largest velocity so far instead.

@@ -112,7 +112,6 @@ class RunState:
     def _skip_epochs(self, count: int) -> None:
         """Draw the batches of some epochs, with a progress bar."""
         verbose = self._fit.argument("verbose", "auto")
-        verbose = 1 if verbose == "auto" else int(verbose)
         progress = Progress(count, verbose, f"Skipping the data of {count} epochs:")
         for epoch in range(count):
             self._fit.skip_epoch()

@@ -49,7 +49,7 @@ def members(optimizer: Any, weights: Sequence[Any]) -> dict[str, frozenset[int]]
     return {
         prefix: frozenset(
             places[id(weight)]
-            for weight in getattr(part, "_trainable_variables", ())
+            for weight in trained_by(part) or ()
             if id(weight) in places
         )
         for prefix, part in prefixes.items()

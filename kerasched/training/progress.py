@@ -16,12 +16,14 @@ class Progress:
 
     Args:
         steps: the number of steps, None if it is not known.
-        verbose: 0 to show nothing; 1 for the bar; 2 for a line at the end.
+        verbose: 0 to show nothing; 1, or "auto" as in `fit`, for the bar; 2 for a line
+            at the end.
         title: text for the line above the bar, which may appear below the bar of a
             training.
     """
 
-    def __init__(self, steps: int | None, verbose: int, title: str = "") -> None:
+    def __init__(self, steps: int | None, verbose: int | str, title: str = "") -> None:
+        verbose = 1 if verbose == "auto" else verbose
         options = {"verbose": verbose, "stateful_metrics": ["loss"]}
         self._bar = keras.utils.Progbar(steps, **options)
         self._title = title if verbose else ""
