@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options = _parser().parse_args(arguments)
             return options.run(options)
         finally:
-            sys.stdout.flush()  # At the exit of Python a closed pipe is a traceback.
+            sys.stdout.flush()  # At exit a closed pipe would be a traceback.
     except UserError as error:
         print_error(str(error))
         return 2

@@ -17,10 +17,14 @@ from typing import Protocol
 import numpy as np
 
 MAX_STEP = 2**31 - 1
-# The largest and the smallest normal float32, the type of a compiled step.
+# The largest and the smallest normal number in float32, in which a compiled step
+# computes rates.
 LARGEST = float(np.finfo("float32").max)
 SMALLEST = float(np.finfo("float32").tiny)
-TRACED = "Its value is not known outside a compiled step. Pass a plain number"
+TRACED = (
+    "It is a traced tensor, which has no value before the compiled step runs. Pass a "
+    "plain number"
+)
 
 
 class UserError(Exception):
@@ -79,22 +83,14 @@ def scalar(value: Any) -> Any:
         return value
 
 
-def _fix_of(value: Any) -> str:
-    """Return the fix to suggest if the value is a traced scalar, or an empty string."""
-    shape = None if isinstance(value, type) else getattr(value, "shape", None)
-    is_scalar = shape is not None and _is_scalar(shape)
-    return TRACED if is_scalar and scalar(value) is value else ""
-
-
 def _wrong_type(owner: str, argument: str, requirement: str, value: Any) -> TypeError:
-    return TypeError(message(owner, argument, requirement, value, _fix_of(value)))
-
-
-def _is_scalar(shape: Any) -> bool:
+    """Return the error, which suggests a fix if the value is a traced scalar."""
     try:
-        return len(shape) == 0
-    except (TypeError, ValueError):  # The rank of the tensor is unknown.
-        return False
+        is_scalar = not isinstance(value, type) and len(value.shape) == 0
+    except (AttributeError, TypeError, ValueError):  # No shape, or of unknown rank.
+        is_scalar = False
+    fix = TRACED if is_scalar and scalar(value) is value else ""
+    return TypeError(message(owner, argument, requirement, value, fix))
 
 
 @dataclass(eq=False, repr=False)
@@ -232,10 +228,7 @@ class Items:
     """
 
     check: Check
-
-    @property
-    def requirement(self) -> str:
-        return "a list or tuple"
+    requirement: str = "a list or tuple"
 
     def __call__(self, owner: str, argument: str, value: Any) -> tuple[Any, ...]:
         one_axis = isinstance(value, np.ndarray) and value.ndim == 1

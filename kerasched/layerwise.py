@@ -52,8 +52,9 @@ def layerwise(
 
     Deep models need `groups`: MobileNetV2 has 105 layers with weights, and
     0.75**104 is 1e-13. Grouped by the prefixes of its layers' names it has 19 depths:
-    the stem, expanded_conv, block_1 to block_16, and the head. Names in the stem and
-    the head match nothing, but they are two depths, because they are not neighbours.
+    the stem, expanded_conv, block_1 to block_16, and the head. For the names in the
+    stem and the head the function below returns "": they are two depths all the same,
+    because they are not neighbours.
 
         def block(layer):
             return re.match("expanded_conv|block_[0-9]+|", layer.name)[0]
@@ -73,7 +74,7 @@ def layerwise(
 
     Returns:
         A keras.optimizers.MultiOptimizer, which is saved with the model. A UserWarning
-        tells if the lowest trainable weights get less than 1e-6 of the schedule.
+        is issued if the lowest trainable weights get less than 1e-6 of the schedule.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -113,7 +114,7 @@ class OptimizerByPlace:
     """
 
     def __init__(
-        self, optimizers: Sequence[keras.optimizers.Optimizer], places: Sequence[int]
+        self, optimizers: Iterable[keras.optimizers.Optimizer], places: Sequence[int]
     ) -> None:
         self.optimizers, self.places = list(optimizers), list(places)
         self._of_variable: dict[int, keras.optimizers.Optimizer] = {}
@@ -125,10 +126,11 @@ class OptimizerByPlace:
             ValueError: there are more or fewer variables than places.
         """
         if len(variables) != len(self.places):
-            what = f"as many as layerwise was called for, {len(self.places)}"
-            fix = "Freeze and unfreeze layers before calling layerwise"
-            count = len(variables)
-            raise ValueError(message("build", "variables", what, count, fix))
+            raise ValueError(
+                f"The model must have {len(self.places)} trainable variables, as when "
+                f"layerwise was called. Received: {len(variables)}. Freeze and "
+                "unfreeze layers before calling layerwise."
+            )
         self._of_variable = {
             id(variable): self.optimizers[place]
             for variable, place in zip(variables, self.places, strict=True)
@@ -142,7 +144,7 @@ class OptimizerByPlace:
         self, optimizers: Iterable[keras.optimizers.Optimizer]
     ) -> "OptimizerByPlace":
         """Return a map to other optimizers, in the order of `values()`."""
-        return OptimizerByPlace(list(optimizers), self.places)
+        return OptimizerByPlace(optimizers, self.places)
 
     def __call__(self, variable: Any) -> keras.optimizers.Optimizer:
         """Return the optimizer of a variable."""
@@ -160,7 +162,7 @@ class OptimizerByPlace:
     def from_config(cls, config: dict[str, Any]) -> "OptimizerByPlace":
         """Return the map that `get_config` described."""
         deserialize = keras.saving.deserialize_keras_object
-        return cls(list(map(deserialize, config["optimizers"])), config["places"])
+        return cls(map(deserialize, config["optimizers"]), config["places"])
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -185,7 +187,7 @@ class LayerwiseOptimizer(_MultiOptimizer):
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
         """Assign the moving averages to the weights, if there are any."""
-        if hold_values(self.variables):  # Not on JAX after a step that raised.
+        if hold_values(self.variables):  # On JAX not after a step that raised.
             super().finalize_variable_values(var_list)
 
 

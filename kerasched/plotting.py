@@ -148,6 +148,6 @@ def new_axes() -> Any:
     try:
         from matplotlib import pyplot
     except ImportError as error:
-        needs = "kerasched.plot needs matplotlib, which is not installed"
-        raise RuntimeError(f"{needs}. Install matplotlib.") from error
+        text = "Plots need matplotlib, which is not installed. Install matplotlib."
+        raise RuntimeError(text) from error
     return pyplot.subplots(layout="constrained")[1]

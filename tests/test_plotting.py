@@ -236,7 +236,7 @@ def test_another_librarys_schedule_is_drawn_inside_one_of_ours():
 
 def test_a_missing_matplotlib_raises(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    text = r"^kerasched.plot needs matplotlib, .* Install matplotlib\.$"
+    text = r"^Plots need matplotlib, .* Install matplotlib\.$"
     with pytest.raises(RuntimeError, match=text):
         plot(Constant(0.1))
 

@@ -1,5 +1,6 @@
 """The choice of a Keras backend, and the import of Keras without log noise."""
 
+import argparse
 import contextlib
 import importlib.util
 import json
@@ -22,6 +23,12 @@ BACKENDS = {"tensorflow": "tensorflow-cpu", "jax": "jax", "torch": "torch"}
 _NOISE = re.compile(
     rb"(I\d{4} .*|WARNING: All log messages before absl::InitializeLog\(\) .*)\n"
 )
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """Add the option that chooses a backend."""
+    help = "the backend of Keras (default: as Keras is configured)"
+    parser.add_argument("--backend", choices=BACKENDS, help=help)
 
 
 def choose_backend(name: str | None) -> str:

@@ -3,24 +3,17 @@
 import ast
 import difflib
 import inspect
-import operator
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from kerasched.commands.expression import OPERATORS
 from kerasched.commands.expression import Request
 from kerasched.errors import UserError
 from kerasched.schedules import Entry
 from kerasched.schedules import Schedule
 from kerasched.schedules import list_schedules
-
-OPERATORS = {
-    ast.Add: ("+", operator.add),
-    ast.Sub: ("-", operator.sub),
-    ast.Mult: ("*", operator.mul),
-    ast.Div: ("/", operator.truediv),
-}
 
 
 def build(request: Request) -> Schedule:
@@ -48,8 +41,11 @@ def find(name: str) -> Entry:
     Raises:
         UserError: the name is unknown. The error suggests similar names.
     """
-    entries = {entry.name: entry for entry in list_schedules()}
-    entries.update({entry.cls.__name__: entry for entry in list_schedules()})
+    entries = {
+        key: entry
+        for entry in list_schedules()
+        for key in (entry.name, entry.cls.__name__)
+    }
     if name not in entries:
         raise UserError(
             f"unknown schedule `{name}`{_suggestion(name, entries)} "
@@ -83,15 +79,13 @@ def _build_node(node: ast.expr) -> Any:
 
 
 def _apply_sign(sign: ast.unaryop, value: Any) -> Any:
-    if not (_is_number(value) or isinstance(value, Schedule)):
+    if not _is_operand(value):
         raise UserError(f"a sign needs a schedule or a number, not `{value!r}`")
     return -value if isinstance(sign, ast.USub) else value
 
 
 def _apply_operator(symbol: str, function: Any, left: Any, right: Any) -> Any:
-    schedules = isinstance(left, Schedule) + isinstance(right, Schedule)
-    numbers = _is_number(left) + _is_number(right)
-    if schedules + numbers < 2:
+    if not (_is_operand(left) and _is_operand(right)):
         raise UserError(f"`{symbol}` needs schedules or numbers on both sides")
     return function(left, right)
 
@@ -111,8 +105,9 @@ def _make(
     return cls(*arguments, **named)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _is_operand(value: Any) -> bool:
+    """Return whether a value is a schedule or a number. A bool is neither."""
+    return isinstance(value, (int, float, Schedule)) and not isinstance(value, bool)
 
 
 def _suggestion(name: str, names: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from kerasched.commands.backend import BACKENDS
+from kerasched.commands.backend import add_backend
 from kerasched.commands.backend import choose_backend
 from kerasched.commands.backend import filtered_stderr
 from kerasched.commands.backend import load_keras
@@ -19,7 +19,6 @@ from kerasched.commands.options import seed
 from kerasched.commands.output import print_json
 from kerasched.commands.parsers import add_command
 from kerasched.commands.parsers import add_json
-from kerasched.commands.parsers import exit_codes
 from kerasched.demo.table import Table
 from kerasched.demo.table import built_in_table
 from kerasched.demo.table import check_size
@@ -46,7 +45,7 @@ def add_demo(commands: Any) -> None:
         "small network under a schedule that halves the learning rate every second "
         "epoch, save the model, and load it again in a fresh process.",
         EXAMPLES,
-        exit_codes(FAILURE),
+        failure=FAILURE,
     )
     demo.set_defaults(run=_run)
     demo.add_argument(
@@ -58,11 +57,7 @@ def add_demo(commands: Any) -> None:
     demo.add_argument(
         "--target", metavar="COLUMN", help="the column of FILE.csv with two classes"
     )
-    demo.add_argument(
-        "--backend",
-        choices=BACKENDS,
-        help="the backend of Keras (default: as Keras is configured)",
-    )
+    add_backend(demo)
 
     def add(name: str, of_type: Any, metavar: str, help: str) -> None:
         default = getattr(Settings, name.removeprefix("--").replace("-", "_"))

@@ -7,6 +7,7 @@ reported before Keras is loaded.
 """
 
 import ast
+import operator
 import re
 import warnings
 from collections.abc import Sequence
@@ -16,7 +17,13 @@ from kerasched.errors import UserError
 
 MAX_LENGTH = 2000
 MAX_DEPTH = 40
-OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
+# The operators, each with its symbol and its function.
+OPERATORS = {
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+    ast.Div: ("/", operator.truediv),
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,8 @@ def parse(text: str) -> ast.expr:
     """
     if len(text) > MAX_LENGTH:
         raise UserError(
-            f"an expression can have {MAX_LENGTH} characters, this one has {len(text)}"
+            f"an expression can have at most {MAX_LENGTH} characters. "
+            f"Received: {len(text)}"
         )
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -110,7 +118,7 @@ def _operands(node: ast.expr) -> list[ast.expr] | None:
             return parts
         case ast.UnaryOp(op=ast.UAdd() | ast.USub(), operand=part):
             return [part]
-        case ast.BinOp(left=left, op=sign, right=right) if isinstance(sign, OPERATORS):
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in OPERATORS:
             return [left, right]
         case ast.Call(func=ast.Name(), args=parts, keywords=keywords):
             names = [keyword.arg for keyword in keywords]

@@ -4,14 +4,13 @@ import argparse
 import warnings
 from typing import Any
 
-from kerasched.commands.backend import BACKENDS
+from kerasched.commands.backend import add_backend
 from kerasched.commands.backend import choose_backend
 from kerasched.commands.backend import load_keras
 from kerasched.commands.output import open_console
 from kerasched.commands.output import print_json
 from kerasched.commands.parsers import add_command
 from kerasched.commands.parsers import add_json
-from kerasched.commands.parsers import exit_codes
 
 EXAMPLES = """\
 examples:
@@ -29,13 +28,8 @@ def add_info(commands: Any) -> None:
         "Show versions, the processor, which code runs the updates of our "
         "optimizers on a backend, and why.",
         EXAMPLES,
-        exit_codes(),
     )
-    info.add_argument(
-        "--backend",
-        choices=BACKENDS,
-        help="the backend of Keras (default: as Keras is configured)",
-    )
+    add_backend(info)
     add_json(info, "the lines by their names")
     info.set_defaults(run=_run)
 

@@ -27,7 +27,7 @@ def open_console() -> Any:
 
 
 def print_error(text: str) -> None:
-    """Print an error as one line on standard error, in the name of the command."""
+    """Print an error as one line on standard error, after the name of the command."""
     from rich.console import Console
 
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)

@@ -24,7 +24,12 @@ def exit_codes(failure: str = FAILURE) -> str:
 
 
 def add_command(
-    commands: Any, name: str, help: str, description: str, *parts: str
+    commands: Any,
+    name: str,
+    help: str,
+    description: str,
+    *parts: str,
+    failure: str = FAILURE,
 ) -> argparse.ArgumentParser:
     """Add a subcommand and return its parser.
 
@@ -34,12 +39,13 @@ def add_command(
         help: the line in the list of commands.
         description: the text above the options.
         parts: the texts below the options, whose lines are kept.
+        failure: what exit code 1 means.
     """
     return commands.add_parser(
         name,
         help=help,
         description=textwrap.fill(description, WIDTH),
-        epilog="\n\n".join(parts),
+        epilog="\n\n".join([*parts, exit_codes(failure)]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 

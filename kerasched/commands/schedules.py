@@ -13,7 +13,6 @@ from kerasched.commands.output import open_console
 from kerasched.commands.output import print_json
 from kerasched.commands.parsers import add_command
 from kerasched.commands.parsers import add_json
-from kerasched.commands.parsers import exit_codes
 from kerasched.errors import UserError
 
 LIST_EXAMPLES = """\
@@ -51,7 +50,6 @@ def add_list(commands: Any) -> None:
         "list the schedules",
         "List every schedule with its name, its class and a summary.",
         LIST_EXAMPLES,
-        exit_codes(),
     )
     add_json(parser, "the list, with references,")
     parser.set_defaults(run=_list)
@@ -81,9 +79,8 @@ def add_plot(commands: Any) -> None:
 
 
 def _add(commands: Any, name: str, help: str, examples: str) -> Any:
-    parts = (examples, SCHEDULE_FORMS, exit_codes())
     description = f"{help.capitalize()}."
-    parser = add_command(commands, name, help, description, *parts)
+    parser = add_command(commands, name, help, description, examples, SCHEDULE_FORMS)
     parser.add_argument("schedule", metavar="NAME", help="the schedule, see below")
     parser.add_argument(
         "values", nargs="*", default=[], metavar="key=value", help="arguments of NAME"

@@ -104,8 +104,8 @@ def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             reader = csv.reader(file)
             lines = [(reader.line_num, cells) for cells in reader if cells]
     except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"{path}: cannot be read: {reason}") from error
+        text = f"{path}: cannot be read: {error.strerror or error}"
+        raise UserError(text) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not a CSV file in UTF-8: {error}") from error
     if not lines:

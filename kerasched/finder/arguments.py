@@ -25,7 +25,7 @@ SWEEP: dict[str, Check] = {
     "mode": Choice(("exponential", "linear")),
     "smoothing": Number("a number from 0 to below 1", 0.0, below=1.0),
     "divergence": Optional(Number("a finite number above 1", 1.0, True)),
-    "verbose": Integer("0, 1 or 2", minimum=0),
+    "verbose": Integer("a non-negative integer", minimum=0),
 }
 
 

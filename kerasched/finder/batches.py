@@ -30,9 +30,9 @@ class Batches:
         shuffle: whether to shuffle arrays, or the batches of a PyDataset.
 
     Attributes:
-        form: the class of the first batch as `fit` passes it, None for inputs alone;
-            known once it is read.
-        parts: the number of its inputs, targets and weights.
+        form: the class in which `fit` passes a batch to train_step, tuple or list; None
+            if it passes the inputs alone. Known once the first batch is read.
+        parts: how many of inputs, targets and sample weights a batch has, 1 to 3.
 
     Raises:
         TypeError: the data cannot be read a second time, or has a wrong type.
@@ -71,7 +71,8 @@ class Batches:
                 if sizes[-1] >= first:
                     yield x, y, sample_weight
             if first is None:
-                raise ValueError(f"Argument `x` of {OWNER} must have a batch.")
+                text = f"Argument `x` of {OWNER} must contain at least one batch."
+                raise ValueError(text)
             if not sizes:
                 raise _read_only_once(self._x)
             if max(sizes) < first:
@@ -96,7 +97,7 @@ class Batches:
         }
         if len(lengths) != 1:
             raise ValueError(
-                f"The arrays given to {OWNER} must have one length. "
+                f"The arrays given to {OWNER} must have the same length. "
                 f"Received: {sorted(lengths)}"
             )
         length = lengths.pop()
@@ -144,7 +145,7 @@ def _is_iterable(x: Any) -> bool:
 def _read_only_once(x: Any) -> TypeError:
     what = "arrays or a dataset that can be read a second time"
     fix = (
-        "A generator or iterator cannot be put back to where it was: give the "
+        "A generator or iterator cannot be rewound: give the "
         "dataset behind it, a keras.utils.PyDataset, or arrays"
     )
     return TypeError(message(OWNER, "x", what, x, fix))
@@ -153,7 +154,7 @@ def _read_only_once(x: Any) -> TypeError:
 def _refuse_besides_a_dataset(**arguments: Any) -> None:
     for name, value in arguments.items():
         if value is not None:
-            what = "None beside a dataset, whose batches have it"
+            what = "None if `x` is a dataset, because its batches contain it"
             raise ValueError(message(OWNER, name, what, value))
 
 
@@ -167,7 +168,7 @@ def _map(function: Callable[[Any], Any], structure: Any) -> Any:
 def _array(value: Any) -> Any:
     """Return an array as `fit` converts it: on the host, floats as floatx."""
     if not hasattr(value, "shape") or len(value.shape) == 0:
-        what = "arrays, or structures of arrays, of one length"
+        what = "arrays, or structures of arrays, of the same length"
         raise TypeError(message(OWNER, "x", what, value))
     array = _in_memory(value)
     if np.issubdtype(array.dtype, np.floating):

@@ -106,27 +106,27 @@ def find_learning_rate(
     average = Smoothing(values["smoothing"], values["divergence"])
     with strategy_scope(model), _random_states_restored(batches):
         stream = iter(batches)
-        _build(model, next(stream)[0])
-        with_weights = class_weight is not None and batches.parts == 2
-        form = (batches.form, batches.parts + with_weights)
-        with restored_after(model):
-            step = _Step(model, stream, rates, class_weight)
-            with step_as_in_fit(model, *form):
-                losses, smoothed = sweep(step, len(rates), average, values["verbose"])
+        optimizers = _build(model, next(stream)[0])
+        parts = batches.parts + (class_weight is not None and batches.parts == 2)
+        with restored_after(model), step_as_in_fit(model, batches.form, parts):
+            step = _Step(model, stream, RateAssigner(optimizers, rates), class_weight)
+            losses, smoothed = sweep(step, len(rates), average, values["verbose"])
     return LearningRateSweep.of(rates, losses, smoothed)
 
 
 class _Step:
     """A step of the sweep: sets its rate and trains on its batches."""
 
-    def __init__(self, model: Any, stream: Any, rates: Any, class_weight: Any) -> None:
-        self._model, self._stream, self._weights = model, stream, class_weight
+    def __init__(
+        self, model: Any, stream: Any, rate: RateAssigner, class_weight: Any
+    ) -> None:
+        self._model, self._stream, self._rate = model, stream, rate
+        self._weights = class_weight
         # A separate function keeps the compiled steps of `fit` unchanged: the shapes
         # seen before may decide how a step is compiled.
         model.train_function = None
         if keras.backend.backend() == "torch":
             model.train()  # As `fit` does, for torch modules.
-        self._rate = RateAssigner(model, rates)
 
     def __call__(self, step: int) -> float:
         self._rate.set(step)
@@ -156,19 +156,25 @@ def _random_states_restored(batches: Batches) -> Iterator[None]:
                 stack.callback(reset)
 
 
-def _build(model: keras.Model, x: Any) -> None:
-    """Build a model and its optimizer, so that their state can be restored."""
+def _build(model: keras.Model, x: Any) -> list[Any]:
+    """Build a model and its optimizer, so that their state can be restored.
+
+    Returns:
+        The plain optimizers that train it.
+    """
     if not model.built:
         model(x)
     build_optimizer(model)
     path, trains = training_optimizer(model, OWNER)
     if not trains.built:
-        what = f"one whose optimizer {path} is built, so that it can be put back"
+        what = f"one whose optimizer {path} is built, so that its state can be restored"
         fix = f"Call model.{path}.build(variables) with those that it trains"
         raise ValueError(message(OWNER, "model", what, model, fix))
-    for optimizer in training_leaves(model, OWNER):
+    optimizers = training_leaves(model, OWNER)
+    for optimizer in optimizers:
         if rate_of(optimizer) is None:
             raise TypeError(
                 f"The learning rate of {optimizer.name} must be a number, a schedule "
                 f"or a function for {OWNER}."
             )
+    return optimizers

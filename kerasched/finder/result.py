@@ -6,7 +6,6 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from typing import Any
 
-from kerasched.finder.curve import curve_through
 from kerasched.finder.picture import plot_losses
 from kerasched.finder.suggestions import DEFAULT
 from kerasched.finder.suggestions import suggest
@@ -42,8 +41,8 @@ class LearningRateSweep:
         """Return the result of a sweep, given the rates of all requested steps."""
         done, seen = len(losses), smoothed
         if smoothed and math.isnan(smoothed[-1]):
-            # All later losses are NaN too. As in a sweep that continues, the last five,
-            # which are ignored, are then none of those before this one.
+            # Had the sweep continued, all later losses would be NaN. They are added, so
+            # that the last five, which the rules ignore, are not finite ones.
             seen = smoothed + [math.nan] * (len(rates) - done)
         suggestions = suggest(rates[: len(seen)], seen, len(rates))
         return cls(
@@ -82,16 +81,12 @@ class LearningRateSweep:
         Raises:
             RuntimeError: matplotlib is not installed.
         """
-        lines = {
-            "loss of each batch": self.losses,
-            "loss, running median": curve_through(self.losses, self.steps),
-            "loss, smoothed for the rules": self.smoothed_losses,
-        }
-        return plot_losses(self.rates, lines, self.suggestions, ax)
+        losses = self.losses, self.smoothed_losses
+        return plot_losses(self.rates, *losses, self.steps, self.suggestions, ax)
 
     def to_json(self) -> str:
         """Return the result as JSON, with NaN and infinities as strings."""
-        return json.dumps(_map_floats(asdict(self), _to_text), allow_nan=False)
+        return json.dumps(_json_native(asdict(self)), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "LearningRateSweep":
@@ -104,13 +99,11 @@ class LearningRateSweep:
         return cls(**values)
 
 
-def _to_text(number: float) -> float | str:
-    return number if math.isfinite(number) else str(number)
-
-
-def _map_floats(value: Any, function: Any) -> Any:
+def _json_native(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _map_floats(item, function) for name, item in value.items()}
+        return {name: _json_native(item) for name, item in value.items()}
     if isinstance(value, tuple):
-        return [_map_floats(item, function) for item in value]
-    return function(value) if isinstance(value, float) else value
+        return list(map(_json_native, value))
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

@@ -1,9 +1,9 @@
 """The rates that a sweep suggests: fastai's four, and the default between two of them.
 
 The four rules are those of fastai 2.8.12, callback/schedule.py, index for index,
-including the steps that they use. They compute in float32 as well, as on a straight
-line rounding decides. Ties go to the first index, and a negative index counts from the
-end. docs/finder.md compares the rules.
+including the steps that they use. Like fastai's they compute in float32, because on a
+straight line rounding decides which index wins. Ties go to the first index, and a
+negative index counts from the end. docs/finder.md compares the rules.
 """
 
 import math
@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-# Positions between the two that the slide compares, and the slopes' largest difference.
+# `slide` compares slopes this many positions apart, and stops where they differ by at
+# most the threshold.
 SLIDE_WIDTH = 15
 SLIDE_THRESHOLD = 0.005
 

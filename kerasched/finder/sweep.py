@@ -5,35 +5,31 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
-from kerasched.finder.arguments import OWNER
 from kerasched.schedules.piecewise import PiecewiseConstant
 from kerasched.training.leaves import step_count
 from kerasched.training.leaves import variable_of
-from kerasched.training.model_contents import training_leaves
 from kerasched.training.progress import Progress
 
 
 class RateAssigner:
-    """Sets the rate of a step in the optimizer that trains a model, and all inside it.
+    """Sets the learning rate of each step in the plain optimizers that train a model.
 
     A rate that is a number is assigned. A schedule is replaced by one that returns the
     rates by step count, and the count is assigned. So one compiled step is used for all
     rates. The caller restores the optimizers.
 
     Args:
-        model: a compiled model whose optimizer is built.
+        optimizers: the optimizers, which are built.
         rates: the rate of each step.
 
     Attributes:
         batches: the batches of a step, in which each optimizer updates at least once.
     """
 
-    def __init__(self, model: keras.Model, rates: Sequence[float]) -> None:
+    def __init__(self, optimizers: Sequence[Any], rates: Sequence[float]) -> None:
         self._rates = rates
-        optimizers = training_leaves(model, OWNER)
         self.batches = math.lcm(
             *(_accumulation_steps(optimizer) for optimizer in optimizers)
         )
@@ -116,8 +112,8 @@ def sweep(
     Args:
         train: runs a step and returns its loss.
         steps: the number of steps.
-        smoothing: a new one.
-        verbose: 0 to show nothing; 1 for a progress bar after two seconds.
+        smoothing: a Smoothing to which no loss was added.
+        verbose: as in Progress.
     """
     losses, smoothed = [], []
     progress = Progress(steps, verbose)

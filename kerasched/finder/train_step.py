@@ -19,8 +19,8 @@ def step_as_in_fit(model: keras.Model, form: type | None, parts: int) -> Iterato
 
     Args:
         model: the model.
-        form: the class of the data in `fit`, None for inputs alone.
-        parts: the number of inputs, targets and weights.
+        form: the class of the data in `fit`, tuple or list; None for inputs alone.
+        parts: how many of inputs, targets and sample weights it has.
     """
     step, own = getattr(model, STEP), STEP in vars(model)
 

@@ -107,7 +107,7 @@ def test_the_greatest_length_is_parsed():
 
 
 def test_a_greater_length_is_an_error():
-    with pytest.raises(UserError, match=f"{MAX_LENGTH} characters, this one has 2001"):
+    with pytest.raises(UserError, match=f"{MAX_LENGTH} characters. Received: 2001"):
         parse(f"'{'x' * (MAX_LENGTH - 1)}'")
 
 

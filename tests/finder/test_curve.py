@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kerasched.finder.curve import curve_through
+from kerasched.finder.picture import curve_through
 
 pytestmark = pytest.mark.host
 

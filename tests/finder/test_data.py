@@ -272,12 +272,13 @@ def test_batches_that_are_all_smaller_than_the_first_raise():
 @pytest.mark.parametrize("argument", ["y", "batch_size", "sample_weight"])
 def test_a_dataset_excludes_other_data_arguments(argument):
     value = {"y": Y, "batch_size": 5, "sample_weight": X[:, 0]}[argument]
-    with pytest.raises(ValueError, match=f"`{argument}` .* must be None beside"):
+    with pytest.raises(ValueError, match=f"`{argument}` .* must be None if"):
         trained(Numbered(), **{argument: value})
 
 
 def test_arrays_of_different_lengths_are_refused():
-    with pytest.raises(ValueError, match=r"must have one length. Received: \[10, 20\]"):
+    text = r"must have the same length. Received: \[10, 20\]"
+    with pytest.raises(ValueError, match=text):
         trained(X, Y[:10])
 
 
@@ -297,7 +298,7 @@ def test_data_without_a_batch_are_refused():
         def __len__(self):
             return 0
 
-    with pytest.raises(ValueError, match="must have a batch"):
+    with pytest.raises(ValueError, match="must contain at least one batch"):
         trained(Empty())
 
 

@@ -703,7 +703,8 @@ def test_a_traced_number_is_refused_with_advice():
         text = message(lambda: Constant(rate))
         assert text.startswith("Argument `learning_rate` of Constant must be a non-neg")
         assert text.endswith(
-            ". Its value is not known outside a compiled step. Pass a plain number"
+            ". It is a traced tensor, which has no value before the compiled step "
+            "runs. Pass a plain number"
         )
         return rate
 
