@@ -1,11 +1,10 @@
 """What the API reference has to know of this package besides its source code.
 
 Griffe reads the source and imports nothing. This extension adds the constructors of
-schedules, which follow from their fields, and the arguments of functions that take
-those of another one. It shows the formula in a docstring as it is written.
+schedules, which follow from their fields. It shows the formula in a docstring as it is
+written.
 """
 
-import copy
 import re
 from typing import Any
 
@@ -25,8 +24,6 @@ class Package(griffe.Extension):
                 found.docstring.value = with_formula(found.docstring.value)
             if found.is_class and _is_schedule(found):
                 _add_constructor(found)
-            elif found.is_function:
-                _take_parameters(found)
             if found.is_function:
                 # Docstrings say in words what an argument may be.
                 for parameter in found.parameters:
@@ -79,14 +76,3 @@ def _add_constructor(cls: griffe.Class) -> None:
     last = griffe.Parameter("name", kind=kind.keyword_only, default="None")
     parameters = griffe.Parameters(*arguments, last)
     cls.set_member("__init__", griffe.Function("__init__", parameters=parameters))
-
-
-def _take_parameters(function: griffe.Function) -> None:
-    """Give a function with the decorator `port_like(other)` the arguments of other."""
-    for decorator in function.decorators:
-        called = re.match(r"port_like\((\w+)(.*)\)$", str(decorator.value))
-        if called:
-            parameters = copy.deepcopy(function.parent.members[called[1]].parameters)
-            for name, default in re.findall(r"(\w+)=([^,]+)", called[2]):
-                parameters[name].default = default
-            function.parameters = parameters

@@ -5,6 +5,7 @@ value that the user passed. It returns the value as a plain Python object, or ra
 TypeError for the wrong type and ValueError for the wrong value.
 """
 
+import inspect
 import math
 import numbers
 import reprlib
@@ -201,7 +202,7 @@ class Choice:
             raise TypeError(message(owner, argument, self.requirement, value))
         if value not in self.options:
             raise ValueError(message(owner, argument, self.requirement, value))
-        return str(value)
+        return self.options[self.options.index(value)]  # Of a string enum too.
 
 
 @dataclass(eq=False, repr=False)
@@ -246,6 +247,29 @@ def checked(
 ) -> dict[str, Any]:
     """Return the arguments that have a check, as the values to keep."""
     return {name: check(owner, name, arguments[name]) for name, check in checks.items()}
+
+
+def bind(
+    owner: str,
+    signature: inspect.Signature,
+    args: Iterable[Any],
+    kwargs: Mapping[str, Any],
+    *others: str,
+) -> inspect.BoundArguments:
+    """Return bound arguments, or raise TypeError with the names that exist.
+
+    Args:
+        owner: the function or class that the error names.
+        signature: its parameters.
+        args: the positional arguments.
+        kwargs: the keyword arguments.
+        others: the names of further parameters, for the error.
+    """
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        names = ", ".join([*signature.parameters, *others])
+        raise TypeError(f"{owner}: {error}. Its arguments are: {names}") from None
 
 
 def strictly_increasing(owner: str, argument: str, values: Iterable[Any]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 from typing import Any
+from typing import Literal
 
 from keras.optimizers.schedules import LearningRateSchedule
 
@@ -162,6 +163,9 @@ PositiveFloat = Annotated[
     float, Float("a positive finite float", minimum=0.0, exclusive=True)
 ]
 AnyRate = Annotated[float | LearningRateSchedule, RateOrSchedule()]
+Anneal = Literal["cos", "linear"]
+Mode = Literal["triangular", "triangular2", "exp_range"]
+ScaleMode = Literal["cycle", "iterations"]
 Function = Annotated[Callable[..., Any], RegisteredFunction()]
 Schedules = Annotated[Sequence[LearningRateSchedule], AtLeastOne(ScheduleArgument())]
 Milestones = Annotated[Sequence[int], Items(_COUNT)]

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from itertools import accumulate
 from types import SimpleNamespace
+from typing import Literal
 
 from kerasched.compat.arguments import AnyWhole
 from kerasched.compat.arguments import CosineCycles
@@ -14,7 +15,6 @@ from kerasched.compat.arguments import Schedules
 from kerasched.compat.arguments import WholeCount
 from kerasched.compat.arguments import WholeSteps
 from kerasched.compat.porting import InvalidArgumentError
-from kerasched.compat.porting import look_up
 from kerasched.compat.porting import metric_driven
 from kerasched.compat.porting import port
 from kerasched.compat.shared import chain
@@ -30,8 +30,6 @@ from kerasched.schedules import Schedule
 from kerasched.schedules.arguments import Positive
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.arguments import Share
-
-SHAPES = {"linear": "linear", "cosine": "cosine"}
 
 reduce_on_plateau = metric_driven("optax.contrib.reduce_on_plateau")
 contrib = SimpleNamespace(reduce_on_plateau=reduce_on_plateau)
@@ -112,14 +110,13 @@ def piecewise_constant_schedule(
 
 @port
 def piecewise_interpolate_schedule(
-    interpolate_type: str,
+    interpolate_type: Literal["linear", "cosine"],
     init_value: Rate,
     boundaries_and_scales: Scales | None = None,
 ) -> Schedule:
     """optax's piecewise_interpolate_schedule: each scale multiplies the rate before."""
-    shape = look_up("interpolate_type", interpolate_type, SHAPES)
     steps, rates = _boundaries_and_rates(init_value, boundaries_and_scales)
-    return PiecewiseInterpolation((0, *steps), rates, shape)
+    return PiecewiseInterpolation((0, *steps), rates, interpolate_type)
 
 
 @port

@@ -9,21 +9,24 @@ import math
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasched import schedules
+from kerasched.compat.arguments import Anneal
 from kerasched.compat.arguments import AnyRate
 from kerasched.compat.arguments import BelowOne
 from kerasched.compat.arguments import Boundaries
 from kerasched.compat.arguments import Factor
 from kerasched.compat.arguments import FloatShare
 from kerasched.compat.arguments import Function
+from kerasched.compat.arguments import Mode
 from kerasched.compat.arguments import PositiveFloat
 from kerasched.compat.arguments import Rates
+from kerasched.compat.arguments import ScaleMode
 from kerasched.compat.arguments import WholeSteps
 from kerasched.compat.porting import InvalidArgumentError
 from kerasched.compat.porting import metric_driven
 from kerasched.compat.porting import multiplicative
 from kerasched.compat.porting import port
-from kerasched.compat.shared import Cyclic
 from kerasched.compat.shared import cosine_annealing
+from kerasched.compat.shared import cyclic
 from kerasched.compat.shared import multi_step
 from kerasched.compat.shared import one_cycle
 from kerasched.compat.shared import warmup_then
@@ -162,7 +165,7 @@ def OneCycleLR(
     divide_factor: Positive = 25.0,
     end_learning_rate: Rate = 0.0001,
     phase_pct: FloatShare = 0.3,
-    anneal_strategy: str = "cos",
+    anneal_strategy: Anneal = "cos",
     three_phase: bool = False,
 ) -> Schedule:
     """Paddle's OneCycleLR, whose last rate is held where the original raises."""
@@ -181,17 +184,16 @@ def CyclicLR(
     max_learning_rate: Rate,
     step_size_up: Steps,
     step_size_down: Steps | None = None,
-    mode: str = "triangular",
+    mode: Mode = "triangular",
     exp_gamma: PositiveFloat = 1.0,
     scale_fn: Function | None = None,
-    scale_mode: str = "cycle",
+    scale_mode: ScaleMode = "cycle",
 ) -> Schedule:
     """Paddle's CyclicLR; a scale_fn must be registered with Keras."""
     names = ("base_learning_rate", "max_learning_rate", "exp_gamma")
     rates = (base_learning_rate, max_learning_rate)
     sizes = (step_size_up, step_size_down)
-    wave = Cyclic(*names)
-    return wave(*rates, *sizes, mode, exp_gamma, scale_fn, scale_mode)
+    return cyclic(names, *rates, *sizes, mode, exp_gamma, scale_fn, scale_mode)
 
 
 @port

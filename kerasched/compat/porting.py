@@ -8,16 +8,13 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable
-from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 from typing import NoReturn
 
 import keras
 
 from kerasched.errors import Check
-from kerasched.errors import Choice
-from kerasched.errors import Optional
+from kerasched.errors import bind
 from kerasched.errors import message
 from kerasched.schedules import Schedule
 from kerasched.schedules.arguments import check_of
@@ -55,52 +52,38 @@ def port(function: Port) -> Port:
 
     It also accepts the only valid value of an unsupported argument, and ignores it.
     """
-
-    def call(given: inspect.BoundArguments) -> Schedule:
-        return function(*given.args, **given.kwargs)
-
     signature = inspect.signature(function)
-    return _checked(function, signature, lambda: _checks_of(function), call)
+    library = function.__module__.rpartition(".")[2].partition("_")[0]
+    owner = f"{library}.{function.__name__}"
 
+    def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Schedule:
+        try:
+            _remove_unsupported(signature, kwargs)
+            given = _bind(owner, signature, args, kwargs)
+            for name, check in _checks_of(function).items():
+                if name in given.arguments:
+                    value = given.arguments[name]
+                    _refuse_optimizer(name, value)
+                    given.arguments[name] = check(owner, name, value)
+            return function(*given.args, **given.kwargs)
+        except InvalidArgumentError as error:
+            raise error.kind(message(owner, *error.args)) from None
 
-def port_like(
-    other: Port, **defaults: Any
-) -> Callable[[Callable[[SimpleNamespace], Schedule]], Port]:
-    """Return a decorator of a port that has the arguments of another one.
+    @functools.wraps(function)
+    def ported(*args: Any, **kwargs: Any) -> Schedule:
+        try:
+            return run(args, kwargs)
+        except (TypeError, ValueError) as error:
+            error.add_note(f"In a call of kerasched.compat.{owner}.")
+            raise
 
-    The decorated function takes all arguments as one namespace.
-
-    Args:
-        other: the port whose arguments it has.
-        defaults: defaults that differ. These arguments cannot be None.
-    """
-    parameters = inspect.signature(other).parameters
-    signature = inspect.Signature(
-        [
-            parameter.replace(default=defaults.get(name, parameter.default))
-            for name, parameter in parameters.items()
-        ]
-    )
-
-    def checks() -> dict[str, Check]:
-        found = dict(_checks_of(inspect.unwrap(other)))
-        for name in defaults:
-            check = found[name]
-            found[name] = check.check if isinstance(check, Optional) else check
-        return found
-
-    def decorate(function: Callable[[SimpleNamespace], Schedule]) -> Port:
-        def call(given: inspect.BoundArguments) -> Schedule:
-            given.apply_defaults()
-            return function(SimpleNamespace(**given.arguments))
-
-        return _checked(function, signature, checks, call)
-
-    return decorate
+    # To mypy functions have no such attribute.
+    ported.__dict__["__signature__"] = signature
+    return ported
 
 
 class InvalidArgumentError(Exception):
-    """A port refuses an argument. The port raises it as an error with its own name."""
+    """An invalid argument of a port, which `port` raises as an error that names it."""
 
     def __init__(
         self,
@@ -120,15 +103,6 @@ def refuse_unused(fix: str, default: Any = None, /, **given: Any) -> None:
         if value != default:
             what = "left out here, where it has no effect"
             raise InvalidArgumentError(name, what, value, fix)
-
-
-def look_up(argument: str, value: Any, table: Mapping[str, Any]) -> Any:
-    """Return the item of a table for an argument that must be one of its keys."""
-    if isinstance(value, str) and value in table:
-        return table[value]
-    what = Choice(tuple(table)).requirement
-    kind = ValueError if isinstance(value, str) else TypeError
-    raise InvalidArgumentError(argument, what, value, kind=kind)
 
 
 def metric_driven(owner: str) -> Callable[..., NoReturn]:
@@ -154,49 +128,6 @@ def _stand_in(owner: str, why: str, instead: str) -> Callable[..., NoReturn]:
     return refuse
 
 
-def _checked(
-    function: Callable[..., Any],
-    signature: inspect.Signature,
-    checks: Callable[[], dict[str, Check]],
-    call: Callable[[inspect.BoundArguments], Schedule],
-) -> Port:
-    """Return a port that binds and checks its arguments and then calls a function.
-
-    Args:
-        function: the function that gives the port its name and docstring.
-        signature: the arguments of the port.
-        checks: a function that returns the checks by argument, for the first call.
-        call: a function of the checked arguments that returns the schedule.
-    """
-    library = function.__module__.rpartition(".")[2].partition("_")[0]
-    owner = f"{library}.{function.__name__}"
-
-    def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Schedule:
-        try:
-            _remove_unsupported(signature, kwargs)
-            given = _bind(owner, signature, args, kwargs)
-            for name, check in checks().items():
-                if name in given.arguments:
-                    value = given.arguments[name]
-                    _refuse_optimizer(name, value)
-                    given.arguments[name] = check(owner, name, value)
-            return call(given)
-        except InvalidArgumentError as error:
-            raise error.kind(message(owner, *error.args)) from None
-
-    @functools.wraps(function)
-    def ported(*args: Any, **kwargs: Any) -> Schedule:
-        try:
-            return run(args, kwargs)
-        except (TypeError, ValueError) as error:
-            error.add_note(f"In a call of kerasched.compat.{owner}.")
-            raise
-
-    # To mypy functions have no such attribute.
-    ported.__dict__["__signature__"] = signature
-    return ported
-
-
 @functools.cache
 def _checks_of(function: Callable[..., Any]) -> dict[str, Check]:
     """Return the check of each argument whose annotation defines one."""
@@ -214,11 +145,7 @@ def _bind(
         fix = "Give its learning rate as `lr`"
         value = kwargs["optimizer"]
         raise InvalidArgumentError("optimizer", what, value, fix, TypeError)
-    try:
-        return signature.bind(*args, **kwargs)
-    except TypeError as error:
-        names = ", ".join(signature.parameters)
-        raise TypeError(f"{owner}: {error}. Its arguments are: {names}") from None
+    return bind(owner, signature, args, kwargs)
 
 
 def _refuse_optimizer(name: str, value: Any) -> None:

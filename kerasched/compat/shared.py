@@ -6,13 +6,14 @@ Where an error needs the name of a port's argument, the function takes it.
 import math
 from collections.abc import Callable
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasched.compat.arguments import Anneal
+from kerasched.compat.arguments import Mode
+from kerasched.compat.arguments import ScaleMode
 from kerasched.compat.porting import InvalidArgumentError
-from kerasched.compat.porting import look_up
 from kerasched.compat.porting import refuse_unused
 from kerasched.errors import LARGEST
 from kerasched.errors import MAX_STEP
@@ -28,9 +29,7 @@ from kerasched.schedules import Schedule
 from kerasched.schedules import Triangular
 from kerasched.schedules.progress import power
 
-SHAPES = {"cos": "cosine", "linear": "linear"}
-MODES = {mode: mode for mode in ("triangular", "triangular2", "exp_range")}
-SCALE_MODES = {"cycle": True, "iterations": False}
+SHAPES: dict[str, Any] = {"cos": "cosine", "linear": "linear"}
 
 
 def warmup_then(
@@ -99,7 +98,7 @@ def multi_step(
 
 
 def one_cycle(
-    total: int, start: float, rates: Sequence[float], strategy: str
+    total: int, start: float, rates: Sequence[float], strategy: Anneal
 ) -> Schedule:
     """Return OneCycleLR of torch and of Paddle, which peaks a step early.
 
@@ -110,10 +109,9 @@ def one_cycle(
             and at the end.
         strategy: "cos" or "linear".
     """
-    shape = look_up("anneal_strategy", strategy, SHAPES)
     points = [0.0, start * total - 1, 2 * start * total - 2][: len(rates) - 1]
     points.append(total - 1.0)
-    return _interpolate(points, list(rates), shape)
+    return _interpolate(points, list(rates), SHAPES[strategy])
 
 
 def _interpolate(points: list[float], rates: list[float], shape: Any) -> Schedule:
@@ -128,59 +126,50 @@ def _interpolate(points: list[float], rates: list[float], shape: Any) -> Schedul
     return schedule.shift(before) if before else schedule
 
 
-@dataclass(frozen=True)
-class Cyclic:
-    """CyclicLR of torch and of Paddle, which differ in the names of their arguments.
+def cyclic(
+    names: tuple[str, str, str],
+    low: float,
+    high: float,
+    up: int,
+    down: int | None,
+    mode: Mode,
+    gamma: float,
+    scale_fn: str | Callable[..., Any] | None,
+    scale_mode: ScaleMode,
+) -> Schedule:
+    """Return CyclicLR of torch and of Paddle: a triangular wave, or a scaled one.
 
     Args:
-        low: the argument for the rate at the start of each cycle.
-        high: the argument for the rate at the top.
-        gamma: the argument for the factor of each step.
+        names: the port's arguments for `low`, `high` and `gamma`.
+        low: the rate at the start of each cycle.
+        high: the rate at the top.
+        up: steps of the rise.
+        down: steps of the fall, None for as many.
+        mode: the mode of Triangular.
+        gamma: the factor of each step in the mode "exp_range".
+        scale_fn: the user's function for the height, None for none.
+        scale_mode: whether the function counts cycles or iterations.
     """
-
-    low: str
-    high: str
-    gamma: str
-
-    def __call__(
-        self,
-        low: float,
-        high: float,
-        up: int,
-        down: int | None,
-        mode: str,
-        gamma: float,
-        scale_fn: str | Callable[..., Any] | None,
-        scale_mode: str,
-    ) -> Schedule:
-        """Return a triangular wave, or one whose height is a function of the user's."""
-        shape = look_up("mode", mode, MODES)
-        by_cycle = look_up("scale_mode", scale_mode, SCALE_MODES)
-        if up + (down or up) > MAX_STEP:
-            what = f"such that a cycle takes at most {MAX_STEP} steps"
-            name = "step_size_up" if down is None else "step_size_down"
-            raise InvalidArgumentError(name, what, down or up)
-        if scale_fn is None:
-            self._check_mode(mode, gamma, scale_mode, high < low)
-            return Triangular(low, high, up, down, shape, gamma)
-        refuse_unused("scale_fn replaces it", "triangular", mode=mode)
-        refuse_unused("scale_fn replaces it", 1.0, **{self.gamma: gamma})
-        if high < low:
-            what = f"at least `{self.low}`, which is {low}, with a `scale_fn`"
-            raise InvalidArgumentError(self.high, what, high)
-        wave = Triangular(0.0, high - low, up, down)
-        scale: Schedule = FromFunction(scale_fn)
-        if by_cycle:
-            scale = PerEpoch(scale.shift(1), up + (down or up))  # Counted from 1.
-        return Constant(low) + wave * scale
-
-    def _check_mode(
-        self, mode: str, gamma: float, scale_mode: str, falls: bool
-    ) -> None:
-        """Raise ValueError for arguments that do not suit a wave without scale_fn."""
+    low_name, high_name, gamma_name = names
+    if up + (down or up) > MAX_STEP:
+        what = f"such that a cycle takes at most {MAX_STEP} steps"
+        name = "step_size_up" if down is None else "step_size_down"
+        raise InvalidArgumentError(name, what, down or up)
+    if scale_fn is None:
         refuse_unused("It belongs to scale_fn", "cycle", scale_mode=scale_mode)
         if mode != "exp_range":
-            refuse_unused('It belongs to mode="exp_range"', 1.0, **{self.gamma: gamma})
-        elif gamma > 1.0 and falls:
-            what = f"at most 1 where `{self.high}` is below `{self.low}`"
-            raise InvalidArgumentError(self.gamma, what, gamma)
+            refuse_unused('It belongs to mode="exp_range"', 1.0, **{gamma_name: gamma})
+        elif gamma > 1.0 and high < low:
+            what = f"at most 1 where `{high_name}` is below `{low_name}`"
+            raise InvalidArgumentError(gamma_name, what, gamma)
+        return Triangular(low, high, up, down, mode, gamma)
+    refuse_unused("scale_fn replaces it", "triangular", mode=mode)
+    refuse_unused("scale_fn replaces it", 1.0, **{gamma_name: gamma})
+    if high < low:
+        what = f"at least `{low_name}`, which is {low}, with a `scale_fn`"
+        raise InvalidArgumentError(high_name, what, high)
+    wave = Triangular(0.0, high - low, up, down)
+    scale: Schedule = FromFunction(scale_fn)
+    if scale_mode == "cycle":
+        scale = PerEpoch(scale.shift(1), up + (down or up))  # Counted from 1.
+    return Constant(low) + wave * scale

@@ -16,7 +16,6 @@ from kerasched.compat.arguments import WholeNumber
 from kerasched.compat.porting import OUR_NOISE
 from kerasched.compat.porting import PLATEAU
 from kerasched.compat.porting import InvalidArgumentError
-from kerasched.compat.porting import look_up
 from kerasched.compat.porting import metric_driven
 from kerasched.compat.porting import port
 from kerasched.compat.porting import refuse_unused
@@ -28,6 +27,7 @@ from kerasched.compat.timm_schedulers import PolyLRScheduler as PolyLRScheduler
 from kerasched.compat.timm_schedulers import StepLRScheduler as StepLRScheduler
 from kerasched.compat.timm_schedulers import TanhLRScheduler as TanhLRScheduler
 from kerasched.compat.timm_schedulers import WSDLRScheduler as WSDLRScheduler
+from kerasched.errors import Choice
 from kerasched.schedules import Constant
 from kerasched.schedules import PerEpoch
 from kerasched.schedules import Schedule
@@ -52,6 +52,8 @@ USED = {
     "rsqrt": WARMUP | {"min_lr", "decay_epochs", "decay_fn", "stable_timescale"},
     "none": set(),
 }
+
+CHECK = Choice(tuple(USED))
 
 
 @port
@@ -82,7 +84,7 @@ def create_scheduler_v2(
     step_on_epochs: bool = True,
     updates_per_epoch: WholeCount = 0,
 ) -> Schedule:
-    """timm's create_scheduler_v2; it returns the schedule without the epochs.
+    """timm's create_scheduler_v2; the number of epochs is not returned.
 
     The schedule counts updates if step_on_epochs is False. If it is True and
     updates_per_epoch is given, the schedule counts updates too, and its rate changes
@@ -109,7 +111,7 @@ def _refuse_unused(sched: str, given: dict[str, Any]) -> None:
     if sched == "plateau":
         what = "a schedule of the epoch alone"
         raise InvalidArgumentError("sched", what, sched, PLATEAU)
-    used = UNITS | look_up("sched", sched, USED)
+    used = UNITS | USED[CHECK("timm.create_scheduler_v2", "sched", sched)]
     for name, value in given.items():
         if name not in used:
             fix = f"The schedule {sched!r} does not use it"

@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from typing import Literal
 
 from kerasched.compat.arguments import DecayRate
 from kerasched.compat.arguments import Times
 from kerasched.compat.arguments import WholeCount
 from kerasched.compat.arguments import WholeSteps
 from kerasched.compat.porting import InvalidArgumentError
-from kerasched.compat.porting import look_up
 from kerasched.compat.porting import port
 from kerasched.compat.porting import refuse_unused
 from kerasched.compat.shared import hold_then
@@ -150,10 +150,10 @@ def WSDLRScheduler(
     t_initial: WholeSteps,
     decay_t: WholeSteps,
     lr_min: Rate = 0.0,
-    stable_fn: str = "constant",
+    stable_fn: Literal["constant", "rsqrt", "power"] = "constant",
     stable_timescale: Positive | None = None,
     stable_power: Positive | None = None,
-    decay_fn: str = "1-sqrt",
+    decay_fn: Literal["linear", "1-sqrt", "cosine", "power", "exp"] = "1-sqrt",
     decay_power: Positive | None = None,
     decay_ratio: Part | None = None,
     warmup_t: WholeCount = 0,
@@ -237,8 +237,6 @@ def _plateau(
     warmup_t: int,
 ) -> Schedule | None:
     """Return the plateau, None for a constant one."""
-    powers = {"constant": None, "rsqrt": 0.5, "power": 0.5 if power is None else power}
-    chosen_power = look_up("stable_fn", name, powers)
     if name != "power":
         refuse_unused('It belongs to stable_fn="power"', stable_power=power)
     if name == "constant":
@@ -248,7 +246,8 @@ def _plateau(
     if not timescale > 0:
         what = "above 0, as there is no warmup to take it from"
         raise InvalidArgumentError("stable_timescale", what, timescale)
-    return PowerDecay(lr * timescale**chosen_power, -chosen_power, timescale)
+    power = 0.5 if power is None else power
+    return PowerDecay(lr * timescale**power, -power, timescale)
 
 
 def _decay_function(
@@ -257,16 +256,15 @@ def _decay_function(
     """Return a function that returns the decay from a start to an end."""
     k_decay = 0.5 if power is None else power
     exponential_ratio = 0.1 if ratio is None else ratio
-    decays = {
+    decays: dict[str, Callable[..., Schedule]] = {
         "linear": LinearDecay,
         "1-sqrt": partial(PolynomialDecay, k_decay=0.5),
         "cosine": CosineDecay,
         "power": partial(PolynomialDecay, k_decay=k_decay),
         "exp": partial(ExponentialAnnealing, ratio=exponential_ratio),
     }
-    decay = look_up("decay_fn", name, decays)
     if name != "power":
         refuse_unused('It belongs to decay_fn="power"', decay_power=power)
     if name != "exp":
         refuse_unused('It belongs to decay_fn="exp"', decay_ratio=ratio)
-    return partial(decay, decay_steps=steps)
+    return partial(decays[name], decay_steps=steps)

@@ -6,28 +6,27 @@ functions of the step: MultiplicativeLR and ReduceLROnPlateau raise an error tha
 a replacement.
 """
 
-from types import SimpleNamespace
-
 from kerasched import schedules
+from kerasched.compat.arguments import Anneal
 from kerasched.compat.arguments import Factor
 from kerasched.compat.arguments import FloatShare
 from kerasched.compat.arguments import Function
 from kerasched.compat.arguments import Milestones
+from kerasched.compat.arguments import Mode
 from kerasched.compat.arguments import RisingMilestones
+from kerasched.compat.arguments import ScaleMode
 from kerasched.compat.arguments import Schedules
 from kerasched.compat.arguments import WholeCount
 from kerasched.compat.arguments import WholeSteps
 from kerasched.compat.porting import InvalidArgumentError
-from kerasched.compat.porting import look_up
 from kerasched.compat.porting import metric_driven
 from kerasched.compat.porting import multiplicative
 from kerasched.compat.porting import port
-from kerasched.compat.porting import port_like
 from kerasched.compat.porting import refuse_unused
 from kerasched.compat.shared import SHAPES
-from kerasched.compat.shared import Cyclic
 from kerasched.compat.shared import chain
 from kerasched.compat.shared import cosine_annealing
+from kerasched.compat.shared import cyclic
 from kerasched.compat.shared import multi_step
 from kerasched.compat.shared import one_cycle
 from kerasched.errors import LARGEST
@@ -70,7 +69,7 @@ def StepLR(lr: Rate, step_size: WholeSteps, gamma: Positive = 0.1) -> Schedule:
 
 @port
 def MultiStepLR(lr: Rate, milestones: Milestones, gamma: Rate = 0.1) -> Schedule:
-    """torch's MultiStepLR: multiplied by gamma each time a milestone is given."""
+    """torch's MultiStepLR: multiplied by gamma at each milestone, as often as given."""
     return multi_step(lr, milestones, "gamma", gamma)
 
 
@@ -78,7 +77,7 @@ def MultiStepLR(lr: Rate, milestones: Milestones, gamma: Rate = 0.1) -> Schedule
 def ConstantLR(
     lr: Rate, factor: Share = 1 / 3, total_iters: WholeCount = 5
 ) -> Schedule:
-    """torch's ConstantLR: lr * factor before total_iters, then lr (factor 0 too)."""
+    """torch's ConstantLR: lr * factor, which may be 0, before total_iters, then lr."""
     return PiecewiseConstant((total_iters,), (lr * factor, lr))
 
 
@@ -139,7 +138,7 @@ def OneCycleLR(
     epochs: Steps | None = None,
     steps_per_epoch: Steps | None = None,
     pct_start: FloatShare = 0.3,
-    anneal_strategy: str = "cos",
+    anneal_strategy: Anneal = "cos",
     cycle_momentum: bool | None = None,
     base_momentum: Rate | None = None,
     max_momentum: Rate | None = None,
@@ -165,19 +164,33 @@ def OneCycleLR(
     return one_cycle(total, pct_start, rates, anneal_strategy)
 
 
-@port_like(OneCycleLR, cycle_momentum=True, base_momentum=0.85, max_momentum=0.95)
-def OneCycleLR_momentum(given: SimpleNamespace) -> Schedule:
+@port
+def OneCycleLR_momentum(
+    max_lr: Rate,
+    total_steps: Steps | None = None,
+    epochs: Steps | None = None,
+    steps_per_epoch: Steps | None = None,
+    pct_start: FloatShare = 0.3,
+    anneal_strategy: Anneal = "cos",
+    cycle_momentum: bool = True,
+    base_momentum: Rate = 0.85,
+    max_momentum: Rate = 0.95,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
+    three_phase: bool = False,
+    lr: Rate | None = None,
+) -> Schedule:
     """torch's OneCycleLR: the momentum that it sets together with the rate.
 
     It takes the arguments of OneCycleLR and ignores those of the rate. Use it as the
     momentum of an optimizer that takes a schedule there: it falls from max_momentum to
     base_momentum while the rate rises, and rises while the rate falls.
     """
-    _require_cycle_momentum(given.cycle_momentum)
-    total = _total(given.total_steps, given.epochs, given.steps_per_epoch)
-    low, high = given.base_momentum, given.max_momentum
-    values = (high, low, high, high) if given.three_phase else (high, low, high)
-    return one_cycle(total, given.pct_start, values, given.anneal_strategy)
+    _require_cycle_momentum(cycle_momentum)
+    total = _total(total_steps, epochs, steps_per_epoch)
+    low, high = base_momentum, max_momentum
+    values = (high, low, high, high) if three_phase else (high, low, high)
+    return one_cycle(total, pct_start, values, anneal_strategy)
 
 
 @port
@@ -186,10 +199,10 @@ def CyclicLR(
     max_lr: Rate,
     step_size_up: WholeSteps = 2000,
     step_size_down: WholeSteps | None = None,
-    mode: str = "triangular",
+    mode: Mode = "triangular",
     gamma: Positive = 1.0,
     scale_fn: Function | None = None,
-    scale_mode: str = "cycle",
+    scale_mode: ScaleMode = "cycle",
     cycle_momentum: bool | None = None,
     base_momentum: Rate | None = None,
     max_momentum: Rate | None = None,
@@ -207,13 +220,25 @@ def CyclicLR(
         max_momentum=max_momentum,
         cycle_momentum=cycle_momentum or None,
     )
-    sizes = (step_size_up, step_size_down)
-    wave = Cyclic("base_lr", "max_lr", "gamma")
-    return wave(base_lr, max_lr, *sizes, mode, gamma, scale_fn, scale_mode)
+    names, sizes = ("base_lr", "max_lr", "gamma"), (step_size_up, step_size_down)
+    return cyclic(names, base_lr, max_lr, *sizes, mode, gamma, scale_fn, scale_mode)
 
 
-@port_like(CyclicLR, cycle_momentum=True, base_momentum=0.8, max_momentum=0.9)
-def CyclicLR_momentum(given: SimpleNamespace) -> Schedule:
+@port
+def CyclicLR_momentum(
+    base_lr: Rate,
+    max_lr: Rate,
+    step_size_up: WholeSteps = 2000,
+    step_size_down: WholeSteps | None = None,
+    mode: Mode = "triangular",
+    gamma: Positive = 1.0,
+    scale_fn: Function | None = None,
+    scale_mode: ScaleMode = "cycle",
+    cycle_momentum: bool = True,
+    base_momentum: Rate = 0.8,
+    max_momentum: Rate = 0.9,
+    lr: Rate | None = None,
+) -> Schedule:
     """torch's CyclicLR: the momentum that it sets together with the rate.
 
     It takes the arguments of CyclicLR and ignores those of the rate. Use it as the
@@ -221,29 +246,24 @@ def CyclicLR_momentum(given: SimpleNamespace) -> Schedule:
     base_momentum while the rate rises, and rises while the rate falls. It does not
     accept a scale_fn.
     """
-    _require_cycle_momentum(given.cycle_momentum)
-    fix = "The momentum of a wave with a scale_fn is not ported"
-    refuse_unused(fix, scale_fn=given.scale_fn)
-    wave = Cyclic("max_momentum", "base_momentum", "gamma")
-    return wave(
-        given.max_momentum,
-        given.base_momentum,
-        given.step_size_up,
-        given.step_size_down,
-        given.mode,
-        given.gamma,
-        given.scale_fn,
-        given.scale_mode,
+    _require_cycle_momentum(cycle_momentum)
+    refuse_unused(
+        "The momentum of a wave with a scale_fn is not ported", scale_fn=scale_fn
     )
+    names = ("max_momentum", "base_momentum", "gamma")
+    ends, sizes = (max_momentum, base_momentum), (step_size_up, step_size_down)
+    return cyclic(names, *ends, *sizes, mode, gamma, None, scale_mode)
 
 
 @port
 def SWALR(
-    lr: Rate, swa_lr: Rate, anneal_epochs: Boundary = 10, anneal_strategy: str = "cos"
+    lr: Rate,
+    swa_lr: Rate,
+    anneal_epochs: Boundary = 10,
+    anneal_strategy: Anneal = "cos",
 ) -> Schedule:
     """torch's SWALR: from lr to swa_lr in anneal_epochs steps."""
-    shape = look_up("anneal_strategy", anneal_strategy, SHAPES)
-    return schedules.SWALR(lr, swa_lr, anneal_epochs, shape)
+    return schedules.SWALR(lr, swa_lr, anneal_epochs, SHAPES[anneal_strategy])
 
 
 @port
@@ -265,7 +285,7 @@ def ChainedScheduler(schedulers: Schedules, lr: Rate) -> Schedule:
         raise InvalidArgumentError("lr", what, lr)
     factor = power(lr, 1 - len(schedulers))
     if factor > LARGEST:
-        what = "large enough to divide the product of the rates by"
+        what = "so large that lr**(1 - number of schedulers) is finite in float32"
         raise InvalidArgumentError("lr", what, lr)
     return Product(schedulers) * factor
 

@@ -6,19 +6,22 @@ float with an integer value, such as 0.1 * 1000. Those that follow a metric,
 "reduce_lr_on_plateau" and "greedy", raise an error that names a callback to use.
 """
 
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any
+from typing import Literal
 
 from kerasched.compat.arguments import Keywords
 from kerasched.compat.arguments import WholeCount
 from kerasched.compat.porting import InvalidArgumentError
-from kerasched.compat.porting import look_up
 from kerasched.compat.porting import metric_driven
 from kerasched.compat.porting import port
 from kerasched.compat.porting import refuse_unused
 from kerasched.compat.shared import hold_then
 from kerasched.compat.shared import warmup_then
 from kerasched.errors import MAX_STEP
+from kerasched.errors import Choice
 from kerasched.schedules import Chain
 from kerasched.schedules import Constant
 from kerasched.schedules import CosineDecay
@@ -163,9 +166,9 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
     if num_warmup_steps == 0:
         return wave
     first = 1.0 / num_warmup_steps if warmup_lr_rate is None else warmup_lr_rate
-    rise = warmup_then(lr * first, num_warmup_steps - 1, lr, Constant(lr))
-    if num_warmup_steps == 1:
-        rise = Constant(lr * first)
+    rise: Schedule = Constant(lr * first)
+    if num_warmup_steps > 1:
+        rise = LinearDecay(lr * first, num_warmup_steps - 1, lr)
     return Chain((rise, wave), (num_warmup_steps,))
 
 
@@ -176,8 +179,8 @@ def get_wsd_schedule(
     num_decay_steps: WholeCount,
     num_training_steps: WholeCount | None = None,
     num_stable_steps: WholeCount | None = None,
-    warmup_type: str = "linear",
-    decay_type: str = "cosine",
+    warmup_type: Literal["linear", "cosine", "1-sqrt"] = "linear",
+    decay_type: Literal["linear", "cosine", "1-sqrt"] = "cosine",
     min_lr_ratio: Rate = 0.0,
     num_cycles: Rate = 0.5,
 ) -> Schedule:
@@ -189,26 +192,25 @@ def get_wsd_schedule(
     low = lr * min_lr_ratio
     before = num_warmup_steps + num_decay_steps
     stable = _stable_steps(before, num_training_steps, num_stable_steps)
-    rise = look_up("warmup_type", warmup_type, RISES)
-    fall = look_up("decay_type", decay_type, FALLS)
     if decay_type != "cosine":
         refuse_unused('It belongs to decay_type="cosine"', 0.5, num_cycles=num_cycles)
     rest: Schedule = Constant(low)
     if num_decay_steps:
-        curve = fall(lr, num_decay_steps, low, num_cycles)
+        curve = FALLS[decay_type](lr, num_decay_steps, low, num_cycles)
         rest = Chain((curve, rest), (num_decay_steps,))
     rest = rest.shift(-stable) if stable < 0 else hold_then(lr, stable, rest)
     if num_warmup_steps == 0:
         return rest
-    return Chain((rise(low, num_warmup_steps, lr), rest), (num_warmup_steps,))
+    rise = RISES[warmup_type](low, num_warmup_steps, lr)
+    return Chain((rise, rest), (num_warmup_steps,))
 
 
-RISES = {
+RISES: dict[str, Callable[..., Schedule]] = {
     "linear": LinearDecay,
     "cosine": CosineDecay,
     "1-sqrt": lambda low, steps, lr: PolynomialDecay(low, steps, lr, power=0.5),
 }
-FALLS = {
+FALLS: dict[str, Callable[..., Schedule]] = {
     "linear": lambda lr, steps, low, cycles: LinearDecay(lr, steps, low),
     "cosine": lambda lr, steps, low, cycles: _cosine_wave(
         lr, low, steps, cycles, "num_decay_steps"
@@ -218,23 +220,19 @@ FALLS = {
     ),
 }
 
-# Each function, and how many of num_warmup_steps and num_training_steps it takes.
 SCHEDULERS = {
-    "linear": (get_linear_schedule_with_warmup, 2),
-    "cosine": (get_cosine_schedule_with_warmup, 2),
-    "cosine_with_restarts": (get_cosine_with_hard_restarts_schedule_with_warmup, 2),
-    "polynomial": (get_polynomial_decay_schedule_with_warmup, 2),
-    "constant": (get_constant_schedule, 0),
-    "constant_with_warmup": (get_constant_schedule_with_warmup, 1),
-    "inverse_sqrt": (get_inverse_sqrt_schedule, 1),
-    "reduce_lr_on_plateau": (get_reduce_on_plateau_schedule, 0),
-    "cosine_with_min_lr": (get_cosine_with_min_lr_schedule_with_warmup, 2),
-    "cosine_warmup_with_min_lr": (
-        get_cosine_with_min_lr_schedule_with_warmup_lr_rate,
-        2,
-    ),
-    "warmup_stable_decay": (get_wsd_schedule, 2),
-    "greedy": (get_greedy_schedule, 0),
+    "linear": get_linear_schedule_with_warmup,
+    "cosine": get_cosine_schedule_with_warmup,
+    "cosine_with_restarts": get_cosine_with_hard_restarts_schedule_with_warmup,
+    "polynomial": get_polynomial_decay_schedule_with_warmup,
+    "constant": get_constant_schedule,
+    "constant_with_warmup": get_constant_schedule_with_warmup,
+    "inverse_sqrt": get_inverse_sqrt_schedule,
+    "reduce_lr_on_plateau": get_reduce_on_plateau_schedule,
+    "cosine_with_min_lr": get_cosine_with_min_lr_schedule_with_warmup,
+    "cosine_warmup_with_min_lr": get_cosine_with_min_lr_schedule_with_warmup_lr_rate,
+    "warmup_stable_decay": get_wsd_schedule,
+    "greedy": get_greedy_schedule,
 }
 
 
@@ -252,7 +250,8 @@ def get_scheduler(
     script passes the same arguments to each.
     """
     name = getattr(name, "value", name)
-    function, count = look_up("name", name, SCHEDULERS)
+    Choice(tuple(SCHEDULERS))("transformers.get_scheduler", "name", name)
+    function = SCHEDULERS[name]
     specific = dict(scheduler_specific_kwargs or {})
     if name in ("constant", "constant_with_warmup"):
         specific = {}
@@ -260,7 +259,8 @@ def get_scheduler(
         "num_warmup_steps": num_warmup_steps,
         "num_training_steps": num_training_steps,
     }
-    used = dict(list(steps.items())[:count])
+    taken = inspect.signature(function).parameters
+    used = {key: value for key, value in steps.items() if key in taken}
     if specific.get("num_stable_steps") is not None:
         del used["num_training_steps"]
     for key, value in used.items():

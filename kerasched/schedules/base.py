@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasched.errors import LARGEST
+from kerasched.errors import bind
 from kerasched.errors import message
 from kerasched.schedules.arguments import checks_of
 from kerasched.schedules.bounds import UNKNOWN
@@ -38,10 +39,11 @@ from kerasched.schedules.host_math import HostMath
 from kerasched.schedules.html import html_of
 from kerasched.schedules.operators import Operators
 from kerasched.schedules.step_math import StepMath
+from kerasched.schedules.step_math import to_rates
 
-# Keras has no types. To mypy its class is `Any`, and a class that has `Any` as a base
-# passes for a float, as would `0.5 * schedule`. mypy takes the first of these two.
-# Pyright, which reads Keras's source, knows os.name and takes the second.
+# Keras has no type stubs, so to mypy its class is `Any`, and a subclass of it would be
+# accepted as a float. mypy does not evaluate this condition and uses the first
+# definition. Pyright, which reads Keras's source, evaluates it and uses the second.
 if os.name == "mypy":
 
     class LearningRateSchedule:
@@ -74,13 +76,7 @@ class Schedule(WithFields, Operators, LearningRateSchedule):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls: type = type(self)
-        signature = type(self).__signature__
-        try:
-            given = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            names = ", ".join(signature.parameters)
-            text = f"{cls.__name__}: {error}. Its arguments are: {names}"
-            raise TypeError(text) from None
+        given = bind(cls.__name__, type(self).__signature__, args, kwargs)
         given.apply_defaults()
         checks = checks_of(cls)
         for name, value in given.arguments.items():
@@ -123,7 +119,7 @@ class Schedule(WithFields, Operators, LearningRateSchedule):
             ValueError: a Python or NumPy step is 2**31 or more.
         """
         steps = StepMath.to_steps(step)
-        return StepMath.to_rates(value_of(self, steps, StepMath), steps)
+        return to_rates(value_of(self, steps, StepMath), steps)
 
     @overload
     def evaluate(self, steps: float) -> np.float64: ...
@@ -149,15 +145,12 @@ class Schedule(WithFields, Operators, LearningRateSchedule):
         """
         steps = HostMath.to_steps(steps)
         flat = steps.reshape(-1)  # NumPy may round a scalar differently from an array.
+        rates = np.empty(flat.shape)
         with np.errstate(all="ignore"):
-            if flat.size <= BLOCK:
-                result = HostMath.to_rates(value_of(self, flat, HostMath), flat)
-                return result.reshape(steps.shape)[()]
-            result = np.empty(flat.shape)
             for start in range(0, flat.size, BLOCK):
                 block = slice(start, start + BLOCK)
-                result[block] = value_of(self, flat[block], HostMath)
-            return result.reshape(steps.shape)
+                rates[block] = value_of(self, flat[block], HostMath)
+        return rates.reshape(steps.shape)[()]
 
     @property
     def constant_after(self) -> int | None:
@@ -288,10 +281,7 @@ def value_of(schedule: LearningRateSchedule, step: Any, xp: Any) -> Any:
     # Rates that grow without end, or combine large rates, stay finite in float32.
     if high <= 0.5 * LARGEST or low == -math.inf:
         return value
-    largest = xp.largest()
-    if isinstance(value, float):
-        return min(value, largest)
-    return xp.minimum(value, largest)
+    return xp.minimum(value, xp.largest())
 
 
 def constant_after_of(schedule: LearningRateSchedule) -> int | None:

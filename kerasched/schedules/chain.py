@@ -22,6 +22,7 @@ from kerasched.schedules.extend import move_boundaries
 from kerasched.schedules.extend import stretch
 from kerasched.schedules.piecewise import check_pieces
 from kerasched.schedules.polynomial import LinearDecay
+from kerasched.schedules.progress import since
 from kerasched.schedules.registry import register
 
 
@@ -93,8 +94,3 @@ class Chain(Schedule):
 
 def _from_start(schedule: LearningRateSchedule, start: int, xp: Any, step: Any) -> Any:
     return value_of(schedule, since(step, start, xp), xp)
-
-
-def since(step: Any, start: int, xp: Any) -> Any:
-    """Return the steps since `start`, 0 before it."""
-    return step if start == 0 else xp.maximum(step, start) - start

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import operator
-from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
@@ -114,7 +113,7 @@ class Minimum(_Combination):
     """
 
     def value(self, step: Any, xp: Any) -> Any:
-        return _extreme(self._values(step, xp), min, xp.minimum)
+        return functools.reduce(xp.minimum, self._values(step, xp))
 
     @property
     def bounds(self) -> Bounds:
@@ -137,19 +136,9 @@ class Maximum(_Combination):
     """
 
     def value(self, step: Any, xp: Any) -> Any:
-        return _extreme(self._values(step, xp), max, xp.maximum)
+        return functools.reduce(xp.maximum, self._values(step, xp))
 
     @property
     def bounds(self) -> Bounds:
         lows, highs = self._bounds_of_each()
         return max(lows), max(highs)
-
-
-def _extreme(
-    values: list[Any], of_numbers: Callable[[list[float]], float], of_two: Any
-) -> Any:
-    """Return the extreme of values; Python numbers, as of Constants, come first."""
-    numbers = [value for value in values if isinstance(value, float)]
-    tensors = [value for value in values if not isinstance(value, float)]
-    ends = [of_numbers(numbers)] if numbers else []
-    return functools.reduce(of_two, [*tensors, *ends])

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasched.errors import MAX_STEP
-from kerasched.errors import message
 from kerasched.schedules.progress import Progress
 from kerasched.schedules.ratios import simplest
 from kerasched.schedules.starts import FAR
 from kerasched.schedules.starts import Start
+from kerasched.schedules.starts import last_step
 from kerasched.schedules.starts import starts_of
 
 MOST_CYCLES = 4096  # In a table. Lengths that grow by a hundredth need as many.
@@ -56,35 +56,37 @@ class Cycles:
     skipped.
 
     Args:
-        owner: the schedule's name, for errors.
+        schedule: the schedule, whose `cycle_limit` is the number of cycles.
         first: steps of the first cycle.
-        multiplier: the name of the argument and how many times longer each cycle is
+        argument: the schedule's argument that says how many times longer each cycle is
             than the one before, above 0.
-        limit: the number of cycles, None for no end.
 
     Raises:
         ValueError: the lengths change so slowly that the table would be too long, or
             they shrink and there is no limit.
     """
 
-    def __init__(
-        self, owner: str, first: int, multiplier: tuple[str, float], limit: int | None
-    ) -> None:
-        argument, factor = multiplier
+    def __init__(self, schedule: Any, first: int, argument: str) -> None:
+        factor, limit = getattr(schedule, argument), schedule.cycle_limit
         self.first, self.multiplier, self.limit = first, simplest(factor), limit
         if factor < 1.0 and limit is None:
             what = f"a positive integer where `{argument}` is below 1"
-            raise ValueError(message(owner, "cycle_limit", what, limit))
+            raise schedule._invalid("cycle_limit", what)
         endless = limit is None or limit > MOST_CYCLES
         too_many = endless and self._estimated_count() > 1.01 * MOST_CYCLES
         most = min(limit or MOST_CYCLES, MOST_CYCLES) + 1
         no_table = factor == 1.0 or too_many
         self.starts = [] if no_table else starts_of(first, self.multiplier, most)
-        full = endless and len(self.starts) > MOST_CYCLES and not self._is_complete()
+        # Whether the table ends before the last cycle of all.
+        full = (
+            endless
+            and len(self.starts) > MOST_CYCLES
+            and self.starts[-1].ceiling <= last_step(first, self.multiplier)
+        )
         if too_many or full:
             away = "above it" if factor > 1.0 else "below it"
             what = f"1, or so far {away} that there are at most {MOST_CYCLES} cycles"
-            raise ValueError(message(owner, argument, what, factor))
+            raise schedule._invalid(argument, what)
         self.end = self._end()
         self.table = _Table(self.starts) if self.starts else None
 
@@ -124,13 +126,6 @@ class Cycles:
                 length=lambda: float(self.first),
             )
         return self.table.locate(step, xp)
-
-    def _is_complete(self) -> bool:
-        """Whether the table reaches the end of the last cycle of all."""
-        end = MAX_STEP + 1
-        if self.multiplier < 1:
-            end = min(end, math.ceil(self.first / (1 - self.multiplier)))
-        return self.starts[-1].ceiling >= end
 
     def _estimated_count(self) -> float:
         """Return about how many cycles there are up to the last step of all."""

@@ -65,7 +65,7 @@ class Difference(Schedule):
         start = value_of(self.schedule, step, xp)
         value = start - value_of(self.subtracted, step, xp)
         low = self.low or 0.0  # Rounding may put the difference below 0.
-        return max(value, low) if isinstance(value, float) else xp.maximum(value, low)
+        return xp.maximum(value, low)
 
     @property
     def bounds(self) -> Bounds:

@@ -1,8 +1,8 @@
 """Lengths given in epochs, for the arguments that a schedule takes in steps.
 
-The steps of an epoch are given as a number or as a dataset. Arguments in steps are
-those annotated `Steps`, `Boundary`, `Length` or `Offset`, and numbers whose name ends
-in `steps`, alone or in a tuple, unless they are annotated as a `Count` of other things.
+The steps of an epoch are given as a number or as a dataset. An argument is in steps if
+it is annotated `Steps`, `Boundary`, `Length` or `Offset`, or if its name ends in
+`steps` and it is a number or a sequence of numbers. One annotated `Count` never is.
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ from kerasched.errors import Integer
 from kerasched.errors import Items
 from kerasched.errors import Number
 from kerasched.errors import Optional
+from kerasched.errors import bind
 from kerasched.errors import message
 from kerasched.schedules.arguments import Boundary
 from kerasched.schedules.arguments import Counted
@@ -143,13 +144,8 @@ def _bind(
     signature = inspect.Signature(
         [parameters[old].replace(name=new) for new, old in called.items()]
     )
-    try:
-        given = signature.bind(*arguments, **named).arguments
-    except TypeError as error:
-        known = ", ".join([*called, "steps_per_epoch"])
-        text = f"{owner}: {error}. Its arguments are: {known}"
-        raise TypeError(text) from None
-    return {called[new]: value for new, value in given.items()}
+    given = bind(owner, signature, arguments, named, "steps_per_epoch")
+    return {called[new]: value for new, value in given.arguments.items()}
 
 
 def _in_steps(name: str, check: Check) -> bool:

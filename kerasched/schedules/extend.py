@@ -27,7 +27,7 @@ class UnfitTotalError(Exception):
     """`new_total` does not suit the schedule; the text is the requirement."""
 
     def __init__(
-        self, requirement: str = "large enough for each phase to come to have a step"
+        self, requirement: str = "large enough that each remaining phase has a step"
     ) -> None:
         super().__init__(requirement)
 

@@ -83,7 +83,6 @@ class FromFunction(Schedule):
         return False
 
     def _called(self, step: Any) -> Any:
-        if not isinstance(step, int):
-            step = keras.ops.cast(step, "float32")
-        function = keras.saving.get_registered_object(self.function)
-        return function(float(step) if isinstance(step, int) else step)
+        on_host = isinstance(step, int)
+        step = float(step) if on_host else keras.ops.cast(step, "float32")
+        return keras.saving.get_registered_object(self.function)(step)

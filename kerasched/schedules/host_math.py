@@ -15,8 +15,7 @@ from keras import ops
 
 from kerasched.errors import MAX_STEP
 
-# The largest exponent of e that is finite in float64, and whose inverse is a normal
-# number.
+# Up to about here exp(x) is finite in float64, and its inverse a normal number.
 LARGEST_LOGARITHM = 708.0
 
 Piece = Callable[[Any], Any] | float
@@ -48,7 +47,7 @@ class HostMath:
 
     @staticmethod
     def geometric(factor: float, count: Any, length: int = 1) -> Any:
-        """Return factor**(count / length) for a number and non-negative real numbers.
+        """Return factor**(count / length), for an array of counts that are 0 or more.
 
         Results below the normal numbers are 0 and results above them infinite. NumPy
         computes such results ten times slower on some processors.
@@ -126,12 +125,12 @@ class HostMath:
             steps = np.floor(steps)
         elif steps.dtype.kind not in "iu":
             raise TypeError(
-                "Argument `step` of a schedule must be an integer, or an array of "
-                f"integers. Received: step={step!r}"
+                "Argument `step` of a schedule must be a number, or an array of "
+                f"numbers. Received: step={step!r}"
             )
         if steps.size and not steps.max() <= MAX_STEP:
             raise ValueError(
-                "Argument `step` of a schedule must be an integer of at most "
+                "Argument `step` of a schedule must be a number of at most "
                 f"{MAX_STEP}. Received: step={step!r}"
             )
         return np.maximum(steps, 0).astype("int64")
@@ -142,14 +141,6 @@ class HostMath:
         unique, index = np.unique(step, return_inverse=True)
         values = [_as_float(schedule(int(one))) for one in unique]
         return np.asarray(values, "float64")[index].reshape(np.shape(step))
-
-    @staticmethod
-    def to_rates(value: Any, step: np.ndarray) -> Any:
-        """Return a formula's result as float64 in the shape of the steps."""
-        value = np.asarray(value, "float64")
-        if value.shape != step.shape:
-            value = np.broadcast_to(value, step.shape).copy()
-        return value[()]
 
 
 def value_at(piece: Piece, step: Any) -> Any:

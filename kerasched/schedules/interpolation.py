@@ -6,14 +6,13 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
-from typing import Annotated
 from typing import Any
 from typing import ClassVar
 from typing import Literal
 from typing import NamedTuple
 
 from kerasched.errors import MAX_STEP
-from kerasched.errors import Number
+from kerasched.schedules.arguments import Offset
 from kerasched.schedules.arguments import Rate
 from kerasched.schedules.base import Schedule
 from kerasched.schedules.bounds import Bounds
@@ -22,8 +21,6 @@ from kerasched.schedules.extend import replace_rest
 from kerasched.schedules.progress import half_wave
 from kerasched.schedules.registry import register
 from kerasched.schedules.step_math import FEW
-
-Point = Annotated[float, Number("a non-negative finite number", minimum=0.0)]
 
 
 @register(
@@ -47,7 +44,7 @@ class PiecewiseInterpolation(Schedule):
         shape: "linear" or "cosine".
     """
 
-    steps: Sequence[Point]
+    steps: Sequence[Offset]
     values: Sequence[Rate]
     shape: Literal["linear", "cosine"] = "linear"
 

@@ -105,6 +105,11 @@ def growth(rate: float, factor: float, count: Any, xp: Any, length: int = 1) -> 
     return rate * powers
 
 
+def since(step: Any, start: int, xp: Any) -> Any:
+    """Return the steps since `start`, 0 before it."""
+    return step if start == 0 else xp.maximum(step, start) - start
+
+
 def power(factor: float, count: int) -> float:
     """Return factor**count, infinite where Python raises OverflowError."""
     try:
@@ -118,7 +123,8 @@ def _sum(number: float, term: Any) -> Any:
 
 
 def _once(function: Callable[[], Any]) -> Callable[[], Any]:
-    """Return the function with its result cached (torch cannot compile functools')."""
+    """Return the function with its result cached."""
+    # torch.compile cannot trace functools.cache.
     results: list[Any] = []
 
     def cached() -> Any:

@@ -67,8 +67,7 @@ class Repeat(Schedule):
         if self.multiplier != 1.0 and not self._stretches:
             what = f"a decay over {self.steps} steps where `multiplier` is not 1"
             raise self._invalid("schedule", what)
-        multiplier = ("multiplier", self.multiplier)
-        cycles = Cycles("Repeat", self.steps, multiplier, self.cycle_limit)
+        cycles = Cycles(self, self.steps, "multiplier")
         object.__setattr__(self, "_cycles", cycles)
         last_factor = power(self.decay_rate, (self.cycle_limit or 1) - 1)
         object.__setattr__(self, "_last_factor", last_factor)
@@ -84,7 +83,7 @@ class Repeat(Schedule):
 
     @property
     def bounds(self) -> Bounds:
-        # Cycles shorter than a step may contain none, but the last one's end is held.
+        # The last cycle may contain no step, but its end is held, so it counts too.
         limit = None if self.constant_after is None else self.cycle_limit
         last = self._cycles.last if limit is None else limit - 1
         return product(

@@ -66,11 +66,10 @@ class CosineRestarts(Schedule):
         if self.warmup_steps >= self.first_decay_steps:
             what = f"below `first_decay_steps`, which is {self.first_decay_steps}"
             raise self._invalid("warmup_steps", what)
-        t_mul, first = ("t_mul", self.t_mul), self.first_decay_steps
-        cycles = Cycles("CosineRestarts", first, t_mul, self.cycle_limit)
+        cycles = Cycles(self, self.first_decay_steps, "t_mul")
         limit = self.cycle_limit  # Never None where the cycles shrink.
         if self.t_mul < 1.0 and self.warmup_steps and limit:
-            shortest = first * self.t_mul ** (limit - 1)
+            shortest = self.first_decay_steps * self.t_mul ** (limit - 1)
             if self.warmup_steps >= shortest:
                 what = f"below the length of the last cycle, which is {shortest:g}"
                 raise self._invalid("warmup_steps", what)

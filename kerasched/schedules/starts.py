@@ -3,8 +3,8 @@
 Start i is first * (1 + m + ... + m**(i - 1)). With m = p / q in lowest terms it is an
 integer if and only if q**(i - 1) divides `first`, because the numerator of the sum has
 no factor in common with q. So the first starts are computed as fractions. Later ones
-have thousands of digits and none of them is an integer: for these, a multiple of a
-negative power of two just below is enough to tell between which steps they lie.
+have thousands of digits and none of them is an integer: each is rounded down to a
+multiple of a negative power of two, which tells between which two steps it lies.
 
 With m < 1 the starts converge to first / (1 - m).
 """
@@ -49,7 +49,7 @@ def starts_of(first: int, multiplier: Fraction, most: int) -> list[Start]:
         multiplier: how many times longer each cycle is than the one before, not 1.
         most: the number of starts after which to stop.
     """
-    last = _last_step(first, multiplier)
+    last = last_step(first, multiplier)
     starts: list[Start] = []
     start, length = Fraction(0), Fraction(first)
     while len(starts) < min(most, EXACT):
@@ -65,7 +65,7 @@ def starts_of(first: int, multiplier: Fraction, most: int) -> list[Start]:
     return starts + more
 
 
-def _last_step(first: int, multiplier: Fraction) -> int:
+def last_step(first: int, multiplier: Fraction) -> int:
     """Return the last step that a cycle may contain."""
     if multiplier > 1:
         return MAX_STEP

@@ -33,25 +33,26 @@ class StepMath:
     log1p = staticmethod(ops.log1p)
     sin = staticmethod(ops.sin)
     cos = staticmethod(ops.cos)
+    relu = staticmethod(ops.relu)
 
     @staticmethod
     def minimum(x: Any, y: Any) -> Any:
-        """Return the smaller of a tensor and a tensor or number."""
-        return ops.minimum(x, _like(y, x))
+        """Return the smaller of two, each a tensor or a number."""
+        if isinstance(x, float) and isinstance(y, float):
+            return min(x, y)
+        return ops.minimum(_like(x, y), _like(y, x))
 
     @staticmethod
     def maximum(x: Any, y: Any) -> Any:
-        """Return the larger of a tensor and a tensor or number."""
-        return ops.maximum(x, _like(y, x))
+        """Return the larger of two, each a tensor or a number."""
+        if isinstance(x, float) and isinstance(y, float):
+            return max(x, y)
+        return ops.maximum(_like(x, y), _like(y, x))
 
     @staticmethod
     def where(condition: Any, a: Any, b: Any) -> Any:
         """Select from `a` or `b`; a Python float gets the real dtype."""
         return ops.where(condition, _real_if_float(a), _real_if_float(b))
-
-    @staticmethod
-    def relu(x: Any) -> Any:
-        return ops.relu(x)
 
     @staticmethod
     def power(x: Any, y: Any) -> Any:
@@ -60,7 +61,7 @@ class StepMath:
 
     @staticmethod
     def geometric(factor: float, count: Any, length: int = 1) -> Any:
-        """Return factor**(count / length) for a number and real numbers.
+        """Return factor**(count / length), for a real tensor of counts.
 
         The logarithm is computed on the host: 0.9999 has a rounding error in float32
         that would show in its millionth power.
@@ -125,9 +126,9 @@ class StepMath:
 
     @staticmethod
     def find_row(table: Sequence[int], x: Any) -> Any:
-        """Return for each row whether its number is at or below x, as a mask.
+        """Return a mask of the rows whose number is at or below x.
 
-        A gather by row number would take ten more operations to guard against -1.
+        To gather by row number would take ten more operations, as it could be -1.
         """
         return ops.expand_dims(x, -1) >= _like(table, x)
 
@@ -173,13 +174,13 @@ class StepMath:
         )
         return ops.reshape(values, ops.shape(step))
 
-    @staticmethod
-    def to_rates(value: Any, step: Any) -> Any:
-        """Return a formula's result as a real tensor in the shape of the steps."""
-        value = _real_if_float(value)
-        if value.shape == step.shape:
-            return value
-        return ops.broadcast_to(value, ops.shape(step))
+
+def to_rates(value: Any, step: Any) -> Any:
+    """Return a formula's result as a real tensor in the shape of the steps."""
+    value = _real_if_float(value)
+    if value.shape == step.shape:
+        return value
+    return ops.broadcast_to(value, ops.shape(step))
 
 
 def _real_dtype() -> str:

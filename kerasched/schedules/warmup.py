@@ -18,7 +18,6 @@ from kerasched.schedules.base import value_of
 from kerasched.schedules.bounds import Bounds
 from kerasched.schedules.bounds import bounds_of
 from kerasched.schedules.bounds import union
-from kerasched.schedules.chain import since
 from kerasched.schedules.cosine import CosineDecay
 from kerasched.schedules.extend import end_of
 from kerasched.schedules.extend import extend_part
@@ -26,6 +25,7 @@ from kerasched.schedules.extend import rate_at
 from kerasched.schedules.extend import replace_rest
 from kerasched.schedules.progress import Progress
 from kerasched.schedules.progress import linear_progress
+from kerasched.schedules.progress import since
 from kerasched.schedules.registry import register
 
 Shape = Literal["linear", "cosine", "polynomial", "exponential", "constant"]

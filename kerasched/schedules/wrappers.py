@@ -21,6 +21,7 @@ from kerasched.schedules.exponential import StepDecay
 from kerasched.schedules.extend import UnfitTotalError
 from kerasched.schedules.extend import extend_part
 from kerasched.schedules.polynomial import LinearDecay
+from kerasched.schedules.progress import since
 from kerasched.schedules.registry import register
 
 
@@ -93,8 +94,6 @@ class Clip(_Wrapper):
 
     def value(self, step: Any, xp: Any) -> Any:
         value = value_of(self.schedule, step, xp)
-        # A Constant's value is a Python number, which the backends' minimum rejects.
-        value = value + 0.0 * xp.real(step) if isinstance(value, float) else value
         if self.low > 0.0:
             value = xp.maximum(value, self.low)
         return value if self.high is None else xp.minimum(value, self.high)
@@ -126,7 +125,7 @@ class Shift(_Wrapper):
 
     def value(self, step: Any, xp: Any) -> Any:
         if self.steps <= 0:
-            moved = xp.maximum(step, -self.steps) - (-self.steps)
+            moved = since(step, -self.steps, xp)
         else:
             # Limited first, so that the sum does not overflow 31 bits.
             moved = xp.minimum(step, MAX_STEP - self.steps) + self.steps

@@ -1,6 +1,7 @@
 """Every invalid argument raises at construction, with the standard message form."""
 
 import dataclasses
+import enum
 import functools
 import inspect
 import math
@@ -695,6 +696,15 @@ def test_a_scalar_tensor_out_of_range_is_refused():
 def test_a_tensor_with_an_axis_is_not_a_number():
     with pytest.raises(TypeError, match="`learning_rate` of Constant must be"):
         Constant(keras.ops.ones(1))
+
+
+def test_a_string_enum_is_kept_as_its_value():
+    class Shape(str, enum.Enum):
+        COSINE = "cosine"
+
+    schedule = Warmup(A_SCHEDULE, 10, shape=Shape.COSINE)
+    assert schedule == Warmup(A_SCHEDULE, 10, shape="cosine")
+    assert type(schedule.shape) is str
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="nothing is traced on torch")

@@ -203,7 +203,7 @@ def test_a_negative_step_counts_as_zero():
 
 @pytest.mark.parametrize("step", [2**31, 2.0**31, np.uint32(2**31), np.array([2**40])])
 def test_a_step_past_31_bits_raises(step):
-    message = "Argument `step` of a schedule must be an integer of at most 2147483647"
+    message = "Argument `step` of a schedule must be a number of at most 2147483647"
     with pytest.raises(ValueError, match=message):
         StepDecay(0.1, 2)(step)
     with pytest.raises(ValueError, match=message):

@@ -47,7 +47,7 @@ pytestmark = pytest.mark.host
 HALVES = (Constant(0.1), LinearDecay(0.1, 100))
 BASE = LinearDecay(0.1, 100)
 MOVABLE = "Argument `schedule` of extend must be a schedule whose end can be moved. "
-SHORT = "large enough for each phase to come to have a step"
+SHORT = "large enough that each remaining phase has a step"
 
 
 @pytest.mark.parametrize(
