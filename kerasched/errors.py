@@ -61,9 +61,10 @@ def message(
     return f"{text}. {fix}" if fix else text
 
 
-def explained(error: OSError, text: str) -> OSError:
-    """Return an error of the same class, with a text that says what failed."""
-    same = type(error)(text)
+def explained(error: OSError, what: str, fix: str = "") -> OSError:
+    """Return an error of the same class that says what failed, why, and the fix."""
+    text = f"{what}: {error.strerror or error}."
+    same = type(error)(f"{text} {fix}." if fix else text)
     same.errno = error.errno
     return same
 

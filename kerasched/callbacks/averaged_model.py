@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasched.callbacks.statistics import Refresher
+from kerasched.callbacks.statistics import StatisticsPass
 from kerasched.callbacks.statistics import statistics_of
 from kerasched.training.variables import Snapshot
 from kerasched.training.variables import read
@@ -75,20 +75,16 @@ class AveragedModel:
     """
 
     def __init__(
-        self,
-        decay: float | None,
-        data: Any = None,
-        batch_size: int | None = None,
-        steps: int | None = None,
+        self, decay: float | None, data: Any, batch_size: int | None, steps: int | None
     ) -> None:
         self.average = RunningAverage(decay)
         self._data = (data, batch_size, steps)
         self._statistics: list[np.ndarray] | None = None
         self._swap: Snapshot | None = None
-        self._refresher: Refresher | None = None
+        self._pass: StatisticsPass | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_swap": None, "_refresher": None}
+        return {**vars(self), "_swap": None, "_pass": None}
 
     @property
     def is_swapped(self) -> bool:
@@ -106,7 +102,7 @@ class AveragedModel:
 
         Args:
             model: the model that was averaged.
-            verbose: as in Refresher, where the statistics are computed.
+            verbose: as in Progress, where the statistics are computed.
         """
         weights, statistics = _weights_of(model), statistics_of(model)
         self.average.check(weights)
@@ -114,8 +110,8 @@ class AveragedModel:
         try:
             write(weights, self.average.values)
             if statistics and self._statistics is None:
-                self._refresher = self._refresher or Refresher(model)
-                self._refresher(*self._data, verbose)
+                self._pass = self._pass or StatisticsPass(model)
+                self._pass.refresh(*self._data, verbose)
                 self._statistics = read(statistics)
             write(statistics, self._statistics or [])
         except BaseException:
@@ -134,7 +130,7 @@ class AveragedModel:
 
     def release(self) -> None:
         """Drop the function compiled for a model."""
-        self._refresher = None
+        self._pass = None
 
     def get_arrays(self) -> dict[str, np.ndarray]:
         """Return averages and statistics by their indices."""

@@ -88,7 +88,7 @@ class BackupAndRestore(FitCallback):
         OSError: files in the folder cannot be written or read.
     """
 
-    PER_FIT: ClassVar = dict.fromkeys(("_fit", "_state", "_saved", "_backups"))
+    PER_FIT: ClassVar = dict.fromkeys(("_fit", "_state", "_saved", "_backups", "_lock"))
 
     def __init__(
         self,
@@ -112,7 +112,6 @@ class BackupAndRestore(FitCallback):
         self.delete_checkpoint = Flag()(OWNER, "delete_checkpoint", delete_checkpoint)
         self.check_data = Flag()(OWNER, "check_data", check_data)
         self.record: list[dict[str, Any]] = []
-        self._lock: FolderLock | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: lock the folder, restore the model, join the list."""
@@ -174,9 +173,9 @@ class BackupAndRestore(FitCallback):
             try:
                 self._backups.save(epoch + 1, self._state, self.record)
             except OSError as error:
-                raise _explained(
+                raise explained(
                     error,
-                    f"cannot save epoch {epoch} in {self.backup_dir}",
+                    f"{OWNER} cannot save epoch {epoch} in {self.backup_dir}",
                     "The backups of earlier epochs are whole: the same command goes "
                     "on from there",
                 ) from error
@@ -187,7 +186,6 @@ class BackupAndRestore(FitCallback):
             self._backups.delete()
         if self._lock is not None:
             self._lock.release(delete_folder=self.delete_checkpoint)
-            self._lock = None
         self._forget_fit()
 
     def _locked_folder(self, fit: FitCall, backups: Backups) -> FolderLock:
@@ -208,9 +206,8 @@ class BackupAndRestore(FitCallback):
             ) from None
         except OSError as error:
             fix = "Give it a backup_dir in which files can be made"
-            raise _explained(
-                error, f"cannot write to {self.backup_dir}", fix
-            ) from error
+            what = f"{OWNER} cannot write to {self.backup_dir}"
+            raise explained(error, what, fix) from error
         if fit.is_seen:
             fit.on_end(lock.release)
         else:
@@ -265,11 +262,6 @@ class BackupAndRestore(FitCallback):
                     stacklevel=4,
                 )
                 return
-
-
-def _explained(error: OSError, what: str, fix: str) -> OSError:
-    """Return an error of the same class that says what failed and how to fix it."""
-    return explained(error, f"{OWNER} {what}: {error.strerror or error}. {fix}.")
 
 
 def _counting(optimizer: Any, skips: bool = False) -> Iterator[tuple[Any, bool]]:

@@ -85,6 +85,10 @@ class FitCallback(keras.callbacks.Callback):
         self.__dict__.update(copy.deepcopy(self.PER_FIT))
         self._list_reference = None
 
+    def _sync_model(self) -> None:
+        """Write the compiled step's state to the model's variables, on JAX."""
+        _ = self.model
+
     def _warn_once(self, text: str, kind: str = "") -> None:
         """Warn in the name of this callback, unless it gave a warning of this kind."""
         if kind not in self._warned:

@@ -62,9 +62,12 @@ class EpochSchedule(FitCallback):
     _values: Sequence[Any]
 
     PER_FIT: ClassVar = {
-        **{"_variables": (), "_writer": None},
+        "_variables": (),
+        "_writer": None,
         # The rates of some batches from `_first` on, and the values to assign.
-        **{"_first": 0, "_rates": (), "_values": ()},
+        "_first": 0,
+        "_rates": (),
+        "_values": (),
     }
 
     def __init__(
@@ -104,7 +107,7 @@ class EpochSchedule(FitCallback):
         self._first, self._rates, self._values = 0, (), ()
         if self.steps_per_epoch is None:
             self.rate = self.rate_at(epoch)
-            _ = self.model  # On JAX this writes the state to the variables.
+            self._sync_model()
             self._writer.write(self.rate)
 
     def on_train_batch_begin(
@@ -118,7 +121,7 @@ class EpochSchedule(FitCallback):
                 index = 0
             rate = self._rates[index]
             if rate != self.rate:
-                _ = self.model  # On JAX this writes the state to the variables.
+                self._sync_model()
                 self._writer.write_prepared(self._values[index])
                 self.rate = rate
 

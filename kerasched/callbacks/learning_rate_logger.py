@@ -8,6 +8,7 @@ import numpy as np
 
 from kerasched.callbacks.arguments import POSITIVE_COUNT
 from kerasched.callbacks.base import FitCallback
+from kerasched.callbacks.epoch_schedule import BLOCK
 from kerasched.callbacks.epoch_schedule import EpochSchedule
 from kerasched.callbacks.scheduled import RATE
 from kerasched.callbacks.scheduled import Scheduled
@@ -16,9 +17,6 @@ from kerasched.errors import Flag
 from kerasched.errors import Optional
 
 OWNER = "LearningRateLogger"
-
-# The number of batches whose rates are computed at once.
-BLOCK = 1024
 
 
 class LearningRateLogger(FitCallback):
@@ -66,7 +64,7 @@ class LearningRateLogger(FitCallback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keras's hook: take the first and the last place in the list."""
         self._enter_fit()
-        self._group, self._setter = self.model.steps_per_execution or 1, None
+        self._group = self.model.steps_per_execution or 1
         self._stands_alone = self.callback_list is None
         last = [_AfterAllOthers(self)]
         others = self._rearrange([self], last, dropped=(_AfterAllOthers,))

@@ -19,7 +19,7 @@ REDUCE, INCREASE = "reduce", "increase"
 class PlateauRule:
     """When to reduce a rate, and when to increase it.
 
-    The arguments are those of ReduceOnPlateau, with values in the place of epochs.
+    The arguments are those of ReduceOnPlateau, counted in values instead of epochs.
     `increases` tells whether good values in a row lead to an increase.
     """
 

@@ -104,7 +104,7 @@ class ReduceOnPlateau(ModelCallback):
 
     def reset(self) -> None:
         """Reset the counters; the rate does not change."""
-        self.rule, self._decided = self._rule_of(self.mode), self.mode != "auto"
+        self._decide(None if self.mode == "auto" else self.mode)
         self._state = self.rule.start()
         self._bases: list[float] | None = None
         self._levels: list[float] | None = None
@@ -125,7 +125,7 @@ class ReduceOnPlateau(ModelCallback):
         self.reset()
         state = dict(state)
         self._bases, self._levels = state.pop("bases"), state.pop("levels")
-        self._state, self._restored = state, True
+        self._state, self._restored = state, self._levels is not None
         self._of_model = None
         if self.callback_list is not None:
             self._begin()
@@ -182,7 +182,19 @@ class ReduceOnPlateau(ModelCallback):
     def _decide(self, direction: str | None) -> None:
         """Set the metric's direction, None until the first epoch that has it."""
         self._decided = direction is not None
-        self.rule = self._rule_of(direction or "auto")
+        self.rule = PlateauRule(
+            mode=direction or "min",
+            patience=self.patience,
+            min_delta=self.min_delta,
+            relative_delta=self.relative_delta,
+            cooldown=self.cooldown,
+            increases=self.increase_factor is not None,
+            increase_cooldown=self.increase_cooldown,
+            watch_in_cooldown=self.watch_in_cooldown,
+            window=self.window,
+            accumulation_size=self.accumulation_size,
+            on_nan=self.on_nan,
+        )
 
     def _prepare(self) -> list[Level]:
         """Return the current levels, after restoring those of a state."""
@@ -206,7 +218,7 @@ class ReduceOnPlateau(ModelCallback):
         if self._reset_is_due(action, levels, new):
             waits = {"cooldown": self._state["cooldown"]}
             new, self._state = list(bases), {**self.rule.start(), **waits}
-        set_levels(self.model, new, OWNER)
+        set_levels(self.model, levels, new)
         self._levels = new
         for level, value in zip(levels, new, strict=True):
             if self.verbose and value != level.value:
@@ -227,7 +239,7 @@ class ReduceOnPlateau(ModelCallback):
         return max(by_rate, self.min_scale * base)
 
     def _reset_is_due(self, action: str, levels: list[Level], new: list[float]) -> bool:
-        """Count a reduction that ends at the lower limit of all rates."""
+        """Return whether a reset is due, and count reductions to all lower limits."""
         if action == INCREASE or self.reset_after is None:
             return False
         limits = map(self._low, levels, self._bases or [])
@@ -238,24 +250,9 @@ class ReduceOnPlateau(ModelCallback):
     def _restore_levels(self, levels: list[Level], before: list[float]) -> None:
         """Restore the factors of the schedules, which a new model does not have."""
         if len(before) != len(levels):
-            what = f"of a model with {len(before)} optimizers"
-            raise ValueError(message(f"{OWNER}.set_state", "state", what, len(levels)))
+            what = f"that of a model with {len(levels)} optimizers"
+            raise ValueError(message(f"{OWNER}.set_state", "state", what, before))
         self._restored = False
         pairs = zip(levels, before, strict=True)
         kept = [old if level.schedule else level.value for level, old in pairs]
-        set_levels(self.model, kept, OWNER)
-
-    def _rule_of(self, mode: str) -> PlateauRule:
-        return PlateauRule(
-            mode="min" if mode == "auto" else mode,
-            patience=self.patience,
-            min_delta=self.min_delta,
-            relative_delta=self.relative_delta,
-            cooldown=self.cooldown,
-            increases=self.increase_factor is not None,
-            increase_cooldown=self.increase_cooldown,
-            watch_in_cooldown=self.watch_in_cooldown,
-            window=self.window,
-            accumulation_size=self.accumulation_size,
-            on_nan=self.on_nan,
-        )
+        set_levels(self.model, levels, kept)

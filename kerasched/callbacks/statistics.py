@@ -48,28 +48,34 @@ def statistics_of(model: keras.Model) -> list[Any]:
     return [variable for variable in found if variable is not None]
 
 
-class Refresher:
+class StatisticsPass(keras.Model):
     """Runs a model on data in training mode, to update nothing but the statistics.
 
-    Each batch has the same weight, as in torch's update_bn. Everything else is
-    restored: the seeds of dropout, and the global random generators.
+    Each batch has the same weight, as in torch's update_bn. The pass is a `predict`, so
+    that it is compiled and accepts every kind of data that Keras accepts.
 
     Args:
         model: a model that is built.
     """
 
     def __init__(self, model: keras.Model) -> None:
-        self._model = model
-        self._pass = StatisticsPass(model)
+        super().__init__(dtype=model.dtype_policy, autocast=False)
+        self.training_mode = TrainingMode(model)
+        # On torch a variable with autocast cannot be assigned to.
+        exact = {"dtype": "float32", "autocast": False}
+        self.count = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, **exact
+        )
+        self.jit_compile, self.run_eagerly = model.jit_compile, model.run_eagerly
 
-    def __call__(
+    def refresh(
         self,
         data: Any,
         batch_size: int | None,
         steps: int | None,
         verbose: int | str = 0,
     ) -> None:
-        """Recompute the statistics.
+        """Recompute the statistics; restore all else, also the random generators.
 
         Args:
             data: as in `predict`.
@@ -77,21 +83,30 @@ class Refresher:
             steps: as in `predict`.
             verbose: as in Progress.
         """
-        statistics = statistics_of(self._model)
+        model = self.training_mode.model
+        statistics = statistics_of(model)
         kept = {id(variable) for variable in statistics}
-        others = [v for v in self._model.non_trainable_variables if id(v) not in kept]
+        others = [v for v in model.non_trainable_variables if id(v) not in kept]
         before, states = Snapshot(others), random_states()
         for variable in statistics:
             variable.assign(keras.ops.zeros_like(variable.value))
-        self._pass.count.assign(0.0)
+        self.count.assign(0.0)
         try:
-            self._pass.predict(
+            self.predict(
                 data, batch_size, verbose=0, steps=steps, callbacks=[_Shown(verbose)]
             )
         finally:
             before.restore()
             # On torch even a DataLoader that does not shuffle draws a random number.
             set_random_states(states)
+
+    def call(self, inputs: Any) -> Any:
+        """Add one batch to the means, and return a dummy output."""
+        share = self.count / (self.count + 1.0)
+        with _momentum(normalizations(self.training_mode.model), share):
+            self.training_mode(inputs, training=True)
+        self.count.assign_add(1.0)
+        return keras.ops.zeros((1,))
 
 
 class _Shown(keras.callbacks.Callback):
@@ -113,31 +128,6 @@ class _Shown(keras.callbacks.Callback):
 
     def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         self._progress.update(self._done, ended=True)
-
-
-class StatisticsPass(keras.Model):
-    """Calls a model in training mode from `predict`.
-
-    So every kind of data that Keras accepts works, and the pass is compiled.
-    """
-
-    def __init__(self, model: keras.Model) -> None:
-        super().__init__(dtype=model.dtype_policy, autocast=False)
-        self.training_mode = TrainingMode(model)
-        # On torch a variable with autocast cannot be assigned to.
-        exact = {"dtype": "float32", "autocast": False}
-        self.count = self.add_weight(
-            shape=(), initializer="zeros", trainable=False, **exact
-        )
-        self.jit_compile, self.run_eagerly = model.jit_compile, model.run_eagerly
-
-    def call(self, inputs: Any) -> Any:
-        """Add one batch to the means, and return a dummy output."""
-        share = self.count / (self.count + 1.0)
-        with _momentum(normalizations(self.training_mode.model), share):
-            self.training_mode(inputs, training=True)
-        self.count.assign_add(1.0)
-        return keras.ops.zeros((1,))
 
 
 class TrainingMode(keras.layers.Layer):

@@ -24,7 +24,7 @@ OWNER = "WeightAveraging"
 class WeightAveraging(ModelCallback):
     """Average the weights over epochs, validate with the average, and end with it.
 
-    average + (weights - average) / (count + 1), or with `decay` in the place of that
+    average + (weights - average) / (count + 1), or, with `decay`, instead
     average + (weights - average) * (1 - decay)
 
     The trainable weights at the end of each epoch are averaged on the host in their own
@@ -197,12 +197,12 @@ class WeightAveraging(ModelCallback):
         try:
             yield
         finally:
-            _ = self.model
+            self._sync_model()
             self._averaged.swap_back()
 
     def _take(self, epoch: int) -> None:
         """Add the weights of an epoch, once."""
-        self._end_validation()  # One that failed, where the error was caught.
+        self._end_validation()  # One that raised, if the caller caught it.
         if epoch not in self._window or epoch == self._taken:
             return
         self._taken, model = epoch, self.model
@@ -220,9 +220,8 @@ class WeightAveraging(ModelCallback):
     def _end_validation(self) -> None:
         if self._validates:
             self._validates = False
-            # On JAX this writes the evaluation's state to the variables, which must not
-            # happen after they are restored.
-            _ = self.model
+            # The evaluation's state must not be written after the weights are restored.
+            self._sync_model()
             self._averaged.swap_back()
 
     def _check(self, model: keras.Model) -> None:

@@ -201,5 +201,4 @@ def _content_of(path: Path) -> tuple[dict[str, Any], Arrays]:
     except OSError as error:
         # An earlier epoch would delete a file that may become readable.
         fix = "Make it readable, or remove it to go on from the one before"
-        text = f"{OWNER} cannot read {path}: {error.strerror or error}. {fix}."
-        raise explained(error, text) from error
+        raise explained(error, f"{OWNER} cannot read {path}", fix) from error

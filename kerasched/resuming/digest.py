@@ -21,7 +21,7 @@ from kerasched.training.variables import copy_of
 # Of a larger array only as many bytes are hashed, evenly spaced.
 LOOKED_AT = 2**22
 
-# Identified by name, whatever they refer to.
+# Hashed by name only, not by content.
 NAMED = (type, types.FunctionType, types.ModuleType)
 
 # Objects of these modules belong to threads and processes, and change all the time.

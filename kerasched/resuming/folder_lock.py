@@ -107,7 +107,7 @@ class FolderLock:
                 os.close(handle)
                 raise
             os.close(handle)
-        raise FolderHeldError("one of many that begin and end")
+        raise FolderHeldError("one of several that start and stop at the moment")
 
     def _lock(self, handle: int) -> None:
         try:

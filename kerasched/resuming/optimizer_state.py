@@ -1,8 +1,8 @@
 """Weights and optimizer state carried over to another run, with nothing dropped.
 
-Keras restores an optimizer's variables by their numbers, and where the count differs
-it leaves out all of them with only a warning: momentum is gone and the schedule starts
-anew. Here they are restored by name, and what cannot be is an error.
+Keras restores an optimizer's variables by their order. If their number differs, it only
+warns and restores none of them: momentum is gone and the schedule starts anew. Here
+they are restored by name, and state that cannot be restored is an error.
 """
 
 import warnings
@@ -13,7 +13,7 @@ import keras
 
 from kerasched.errors import Flag
 from kerasched.errors import message
-from kerasched.resuming.saved_model import Saved
+from kerasched.resuming.saved_model import opened
 from kerasched.resuming.saved_model import reading
 from kerasched.resuming.saved_model import state_for
 from kerasched.resuming.variable_names import describe
@@ -77,7 +77,7 @@ def load_training_state(
         if name != COMPILED and (name in used or optimizer.built)
     }
     restoring = restored_on_error(model if own else None)
-    with strategy_scope(model), Saved(path, owner) as saved, restoring:
+    with strategy_scope(model), opened(path, owner) as saved, restoring:
         restored = []
         if COMPILED in used:
             build_optimizer(model)
@@ -166,7 +166,8 @@ class _StateTarget:
     ) -> None:
         self._owner, self._origin, self._optimizer = owner, origin, optimizer
         self._whose = path or "the optimizer of the model"
-        self._fix = "Build it as it was" if path else "Compile it as it was"
+        same = "Compile the model with the same optimizer and options"
+        self._fix = "Build it on the same variables" if path else same
         self._weights = model.weights
         self._trainable = trained_by(optimizer) if path else model.trainable_variables
         self._named = named_variables(optimizer, self._weights)
@@ -230,7 +231,7 @@ class _StateTarget:
             fresh = type(optimizer).from_config(optimizer.get_config())
         except Exception as error:  # A function, or a class that is not registered.
             text = f"{self._owner} cannot create an unused copy of {self._whose}."
-            raise ValueError(f"{text} Compile the model again before.") from error
+            raise ValueError(f"{text} Compile the model again first.") from error
         fresh.build(self._trainable)
         named = named_variables(fresh, self._weights)
         return {name: copy_of(named[name]) for name in self._new}

@@ -122,21 +122,16 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
         ValueError: the file is damaged.
     """
     with path.open("rb") as file:
-        return _content_of(path, file)
-
-
-def _content_of(path: Path, file: Any) -> tuple[dict[str, Any], Arrays]:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            content = json.loads(archive.read(STATE))
-            arrays = {
-                name: _array(archive, *kind) for name, kind in content["arrays"].items()
-            }
-            return content["state"], arrays
-    except Exception as error:
-        # Damage may look like an encrypted member, an unknown compression or a wrong
-        # length; zipfile and zlib raise many kinds of errors.
-        raise ValueError(f"{path} is not whole: {error}") from error
+        try:
+            with zipfile.ZipFile(file) as archive:
+                content = json.loads(archive.read(STATE))
+                kinds = content["arrays"].items()
+                arrays = {name: _array(archive, *kind) for name, kind in kinds}
+                return content["state"], arrays
+        except Exception as error:
+            # Damage may look like an encrypted member, an unknown compression or a
+            # wrong length; zipfile and zlib raise many kinds of errors.
+            raise ValueError(f"{path} is not whole: {error}") from error
 
 
 def _array(

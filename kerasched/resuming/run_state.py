@@ -81,7 +81,7 @@ class RunState:
         }, arrays
 
     def help_to_save(self) -> tuple[dict[str, Any], Arrays]:
-        """Do the part in another process's `of_model`, and return nothing to save."""
+        """Take part in another process's `of_model`, and return an empty state."""
         help_to_copy(self._model)
         return {}, {}
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sys
-from importlib import metadata
 from typing import Any
 
 import keras
@@ -43,7 +42,7 @@ def _program_of(model: keras.Model) -> dict[str, str]:
     """Return what must be the same in all processes, by name."""
     backend = keras.backend.backend()
     found = {
-        "the version of kerasched": _version(),
+        "the version of kerasched": sys.modules["kerasched"].__version__,
         "the version of keras": keras.version(),
         f"the version of {backend}": str(sys.modules[backend].__version__),
     }
@@ -51,13 +50,6 @@ def _program_of(model: keras.Model) -> dict[str, str]:
         for name, value in _config_of(optimizer).items():
             found[f"`{name}` of {path}"] = _text_of(value)
     return found
-
-
-def _version() -> str:
-    try:
-        return metadata.version("kerasched")
-    except metadata.PackageNotFoundError:  # Imported from a folder.
-        return "unknown"
 
 
 def _config_of(optimizer: Any) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from typing import Self
 
 import keras
 import numpy as np
@@ -30,8 +29,8 @@ from kerasched.training.variables import copy_of
 WEIGHTS = "model.weights.h5"
 VARIABLES = "optimizer/vars"
 BY_HAND = (
-    "Where other layers are trainable now: set `trainable` as it was, compile and "
-    "load; then set it as it is to be, compile again and call "
+    "If other layers are trainable now: set `trainable` as it was when the file was "
+    "saved, compile and load. Then set it as you want it, compile again and call "
     "copy_optimizer_state(..., strict=False)."
 )
 # The errors of zipfile and json for a damaged file or one of another kind.
@@ -41,9 +40,15 @@ DAMAGE = (
     EOFError,
     KeyError,
     ValueError,
-    NotImplementedError,
     RuntimeError,
 )
+
+
+@contextlib.contextmanager
+def opened(path: str | Path, owner: str) -> Iterator["Saved"]:
+    """Open a `.keras` or `.weights.h5` file for reading, in the name of `owner`."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Saved(path, owner, folder)
 
 
 class Saved:
@@ -52,37 +57,28 @@ class Saved:
     Args:
         path: the file.
         owner: the function that error messages name.
+        folder: a folder for temporary files.
     """
 
-    def __init__(self, path: str | Path, owner: str) -> None:
+    def __init__(self, path: str | Path, owner: str, folder: str) -> None:
+        import h5py  # A dependency of Keras, which imports it late too.
+
         if not isinstance(path, (str, Path)):
             raise TypeError(message(owner, "path", "a path", path))
-        self._path, self._owner = Path(path), owner
-        self._config: dict[str, Any] = {}
         if not str(path).endswith((".keras", ".weights.h5")):
             what = "a `.keras` or a `.weights.h5` file"
             raise ValueError(message(owner, "path", what, str(path)))
-
-    def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory()
-        try:
-            self._open()
-        except BaseException:
-            self._folder.cleanup()
-            raise
-        return self
-
-    def _open(self) -> None:
-        import h5py  # A dependency of Keras, which imports it late too.
-
+        self._path, self._owner = Path(path), owner
+        self._config: dict[str, Any] = {}
         try:
             with self._path.open("rb"):
                 pass
         except OSError as error:
-            text = f"{self._owner} cannot read {self._path}: {error.strerror}."
-            raise explained(error, text) from error
+            what = f"{owner} cannot read {path}"
+            raise explained(error, what) from error
         self.weights_file = self._path
         if self._path.suffix == ".keras":
+            self.weights_file = Path(folder, WEIGHTS)
             self._unpack()
         try:
             h5py.File(self.weights_file).close()
@@ -91,7 +87,6 @@ class Saved:
 
     def _unpack(self) -> None:
         """Extract weights and config from a `.keras` file, which is a zip archive."""
-        self.weights_file = Path(self._folder.name, WEIGHTS)
         try:
             with zipfile.ZipFile(self._path) as archive:
                 with (
@@ -106,9 +101,6 @@ class Saved:
     def _damaged(self) -> ValueError:
         what = "a whole file that Keras saved"
         return ValueError(message(self._owner, "path", what, str(self._path)))
-
-    def __exit__(self, *error: object) -> None:
-        self._folder.cleanup()
 
     def optimizer_values(self, model: Any) -> dict[str, np.ndarray]:
         """Return the state of the file's optimizer by the names of `named_variables`.
@@ -251,7 +243,8 @@ def state_for(source: Any, optimizer: Any, weights: Any) -> dict[str, np.ndarray
 def _layouts(optimizer: Any, weights: Any) -> Iterator[tuple[list[Any], list[Any]]]:
     """Yield the names and shapes of the variables that a file may have.
 
-    Its rates may have been numbers or schedules, and it may have had no slots.
+    The rates of the saved optimizer may have been numbers or schedules, and it may have
+    had no slots.
     Variables that are not state have the name None.
     """
     named = named_variables(optimizer, weights)

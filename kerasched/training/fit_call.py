@@ -23,7 +23,8 @@ import keras
 from kerasched.training.processes import trains_alone
 from kerasched.training.trainer_hooks import wrap_method
 
-# Those that `fit` passes its iterator to, by the backend and version of Keras.
+# The methods that receive the iterator of `fit`. Which one exists depends on the
+# backend and the version of Keras.
 TAKE_ITERATOR = ("_symbolic_build", "_maybe_symbolic_build")
 
 _thread = threading.local()

@@ -50,9 +50,10 @@ def levels_of(model: keras.Model, owner: str) -> list[Level]:
     return [_level_of(leaf) for leaf in training_leaves(model, owner)]
 
 
-def set_levels(model: keras.Model, values: Sequence[float], owner: str) -> None:
-    """Set the level of each rate of a model, if one of them changes."""
-    levels = levels_of(model, owner)
+def set_levels(
+    model: keras.Model, levels: list[Level], values: Sequence[float]
+) -> None:
+    """Change the levels that `levels_of` returned to values, if one differs."""
     pairs = list(zip(levels, values, strict=True))
     if any(level.value != value for level, value in pairs):
         set_schedule(model, [level.rate_at(value) for level, value in pairs])

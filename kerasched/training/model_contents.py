@@ -110,7 +110,7 @@ def training_optimizer(model: Any, owner: str, fix: str = "") -> tuple[str, Any]
     if len(found) == 1:
         return next(iter(found.items()))
     if not found:
-        fix = "Call model.compile(optimizer, ...) before"
+        fix = "Call model.compile(optimizer, ...) first"
         raise ValueError(message(owner, "model", "a compiled model", model, fix))
     rates = ", ".join(f"{name!r}: rate" for name in found)
     what = "the only one that trains the model, as it is not known which rate is meant"

@@ -1,8 +1,7 @@
 """The processes that train one model together: their ranks, and their exchanges.
 
-Everything that has to be the same in all processes, or to be done by one of them, is
-decided here. Each exchange waits for all processes, so all of them must call the same
-methods in the same order.
+Code that must agree across processes exchanges values through this class. Each exchange
+waits for all processes, so all of them must call the same methods in the same order.
 """
 
 import contextlib

@@ -80,10 +80,10 @@ def uninterrupted() -> Iterator[None]:
 
 
 def _keep_unbuilt(model: Any, stack: contextlib.ExitStack) -> None:
-    """Leave it to the first `fit` to build metrics and loss.
+    """Mark metrics and loss as unbuilt again if they are.
 
-    It draws a batch for this, which changes the order of the data. The compiled metrics
-    and loss have no public name.
+    The first `fit` draws a batch to build them. If they were built already, the order
+    of its data would change. They have no public name.
     """
     metrics = getattr(model, "_compile_metrics", None)
     loss = getattr(model, "_compile_loss", None)

@@ -72,7 +72,7 @@ def compiled(model: Any, owner: str) -> Any:
     if not isinstance(model, keras.Model):
         raise TypeError(message(owner, "model", "a keras.Model", model))
     if getattr(model, "optimizer", None) is None:
-        fix = "Call model.compile(optimizer, ...) before"
+        fix = "Call model.compile(optimizer, ...) first"
         raise ValueError(message(owner, "model", "a compiled model", model, fix))
     return model
 
@@ -80,7 +80,7 @@ def compiled(model: Any, owner: str) -> Any:
 def with_weights(model: Any, owner: str) -> Any:
     """Return a model that is built, or raise in the name of `owner`."""
     if not model.built:
-        fix = "Call it on data or give it an Input before"
+        fix = "Call it on data or give it an Input first"
         raise ValueError(message(owner, "model", "a model with weights", model, fix))
     return model
 
@@ -101,7 +101,7 @@ def _leaves(model: keras.Model, optimizer: Any) -> list[Any]:
     if not found and optimizer is model.optimizer:
         with_weights(model, OWNER)
     if not found:
-        what, fix = "one whose MultiOptimizer is built", "Build it before"
+        what, fix = "one whose MultiOptimizer is built", "Build it first"
         raise ValueError(message(OWNER, "model", what, model, fix))
     return found
 

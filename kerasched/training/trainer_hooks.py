@@ -18,28 +18,23 @@ _installed: set[tuple[type, str, Callable[..., Any]]] = set()
 
 def wrap_method(
     name: str, wrapper: Callable[..., Any], cls: type = keras.Model
-) -> bool:
+) -> None:
     """Call `wrapper(method, self, *arguments)` in place of a method of a Keras class.
 
     Args:
-        name: the method's name.
+        name: the method's name. Nothing happens if the class has no such method.
         wrapper: a function, called with the original method, the instance and the
             arguments of the call. Installing it again changes nothing.
         cls: the class.
-
-    Returns:
-        Whether the class has such a method.
     """
     owner = next((c for c in cls.__mro__ if name in vars(c)), None)
-    if owner is None:
-        return False
-    if (cls, name, wrapper) not in _installed:
-        _installed.add((cls, name, wrapper))
-        method = vars(owner)[name]
+    if owner is None or (cls, name, wrapper) in _installed:
+        return
+    _installed.add((cls, name, wrapper))
+    method = vars(owner)[name]
 
-        @functools.wraps(method)
-        def wrapped(self: Any, *arguments: Any, **options: Any) -> Any:
-            return wrapper(method, self, *arguments, **options)
+    @functools.wraps(method)
+    def wrapped(self: Any, *arguments: Any, **options: Any) -> Any:
+        return wrapper(method, self, *arguments, **options)
 
-        setattr(owner, name, wrapped)
-    return True
+    setattr(owner, name, wrapped)

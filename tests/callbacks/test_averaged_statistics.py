@@ -10,7 +10,7 @@ from support import BACKEND
 from support import built
 
 from kerasched.callbacks import WeightAveraging
-from kerasched.callbacks.statistics import Refresher
+from kerasched.callbacks.statistics import StatisticsPass
 from kerasched.callbacks.statistics import normalizations
 from kerasched.callbacks.statistics import statistics_of
 from kerasched.training import progress
@@ -150,7 +150,7 @@ def test_a_layer_that_is_frozen_keeps_its_statistics():
 
 def test_means_are_accurate_in_half_precision():
     model = compiled(dense_norm(dtype="mixed_bfloat16"), "mixed_bfloat16")
-    Refresher(model)(X, 4, None)
+    StatisticsPass(model).refresh(X, 4, None)
     values = expected(model)
     # The products are rounded to 8 bits, but their means are not.
     np.testing.assert_allclose(statistics(model)[0], values[0], rtol=0, atol=0.05)

@@ -18,6 +18,7 @@ from kerasched import LinearDecay
 from kerasched import Scale
 from kerasched import StepDecay
 from kerasched import load_training_state
+from kerasched import set_schedule
 from kerasched.callbacks import ReduceOnPlateau
 from kerasched.training.leaves import schedule_of
 
@@ -222,6 +223,27 @@ def test_a_state_saved_before_the_first_fit_changes_no_rate():
     model, (metric, callback) = compiled(sgd(0.5)), plateau([1.0])
     callback.set_state(plateau([])[1].get_state())
     assert rates_in(model, [metric, callback], epochs=1) == [0.5]
+
+
+def test_a_state_saved_before_the_first_fit_keeps_a_later_change_of_the_schedule():
+    rate = LinearDecay(1.0, 16)
+    model, callbacks = compiled(sgd(rate)), plateau([1.0, 1.0])
+    callbacks[1].set_state(plateau([])[1].get_state())
+
+    class Changes(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            set_schedule(model, Scale(rate, 0.25))
+
+    fit(model, 1, epochs=2, callbacks=[Changes(), *callbacks])
+    assert schedule_of(model.optimizer) == Scale(rate, 0.125)
+
+
+def test_a_state_of_another_number_of_optimizers_is_refused():
+    _, callback = plateau([])
+    callback.set_state({**callback.get_state(), "bases": [1.0, 1.0], "levels": [1, 2]})
+    text = r"must be that of a model with 1 optimizers. Received: state=\[1, 2\]"
+    with pytest.raises(ValueError, match=text):
+        fit(compiled(sgd(0.5)), 1, callbacks=[Metric([1.0]), callback])
 
 
 def test_counters_continue_in_the_next_fit_and_restart_for_another_model():

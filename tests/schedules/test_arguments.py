@@ -699,7 +699,7 @@ def test_a_tensor_with_an_axis_is_not_a_number():
 
 
 def test_a_string_enum_is_kept_as_its_value():
-    class Shape(str, enum.Enum):
+    class Shape(str, enum.Enum):  # noqa: UP042 (str() of it is not the value)
         COSINE = "cosine"
 
     schedule = Warmup(A_SCHEDULE, 10, shape=Shape.COSINE)

@@ -189,8 +189,8 @@ def test_added_momentum_raises_and_changes_nothing(rates, kind, tmp_path):
     text = (
         "load_training_state: the optimizer of the model does not find momentum of "
         f"{kernel}, momentum of {other.trainable_variables[1].path}, momentum of "
-        f"{other.trainable_variables[2].path} and 1 more in {path}. Compile it as it "
-        "was, or pass strict=False."
+        f"{other.trainable_variables[2].path} and 1 more in {path}. Compile the "
+        "model with the same optimizer and options, or pass strict=False."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         load_training_state(other, path)

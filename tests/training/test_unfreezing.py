@@ -155,8 +155,8 @@ def test_layers_of_the_same_shape_are_not_confused(tmp_path):
     text = (
         "load_training_state: the optimizer of the model cannot restore momentum "
         "of inner/b/kernel, momentum of inner/b/bias and does not find momentum of "
-        f"inner/a/kernel, momentum of inner/a/bias in {path}. Compile it as it was, or "
-        "pass strict=False."
+        f"inner/a/kernel, momentum of inner/a/bias in {path}. Compile the model with "
+        "the same optimizer and options, or pass strict=False."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         load_training_state(other, path)
@@ -203,7 +203,7 @@ def test_a_new_average_starts_at_its_weight(tmp_path):
 
 def test_a_weights_file_without_names_raises_with_advice(tmp_path):
     path = saved(trained(new_model(sgd, ("a",))), tmp_path, ".weights.h5")
-    text = "do not fit the .* Where other layers are trainable now: set `trainable` as"
+    text = "do not fit the .* If other layers are trainable now: set `trainable` as"
     with pytest.raises(ValueError, match=text):
         load_training_state(new_model(sgd), path, strict=False)
 
