@@ -1,1 +1,1 @@
-"""The update of an optimizer: by compiled code where it is faster, else by Keras."""
+"""The update of an optimizer: compiled code, a framework's operations, or Keras's."""

@@ -23,7 +23,7 @@ def checked_arrays(
     """Return a list of arrays, each of the type and shape of its weight.
 
     Raises:
-        TypeError: it is no list, or an entry no array.
+        TypeError: `arrays` is not a list, or an entry is not an array.
         ValueError: an array does not fit, or its memory cannot be used directly.
     """
     if not isinstance(arrays, (list, tuple)):
@@ -44,8 +44,8 @@ def checked_optional(
     """Return a list of the checked arrays, or none if the options do not use them.
 
     Raises:
-        TypeError: as above, or they are not used and no list.
-        ValueError: as above, or they are not used and there is one.
+        TypeError: as in `checked_arrays`, or `arrays` is not used and not a list.
+        ValueError: as in `checked_arrays`, or `arrays` is not used and not empty.
     """
     if used:
         return [checked_arrays(name, arrays, weights)]

@@ -17,11 +17,11 @@ from kerasched.kernels import scratch
 from kerasched.kernels.options import Step
 from kerasched.kernels.scope import in_stateless_scope
 
-# The kernel of each backend; all others go without.
+# The module of the kernel for each backend. Other backends have no kernel.
 MODULES = {name: f"kerasched.kernels.{name}" for name in ("tensorflow", "jax", "torch")}
 
 # The number of elements in all weights from which the kernel is at least as fast as
-# Keras's own update, by backend. Lion has the same. Keras's time with it, divided by
+# Keras's own update, by backend, also for Lion. Keras's time with it, divided by
 # the kernel's inside `fit`, was 0.94 for 24,234 elements, 1.03 for 333,450 and 1.72 for
 # a million in a graph of TensorFlow; 1.02, 1.13 and 1.22 under its XLA; 1.02, 0.93 and
 # 1.40 on JAX (thresholds.json in benchmarks/results).
@@ -79,7 +79,7 @@ def select(step: Step, fused: bool | str) -> tuple[ModuleType | None, str]:
         elements = sum(math.prod(w.shape) for w in step.variables.weights)
         accumulates = step.options.accumulates
         on_tensorflow = accumulates and backend == "tensorflow"
-        under_xla = on_tensorflow and _graph().under_xla()
+        under_xla = on_tensorflow and _imported("tensorflow_graph").under_xla()
         reason = too_small(backend, elements, accumulates, under_xla, step.options.rule)
     return (None, reason) if reason else (_module(backend), "")
 
@@ -89,39 +89,18 @@ def path_of(module: ModuleType) -> str:
     return "operations" if module.__name__ in OPERATIONS.values() else "kernel"
 
 
-def under_strategy() -> bool:
-    """Return whether a tf.distribute strategy is in use."""
-    on_tensorflow = keras.backend.backend() == "tensorflow"
-    return on_tensorflow and bool(_strategy().in_use())
-
-
-def left_to_keras(step: Step) -> bool:
-    """Return whether Keras updates the replicas of a tf.distribute strategy.
-
-    Asked of a step that Keras supports and `select` has no module for. In all other
-    steps each replica updates its own variables.
-    """
-    return bool(_strategy().left_to_keras(step))
-
-
-def summed(gradients: list[Any]) -> list[Any]:
-    """Return the sums of the gradients over the replicas of a tf.distribute strategy.
-
-    Each replica calls this, outside of any conditional.
-    """
-    sums: list[Any] = _strategy().summed(gradients)
-    return sums
-
-
-def agreeing(gradients: list[Any]) -> list[Any]:
-    """Return gradients that are finite in all replicas of a strategy, or in none."""
-    agreed: list[Any] = _strategy().agreeing(gradients)
-    return agreed
+def strategy() -> ModuleType | None:
+    """Return the module for tf.distribute strategies if one is in use, else None."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    module = _imported("tensorflow_strategy")
+    return module if module.in_use() else None
 
 
 def run(update: Callable[[Step], Any], step: Step) -> Any:
     """Run an update of a step, in the replica of this thread if there are several."""
-    return _strategy().run(update, step) if under_strategy() else update(step)
+    replicas = strategy()
+    return replicas.run(update, step) if replicas else update(step)
 
 
 def torch_program(step: Step) -> Any:
@@ -189,8 +168,7 @@ def in_background(step: Step) -> Step:
     """Return a step that JAX runs on another thread, if it is a program of its own."""
     if keras.backend.backend() != "jax":
         return step
-    module = importlib.import_module("kerasched.kernels.jax_background")
-    prepared: Step = module.in_background(step)
+    prepared: Step = _imported("jax_background").in_background(step)
     return prepared
 
 
@@ -230,12 +208,8 @@ def operations_of(backend: str) -> ModuleType | None:
     return None if name is None else importlib.import_module(name)
 
 
-def _graph() -> ModuleType:
-    return importlib.import_module("kerasched.kernels.tensorflow_graph")
-
-
-def _strategy() -> ModuleType:
-    return importlib.import_module("kerasched.kernels.tensorflow_strategy")
+def _imported(name: str) -> ModuleType:
+    return importlib.import_module(f"kerasched.kernels.{name}")
 
 
 def _module(backend: str) -> ModuleType:

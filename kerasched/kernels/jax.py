@@ -44,21 +44,16 @@ def on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
-def compute(
-    options: Options,
-    decays: tuple[bool, ...],
-    scalars: Scalars,
-    arrays: Arrays,
-    gradients: list[Any],
-) -> tuple[Arrays, Any]:
-    """Return the arrays after one step, and whether the step was applied."""
+def compute(step: Step) -> tuple[Arrays, Any]:
+    """Return the arrays after a step on tensors, and whether the step was applied."""
+    options, scalars, arrays = step.options, step.scalars, step.variables
     flat = arrays.flat()
     wide = any(value.dtype == "float64" for value in flat)
     real = jnp.float64 if wide else jnp.float32
     numbers = [jnp.asarray(value, real) for value in scalars.flat()]
     numbers[ITERATIONS] = jnp.asarray(scalars.iterations)
-    program = _program(options, decays, tuple(x.ndim for x in arrays.weights))
-    results = list(program(*numbers, *flat, *gradients))
+    program = _program(options, step.decays, tuple(x.ndim for x in arrays.weights))
+    results = list(program(*numbers, *flat, *step.gradients))
     applied = results[len(flat)] if options.skips_nonfinite else True
     return arrays.like(results[: len(flat)]), applied
 
@@ -89,23 +84,13 @@ def unsupported(step: Step) -> str:
 @functools.cache
 def unavailable() -> str:
     """Return why the kernel cannot run in this process, or an empty text."""
-    return self_test.xla_failure("JAX", _register, _run_self_test)
+    return self_test.xla_failure("JAX", jax_calls.register, _run_self_test)
 
 
-def _register() -> str:
-    jax_calls.register()
-    return ""
-
-
-def _run_self_test(
-    options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
-) -> list[np.ndarray]:
+def _run_self_test(step: Step) -> list[np.ndarray]:
     cpu = jax.local_devices(backend="cpu")[0]
     with jax.ensure_compile_time_eval(), jax.default_device(cpu):
-        given = arrays.like([jnp.asarray(x) for x in arrays.flat()])
-        there = [jnp.asarray(g) for g in gradients]
-        decays = (True,) * len(gradients)
-        new, _ = compute(options, decays, scalars, given, there)
+        new, _ = compute(step.map(jnp.asarray))
         return [np.asarray(x) for x in new.flat()]
 
 
@@ -129,14 +114,14 @@ def _program(
 def _plain(
     options: Options, decays: tuple[bool, ...], *operands: Any
 ) -> tuple[Any, ...]:
-    count = len(decays)
-    items = list(operands[options.scalars :])
-    lists = [items[i : i + count] for i in range(0, len(items), count)]
-    weights, gradients, rest = lists[0], lists[-1], lists[1:-1]
-    slots, rest = rest[: options.slots], rest[options.slots :]
-    sums = rest.pop(0) if options.accumulates else []
-    averages = rest.pop(0) if options.use_ema else []
-    arrays = Arrays(weights, slots, sums, averages)
+    items = iter(operands[options.scalars :])
+
+    def group(used: bool = True) -> list[Any]:
+        return [next(items) for _ in decays] if used else []
+
+    weights, slots = group(), [group() for _ in range(options.slots)]
+    arrays = Arrays(weights, slots, group(options.accumulates), group(options.use_ema))
     scalars = Scalars.like(operands[: options.scalars])
-    new, applied = reference.compute(options, decays, scalars, arrays, gradients)
+    step = Step(options, scalars, list(items), arrays, decays)
+    new, applied = reference.compute(step)
     return (*new.flat(), *([applied] if options.skips_nonfinite else []))

@@ -39,8 +39,8 @@ def in_background(step: Step) -> Step:
 def _with_detour(number: Any) -> Any:
     """Return the same integer, by operations that XLA counts and cannot remove.
 
-    The sums are the number and larger ones, or overflow to smaller ones. The minimum
-    with the number turns the larger into the number, and the maximum finds it.
+    `sums` is number + 0, 1, 2 and so on. The minimum replaces each larger sum by the
+    number; sums that overflow are smaller. So the maximum is the number.
     """
     sums = number + jnp.arange(DETOUR_LENGTH, dtype=number.dtype)
     return jnp.max(jnp.minimum(number, sums))

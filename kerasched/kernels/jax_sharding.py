@@ -1,11 +1,10 @@
 """The kernel on sharded arrays: each device updates its shards of the weights.
 
 The slots of a weight have its sharding, and so has its gradient. A distribution says
-which it is, so that the backward pass computes the gradient in it, as for Keras's own
-operations. Without a distribution, the gradient is brought to that sharding where the
-update begins: in the sharding rule it has factors of its own. With those of its weight,
-the sharding that it has in the backward pass would become that of the results, each of
-which would then be gathered.
+which it is, so the backward pass computes the gradient in it, as for Keras's own
+operations. Without a distribution, the sharding rule gives the gradient factors of its
+own, so XLA reshards it where the update begins. If it shared the factors of its weight,
+XLA would propagate the gradient's sharding to the results, and then gather each.
 
 XLA calls Python to partition the kernel: until then, the program has the address of a
 Python object in place of the options. JAX's compilation cache would take two updates

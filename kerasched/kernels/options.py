@@ -53,7 +53,7 @@ class Options:
 
     @property
     def clips_norm(self) -> bool:
-        """Whether all gradients must exist before the first weight can be changed."""
+        """Whether gradients are clipped by a norm, which needs a pass over them first."""
         return self.clipnorm > 0 or self.global_clipnorm > 0
 
     @property
@@ -148,6 +148,14 @@ class Step:
     decays: tuple[bool, ...]
     scratch: list[Any] = dataclasses.field(default_factory=list)
     cache: dict[Any, Any] = dataclasses.field(default_factory=dict)
+
+    def map(self, function: Callable[[Any], Any]) -> "Step":
+        """Return the step with function(array) for each gradient and variable."""
+        return dataclasses.replace(
+            self,
+            gradients=list(map(function, self.gradients)),
+            variables=self.variables.map(lambda group: list(map(function, group))),
+        )
 
     def part(self, places: list[int]) -> "Step":
         """Return the step on the weights with these indices."""

@@ -14,10 +14,8 @@ from keras import ops
 
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
-from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
 from kerasched.kernels.rules import RULES
-from kerasched.kernels.rules import UpdateValues
 
 
 def update(step: Step) -> Any:
@@ -33,7 +31,7 @@ def update(step: Step) -> Any:
     return assign(step.part(full), compute)
 
 
-def assign(step: Step, compute: Callable[..., tuple[Arrays, Any]]) -> Any:
+def assign(step: Step, compute: Callable[[Step], tuple[Arrays, Any]]) -> Any:
     """Run one step on variables, by assigning what `compute` returns.
 
     Args:
@@ -45,8 +43,7 @@ def assign(step: Step, compute: Callable[..., tuple[Arrays, Any]]) -> Any:
     """
     variables = step.variables.flat()
     values = step.variables.like([ops.convert_to_tensor(v) for v in variables])
-    given = (step.options, step.decays, step.scalars, values, step.gradients)
-    new, applied = compute(*given)
+    new, applied = compute(dataclasses.replace(step, variables=values))
     for variable, value in zip(variables, new.flat(), strict=True):
         variable.assign(value)
     return applied
@@ -54,40 +51,26 @@ def assign(step: Step, compute: Callable[..., tuple[Arrays, Any]]) -> Any:
 
 def update_averages(step: Step) -> None:
     """Update the averages of weights that have no gradient; all are variables."""
-
-    def averaged(
-        options: Options, _: Any, scalars: Scalars, arrays: Arrays, __: Any
-    ) -> tuple[Arrays, Any]:
-        return _averaged(options, scalars, arrays), True
-
-    assign(step, averaged)
+    assign(step, lambda step: (_averaged(step, step.variables), True))
 
 
 def clear_sums(step: Step) -> None:
     """Clear the sums of weights that have no gradient, if this step updates."""
-    updates = _updates(step.options, step.scalars)
+    updates = _updates(step)
     for total in step.variables.sums:
         value = ops.convert_to_tensor(total)
         total.assign(ops.where(updates, ops.zeros_like(value), value))
 
 
-def compute(
-    options: Options,
-    decays: tuple[bool, ...],
-    scalars: Scalars,
-    arrays: Arrays,
-    gradients: list[Any],
-) -> tuple[Arrays, Any]:
-    """Return the arrays after one step, and whether the step was applied.
+def compute(step: Step) -> tuple[Arrays, Any]:
+    """Return the arrays after a step on tensors, and whether the step was applied.
 
-    The arrays are tensors. The second is True, or a tensor where the options may skip
-    the step.
+    The second is True, or a tensor where the options may skip the step.
     """
-    given = (options, decays, scalars, arrays, gradients)
-    if not options.skips_nonfinite:
-        return _computed(*given), True
-    finite = all_finite(gradients)
-    new = ops.cond(finite, lambda: _computed(*given).flat(), arrays.flat)
+    if not step.options.skips_nonfinite:
+        return _computed(step), True
+    arrays, finite = step.variables, all_finite(step.gradients)
+    new = ops.cond(finite, lambda: _computed(step).flat(), arrays.flat)
     return arrays.like(new), finite
 
 
@@ -96,74 +79,69 @@ def all_finite(gradients: list[Any]) -> Any:
     return ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
 
 
-def _computed(
-    options: Options,
-    decays: tuple[bool, ...],
-    scalars: Scalars,
-    arrays: Arrays,
-    gradients: list[Any],
-) -> Arrays:
+def _computed(step: Step) -> Arrays:
+    options, arrays = step.options, step.variables
     if options.unscales:
-        gradients = [g / ops.cast(scalars.loss_scale, g.dtype) for g in gradients]
+        scale = step.scalars.loss_scale
+        gradients = [g / ops.cast(scale, g.dtype) for g in step.gradients]
+        step = dataclasses.replace(step, gradients=gradients)
     if options.accumulates:
         new = ops.cond(
-            _updates(options, scalars),
-            lambda: _updated(options, decays, scalars, arrays, gradients).flat(),
-            lambda: _accumulated(arrays, gradients).flat(),
+            _updates(step),
+            lambda: _updated(step).flat(),
+            lambda: _accumulated(step).flat(),
         )
         arrays = arrays.like(new)
     else:
-        arrays = _updated(options, decays, scalars, arrays, gradients)
-    return _averaged(options, scalars, arrays) if options.use_ema else arrays
+        arrays = _updated(step)
+    return _averaged(step, arrays) if options.use_ema else arrays
 
 
-def _updates(options: Options, scalars: Scalars) -> Any:
+def _updates(step: Step) -> Any:
     """Return whether this micro-batch is the last before an update."""
-    steps = options.gradient_accumulation_steps
-    return ops.equal((scalars.iterations + 1) % steps, 0)
+    steps = step.options.gradient_accumulation_steps
+    return ops.equal((step.scalars.iterations + 1) % steps, 0)
 
 
-def _updates_before(options: Options, scalars: Scalars) -> Any:
+def _updates_before(step: Step) -> Any:
     """Return the number of updates before this one."""
-    steps = max(options.gradient_accumulation_steps, 1)
-    return ops.floor_divide(scalars.iterations, steps)
+    steps = max(step.options.gradient_accumulation_steps, 1)
+    return ops.floor_divide(step.scalars.iterations, steps)
 
 
-def _accumulated(arrays: Arrays, gradients: list[Any]) -> Arrays:
-    pairs = zip(gradients, arrays.sums, strict=True)
+def _accumulated(step: Step) -> Arrays:
+    pairs = zip(step.gradients, step.variables.sums, strict=True)
     sums = [ops.cast(ops.add(g, s), s.dtype) for g, s in pairs]
-    return dataclasses.replace(arrays, sums=sums)
+    return dataclasses.replace(step.variables, sums=sums)
 
 
-def _updated(
-    options: Options,
-    decays: tuple[bool, ...],
-    scalars: Scalars,
-    arrays: Arrays,
-    gradients: list[Any],
-) -> Arrays:
+def _updated(step: Step) -> Arrays:
+    options, arrays, gradients = step.options, step.variables, step.gradients
     if options.accumulates:
         steps = options.gradient_accumulation_steps
         pairs = zip(gradients, arrays.sums, strict=True)
         gradients = [ops.add(g, s) / steps for g, s in pairs]
     gradients = _clipped(options, gradients)
     types = [keras.backend.standardize_dtype(w.dtype) for w in arrays.weights]
-    of_types = {dtype: _numbers(options, scalars, dtype) for dtype in set(types)}
-    rows = zip(types, decays, gradients, arrays.weights, *arrays.slots, strict=True)
+    of_types = {dtype: _numbers(step, dtype) for dtype in set(types)}
+    rows = zip(
+        types, step.decays, gradients, arrays.weights, *arrays.slots, strict=True
+    )
     moved = [_moved(options, of_types[dtype], *row) for dtype, *row in rows]
     weights, *slots = (list(group) for group in zip(*moved, strict=True))
     sums = [ops.zeros_like(s) for s in arrays.sums]
     return Arrays(weights, slots, sums, arrays.averages)
 
 
-def _numbers(
-    options: Options, scalars: Scalars, dtype: str
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def _numbers(step: Step, dtype: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Return the rule's numbers for weights of a type, and decay and rate in it."""
-    update = _updates_before(options, scalars) + 1
-    rate = scalars.learning_rate
-    values = UpdateValues(rate, scalars.hyperparameters, update, dtype)
-    return RULES[options.rule].prepare(values), values.cast(scalars.weight_decay, rate)
+    scalars, wide = step.scalars, "float64" if dtype == "float64" else "float32"
+    rule = RULES[step.options.rule]
+    numbers = rule.prepare(scalars, _updates_before(step) + 1, wide)
+    shared = (scalars.weight_decay, scalars.learning_rate)
+    return tuple(ops.cast(x, dtype) for x in numbers), tuple(
+        ops.cast(x, dtype) for x in shared
+    )
 
 
 def _moved(
@@ -206,8 +184,8 @@ def _global_factor(clip: float, gradients: list[Any]) -> Any:
     return clip * ops.minimum(1.0 / norm, 1.0 / clip) + (norm - norm)
 
 
-def _averaged(options: Options, scalars: Scalars, arrays: Arrays) -> Arrays:
-    updates = _updates_before(options, scalars)
+def _averaged(step: Step, arrays: Arrays) -> Arrays:
+    options, updates = step.options, _updates_before(step)
     averages = [
         _next_average(options, updates, weight, average)
         for weight, average in zip(arrays.weights, arrays.averages, strict=True)

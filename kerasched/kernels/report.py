@@ -67,13 +67,13 @@ def report() -> dict[str, str]:
 def _framework(backend: str) -> str:
     """Return the version of a framework, and whether it was tested."""
     version = tested.installed(backend)
-    known = tested.TESTED.get(backend, ())
     if not version:
         return "not known"
     label = tested.LABELS[backend]
     if tested.is_tested(backend):
         return f"{label} {version}, tested"
-    return f"{label} {version}, not among the tested {', '.join(known)}"
+    known = ", ".join(tested.TESTED.get(backend, ()))
+    return f"{label} {version}, not among the tested {known}"
 
 
 def _thresholds(backend: str) -> str:

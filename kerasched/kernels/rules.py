@@ -12,50 +12,30 @@ from keras import ops
 
 
 @dataclasses.dataclass(frozen=True)
-class UpdateValues:
-    """The rate, the hyperparameters and the number of an update, for a type of weights.
-
-    Args:
-        learning_rate: the learning rate.
-        hyperparameters: those of the rule.
-        update: the number of this update, from 1.
-        dtype: the type of the weights.
-    """
-
-    learning_rate: Any
-    hyperparameters: tuple[Any, ...]
-    update: Any
-    dtype: str
-
-    def cast(self, *values: Any) -> tuple[Any, ...]:
-        """Return values in the type of the weights."""
-        return tuple(ops.cast(value, self.dtype) for value in values)
-
-
-@dataclasses.dataclass(frozen=True)
 class Rule:
     """An update rule, as every kernel needs to know it.
 
     Args:
         slots: the number of arrays of a weight's shape that it changes beside it.
         hyperparameters: the number of values that it takes beside those of all rules.
-        prepare: returns the numbers of an update that are the same for all weights.
+        prepare: returns the numbers of an update that are the same for all weights. It
+            takes the Scalars, the number of the update, from 1, and float32 or float64.
         move: returns a weight and its slots after one update. It takes these numbers,
             the gradient, the weight, and the slots; all are of the weight's type.
     """
 
     slots: int
     hyperparameters: int
-    prepare: Callable[[UpdateValues], tuple[Any, ...]]
+    prepare: Callable[[Any, Any, str], tuple[Any, ...]]
     move: Callable[..., tuple[Any, ...]]
 
 
 Numbers = tuple[Any, ...]
 
 
-def _given(values: UpdateValues) -> Numbers:
+def _given(scalars: Any, update: Any, dtype: str) -> Numbers:
     """Return the learning rate and the hyperparameters as they are."""
-    return values.cast(values.learning_rate, *values.hyperparameters)
+    return scalars.learning_rate, *scalars.hyperparameters
 
 
 def _sgd(numbers: Numbers, gradient: Any, weight: Any) -> tuple[Any, ...]:
@@ -80,21 +60,20 @@ def _sgd_nesterov(
     return weight + (velocity * momentum - step), velocity
 
 
-def _adam_numbers(values: UpdateValues) -> Numbers:
+def _adam_numbers(scalars: Any, update: Any, dtype: str) -> Numbers:
     """Return the rate with its bias corrections, and what the rule uses as it is.
 
     In half precision 0.999 is 1, and the corrected rate would be 0: it is computed in
     float32.
     """
-    beta_1, beta_2, *others = values.hyperparameters
-    dtype = "float64" if values.dtype == "float64" else "float32"
+    beta_1, beta_2, *others = scalars.hyperparameters
 
     def power(beta: Any) -> Any:
-        return ops.power(ops.cast(beta, dtype), ops.cast(values.update, dtype))
+        return ops.power(ops.cast(beta, dtype), ops.cast(update, dtype))
 
-    rate = ops.cast(values.learning_rate, dtype)
+    rate = ops.cast(scalars.learning_rate, dtype)
     rate = rate * ops.sqrt(1 - power(beta_2)) / (1 - power(beta_1))
-    return values.cast(rate, *others)
+    return rate, *others
 
 
 def _adam(numbers: Numbers, gradient: Any, weight: Any, *slots: Any) -> tuple[Any, ...]:

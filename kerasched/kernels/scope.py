@@ -9,10 +9,8 @@ from collections.abc import Callable
 
 import keras
 
-
-def _find() -> Callable[[], bool]:
-    module = sys.modules.get(keras.StatelessScope.__module__)
-    return getattr(module, "in_stateless_scope", lambda: False)
-
-
-in_stateless_scope = _find()
+in_stateless_scope: Callable[[], bool] = getattr(
+    sys.modules.get(keras.StatelessScope.__module__),
+    "in_stateless_scope",
+    lambda: False,
+)

@@ -8,15 +8,16 @@ from kerasched.kernels import native
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
+from kerasched.kernels.options import Step
 
-# Takes options, scalars, arrays and gradients; returns the arrays after one step.
-Run = Callable[[Options, Scalars, Arrays, list[np.ndarray]], list[np.ndarray]]
+# Takes a step on NumPy arrays, and returns the arrays after it.
+Run = Callable[[Step], list[np.ndarray]]
 
 RATE, MOMENTUM, DECAY = 0.25, 0.5, 0.125
 OPTIONS = Options("sgd_nesterov", weight_decay=True)
 
 
-def xla_failure(framework: str, register: Callable[[], str], run: Run) -> str:
+def xla_failure(framework: str, register: Callable[[], str | None], run: Run) -> str:
     """Return why a framework's XLA cannot run the kernel, or an empty text.
 
     Args:
@@ -43,7 +44,7 @@ def failure(run: Run) -> str:
     weight, gradient, velocity = numbers, numbers[::-1].copy(), numbers * 2.0
     arrays = Arrays([weight.copy()], [[velocity.copy()]])
     scalars = Scalars(RATE, DECAY, 0, hyperparameters=(MOMENTUM,))
-    new = run(OPTIONS, scalars, arrays, [gradient.copy()])
+    new = run(Step(OPTIONS, scalars, [gradient.copy()], arrays, (True,)))
     decayed = weight - weight * DECAY * RATE
     moved = velocity * MOMENTUM - gradient * RATE
     expected = [decayed + moved * MOMENTUM - gradient * RATE, moved]

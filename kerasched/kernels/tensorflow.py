@@ -1,5 +1,6 @@
 """The update in TensorFlow: the compiled kernel, called from an XLA program."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,6 @@ from kerasched.kernels import self_test
 from kerasched.kernels import tensorflow_program
 from kerasched.kernels import tensorflow_strategy
 from kerasched.kernels.options import ITERATIONS
-from kerasched.kernels.options import Arrays
-from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
 from kerasched.kernels.tensorflow_graph import is_computed_here
@@ -73,25 +72,16 @@ def unsupported(step: Step) -> str:
 @functools.cache
 def unavailable() -> str:
     """Return why the kernel cannot run in this process, or an empty text."""
-    return self_test.xla_failure(
-        "TensorFlow", tensorflow_program.register, _run_self_test
-    )
+    run = functools.partial(_in_another_thread, _run_self_test)
+    return self_test.xla_failure("TensorFlow", tensorflow_program.register, run)
 
 
-def _run_self_test(
-    options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
-) -> list[np.ndarray]:
-    return _in_another_thread(_run_on_cpu, options, scalars, arrays, gradients)
-
-
-def _run_on_cpu(
-    options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
-) -> list[np.ndarray]:
+def _run_self_test(step: Step) -> list[np.ndarray]:
     with tf.device("CPU:0"):
-        variables = arrays.like([tf.Variable(x) for x in arrays.flat()])
-        given = [tf.constant(g) for g in gradients]
-        update(Step(options, scalars, given, variables, (True,) * len(gradients)))
-        return [v.numpy() for v in variables.flat()]
+        gradients = list(map(tf.constant, step.gradients))
+        variables = step.variables.like(list(map(tf.Variable, step.variables.flat())))
+        update(dataclasses.replace(step, gradients=gradients, variables=variables))
+        return [variable.numpy() for variable in variables.flat()]
 
 
 def _operands(scalars: Scalars, weights: list[Any]) -> list[tf.Tensor]:

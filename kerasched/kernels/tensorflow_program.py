@@ -135,4 +135,4 @@ def _literal(value: bool | int | float | str) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return f"{value} : i64"
-    return f"{value!r} : f64" if "." in repr(value) else f"{value:.17e} : f64"
+    return f"{value:.17e} : f64"

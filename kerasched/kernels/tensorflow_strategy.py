@@ -14,9 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+from keras import ops
 
 from kerasched.kernels.options import Scalars
 from kerasched.kernels.options import Step
+from kerasched.kernels.reference import all_finite
 from kerasched.kernels.tensorflow_graph import under_xla
 from kerasched.kernels.tensorflow_variables import components_of
 
@@ -42,6 +44,9 @@ def devices() -> str:
 def left_to_keras(step: Step) -> bool:
     """Return whether Keras's own update runs a step that it supports.
 
+    It is called if no compiled kernel runs the step. In all other steps each replica
+    updates its own variables.
+
     Keras changes only the rows that a sparse gradient has, unless an option changes all
     rows anyway. It also updates variables that are not mirrored, as those of a
     parameter server.
@@ -62,8 +67,37 @@ def densifies(step: Step) -> bool:
     return not (by_row or options.skips_nonfinite)
 
 
-def summed(gradients: list[Any]) -> list[Any]:
-    """Return the sums of the gradients of all replicas."""
+def summed(step: Step, clip: Callable[[list[Any]], list[Any]]) -> Step:
+    """Return a step with the sums of the gradients of all replicas.
+
+    Each replica calls this, outside of any conditional. As in Keras each replica clips
+    its own gradients before they are summed. Sums of micro-batches are clipped when
+    they are complete.
+
+    Args:
+        step: the step of one replica.
+        clip: clips gradients by the options of the optimizer, as Keras does.
+    """
+    if step.options.clips and not step.options.accumulates:
+        step = _clipped(step, clip)
+    return dataclasses.replace(step, gradients=_sums(step.gradients))
+
+
+def _clipped(step: Step, clip: Callable[[list[Any]], list[Any]]) -> Step:
+    """Return a step whose gradients are divided by the loss scale and clipped."""
+    options, gradients = step.options, step.gradients
+    if options.unscales:
+        gradients = [ops.divide(g, step.scalars.loss_scale) for g in gradients]
+    clipped = clip(gradients)
+    if options.skips_nonfinite:  # An infinity would be hidden.
+        finite = all_finite(gradients)
+        clipped = [ops.where(finite, g, float("nan")) for g in clipped]
+    done: dict[str, Any] = {"clipvalue": 0.0, "clipnorm": 0.0, "global_clipnorm": 0.0}
+    options = dataclasses.replace(options, unscales=False, **done)
+    return dataclasses.replace(step, options=options, gradients=clipped)
+
+
+def _sums(gradients: list[Any]) -> list[Any]:
     context = _several_replicas()
     if context is None:
         return gradients
@@ -80,7 +114,7 @@ def summed(gradients: list[Any]) -> list[Any]:
 def agreeing(gradients: list[Any]) -> list[Any]:
     """Return gradients that are finite in each replica or in none.
 
-    Keras skips a step by the gradients of the first replica alone. Where those of any
+    Keras skips a step by the gradients of the first replica alone. If those of any
     replica are not finite, the first gradient becomes NaN in all.
     """
     context = _several_replicas()

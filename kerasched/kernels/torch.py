@@ -114,13 +114,10 @@ def unavailable() -> str:
     return native.missing or self_test.failure(_run_self_test)
 
 
-def _run_self_test(
-    options: Options, scalars: Scalars, arrays: Arrays, gradients: list[np.ndarray]
-) -> list[np.ndarray]:
-    tensors = arrays.like([torch.from_numpy(x) for x in arrays.flat()])
-    there = [torch.from_numpy(g) for g in gradients]
-    update(Step(options, scalars, there, tensors, (True,) * len(gradients)))
-    return [t.numpy() for t in tensors.flat()]
+def _run_self_test(step: Step) -> list[np.ndarray]:
+    step = step.map(torch.from_numpy)
+    update(step)
+    return [tensor.numpy() for tensor in step.variables.flat()]
 
 
 def _placement(tensor: torch.Tensor) -> tuple[Any, ...]:

@@ -8,15 +8,12 @@ import keras
 from kerasched.errors import message
 from kerasched.optimizers.adam import Adam
 from kerasched.optimizers.adam import AdamW
-from kerasched.optimizers.adam import KerasAdam
-from kerasched.optimizers.adam import KerasAdamW
 from kerasched.optimizers.arguments import is_schedule
 from kerasched.optimizers.fused_optimizer import FusedOptimizer
-from kerasched.optimizers.lion import KerasLion
+from kerasched.optimizers.fused_optimizer import backend_class
 from kerasched.optimizers.lion import Lion
 from kerasched.optimizers.loss_scale import LossScaleOptimizer
 from kerasched.optimizers.sgd import SGD
-from kerasched.optimizers.sgd import KerasSGD
 from kerasched.training.model_contents import COMPILED
 from kerasched.training.model_contents import training_optimizers
 from kerasched.training.strategy import strategy_scope
@@ -27,12 +24,12 @@ _EXCLUDED = (
     "_exclude_from_weight_decay_pattern",
     "_exclude_from_weight_decay_cache",
 )
-# Each public class of Keras, what it makes, and the class of this package.
+# Keras's classes and those of this package.
 _CLASSES = (
-    (keras.optimizers.SGD, KerasSGD, SGD),
-    (keras.optimizers.Adam, KerasAdam, Adam),
-    (keras.optimizers.AdamW, KerasAdamW, AdamW),
-    (keras.optimizers.Lion, KerasLion, Lion),
+    (keras.optimizers.SGD, SGD),
+    (keras.optimizers.Adam, Adam),
+    (keras.optimizers.AdamW, AdamW),
+    (keras.optimizers.Lion, Lion),
 )
 # Keras's loss scale and ours.
 _SCALES = (keras.optimizers.LossScaleOptimizer, LossScaleOptimizer)
@@ -119,7 +116,8 @@ def _counterpart(optimizer: Any, back: bool) -> Any:
         return _with_members(optimizer, back)
     if isinstance(optimizer, FusedOptimizer) and not back:
         return optimizer
-    for public, made, ours in _CLASSES:
+    for public, ours in _CLASSES:
+        made = backend_class(public)
         if type(optimizer) not in (made, ours):
             continue
         if type(optimizer) is made and back:

@@ -96,18 +96,15 @@ class Adam(FusedOptimizer, KerasAdam):
     def _hyperparameters(self) -> tuple[Any, ...]:
         beta_1, beta_2 = self._current(self.beta_1), self._current(self.beta_2)
         # Keras casts the betas, and uses 1 - beta and epsilon as Python numbers. Here
-        # TensorFlow would round them to float32, but not numbers of NumPy.
-        exact = map(_exact, (1 - beta_1, 1 - beta_2, self.epsilon))
+        # TensorFlow would round Python numbers to float32, but not those of NumPy.
+        uncast = (1 - beta_1, 1 - beta_2, self.epsilon)
+        exact = (np.float64(x) if isinstance(x, float) else x for x in uncast)
         return beta_1, beta_2, *exact
 
     def _needs_reference(self) -> bool:
         weights = self._trainable_variables
         types = {keras.backend.standardize_dtype(w.dtype) for w in weights}
         return bool(types & {"bfloat16", "float16"}) or super()._needs_reference()
-
-
-def _exact(value: Any) -> Any:
-    return np.float64(value) if isinstance(value, float) else value
 
 
 @keras.saving.register_keras_serializable(package="kerasched")

@@ -1,4 +1,4 @@
-"""Checks of an optimizer's arguments."""
+"""Collects, converts and checks the arguments of optimizers."""
 
 import numbers
 from typing import Any

@@ -17,7 +17,6 @@ from kerasched.kernels import reference
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Step
 from kerasched.kernels.scope import in_stateless_scope
-from kerasched.optimizers import replicas
 from kerasched.optimizers import scratch
 from kerasched.optimizers.arguments import is_schedule
 from kerasched.optimizers.repeated_step import RepeatedStep
@@ -196,16 +195,18 @@ class FusedUpdate(StepBuilder):
         """Return whether Keras's own update can run this step, as fast as ours."""
         if self._needs_reference():
             return False
-        if dispatch.under_strategy():
-            return dispatch.left_to_keras(step)
+        strategy = dispatch.strategy()
+        if strategy:
+            return bool(strategy.left_to_keras(step))
         # On JAX Keras computes the whole update at every micro-batch.
         return not (step.options.accumulates and keras.backend.backend() == "jax")
 
     def _run(self, module: ModuleType, step: Step) -> Any:
         """Run a step, and return whether it was applied."""
-        if dispatch.under_strategy():
-            step = replicas.summed(step, self._clip_gradients)
-        # XLA runs a program that also computes the gradients in the background anyway.
+        strategy = dispatch.strategy()
+        if strategy:
+            step = strategy.summed(step, self._clip_gradients)
+        # A program that also computes the gradients already runs on another thread.
         if not (self._step_state.computes_gradients or step.scratch):
             step = dispatch.in_background(step)
         applied = dispatch.run(module.update, step)

@@ -62,8 +62,9 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
                 self.build(trainable_variables)
         apply_if_finite = self._prepare_apply_if_finite(grads, trainable_variables)
         if apply_if_finite is None:
-            if dispatch.under_strategy():
-                grads = dispatch.agreeing(list(grads))
+            strategy = dispatch.strategy()
+            if strategy:
+                grads = strategy.agreeing(list(grads))
             super().apply(grads, trainable_variables)
             return
         scale = ops.convert_to_tensor(self.dynamic_scale)

@@ -55,9 +55,9 @@ class SGD(FusedOptimizer, KerasSGD):
     Raises:
         ValueError: an argument is out of its range, or a schedule holds a PerUpdate
             together with `gradient_accumulation_steps`.
-        RuntimeError: at the first step, where `fused` is True and cannot be had, or
-            where XLA compiles the step under a tf.distribute strategy of several
-            replicas.
+        RuntimeError: at the first step, if `fused` is True and the compiled kernel
+            cannot run it, or if XLA compiles the step under a tf.distribute strategy
+            of several replicas.
     """
 
     scheduled: ClassVar[dict[str, float]] = {"momentum": 0.0, "weight_decay": 0.0}

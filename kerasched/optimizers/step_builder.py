@@ -1,6 +1,6 @@
 """Describes the step of an optimizer to the kernels.
 
-Another update rule needs a class with the three hooks below, a row in
+Another update rule needs a class with the first three hooks below, a row in
 kerasched/kernels/rules.py, and a header in csrc: docs/adding_an_optimizer.md.
 """
 

@@ -1,9 +1,9 @@
 """Whether variables hold values, which Keras takes from them during `fit` on JAX.
 
 Keras moves the values of a model's variables into its step, which returns new ones. If
-the step raises, the variables are left without any, and whoever reads one then hides
-the error. Keras has no public way to ask; tests/optimizers/test_internals.py tells when
-the private one changes.
+the step raises, the variables are left without any, and reading one raises a second
+error that hides the first. Keras has no public way to ask;
+tests/optimizers/test_internals.py tells when the private one changes.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from typing import Any
 
 def hold_values(variables: Iterable[Any]) -> bool:
     """Return whether all variables hold values that can be read."""
-    return all(_holds_value(v) for v in variables if v is not None)
+    return all(map(_holds_value, variables))
 
 
 def _holds_value(variable: Any) -> bool:

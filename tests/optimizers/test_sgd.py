@@ -20,6 +20,7 @@ from kerasched.kernels import reference
 from kerasched.kernels.options import Arrays
 from kerasched.kernels.options import Options
 from kerasched.kernels.options import Scalars
+from kerasched.kernels.options import Step
 
 BACKEND = keras.backend.backend()
 SHAPES = [(3, 5), (7,), (), (65,), (1000,)]
@@ -213,7 +214,7 @@ def test_a_sum_keeps_its_type_under_wider_gradients():
     for iterations in (0, 1):
         scalars = Scalars(0.5, 0.0, ops.convert_to_tensor(iterations))
         gradients = [ops.ones(3, "float32")]
-        new, _ = reference.compute(options, (True,), scalars, arrays, gradients)
+        new, _ = reference.compute(Step(options, scalars, gradients, arrays, (True,)))
         types = [keras.backend.standardize_dtype(x.dtype) for x in new.flat()]
         assert types == ["float16", "float16"]
 
