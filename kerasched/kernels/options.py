@@ -53,7 +53,7 @@ class Options:
 
     @property
     def clips_norm(self) -> bool:
-        """Whether gradients are clipped by a norm, which needs a pass over them first."""
+        """Whether gradients are clipped by a norm, after a pass that computes it."""
         return self.clipnorm > 0 or self.global_clipnorm > 0
 
     @property
