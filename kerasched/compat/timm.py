@@ -53,7 +53,7 @@ USED = {
     "none": set(),
 }
 
-CHECK = Choice(tuple(USED))
+_SCHED = Choice(tuple(USED))
 
 
 @port
@@ -111,7 +111,7 @@ def _refuse_unused(sched: str, given: dict[str, Any]) -> None:
     if sched == "plateau":
         what = "a schedule of the epoch alone"
         raise InvalidArgumentError("sched", what, sched, PLATEAU)
-    used = UNITS | USED[CHECK("timm.create_scheduler_v2", "sched", sched)]
+    used = UNITS | USED[_SCHED("timm.create_scheduler_v2", "sched", sched)]
     for name, value in given.items():
         if name not in used:
             fix = f"The schedule {sched!r} does not use it"
