@@ -46,7 +46,8 @@ def main() -> int:
 
     def jobs(name: str) -> list[processes.Job]:
         marked = marks(options.thorough, name == wanted[0])
-        return processes.jobs(name, [*marked, *pytest_options])
+        flags = "" if options.thorough else processes.QUICK_XLA
+        return processes.jobs(name, [*marked, *pytest_options], flags)
 
     if options.thorough:
 
