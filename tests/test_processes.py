@@ -1,5 +1,6 @@
 """Each test file runs in exactly one process, and the output of a process is parsed."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,19 @@ def test_a_process_is_counted(body, counts, tmp_path):
     options = ("--rootdir", str(tmp_path), "-c", str(tmp_path / "pytest.ini"))
     (tmp_path / "pytest.ini").write_text("[pytest]", "utf-8")
     assert processes.run_one(job(file, *options), tmp_path, False) == counts
+
+
+def test_a_process_gets_the_flags_of_xla(tmp_path, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_of_the_user=1")
+    (tmp_path / "pytest.ini").write_text("[pytest]", "utf-8")
+    file = tmp_path / "test_it.py"
+    expected = f"{processes.QUICK_XLA} --xla_of_the_user=1"
+    body = f"import os\ndef test_a(): assert os.environ['XLA_FLAGS'] == {expected!r}"
+    file.write_text(body, "utf-8")
+    options = ("--rootdir", str(tmp_path), "-c", str(tmp_path / "pytest.ini"))
+    quick = dataclasses.replace(job(file, *options), xla_flags=processes.QUICK_XLA)
+    assert processes.run_one(quick, tmp_path, False)["passed"] == 1
+    assert processes.run_one(job(file, *options), tmp_path, False)["failed"] == 1
 
 
 def test_the_last_line_reports_the_peak_memory():
