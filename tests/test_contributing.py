@@ -1,6 +1,8 @@
 """CONTRIBUTING.md names existing files, and pre-commit runs the checks of .ci/run."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,17 @@ def style():
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"[\w./]+/[\w./]*\w", PAGE))))
 def test_a_file_that_contributors_are_sent_to_exists(name):
     assert (ROOT / name).exists()
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="applies patches with git")
+def test_every_mutant_applies_to_the_code():
+    check = ["git", "apply", "--check"]
+    patches = sorted((ROOT / "tests" / "mutants").rglob("*.patch"))
+    assert len(patches) > 200
+    failed = [
+        p.name for p in patches if subprocess.run([*check, p], cwd=ROOT).returncode
+    ]
+    assert not failed
 
 
 def test_the_page_for_contributors_is_one_page():
