@@ -1,6 +1,5 @@
 """Each test file runs in exactly one process, and the output of a process is parsed."""
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -36,8 +35,13 @@ def test_parts_take_times_of_the_given_proportions(lengths, expected):
     assert [[int(str(file)) for file in part] for part in dealt] == expected
 
 
-def job(file, *options):
-    return processes.Job("jax", 1, (file,), options)
+def counted(body, folder, xla_flags=""):
+    """Return the counts of a test file that consists of `body`."""
+    (folder / "test_it.py").write_text(body, "utf-8")
+    (folder / "pytest.ini").write_text("[pytest]", "utf-8")
+    options = ("--rootdir", str(folder), "-c", str(folder / "pytest.ini"))
+    job = processes.Job("jax", 1, (folder / "test_it.py",), options, xla_flags)
+    return processes.run_one(job, folder, False)
 
 
 @pytest.mark.parametrize(
@@ -55,24 +59,15 @@ def job(file, *options):
     ],
 )
 def test_a_process_is_counted(body, counts, tmp_path):
-    file = tmp_path / "test_it.py"
-    file.write_text(body, "utf-8")
-    options = ("--rootdir", str(tmp_path), "-c", str(tmp_path / "pytest.ini"))
-    (tmp_path / "pytest.ini").write_text("[pytest]", "utf-8")
-    assert processes.run_one(job(file, *options), tmp_path, False) == counts
+    assert counted(body, tmp_path) == counts
 
 
 def test_a_process_gets_the_flags_of_xla(tmp_path, monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_of_the_user=1")
-    (tmp_path / "pytest.ini").write_text("[pytest]", "utf-8")
-    file = tmp_path / "test_it.py"
     expected = f"{processes.QUICK_XLA} --xla_of_the_user=1"
     body = f"import os\ndef test_a(): assert os.environ['XLA_FLAGS'] == {expected!r}"
-    file.write_text(body, "utf-8")
-    options = ("--rootdir", str(tmp_path), "-c", str(tmp_path / "pytest.ini"))
-    quick = dataclasses.replace(job(file, *options), xla_flags=processes.QUICK_XLA)
-    assert processes.run_one(quick, tmp_path, False)["passed"] == 1
-    assert processes.run_one(job(file, *options), tmp_path, False)["failed"] == 1
+    assert counted(body, tmp_path, processes.QUICK_XLA)["passed"] == 1
+    assert counted(body, tmp_path)["failed"] == 1
 
 
 def test_the_last_line_reports_the_peak_memory():

@@ -9,6 +9,9 @@ from kerasched.training.model_contents import COMPILED
 from kerasched.training.model_contents import contents_of
 from kerasched.training.variables import copy_of
 
+# How the names of the weights begin.
+WEIGHTS = "weights/"
+
 
 class BestWeights:
     """The weights and the optimizers' slots at the last call of `take`, by name."""
@@ -21,11 +24,27 @@ class BestWeights:
         self._arrays = {n: copy_of(v) for n, v in _variables_of(model).items()}
 
     def restore(self, model: keras.Model) -> bool:
-        """Restore the copies; return False if there are none."""
-        for name, variable in _variables_of(model).items():
+        """Restore the copies; return False if there are none.
+
+        Raises:
+            ValueError: they are of a model with other weights.
+        """
+        if not self._arrays:
+            return False
+        variables = _variables_of(model)
+        counts = [
+            sum(name.startswith(WEIGHTS) for name in names)
+            for names in (self._arrays, variables)
+        ]
+        if counts[0] != counts[1]:
+            raise ValueError(
+                f"The best weights are those of a model with {counts[0]} weights. "
+                f"Received: a model with {counts[1]}."
+            )
+        for name, variable in variables.items():
             if name in self._arrays:
                 variable.assign(self._arrays[name])
-        return bool(self._arrays)
+        return True
 
     def get_arrays(self) -> dict[str, Any]:
         """Return the copies by name."""
@@ -44,7 +63,7 @@ def _variables_of(model: keras.Model) -> dict[str, Any]:
     held = contents_of(model)
     floats = keras.backend.is_float_dtype
     loose = {n: v for n, v in held.variables.items() if floats(v.dtype)}
-    found = {f"weights/{n}": weight for n, weight in enumerate(model.weights)}
+    found = {f"{WEIGHTS}{n}": weight for n, weight in enumerate(model.weights)}
     found |= {f"slots/variable {name}": variable for name, variable in loose.items()}
     weights = [*model.trainable_variables, *loose.values()]
     for path, optimizer in held.optimizers.items():

@@ -239,7 +239,10 @@ class ReduceOnPlateau(ModelCallback):
         return max(by_rate, self.min_scale * base)
 
     def _reset_is_due(self, action: str, levels: list[Level], new: list[float]) -> bool:
-        """Return whether a reset is due, and count reductions to all lower limits."""
+        """Return whether a reset is due.
+
+        A reduction that leaves all rates at their lower limits is counted.
+        """
         if action == INCREASE or self.reset_after is None:
             return False
         limits = map(self._low, levels, self._bases or [])
@@ -250,7 +253,7 @@ class ReduceOnPlateau(ModelCallback):
     def _restore_levels(self, levels: list[Level], before: list[float]) -> None:
         """Restore the factors of the schedules, which a new model does not have."""
         if len(before) != len(levels):
-            what = f"that of a model with {len(levels)} optimizers"
+            what = f"that of a model whose number of optimizers is {len(levels)}"
             raise ValueError(message(f"{OWNER}.set_state", "state", what, before))
         self._restored = False
         pairs = zip(levels, before, strict=True)

@@ -250,7 +250,7 @@ def get_scheduler(
     script passes the same arguments to each.
     """
     name = getattr(name, "value", name)
-    Choice(tuple(SCHEDULERS))("transformers.get_scheduler", "name", name)
+    name = Choice(tuple(SCHEDULERS))("transformers.get_scheduler", "name", name)
     function = SCHEDULERS[name]
     specific = dict(scheduler_specific_kwargs or {})
     if name in ("constant", "constant_with_warmup"):

@@ -137,11 +137,12 @@ def _numbers(step: Step, dtype: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Return the rule's numbers for weights of a type, and decay and rate in it."""
     scalars, wide = step.scalars, "float64" if dtype == "float64" else "float32"
     rule = RULES[step.options.rule]
+
+    def cast(*values: Any) -> tuple[Any, ...]:
+        return tuple(ops.cast(value, dtype) for value in values)
+
     numbers = rule.prepare(scalars, _updates_before(step) + 1, wide)
-    shared = (scalars.weight_decay, scalars.learning_rate)
-    return tuple(ops.cast(x, dtype) for x in numbers), tuple(
-        ops.cast(x, dtype) for x in shared
-    )
+    return cast(*numbers), cast(scalars.weight_decay, scalars.learning_rate)
 
 
 def _moved(

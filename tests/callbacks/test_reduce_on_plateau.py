@@ -20,6 +20,7 @@ from kerasched import StepDecay
 from kerasched import load_training_state
 from kerasched import set_schedule
 from kerasched.callbacks import ReduceOnPlateau
+from kerasched.callbacks.best_weights import BestWeights
 from kerasched.training.leaves import schedule_of
 
 WRAPPERS = {
@@ -170,6 +171,16 @@ def test_a_diverged_run_restores_the_best_weights_and_lowers_the_rate(rate):
     assert int(model.optimizer.iterations) == 4
 
 
+def test_the_best_weights_of_another_model_are_refused():
+    best, model = BestWeights(), compiled(sgd(0.5))
+    best.take(model)
+    best.set_arrays({**best.get_arrays(), "weights/1": np.ones(3)})
+    before, expected = model.get_weights(), "with 2 weights. Received: a model with 1."
+    with pytest.raises(ValueError, match=expected):
+        best.restore(model)
+    np.testing.assert_array_equal(model.get_weights(), before)
+
+
 def test_the_best_weights_are_restored_when_the_rate_is_reduced():
     model = compiled(sgd(0.5))
     callbacks = plateau([2.0, 1.0, 3.0, 3.0], patience=2, restore_best_weights=True)
@@ -241,7 +252,7 @@ def test_a_state_saved_before_the_first_fit_keeps_a_later_change_of_the_schedule
 def test_a_state_of_another_number_of_optimizers_is_refused():
     _, callback = plateau([])
     callback.set_state({**callback.get_state(), "bases": [1.0, 1.0], "levels": [1, 2]})
-    text = r"must be that of a model with 1 optimizers. Received: state=\[1, 2\]"
+    text = r"a model whose number of optimizers is 1. Received: state=\[1, 2\]"
     with pytest.raises(ValueError, match=text):
         fit(compiled(sgd(0.5)), 1, callbacks=[Metric([1.0]), callback])
 
